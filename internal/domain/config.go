@@ -1,0 +1,106 @@
+package domain
+
+import (
+	"fmt"
+	"math"
+	"strconv"
+	"strings"
+)
+
+// ParseConfigValue reads a form's text as a value of the key's kind, within its choices and range.
+// It returns an [Invalid] error at field "config.<key>".
+func ParseConfigValue(k ConfigKey, text string) (any, error) {
+	fail := func(format string, args ...any) (any, error) {
+		return nil, Errorf(Invalid, format, args...).At("config." + k.Key)
+	}
+	var v any
+	switch k.Kind {
+	case KindString:
+		if len(text) > 4096 {
+			return fail("%s is longer than 4096 bytes.", k.Key)
+		}
+		v = text
+	case KindBool:
+		switch strings.ToLower(strings.TrimSpace(text)) {
+		case "true", "on", "1", "yes":
+			v = true
+		case "false", "off", "0", "no", "":
+			v = false
+		default:
+			return fail("%s is true or false, not %q.", k.Key, text)
+		}
+	case KindInt:
+		n, err := strconv.ParseInt(strings.TrimSpace(text), 10, 64)
+		if err != nil {
+			return fail("%s is a whole number, not %q.", k.Key, text)
+		}
+		v = n
+	case KindFloat:
+		f, err := strconv.ParseFloat(strings.TrimSpace(text), 64)
+		if err != nil || math.IsNaN(f) || math.IsInf(f, 0) {
+			return fail("%s is a number, not %q.", k.Key, text)
+		}
+		v = f
+	default:
+		return fail("%s has the unknown kind %q.", k.Key, k.Kind)
+	}
+	return v, checkConfigValue(k, v)
+}
+
+func checkConfigValue(k ConfigKey, v any) error {
+	if len(k.Choices) > 0 {
+		words := make([]string, len(k.Choices))
+		for i, c := range k.Choices {
+			if c == v {
+				return nil
+			}
+			words[i] = fmt.Sprint(c)
+		}
+		return Errorf(Invalid, "%s is one of %s, not %v.", k.Key, strings.Join(words, ", "), v).At("config." + k.Key)
+	}
+	var f float64
+	switch n := v.(type) {
+	case int64:
+		f = float64(n)
+	case float64:
+		f = n
+	default:
+		return nil
+	}
+	if k.Min != nil && f < *k.Min {
+		return Errorf(Invalid, "%s is at least %v, not %v.", k.Key, *k.Min, v).At("config." + k.Key)
+	}
+	if k.Max != nil && f > *k.Max {
+		return Errorf(Invalid, "%s is at most %v, not %v.", k.Key, *k.Max, v).At("config." + k.Key)
+	}
+	return nil
+}
+
+// ParseConfig reads a whole form, keyed by config key, against an app's schema and returns only the values that differ from the defaults.
+// Every wrong value and every unknown key has its own error in the returned [Errors].
+func ParseConfig(schema []ConfigKey, form map[string]string) (map[string]any, error) {
+	out := map[string]any{}
+	var errs Errors
+	known := map[string]bool{}
+	for _, k := range schema {
+		known[k.Key] = true
+		text, given := form[k.Key]
+		if !given {
+			continue
+		}
+		v, err := ParseConfigValue(k, text)
+		if err != nil {
+			errs = append(errs, err.(*Error))
+			continue
+		}
+		if v != k.Default {
+			out[k.Key] = v
+		}
+	}
+	for key := range form {
+		if !known[key] {
+			errs = append(errs, Errorf(Invalid, "This app has no config key %q.", key).Fix("Remove it, or choose an app version that has it.").At("config."+key))
+		}
+	}
+	return out, errs.OrNil()
+}

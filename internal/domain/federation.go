@@ -1,0 +1,62 @@
+package domain
+
+import (
+	"regexp"
+	"time"
+)
+
+// MaxPartitions is the largest total of partitions a federation can have.
+const MaxPartitions = 10_000
+
+// Federation is a group of participants that train together: one SuperLink of its own.
+type Federation struct {
+	ID              int64
+	Slug            string // in URLs: [a-z0-9-], 1 to 40, see [CheckSlug]
+	Name            string
+	Description     string
+	TotalPartitions int
+	Parallel        int  // runs at once, 1 unless told otherwise
+	EngineWanted    bool // the SuperLink should be up
+	CreatedAt       time.Time
+}
+
+var slugPattern = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?$`)
+
+// CheckSlug returns an [Invalid] error at field "slug" unless s can name a federation in URLs.
+func CheckSlug(s string) error {
+	if !slugPattern.MatchString(s) {
+		return Errorf(Invalid, "%q cannot be part of an address.", s).Fix("Use 1 to 40 of a-z, 0-9 and -, with no - at either end.").At("slug")
+	}
+	return nil
+}
+
+// CheckTotal returns an [Invalid] error at field "partitions" unless n can be a total of partitions.
+func CheckTotal(n int) error {
+	if n < 1 || n > MaxPartitions {
+		return Errorf(Invalid, "The total of partitions is from 1 to %d, not %d.", MaxPartitions, n).At("partitions")
+	}
+	return nil
+}
+
+// SuperLinkState is the state of a federation's engine as its keeper reports it.
+type SuperLinkState string
+
+// States of a SuperLink.
+const (
+	SuperLinkStopped     SuperLinkState = "stopped"
+	SuperLinkStarting    SuperLinkState = "starting"
+	SuperLinkUp          SuperLinkState = "up"
+	SuperLinkRestarting  SuperLinkState = "restarting"
+	SuperLinkUnreachable SuperLinkState = "unreachable"
+	SuperLinkFailed      SuperLinkState = "failed"
+)
+
+// SuperLink is what is known of a federation's SuperLink at a moment.
+type SuperLink struct {
+	State    SuperLinkState
+	Since    time.Time
+	Address  string // host:port on loopback, while up
+	PID      int
+	Restarts int    // since the keeper started
+	Reason   string // for failed, restarting and unreachable: the cause, for people
+}

@@ -1,0 +1,119 @@
+package domain
+
+import (
+	"net/mail"
+	"strings"
+	"time"
+)
+
+// Clock tells the time; it is passed in, so that tests can set it. Everything stored is UTC with millisecond precision.
+type Clock func() time.Time
+
+// Person is somebody known by a proven or claimed e-mail address.
+type Person struct {
+	ID           int64
+	Email        string // lower case, see [NormalEmail]; empty for the first admin until they give one
+	Name         string
+	Organisation string
+	Admin        bool // of the whole instance
+	CreatedAt    time.Time
+}
+
+// NormalEmail returns the address in the one form in which it is stored and compared: trimmed and lower case, without a display name.
+// It returns an [Invalid] error at field "email" for what is no address or longer than 254 bytes.
+func NormalEmail(s string) (string, error) {
+	s = strings.ToLower(strings.TrimSpace(s))
+	bad := Errorf(Invalid, "%q is not an e-mail address.", s).Fix("Write it like name@example.org.").At("email")
+	if len(s) > 254 || strings.ContainsAny(s, " <>\"\r\n") {
+		return "", bad
+	}
+	a, err := mail.ParseAddress(s)
+	if err != nil || a.Address != s {
+		return "", bad
+	}
+	_, host, _ := strings.Cut(s, "@")
+	if !strings.Contains(host, ".") && host != "localhost" {
+		return "", bad
+	}
+	return s, nil
+}
+
+// Session is a signed-in browser. Its secret is kept only as a hash.
+type Session struct {
+	ID         int64
+	PersonID   int64
+	CreatedAt  time.Time
+	LastSeenAt time.Time
+	ExpiresAt  time.Time // absolute
+	Address    string    // of the client, for the person's own list
+	Agent      string    // the browser's User-Agent, cut to 200 bytes
+}
+
+// LinkPurpose says what a one-time link does.
+type LinkPurpose string
+
+// Purposes of one-time links.
+const (
+	LinkSetup  LinkPurpose = "setup"   // makes the first admin
+	LinkSignIn LinkPurpose = "sign_in" // signs a person in
+)
+
+// Link is a one-time sign-in link. Its secret is kept only as a hash.
+type Link struct {
+	ID        int64
+	Purpose   LinkPurpose
+	PersonID  int64 // 0 for setup
+	CreatedAt time.Time
+	ExpiresAt time.Time
+	UsedAt    time.Time // zero until used
+}
+
+// APIToken lets a program act; its secret is kept only as a hash.
+type APIToken struct {
+	ID         int64
+	Name       string
+	PersonID   int64 // who it acts as
+	CreatedAt  time.Time
+	ExpiresAt  time.Time
+	LastUsedAt time.Time // zero until used
+}
+
+// Role is what a person may do in one federation; each role may do what those before it may.
+type Role string
+
+// Roles of a federation. An instance admin is a manager of every federation.
+const (
+	RoleNone        Role = ""
+	RoleParticipant Role = "participant"
+	RoleViewer      Role = "viewer"
+	RoleManager     Role = "manager"
+)
+
+// AtLeast reports whether r includes what want may do.
+func (r Role) AtLeast(want Role) bool {
+	rank := map[Role]int{RoleNone: 0, RoleParticipant: 1, RoleViewer: 2, RoleManager: 3}
+	return rank[r] >= rank[want]
+}
+
+// Actor is who causes a change; the audit keeps it.
+type Actor struct {
+	Kind     string // "person", "token", "node", "system"
+	PersonID int64  // 0 for system and node
+	Name     string // shown in the audit: a name or e-mail, "system", "partition 3"
+	Admin    bool   // an instance admin
+}
+
+// System is the actor of what the server does by itself.
+var System = Actor{Kind: "system", Name: "system"}
+
+// AuditEntry is one row of the audit: who changed what, when. It is written in the same transaction as the change.
+type AuditEntry struct {
+	ID           int64
+	At           time.Time
+	Actor        Actor
+	Action       string // "request.approved", "run.launched", "superlink.stopped" …: noun and past participle
+	ObjectKind   string // "request", "run", "federation", "node_key" …
+	ObjectID     string
+	FederationID int64 // 0 where none
+	Detail       map[string]string
+}

@@ -1,0 +1,149 @@
+package domain
+
+import (
+	"regexp"
+	"slices"
+	"time"
+)
+
+// RunState is where a run stands.
+type RunState string
+
+// States of a run.
+const (
+	Queued    RunState = "queued"
+	Starting  RunState = "starting" // committed, being handed to the engine
+	Running   RunState = "running"  // the ServerApp has sent its first sign of life
+	Completed RunState = "completed"
+	Failed    RunState = "failed"
+	Stopped   RunState = "stopped"
+)
+
+var runMoves = map[RunState][]RunState{
+	Queued:   {Starting, Stopped, Failed},
+	Starting: {Running, Completed, Failed, Stopped},
+	Running:  {Completed, Failed, Stopped},
+}
+
+// May reports whether a run in state s can become next.
+func (s RunState) May(next RunState) bool { return slices.Contains(runMoves[s], next) }
+
+// Ended reports whether s is an end state.
+func (s RunState) Ended() bool { return s == Completed || s == Failed || s == Stopped }
+
+// Run is one execution of an app version in a federation.
+type Run struct {
+	ID              int64
+	FederationID    int64
+	Name            string // the Run ID that the manager chose, unique over the instance, see [CheckRunName]
+	State           RunState
+	AppHash         string
+	AppID           string // publisher/name
+	AppVersion      string
+	TotalPartitions int
+	Config          map[string]any // what differs from the app's defaults
+	Settings        RunSettings
+	Note            string
+	Tags            []string
+	EngineRunID     uint64 // of the SuperLink; 0 until StartRun answered
+	Cause           Cause  // for failed and stopped
+	Rounds          int    // planned rounds; 0 while unknown
+	Round           int    // the newest round begun; 0 before the first
+	CreatedBy       string
+	StopAsked       bool // somebody asked to stop it; it ends as stopped
+	CreatedAt       time.Time
+	StartingAt      time.Time
+	RunningAt       time.Time
+	EndedAt         time.Time
+}
+
+// RunSettings is how the engine runs an app, recorded with the run.
+type RunSettings struct {
+	InstallDependencies bool          `json:"install_dependencies"` // the ServerApp's, from the app's pyproject.toml, with uv
+	LogLevel            string        `json:"log_level,omitempty"`  // "", DEBUG, INFO, WARNING, ERROR
+	WallLimit           time.Duration `json:"wall_limit,omitempty"` // 0: none
+}
+
+// Cause is why a run ended early: what happened, what to do, and the lines that show it.
+type Cause struct {
+	Code     string `json:"code,omitempty"` // "201", "signal", "no_heartbeat", "keeper_died", "stopped_by" …
+	ExitCode int    `json:"exit_code"`      // of the ServerApp; -1 where it has none
+	Where    string `json:"where,omitempty"`
+	Message  string `json:"message,omitempty"`
+	Remedy   string `json:"remedy,omitempty"`
+	Line     string `json:"line,omitempty"`    // the exception line
+	LogLine  int    `json:"logline,omitempty"` // its number in the ServerApp's log, from 1
+}
+
+var runNamePattern = regexp.MustCompile(`^[A-Za-z0-9]([A-Za-z0-9._-]{0,62}[A-Za-z0-9])?$`)
+
+// CheckRunName returns an [Invalid] error at field "run_id" unless s can be a Run ID: 1 to 64 letters, digits, dots, dashes and underscores.
+func CheckRunName(s string) error {
+	if !runNamePattern.MatchString(s) {
+		return Errorf(Invalid, "%q cannot be a Run ID.", s).Fix("Use 1 to 64 letters, digits, dots, dashes or underscores, beginning and ending with a letter or digit.").At("run_id")
+	}
+	return nil
+}
+
+// Phase is the part of a round that a metric belongs to.
+type Phase string
+
+// Phases, from Flower's message types; server is the ServerApp's own (centralized) evaluation.
+const (
+	PhaseTrain    Phase = "train"
+	PhaseEvaluate Phase = "evaluate"
+	PhaseServer   Phase = "server"
+	PhaseOther    Phase = "other"
+)
+
+// Metric is one number of one round. NodeID 0 stands for the whole federation: an aggregate, or the ServerApp's own evaluation.
+type Metric struct {
+	ID           int64 // increases in the order of arrival
+	FederationID int64
+	EngineRunID  uint64
+	Round        int
+	Phase        Phase
+	NodeID       uint64
+	Name         string
+	Value        float64 // may be NaN or infinite
+	At           time.Time
+}
+
+// Exchange is one message asked of one SuperNode in one round, and what became of it.
+type Exchange struct {
+	FederationID int64
+	EngineRunID  uint64
+	Round        int
+	Phase        Phase
+	NodeID       uint64
+	MessageID    string
+	AskedAt      time.Time
+	RepliedAt    time.Time // zero until the ServerApp pulled the reply
+	Failed       bool      // the reply is an error
+	Error        string
+}
+
+// Mail is one e-mail in the outbox.
+type Mail struct {
+	ID        int64
+	To        string
+	Subject   string
+	Text      string
+	State     MailState
+	Tries     int
+	NextAt    time.Time
+	LastError string
+	CreatedAt time.Time
+	SentAt    time.Time
+}
+
+// MailState is where a mail stands.
+type MailState string
+
+// States of a mail. Held ones wait in the outbox because no SMTP server is configured.
+const (
+	MailQueued MailState = "queued"
+	MailHeld   MailState = "held"
+	MailSent   MailState = "sent"
+	MailDead   MailState = "dead"
+)
