@@ -1,0 +1,58 @@
+# Everything a person or CI calls. `make demo` shows the product; `make test` runs every test.
+SHELL := /bin/bash
+GO ?= go
+BIN := bin/blossomtune
+ASSETS := internal/web/assets
+TOOL := $(GO) tool -modfile=tools/go.mod
+
+.PHONY: demo build assets test lint generate bench hooks dist clean
+
+## demo: build, then a whole federation on this machine (ARGS=--exit ends when its run has ended)
+demo: build
+	@$(BIN) demo $(ARGS)
+
+## build: bin/blossomtune, with the pages' assets inside
+build: assets
+	@mkdir -p bin
+	$(GO) build -trimpath -o $(BIN) ./cmd/blossomtune
+
+## assets: style sheets and scripts, from npm, bundled by esbuild; nothing happens when they are up to date
+assets: $(ASSETS)/dist/manifest.json
+
+$(ASSETS)/node_modules/.installed: $(ASSETS)/package.json $(ASSETS)/package-lock.json
+	cd $(ASSETS) && npm ci --no-audit --no-fund --silent
+	@touch $@
+
+$(ASSETS)/dist/manifest.json: $(ASSETS)/node_modules/.installed $(wildcard $(ASSETS)/*.mjs) $(shell find $(ASSETS)/src -type f 2>/dev/null)
+	cd $(ASSETS) && node build.mjs
+
+## test: all tests: Go (with a real flwr, PostgreSQL, SMTP and browser) and the Python apps
+test: build
+	./scripts/test.sh
+
+## lint: golangci-lint with the import rules, ruff, and a check that generated code is current
+lint:
+	./scripts/lint.sh
+
+## generate: templ, sqlc and protobuf code
+generate:
+	$(GO) generate ./...
+
+## bench: the benchmarks behind the claims in docs/performance.md
+bench: build
+	$(GO) test -run '^$$' -bench . -benchtime 2s ./...
+
+## hooks: install the git hooks (lefthook; the same commands as CI)
+hooks: $(ASSETS)/node_modules/.installed
+	$(ASSETS)/node_modules/.bin/lefthook install
+
+## dist: release binaries for Linux, macOS and Windows in dist/
+dist: assets
+	@mkdir -p dist
+	@for t in linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64; do \
+	  os=$${t%/*}; arch=$${t#*/}; ext=; [ $$os = windows ] && ext=.exe; \
+	  CGO_ENABLED=0 GOOS=$$os GOARCH=$$arch $(GO) build -trimpath -ldflags='-s -w' -o dist/blossomtune-$$os-$$arch$$ext ./cmd/blossomtune || exit 1; done
+
+clean:
+	rm -rf bin dist $(ASSETS)/node_modules
+	find $(ASSETS)/dist -type f ! -name .gitkeep -delete

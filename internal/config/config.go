@@ -1,0 +1,134 @@
+// Package config is the one place where every setting of the server is named, documented and checked.
+// The command line fills the struct: each field is a flag and an environment variable BLOSSOMTUNE_<NAME>.
+package config
+
+import (
+	"fmt"
+	"net"
+	"net/url"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"time"
+)
+
+// Config is every setting of `blossomtune serve`. Zero values are usable; [Config.Resolve] fills what depends on others.
+type Config struct {
+	Data      string   `help:"Directory that holds everything: database, certificates, Python environment, engines." default:"blossomtune-data" env:"BLOSSOMTUNE_DATA" type:"path"`
+	Listen    string   `help:"Address and port to listen on; the one port for browsers, the API and SuperNodes." default:"127.0.0.1:8443" env:"BLOSSOMTUNE_LISTEN"`
+	PublicURL string   `help:"Address under which browsers and participants reach this server, e.g. https://fl.example.org. Default: made from --listen." env:"BLOSSOMTUNE_PUBLIC_URL" name:"public-url"`
+	Database  string   `help:"Database: sqlite:FILE or postgres://… Default: blossomtune.db in the data directory." env:"BLOSSOMTUNE_DATABASE" secret:"url"`
+	Admins    []string `help:"E-mail addresses of instance admins." env:"BLOSSOMTUNE_ADMINS"`
+
+	BehindProxy bool   `help:"A reverse proxy in front terminates TLS: accept plain HTTP from anywhere and believe X-Forwarded-For." env:"BLOSSOMTUNE_BEHIND_PROXY" name:"behind-proxy"`
+	TLSCert     string `help:"Certificate chain file (PEM). Default: a certificate of our own CA, made at first start." env:"BLOSSOMTUNE_TLS_CERT" name:"tls-cert" type:"path"`
+	TLSKey      string `help:"Private key file (PEM) of --tls-cert." env:"BLOSSOMTUNE_TLS_KEY" name:"tls-key" type:"path"`
+
+	Apps        []string      `help:"Folders searched for Flower Apps, besides the bundled ones." env:"BLOSSOMTUNE_APPS" type:"path"`
+	Python      string        `help:"Python 3.11 or newer for the engine's environment. Default: the newest found on PATH." env:"BLOSSOMTUNE_PYTHON"`
+	StopEngines bool          `help:"Stop all engines when the server stops; without it they go on and are taken back at the next start." env:"BLOSSOMTUNE_STOP_ENGINE" name:"stop-engine"`
+	StopWait    time.Duration `help:"How long stopping may take before open connections are cut." default:"10s" env:"BLOSSOMTUNE_STOP_WAIT" name:"stop-wait"`
+
+	Mail Mail `embed:"" prefix:"smtp-" envprefix:"BLOSSOMTUNE_SMTP_"`
+
+	SiteName  string `help:"Name shown in pages and mails." default:"BlossomTune" env:"BLOSSOMTUNE_SITE_NAME" name:"site-name"`
+	LogLevel  string `help:"Least level that is logged." default:"info" enum:"debug,info,warn,error" env:"BLOSSOMTUNE_LOG_LEVEL" name:"log-level"`
+	LogFormat string `help:"Form of log lines." default:"text" enum:"text,json" env:"BLOSSOMTUNE_LOG_FORMAT" name:"log-format"`
+}
+
+// Mail is how e-mail goes out. Without a host, mails stay in the outbox, which an admin can open.
+type Mail struct {
+	Host     string `help:"SMTP server; empty keeps mails in the outbox." env:"HOST"`
+	Port     int    `help:"Its port; 0 takes the usual one of --smtp-tls." env:"PORT"`
+	User     string `help:"User name for SMTP authentication." env:"USER"`
+	Password string `help:"Password; better given by the environment than on the command line." env:"PASSWORD" secret:"all"`
+	From     string `help:"Sender address." env:"FROM"`
+	TLS      string `help:"starttls (verified), tls, or none (only to this machine)." default:"starttls" enum:"starttls,tls,none" env:"TLS"`
+}
+
+// Resolve checks the settings and fills those that follow from others. Its errors name the setting.
+func (c *Config) Resolve() error {
+	data, err := filepath.Abs(c.Data)
+	if err != nil {
+		return fmt.Errorf("--data: %w", err)
+	}
+	c.Data = data
+	host, port, err := net.SplitHostPort(c.Listen)
+	if err != nil {
+		return fmt.Errorf("--listen %q is not ADDRESS:PORT: %w", c.Listen, err)
+	}
+	if (c.TLSCert == "") != (c.TLSKey == "") {
+		return fmt.Errorf("--tls-cert and --tls-key go together")
+	}
+	if c.Mail.Host != "" && c.Mail.From == "" {
+		return fmt.Errorf("--smtp-from is needed with --smtp-host")
+	}
+	if c.Database == "" {
+		c.Database = "sqlite:" + filepath.Join(c.Data, "blossomtune.db")
+	}
+	if c.PublicURL == "" && port != "0" {
+		c.PublicURL = DefaultPublicURL(host, port)
+	}
+	return c.checkPublicURL()
+}
+
+// DefaultPublicURL is the address of a server without --public-url: plain HTTP on this machine, where a browser needs no certificate.
+func DefaultPublicURL(host, port string) string {
+	ip := net.ParseIP(host)
+	if host == "" || ip != nil && (ip.IsLoopback() || ip.IsUnspecified()) {
+		return "http://localhost:" + port
+	}
+	return "https://" + net.JoinHostPort(host, port)
+}
+
+func (c *Config) checkPublicURL() error {
+	if c.PublicURL == "" {
+		return nil
+	}
+	u, err := url.Parse(c.PublicURL)
+	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || strings.Trim(u.Path, "/") != "" {
+		return fmt.Errorf("--public-url %q is not like https://fl.example.org (no path: a SuperNode cannot have one)", c.PublicURL)
+	}
+	c.PublicURL = strings.TrimRight(c.PublicURL, "/")
+	return nil
+}
+
+// Setting is one effective setting, ready to be shown.
+type Setting struct {
+	Env   string
+	Value string
+	Help  string
+}
+
+// Settings lists the effective settings with secrets masked, in the order of the struct.
+func (c Config) Settings() []Setting { return settings(reflect.ValueOf(c), "") }
+
+func settings(v reflect.Value, prefix string) []Setting {
+	var out []Setting
+	for i := range v.NumField() {
+		f := v.Type().Field(i)
+		if f.Type.Kind() == reflect.Struct {
+			out = append(out, settings(v.Field(i), f.Tag.Get("envprefix"))...)
+			continue
+		}
+		out = append(out, Setting{Env: prefix + f.Tag.Get("env"), Value: shown(v.Field(i), f.Tag.Get("secret")), Help: f.Tag.Get("help")})
+	}
+	return out
+}
+
+func shown(v reflect.Value, secret string) string {
+	text := fmt.Sprint(v.Interface())
+	if list, ok := v.Interface().([]string); ok {
+		text = strings.Join(list, ",")
+	}
+	switch {
+	case text == "" || secret == "":
+		return text
+	case secret == "url":
+		if u, err := url.Parse(text); err == nil && u.User != nil {
+			return u.Redacted()
+		}
+		return text
+	}
+	return "********"
+}
