@@ -1,0 +1,27 @@
+#!/usr/bin/env bash
+# Every test. A part that cannot run is a failure with the name of what is missing, never a skip.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+need() { command -v "$1" >/dev/null || { echo "make test needs $1 ($2)" >&2; exit 1; }; }
+need python3 "Python 3.11 or newer"
+need node "Node 20 or newer"
+need chromium "Debian: apt-get install chromium"
+need ssh-keygen "Debian: apt-get install openssh-client"
+need unshare "Debian: apt-get install util-linux"
+ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || { echo "make test needs PostgreSQL (Debian: apt-get install postgresql)" >&2; exit 1; }
+
+echo "== Python apps"
+tools="${XDG_CACHE_HOME:-$HOME/.cache}/blossomtune-test/pytools"
+if ! [ -x "$tools/bin/ruff" ]; then
+  rm -rf "$tools"
+  python3 -m venv "$tools"
+  "$tools/bin/pip" install --quiet -r scripts/requirements-dev.txt
+fi
+"$tools/bin/ruff" check apps e2e
+"$tools/bin/ruff" format --check apps e2e
+(cd apps/quickstart_digits && "$tools/bin/python" -m pytest -q -p no:cacheprovider)
+
+echo "== Go"
+# Two packages at a time at most: the tests with a real engine need the cores.
+go test -p 2 -timeout 20m ./...
