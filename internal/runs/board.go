@@ -1,0 +1,101 @@
+package runs
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"blossomtune/internal/domain"
+)
+
+// Mark is the verdict of one line of the go/no-go board.
+type Mark string
+
+// Marks of the board.
+const (
+	Go      Mark = "go"
+	Caution Mark = "caution"
+	NoGo    Mark = "no_go"
+)
+
+// Check is one line of the go/no-go board: what a launch needs and what was found.
+type Check struct {
+	Mark   Mark
+	What   string // "SuperLink"
+	Needed string
+	Found  string
+	Fix    string // what to do; empty where nothing needs doing
+}
+
+// Board says whether a launch in the federation can go: the worst mark of its checks is the verdict.
+func (s *Service) Board(ctx context.Context, fedID int64) (verdict Mark, checks []Check, err error) {
+	var fed domain.Federation
+	var keys []domain.NodeKey
+	var active []domain.Run
+	err = s.Store.View(ctx, func(tx Tx) error {
+		if fed, err = tx.FederationByID(ctx, fedID); err != nil {
+			return err
+		}
+		if keys, err = tx.NodeKeys(ctx, fedID); err != nil {
+			return err
+		}
+		active, err = tx.Runs(ctx, domain.RunFilter{FederationID: fedID, States: []domain.RunState{domain.Queued, domain.Starting, domain.Running}, Limit: 100})
+		return err
+	})
+	if err != nil {
+		return NoGo, nil, err
+	}
+	checks = []Check{s.superLinkCheck(fedID), nodesCheck(keys), queueCheck(fed, active)}
+	verdict = Go
+	for _, c := range checks {
+		if c.Mark == NoGo || c.Mark == Caution && verdict == Go {
+			verdict = c.Mark
+		}
+	}
+	return verdict, checks, nil
+}
+
+func (s *Service) superLinkCheck(fedID int64) Check {
+	c := Check{Mark: Go, What: "SuperLink", Needed: "up"}
+	st := s.Engine.Status(fedID)
+	c.Found = string(st.State)
+	switch st.State {
+	case domain.SuperLinkUp:
+	case domain.SuperLinkStarting, domain.SuperLinkRestarting:
+		c.Mark, c.Fix = Caution, "Wait some seconds; a queued run starts by itself."
+	default:
+		c.Mark, c.Fix = NoGo, "Start the SuperLink."
+	}
+	return c
+}
+
+func nodesCheck(keys []domain.NodeKey) Check {
+	online, offline := 0, []string{}
+	for _, k := range keys {
+		if !k.RevokedAt.IsZero() {
+			continue
+		}
+		if k.Seen.Online {
+			online++
+		} else {
+			offline = append(offline, fmt.Sprint(k.Partition))
+		}
+	}
+	c := Check{Mark: Go, What: "SuperNodes", Needed: "at least 1 online", Found: fmt.Sprintf("%d online", online)}
+	switch {
+	case online == 0:
+		c.Mark, c.Fix = Caution, "The run waits until a SuperNode is online."
+	case len(offline) > 0:
+		c.Mark, c.Found = Caution, c.Found+", partition "+strings.Join(offline, ", ")+" offline"
+		c.Fix = "It goes on without them if the app's strategy does."
+	}
+	return c
+}
+
+func queueCheck(fed domain.Federation, active []domain.Run) Check {
+	c := Check{Mark: Go, What: "Queue", Needed: "nothing ahead", Found: "nothing ahead"}
+	if n := len(active); n >= max(fed.Parallel, 1) {
+		c.Mark, c.Found, c.Fix = Caution, fmt.Sprintf("%d ahead", n), "It is queued and starts by itself."
+	}
+	return c
+}

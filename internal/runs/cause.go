@@ -1,0 +1,154 @@
+package runs
+
+import (
+	"fmt"
+	"regexp"
+	"strings"
+
+	"blossomtune/internal/domain"
+	"blossomtune/internal/logfile"
+)
+
+// evidenceLines is how much of the log's end is searched for what went wrong.
+const evidenceLines = 600
+
+// cause says why a run failed, from the exit code, the SuperLink's words and the ServerApp's last output.
+func (s *Service) cause(run domain.Run, e EngineRun, t Task) domain.Cause {
+	c := domain.Cause{Code: "serverapp", ExitCode: t.ExitCode, Where: "ServerApp"}
+	if !t.Ended {
+		c.ExitCode = -1
+	}
+	lines, _, err := s.logOf(run).Tail(evidenceLines)
+	if err != nil {
+		s.Logger.Error("reading a failed run's log", "run", run.Name, "err", err)
+	}
+	ex := lastException(lines)
+	c.Line, c.LogLine = ex.text, ex.logLine
+	switch {
+	case t.Reason != "":
+		c.Code, c.Message, c.Remedy = "launcher", t.Reason, "Look at the keeper's log; then launch the run again."
+	case t.Signal != "":
+		c.Code, c.Message = "signal", fmt.Sprintf("The ServerApp was ended by %s.", t.Signal)
+		c.Remedy = "If nobody ended it by hand, the machine may have run out of memory: look at its system log, or give the run fewer or smaller models."
+	case ex.text != "":
+		c.Code, c.Message, c.Remedy = explain(ex)
+	case t.Ended && t.ExitCode != 0:
+		c.Code, c.Message, c.Remedy = byExitCode(t)
+	case e.Details != "":
+		c.Message, c.Remedy = "The SuperLink says: "+firstLine(e.Details), "Read the log's end; then launch the run again."
+	default:
+		c.Message, c.Remedy = "The run ended without saying why.", "Read the log's end and the SuperLink's log."
+	}
+	if c.LogLine == 0 && len(lines) > 0 {
+		c.LogLine = lines[len(lines)-1].N
+	}
+	if c.ExitCode > 0 && !strings.Contains(c.Message, "exit code") {
+		c.Message = strings.TrimSuffix(c.Message, ".") + fmt.Sprintf(" (exit code %d).", c.ExitCode)
+	}
+	return c
+}
+
+func firstLine(s string) string {
+	s, _, _ = strings.Cut(strings.TrimSpace(s), "\n")
+	return s[:min(len(s), 500)]
+}
+
+// exception is a Python exception as the log shows it.
+type exception struct {
+	kind    string // KeyError
+	message string // 'lr'
+	text    string // the whole line
+	place   string // server_app.py:41, the deepest frame outside site-packages; may be empty
+	logLine int
+}
+
+var (
+	exceptionPattern = regexp.MustCompile(`^([A-Za-z_][A-Za-z0-9_.]*(?:Error|Exception|Interrupt|Exit|Warning|Iteration|Group)|[A-Z][A-Za-z0-9_]*)(?:: (.*))?$`)
+	framePattern     = regexp.MustCompile(`^\s+File "([^"]+)", line (\d+)`)
+	levelPattern     = regexp.MustCompile(`^(?:DEBUG|INFO|WARNING|ERROR|CRITICAL)\s*:\s*`)
+)
+
+// lastException finds the last traceback's exception: the first unindented line after its frames.
+func lastException(lines []logfile.Line) exception {
+	start := -1
+	for i, l := range lines {
+		if strings.Contains(l.Text, "Traceback (most recent call last)") {
+			start = i
+		}
+	}
+	var ex exception
+	if start < 0 {
+		return ex
+	}
+	for _, l := range lines[start+1:] {
+		text := plain(l.Text)
+		if m := framePattern.FindStringSubmatch(text); m != nil {
+			if !strings.Contains(m[1], "site-packages") && !strings.HasPrefix(m[1], "<") && !strings.Contains(m[1], "/lib/python") {
+				ex.place = m[1][strings.LastIndexByte(m[1], '/')+1:] + ":" + m[2]
+			}
+			continue
+		}
+		if text == "" || text[0] == ' ' || text[0] == '\t' {
+			continue
+		}
+		if m := exceptionPattern.FindStringSubmatch(text); m != nil {
+			ex.kind, ex.message, ex.text, ex.logLine = m[1][strings.LastIndexByte(m[1], '.')+1:], m[2], text, l.N
+		}
+		break
+	}
+	return ex
+}
+
+var modulePattern = regexp.MustCompile(`No module named '([^']+)'`)
+
+// explain turns an exception into the words of a failure card.
+func explain(ex exception) (code, message, remedy string) {
+	at := ""
+	if ex.place != "" {
+		at = ", " + ex.place
+	}
+	if m := modulePattern.FindStringSubmatch(ex.message); m != nil {
+		return "import", fmt.Sprintf("The ServerApp cannot import %s%s.", m[1], at),
+			fmt.Sprintf("Name the package that provides %s in the app's pyproject.toml and launch with dependency installation on, or install it in the server's Python environment.", m[1])
+	}
+	what := ex.kind
+	if ex.message != "" {
+		what += " " + ex.message
+	}
+	message = fmt.Sprintf("The ServerApp raised %s%s.", what, at)
+	switch ex.kind {
+	case "KeyError":
+		return "201", message, "If the run config lacks it, clone the run and set it; else fix the app and add the new version."
+	case "ImportError":
+		return "import", message, "Check that the app's modules and its dependencies fit together; then add the new version."
+	case "MemoryError":
+		return "201", message, "The machine ran out of memory: use a smaller model, or a larger machine."
+	}
+	return "201", message, "Fix the app at that line, add the new version, and launch again."
+}
+
+// byExitCode has the words for Flower's numbered exit codes (flower-facts: 200 precondition, 201 ServerApp exception,
+// 202 aggregation, 250 ClientApp communication, 302 bad node key, 305 connection, 606 version, 607 app import, 608 dependencies).
+func byExitCode(t Task) (code, message, remedy string) {
+	code = fmt.Sprint(t.ExitCode)
+	switch t.ExitCode {
+	case 200:
+		return code, "Replies of the participants do not fit what the strategy needs.", "Check that train and evaluate return the weight key (num-examples) and the same metrics everywhere."
+	case 201:
+		return code, "The ServerApp raised an exception.", "Read the lines at the log's end, fix the app and add the new version."
+	case 202:
+		return code, "Aggregating the replies failed.", "Compare the app versions and model shapes that the participants use."
+	case 305:
+		return code, "The ServerApp lost its connection to the SuperLink.", "Look at the SuperLink's log; then launch the run again."
+	case 606:
+		return code, "The app does not fit the installed Flower version.", "Look at the app's flwr version requirement."
+	case 607:
+		return code, "The app cannot be imported.", "Check the component names in pyproject.toml and the app's dependencies."
+	case 608:
+		return code, "Installing the app's dependencies failed.", "Read the log for the package that failed, fix pyproject.toml and add the new version."
+	}
+	if !t.Alive {
+		return "early_exit", fmt.Sprintf("The ServerApp ended before its first sign of life, with exit code %d.", t.ExitCode), "Something ends the process while the app is being loaded: look for os._exit, sys.exit or a crash at import."
+	}
+	return "exit", fmt.Sprintf("The ServerApp ended with exit code %d.", t.ExitCode), "Read the lines at the log's end."
+}

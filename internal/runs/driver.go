@@ -1,0 +1,176 @@
+package runs
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"blossomtune/internal/domain"
+)
+
+const (
+	busyLook = time.Second      // while a run is active: the driver's look without being woken
+	idleLook = 10 * time.Second // otherwise
+	newFeds  = 2 * time.Second  // how soon a new federation gets its driver
+)
+
+// Run drives all federations until ctx ends. It takes up what an earlier process left: every run that had not ended is
+// reconciled with the engine.
+func (s *Service) Run(ctx context.Context) error {
+	known := map[int64]bool{}
+	tick := time.NewTicker(newFeds)
+	defer tick.Stop()
+	done := make(chan struct{})
+	drivers := 0
+	defer func() {
+		for range drivers {
+			<-done
+		}
+		s.stopTailers()
+	}()
+	for {
+		var feds []domain.Federation
+		err := s.Store.View(ctx, func(tx Tx) (err error) { feds, err = tx.Federations(ctx); return err })
+		if err != nil && ctx.Err() == nil {
+			s.Logger.Error("listing federations", "err", err)
+		}
+		for _, f := range feds {
+			if !known[f.ID] {
+				known[f.ID] = true
+				drivers++
+				go func() { s.drive(ctx, f.ID); done <- struct{}{} }()
+			}
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-tick.C:
+		}
+	}
+}
+
+func (s *Service) drive(ctx context.Context, fedID int64) {
+	wake := s.wake(fedID)
+	for ctx.Err() == nil {
+		active, err := s.step(ctx, fedID)
+		if err != nil && ctx.Err() == nil && domain.CodeOf(err) != domain.Unavailable {
+			s.Logger.Error("driving runs", "federation", fedID, "err", err)
+		}
+		wait := idleLook
+		if active || err != nil {
+			wait = busyLook
+		}
+		timer := time.NewTimer(wait)
+		select {
+		case <-ctx.Done():
+		case <-wake:
+		case <-timer.C:
+		}
+		timer.Stop()
+	}
+}
+
+// step brings a federation's runs and its engine one step closer. It reports whether any run has not ended.
+func (s *Service) step(ctx context.Context, fedID int64) (active bool, err error) {
+	runs, err := s.unended(ctx, fedID)
+	if err != nil {
+		return true, err
+	}
+	if s.Engine.Status(fedID).State != domain.SuperLinkUp {
+		return len(runs) > 0, s.endAsked(ctx, runs)
+	}
+	engine, err := s.Engine.EngineRuns(ctx, fedID)
+	if err != nil {
+		return len(runs) > 0, err
+	}
+	tasks, err := s.Engine.Tasks(ctx, fedID)
+	if err != nil {
+		return len(runs) > 0, err
+	}
+	view := newView(engine, tasks)
+	var errs []error
+	for _, r := range runs {
+		if r.State != domain.Queued {
+			errs = append(errs, s.advance(ctx, r, view))
+		}
+	}
+	errs = append(errs, s.stopStrays(ctx, fedID, engine), s.startNext(ctx, fedID))
+	return len(runs) > 0, errors.Join(errs...)
+}
+
+func (s *Service) unended(ctx context.Context, fedID int64) ([]domain.Run, error) {
+	var out []domain.Run
+	err := s.Store.View(ctx, func(tx Tx) error {
+		out = nil
+		all, err := tx.ActiveRuns(ctx)
+		for _, r := range all {
+			if r.FederationID == fedID {
+				out = append(out, r)
+			}
+		}
+		return err
+	})
+	return out, err
+}
+
+// endAsked ends, while there is no SuperLink, the runs that were asked to stop before the engine heard of them.
+func (s *Service) endAsked(ctx context.Context, runs []domain.Run) error {
+	for _, r := range runs {
+		if r.StopAsked && r.State == domain.Queued {
+			if _, _, err := s.move(ctx, domain.System, r.ID, domain.Stopped, nil); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// startNext takes queued runs while there is room. The row is committed as starting before the engine hears of it.
+func (s *Service) startNext(ctx context.Context, fedID int64) error {
+	var next *domain.Run
+	err := s.Store.View(ctx, func(tx Tx) error {
+		next = nil
+		fed, err := tx.FederationByID(ctx, fedID)
+		if err != nil {
+			return err
+		}
+		busy, err := tx.Runs(ctx, domain.RunFilter{FederationID: fedID, States: []domain.RunState{domain.Starting, domain.Running}, Limit: max(fed.Parallel, 1)})
+		if err != nil || len(busy) >= max(fed.Parallel, 1) {
+			return err
+		}
+		queued, err := tx.QueuedRuns(ctx, fedID)
+		if err == nil && len(queued) > 0 {
+			next = &queued[0]
+		}
+		return err
+	})
+	if err != nil || next == nil {
+		return err
+	}
+	if next.StopAsked {
+		_, _, err = s.move(ctx, domain.System, next.ID, domain.Stopped, nil)
+		return err
+	}
+	run, moved, err := s.move(ctx, domain.System, next.ID, domain.Starting, nil)
+	if err != nil || !moved {
+		return err
+	}
+	return s.startEngineRun(ctx, run)
+}
+
+// view is what the engine says at one moment.
+type view struct {
+	runs  map[uint64]EngineRun
+	tasks map[uint64]Task
+}
+
+func newView(runs []EngineRun, tasks []Task) view {
+	v := view{runs: map[uint64]EngineRun{}, tasks: map[uint64]Task{}}
+	for _, r := range runs {
+		v.runs[r.ID] = r
+	}
+	for _, t := range tasks {
+		v.tasks[t.EngineRunID] = t
+	}
+	return v
+}

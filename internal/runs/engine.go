@@ -1,0 +1,207 @@
+package runs
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"blossomtune/internal/domain"
+)
+
+// startTimeout bounds StartRun; a SuperLink with one worker can be busy for some seconds.
+const startTimeout = 60 * time.Second
+
+// startEngineRun creates the engine run of a committed row, or takes the one that an interrupted attempt left behind.
+//
+// StartRun is not idempotent, so it is never repeated blindly: an engine run with the row's FAB hash that began after the
+// row was committed and belongs to no row is the interrupted attempt's, and is adopted.
+func (s *Service) startEngineRun(ctx context.Context, run domain.Run) error {
+	engine, err := s.Engine.EngineRuns(ctx, run.FederationID)
+	if err != nil {
+		return err
+	}
+	for _, e := range engine {
+		if ok, err := s.adoptable(ctx, run, e); err != nil {
+			return err
+		} else if ok {
+			return s.bind(ctx, run, e.ID, "run.adopted")
+		}
+	}
+	var app domain.AppVersion
+	err = s.Store.View(ctx, func(tx Tx) (err error) { app, err = tx.AppVersionByHash(ctx, run.AppHash, true); return err })
+	if err != nil {
+		return err
+	}
+	startCtx, cancel := context.WithTimeout(ctx, startTimeout)
+	defer cancel()
+	id, err := s.Engine.StartRun(startCtx, run.FederationID, app, run.Config)
+	switch domain.CodeOf(err) {
+	case "":
+		return s.bind(ctx, run, id, "run.handed_over")
+	case domain.Unavailable, domain.Internal:
+		return err // whether the engine run exists is not known: the next step looks before it tries again
+	default:
+		return s.fail(ctx, run, domain.Cause{Code: "refused", ExitCode: -1, Where: "SuperLink", Message: "The SuperLink refused the run: " + err.Error() + ".", Remedy: "Check the app version and its run config."})
+	}
+}
+
+func (s *Service) adoptable(ctx context.Context, run domain.Run, e EngineRun) (bool, error) {
+	// Both clocks are this host's; the row keeps milliseconds.
+	if e.AppHash != run.AppHash || e.Finished() || e.PendingAt.Before(run.StartingAt.Truncate(time.Millisecond)) {
+		return false, nil
+	}
+	_, owned, err := s.owner(ctx, run.FederationID, e.ID)
+	return err == nil && !owned, err
+}
+
+func (s *Service) owner(ctx context.Context, fedID int64, engineRunID uint64) (run domain.Run, owned bool, err error) {
+	err = s.Store.View(ctx, func(tx Tx) (err error) { run, err = tx.RunByEngineID(ctx, fedID, engineRunID); return err })
+	if domain.CodeOf(err) == domain.NotFound {
+		return run, false, nil
+	}
+	return run, err == nil, err
+}
+
+// bind ties an engine run to its row. Only then may the launcher start its ServerApp.
+func (s *Service) bind(ctx context.Context, run domain.Run, engineRunID uint64, action string) error {
+	err := s.Store.InTx(ctx, func(tx Tx) error {
+		r, err := tx.RunByID(ctx, run.ID)
+		if err != nil {
+			return err
+		}
+		if r.EngineRunID != 0 || r.State != domain.Starting {
+			return nil // the stray that this may leave is stopped by the next step
+		}
+		r.EngineRunID = engineRunID
+		run = r
+		if err := tx.UpdateRun(ctx, r); err != nil {
+			return err
+		}
+		return tx.InsertAudit(ctx, s.entry(domain.System, r, action, map[string]string{"engine_run": fmt.Sprint(engineRunID)}))
+	})
+	if err != nil || run.EngineRunID != engineRunID {
+		return err
+	}
+	s.tail(run)
+	return s.Engine.Launch(ctx, run.FederationID, engineRunID, run.Settings)
+}
+
+// stopStrays ends engine runs that belong to no row: nobody asked for them here.
+func (s *Service) stopStrays(ctx context.Context, fedID int64, engine []EngineRun) error {
+	for _, e := range engine {
+		if e.Finished() {
+			continue
+		}
+		run, owned, err := s.owner(ctx, fedID, e.ID)
+		if err != nil {
+			return err
+		}
+		if owned && !run.State.Ended() {
+			continue
+		}
+		if !owned {
+			if waits, err := s.waitsForEngineRun(ctx, fedID, e); err != nil || waits {
+				return err // it may be the attempt of a row that is about to adopt it
+			}
+		}
+		if err := s.Engine.StopRun(ctx, fedID, e.ID); err != nil {
+			return err
+		}
+		if err := s.Engine.Kill(ctx, fedID, e.ID); err != nil {
+			return err
+		}
+		if owned {
+			continue
+		}
+		err = s.Store.InTx(ctx, func(tx Tx) error {
+			return tx.InsertAudit(ctx, domain.AuditEntry{At: s.Clock().UTC(), Actor: domain.System, Action: "engine_run.stopped", ObjectKind: "engine_run",
+				ObjectID: fmt.Sprint(e.ID), FederationID: fedID, Detail: map[string]string{"reason": "no run of this server", "app_hash": e.AppHash}})
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *Service) waitsForEngineRun(ctx context.Context, fedID int64, e EngineRun) (bool, error) {
+	runs, err := s.unended(ctx, fedID)
+	if err != nil {
+		return false, err
+	}
+	for _, r := range runs {
+		if r.State == domain.Starting && r.EngineRunID == 0 {
+			if ok, err := s.adoptable(ctx, r, e); err != nil || ok {
+				return ok, err
+			}
+		}
+	}
+	return false, nil
+}
+
+// advance reconciles one run that is starting or running with what the engine says.
+func (s *Service) advance(ctx context.Context, run domain.Run, v view) error {
+	if run.EngineRunID == 0 {
+		if run.StopAsked {
+			return s.end(ctx, run, domain.Stopped, domain.Cause{}) // an engine run it may have left is a stray now
+		}
+		return s.startEngineRun(ctx, run)
+	}
+	engine, known := v.runs[run.EngineRunID]
+	task, launched := v.tasks[run.EngineRunID]
+	if !known {
+		return s.fail(ctx, run, domain.Cause{Code: "engine_lost", ExitCode: -1, Where: "SuperLink",
+			Message: "The SuperLink does not know this run any more; its database was lost or replaced.", Remedy: "Launch it again."})
+	}
+	s.tail(run)
+	switch {
+	case run.StopAsked:
+		return s.stopEngineRun(ctx, run, engine)
+	case launched && task.Ended:
+		return s.settle(ctx, run, engine, task)
+	case engine.Finished():
+		return s.settle(ctx, run, engine, task)
+	case s.overdue(run):
+		return s.overrun(ctx, run)
+	}
+	if !launched {
+		if err := s.Engine.Launch(ctx, run.FederationID, run.EngineRunID, run.Settings); err != nil {
+			return err
+		}
+	}
+	if task.Alive && run.State == domain.Starting {
+		_, _, err := s.move(ctx, domain.System, run.ID, domain.Running, nil)
+		return err
+	}
+	return nil
+}
+
+func (s *Service) overdue(run domain.Run) bool {
+	return run.Settings.WallLimit > 0 && !run.StartingAt.IsZero() && s.Clock().Sub(run.StartingAt) > run.Settings.WallLimit
+}
+
+func (s *Service) overrun(ctx context.Context, run domain.Run) error {
+	if err := s.halt(ctx, run); err != nil {
+		return err
+	}
+	return s.fail(ctx, run, domain.Cause{Code: "wall_limit", ExitCode: -1, Where: "ServerApp",
+		Message: fmt.Sprintf("The run passed its time limit of %s.", run.Settings.WallLimit), Remedy: "Launch it again with fewer rounds or a longer limit."})
+}
+
+func (s *Service) stopEngineRun(ctx context.Context, run domain.Run, e EngineRun) error {
+	if e.Finished() && e.SubStatus == "completed" {
+		return s.end(ctx, run, domain.Completed, domain.Cause{})
+	}
+	if err := s.halt(ctx, run); err != nil {
+		return err
+	}
+	return s.end(ctx, run, domain.Stopped, run.Cause)
+}
+
+// halt ends the engine run and its ServerApp; both calls may be repeated.
+func (s *Service) halt(ctx context.Context, run domain.Run) error {
+	if err := s.Engine.StopRun(ctx, run.FederationID, run.EngineRunID); err != nil {
+		return err
+	}
+	return s.Engine.Kill(ctx, run.FederationID, run.EngineRunID)
+}

@@ -1,0 +1,154 @@
+package runs_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"blossomtune/internal/domain"
+	"blossomtune/internal/runs"
+)
+
+var errKilled = errors.New("killed here")
+
+// fakeEngine is a SuperLink and launcher that lives on while the server is killed. It stands in for the real ones only where
+// a test must stop the server between two calls; the tests in e2e/ use the real ones.
+type fakeEngine struct {
+	mu      sync.Mutex
+	dir     string
+	clock   domain.Clock
+	runs    []runs.EngineRun
+	tasks   map[uint64]*runs.Task
+	started int // StartRun calls that took effect
+	up      bool
+
+	before, after func(call string) error // may "kill" the server around any call
+}
+
+func newFakeEngine(dir string, clock domain.Clock) *fakeEngine {
+	return &fakeEngine{dir: dir, clock: clock, tasks: map[uint64]*runs.Task{}, up: true}
+}
+
+func (f *fakeEngine) around(name string, call func() error) error {
+	if f.before != nil {
+		if err := f.before(name); err != nil {
+			return err
+		}
+	}
+	f.mu.Lock()
+	err := call()
+	f.mu.Unlock()
+	if err == nil && f.after != nil {
+		err = f.after(name)
+	}
+	return err
+}
+
+func (f *fakeEngine) StartRun(_ context.Context, _ int64, app domain.AppVersion, _ map[string]any) (id uint64, err error) {
+	err = f.around("StartRun", func() error {
+		f.started++
+		id = uint64(9_000_000_000_000_000_000 + f.started)
+		f.runs = append(f.runs, runs.EngineRun{ID: id, AppHash: app.Hash, Status: "pending", PendingAt: f.clock()})
+		return nil
+	})
+	return id, err
+}
+
+func (f *fakeEngine) find(id uint64) *runs.EngineRun {
+	for i := range f.runs {
+		if f.runs[i].ID == id {
+			return &f.runs[i]
+		}
+	}
+	return nil
+}
+
+func (f *fakeEngine) StopRun(_ context.Context, _ int64, id uint64) error {
+	return f.around("StopRun", func() error {
+		if r := f.find(id); r != nil && !r.Finished() {
+			r.Status, r.SubStatus = "finished", "stopped"
+		}
+		return nil
+	})
+}
+
+func (f *fakeEngine) EngineRuns(context.Context, int64) (out []runs.EngineRun, err error) {
+	err = f.around("EngineRuns", func() error { out = append(out, f.runs...); return nil })
+	return out, err
+}
+
+func (f *fakeEngine) Launch(_ context.Context, _ int64, id uint64, _ domain.RunSettings) error {
+	return f.around("Launch", func() error {
+		if f.tasks[id] != nil {
+			return nil
+		}
+		f.tasks[id] = &runs.Task{EngineRunID: id, Alive: true}
+		f.find(id).Status = "running"
+		return f.log(id, "INFO :      [ROUND 1/1]\nINFO :      Global evaluation\nINFO :      \t└──> MetricRecord: {'accuracy': 0.5}\n")
+	})
+}
+
+func (f *fakeEngine) log(id uint64, text string) error {
+	path := f.LogFile(0, id)
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return err
+	}
+	file, err := os.OpenFile(path, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	if err != nil {
+		return err
+	}
+	defer file.Close()
+	_, err = file.WriteString(text)
+	return err
+}
+
+func (f *fakeEngine) Kill(_ context.Context, _ int64, id uint64) error {
+	return f.around("Kill", func() error {
+		if t := f.tasks[id]; t != nil && !t.Ended {
+			t.Ended, t.ExitCode, t.Signal = true, -1, "SIGTERM"
+		}
+		return nil
+	})
+}
+
+func (f *fakeEngine) Tasks(context.Context, int64) (out []runs.Task, err error) {
+	err = f.around("Tasks", func() error {
+		for _, t := range f.tasks {
+			out = append(out, *t)
+		}
+		return nil
+	})
+	return out, err
+}
+
+// exit ends every ServerApp that runs.
+func (f *fakeEngine) exit(code int, output string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for id, t := range f.tasks {
+		if t.Ended {
+			continue
+		}
+		_ = f.log(id, output)
+		t.Ended, t.ExitCode = true, code
+		if code == 0 {
+			r := f.find(id)
+			r.Status, r.SubStatus = "finished", "completed"
+		}
+	}
+}
+
+func (f *fakeEngine) LogFile(_ int64, id uint64) string { return filepath.Join(f.dir, fmt.Sprint(id), "serverapp.log") }
+func (f *fakeEngine) WorkDir(_ int64, id uint64) string { return filepath.Join(f.dir, fmt.Sprint(id), "work") }
+func (f *fakeEngine) Status(int64) domain.SuperLink {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if !f.up {
+		return domain.SuperLink{State: domain.SuperLinkStopped, Since: time.Time{}}
+	}
+	return domain.SuperLink{State: domain.SuperLinkUp}
+}

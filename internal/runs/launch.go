@@ -1,0 +1,225 @@
+package runs
+
+import (
+	"context"
+	"fmt"
+	"regexp"
+	"strconv"
+	"strings"
+
+	"blossomtune/internal/domain"
+)
+
+func itoa(n int64) string { return strconv.FormatInt(n, 10) }
+
+// LaunchInput is a launch form.
+type LaunchInput struct {
+	FederationID int64
+	AppHash      string
+	Name         string            // the Run ID
+	Partitions   int               // the total; 0 takes the federation's
+	Config       map[string]string // key to text; keys left out keep the app's default
+	Settings     domain.RunSettings
+	Note         string
+	Tags         []string
+}
+
+const (
+	maxNote = 2000
+	maxTags = 20
+	maxTag  = 40
+)
+
+// Launch puts a run into its federation's queue. The app version, the config and the settings are kept with it.
+// On bad input it returns a [domain.Errors] with an error at each field, and nothing changes; a taken Run ID is a
+// [domain.Conflict] at field "run_id".
+func (s *Service) Launch(ctx context.Context, actor domain.Actor, in LaunchInput) (domain.Run, error) {
+	var run domain.Run
+	err := s.Store.InTx(ctx, func(tx Tx) error {
+		var err error
+		if run, err = s.prepare(ctx, tx, actor, in); err != nil {
+			return err
+		}
+		if err := tx.InsertRun(ctx, &run); err != nil {
+			return err
+		}
+		return tx.InsertAudit(ctx, s.entry(actor, run, "run.queued", map[string]string{"app": run.AppID + " " + run.AppVersion, "app_hash": run.AppHash}))
+	})
+	if err != nil {
+		return domain.Run{}, err
+	}
+	s.publish(run, "state")
+	s.Wake(run.FederationID)
+	return run, nil
+}
+
+func (s *Service) prepare(ctx context.Context, tx Tx, actor domain.Actor, in LaunchInput) (domain.Run, error) {
+	fed, err := tx.FederationByID(ctx, in.FederationID)
+	if err != nil {
+		return domain.Run{}, err
+	}
+	var errs domain.Errors
+	add := func(err error) {
+		switch e := err.(type) {
+		case *domain.Error:
+			errs = append(errs, e)
+		case domain.Errors:
+			errs = append(errs, e...)
+		}
+	}
+	if err := domain.CheckRunName(in.Name); err != nil {
+		add(err)
+	} else if other, err := tx.RunByName(ctx, in.Name); err == nil {
+		add(taken(other))
+	} else if domain.CodeOf(err) != domain.NotFound {
+		return domain.Run{}, err
+	}
+	if in.Partitions == 0 {
+		in.Partitions = fed.TotalPartitions
+	}
+	add(s.checkPartitions(ctx, tx, fed, in.Partitions))
+	add(checkWords(in))
+	app, err := tx.AppVersionByHash(ctx, in.AppHash, false)
+	var config map[string]any
+	switch {
+	case domain.CodeOf(err) == domain.NotFound:
+		add(domain.Errorf(domain.Invalid, "There is no such app version.").Fix("Choose one of the listed apps.").At("app"))
+	case err != nil:
+		return domain.Run{}, err
+	default:
+		config, err = domain.ParseConfig(app.Config, in.Config)
+		add(err)
+	}
+	if err := errs.OrNil(); err != nil {
+		if len(errs) == 1 {
+			return domain.Run{}, errs[0]
+		}
+		return domain.Run{}, err
+	}
+	return domain.Run{
+		FederationID: fed.ID, Name: in.Name, State: domain.Queued, AppHash: app.Hash, AppID: app.ID(), AppVersion: app.Version,
+		TotalPartitions: in.Partitions, Config: config, Settings: in.Settings, Note: in.Note, Tags: in.Tags,
+		Rounds: plannedRounds(app, config), CreatedBy: actor.Name, CreatedAt: s.Clock().UTC(),
+	}, nil
+}
+
+func taken(other domain.Run) *domain.Error {
+	return domain.Errorf(domain.Conflict, "The Run ID %q is taken by a run of %s.", other.Name, other.CreatedAt.UTC().Format("2 Jan 2006")).
+		Fix("Choose another; names are never used twice.").At("run_id")
+}
+
+// checkPartitions holds a run to the total that the SuperNodes were started with: a SuperNode learns its total from its
+// own node config, so any other number would split the data in a way that nobody asked for.
+func (s *Service) checkPartitions(ctx context.Context, tx Tx, fed domain.Federation, total int) error {
+	if err := domain.CheckTotal(total); err != nil {
+		return err
+	}
+	if total == fed.TotalPartitions {
+		return nil
+	}
+	held, err := tx.HeldPartitions(ctx, fed.ID)
+	if err != nil {
+		return err
+	}
+	if len(held) == 0 {
+		return domain.Errorf(domain.Invalid, "%s has %d partitions, not %d.", fed.Name, fed.TotalPartitions, total).
+			Fix("Change the federation's total first; nobody holds a partition yet, so it takes effect at once.").At("partitions")
+	}
+	return domain.Errorf(domain.Invalid, "%s has %d partitions, and its %d participants split their data by that total, not by %d.", fed.Name, fed.TotalPartitions, len(held), total).
+		Fix("Launch with %d, or change the federation's total and have the participants start their SuperNodes again.", fed.TotalPartitions).At("partitions")
+}
+
+func checkWords(in LaunchInput) error {
+	if len(in.Note) > maxNote {
+		return domain.Errorf(domain.Invalid, "The note is longer than %d bytes.", maxNote).At("note")
+	}
+	if len(in.Tags) > maxTags {
+		return domain.Errorf(domain.Invalid, "A run has at most %d tags.", maxTags).At("tags")
+	}
+	for _, t := range in.Tags {
+		if t == "" || len(t) > maxTag {
+			return domain.Errorf(domain.Invalid, "A tag has 1 to %d bytes.", maxTag).At("tags")
+		}
+	}
+	switch in.Settings.LogLevel {
+	case "", "DEBUG", "INFO", "WARNING", "ERROR":
+	default:
+		return domain.Errorf(domain.Invalid, "%q is no log level.", in.Settings.LogLevel).Fix("Use DEBUG, INFO, WARNING or ERROR.").At("log_level")
+	}
+	if in.Settings.WallLimit < 0 {
+		return domain.Errorf(domain.Invalid, "A time limit is not negative.").At("wall_limit")
+	}
+	return nil
+}
+
+// plannedRounds reads the number of rounds from the config, under the key that Flower's templates use. An app that names
+// it otherwise tells the total in its log.
+func plannedRounds(app domain.AppVersion, config map[string]any) int {
+	for _, k := range app.Config {
+		if k.Key != "num-server-rounds" && k.Key != "num-rounds" {
+			continue
+		}
+		v, ok := config[k.Key]
+		if !ok {
+			v = k.Default
+		}
+		if n, ok := v.(int64); ok && n > 0 && n < 1_000_000 {
+			return int(n)
+		}
+	}
+	return 0
+}
+
+var trailingNumber = regexp.MustCompile(`-(\d{1,6})$`)
+
+// SuggestName returns a free Run ID for the next run of an app: its short name and the next number.
+func (s *Service) SuggestName(ctx context.Context, fedID int64, appHash string) (string, error) {
+	name := ""
+	err := s.Store.View(ctx, func(tx Tx) error {
+		app, err := tx.AppVersionByHash(ctx, appHash, false)
+		if err != nil {
+			return err
+		}
+		base := shortName(app.Name)
+		all, err := tx.Runs(ctx, domain.RunFilter{FederationID: fedID, Limit: 500})
+		if err != nil {
+			return err
+		}
+		n := 0
+		for _, r := range all {
+			if m := trailingNumber.FindStringSubmatch(r.Name); m != nil && strings.TrimSuffix(r.Name, m[0]) == base {
+				if k, _ := strconv.Atoi(m[1]); k > n {
+					n = k
+				}
+			}
+		}
+		for {
+			n++
+			name = fmt.Sprintf("%s-%d", base, n)
+			if _, err := tx.RunByName(ctx, name); domain.CodeOf(err) == domain.NotFound {
+				return nil
+			} else if err != nil {
+				return err
+			}
+		}
+	})
+	return name, err
+}
+
+// shortName makes the part of a Run ID that names its app: "quickstart_digits" becomes "digits".
+func shortName(app string) string {
+	s := strings.ToLower(app)
+	for _, prefix := range []string{"quickstart_", "quickstart-"} {
+		s = strings.TrimPrefix(s, prefix)
+	}
+	s = strings.Map(func(r rune) rune {
+		if r >= 'a' && r <= 'z' || r >= '0' && r <= '9' {
+			return r
+		}
+		return '-'
+	}, s)
+	if s = strings.Trim(s, "-"); s == "" {
+		return "run"
+	}
+	return strings.Trim(s[:min(len(s), 40)], "-")
+}

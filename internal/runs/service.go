@@ -1,0 +1,194 @@
+// Package runs takes a run from the queue to its end: launch, hand-over to the engine, reconciliation with what the engine
+// says, the cause of a failure, and the metrics and log lines on the way.
+//
+// The database is the truth. A run's row is committed before the engine hears of it, every change of its state is one
+// transaction with its audit row, and whatever the engine says is reconciled into it by one driver per federation.
+package runs
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+	"time"
+
+	"blossomtune/internal/domain"
+	"blossomtune/internal/events"
+	"blossomtune/internal/logfile"
+)
+
+// Tx is what the runs package needs of a transaction.
+type Tx interface {
+	Federations(ctx context.Context) ([]domain.Federation, error)
+	FederationByID(ctx context.Context, id int64) (domain.Federation, error)
+	AppVersionByHash(ctx context.Context, hash string, withFAB bool) (domain.AppVersion, error)
+	HeldPartitions(ctx context.Context, fedID int64) (map[int]domain.Request, error)
+	NodeKeys(ctx context.Context, fedID int64) ([]domain.NodeKey, error)
+
+	InsertRun(ctx context.Context, r *domain.Run) error
+	RunByID(ctx context.Context, id int64) (domain.Run, error)
+	RunByName(ctx context.Context, name string) (domain.Run, error)
+	RunByEngineID(ctx context.Context, fedID int64, engineRunID uint64) (domain.Run, error)
+	UpdateRun(ctx context.Context, r domain.Run) error
+	Runs(ctx context.Context, f domain.RunFilter) ([]domain.Run, error)
+	QueuedRuns(ctx context.Context, fedID int64) ([]domain.Run, error)
+	ActiveRuns(ctx context.Context) ([]domain.Run, error)
+
+	InsertMetrics(ctx context.Context, ms []domain.Metric) (int, error)
+	Metrics(ctx context.Context, fedID int64, engineRunID uint64, afterID int64) ([]domain.Metric, error)
+	Exchanges(ctx context.Context, fedID int64, engineRunID uint64) ([]domain.Exchange, error)
+
+	InsertAudit(ctx context.Context, e domain.AuditEntry) error
+}
+
+// Store runs transactions.
+type Store interface {
+	InTx(ctx context.Context, fn func(Tx) error) error
+	View(ctx context.Context, fn func(Tx) error) error
+}
+
+// Engine is a federation's SuperLink and launcher, as the runs package uses them. A federation whose SuperLink is not up
+// answers every call that needs it with a [domain.Unavailable] error.
+type Engine interface {
+	// StartRun creates an engine run and returns its id. It is not idempotent.
+	StartRun(ctx context.Context, fedID int64, app domain.AppVersion, config map[string]any) (uint64, error)
+	// StopRun ends an engine run; ending an ended one is no error.
+	StopRun(ctx context.Context, fedID int64, engineRunID uint64) error
+	// EngineRuns lists what the SuperLink knows.
+	EngineRuns(ctx context.Context, fedID int64) ([]EngineRun, error)
+	// Launch lets the launcher start the run's ServerApp. It is idempotent.
+	Launch(ctx context.Context, fedID int64, engineRunID uint64, settings domain.RunSettings) error
+	// Kill ends the run's ServerApp with its process group, if it runs.
+	Kill(ctx context.Context, fedID int64, engineRunID uint64) error
+	// Tasks lists the launcher's tasks, ended ones included.
+	Tasks(ctx context.Context, fedID int64) ([]Task, error)
+	// LogFile and WorkDir are the run's files, which outlive it.
+	LogFile(fedID int64, engineRunID uint64) string
+	WorkDir(fedID int64, engineRunID uint64) string
+	// Status is the SuperLink's state.
+	Status(fedID int64) domain.SuperLink
+}
+
+// EngineRun is a run as the SuperLink tells it.
+type EngineRun struct {
+	ID        uint64
+	AppHash   string
+	Status    string // pending, starting, running, finished
+	SubStatus string // of a finished one: completed, failed, stopped
+	Details   string
+	PendingAt time.Time // when StartRun created it
+}
+
+// Finished reports whether the SuperLink has ended the run.
+func (r EngineRun) Finished() bool { return r.Status == "finished" }
+
+// Task is a run's ServerApp process as the launcher tells it.
+type Task struct {
+	EngineRunID uint64
+	Alive       bool // the ServerApp has sent its first sign of life
+	Ended       bool
+	ExitCode    int    // -1 when it was ended by a signal or is unknown
+	Signal      string // the signal's name, if one ended it
+	Reason      string // why the launcher could not start it or lost it; may be empty
+}
+
+// Options are the parts a [Service] works with.
+type Options struct {
+	Store  Store
+	Engine Engine
+	Events *events.Bus
+	Clock  domain.Clock
+	Logger *slog.Logger
+}
+
+// Service is the life of runs. Its methods are safe for concurrent use.
+type Service struct {
+	Options
+
+	mu      sync.Mutex
+	wakes   map[int64]chan struct{}
+	tailers map[int64]*tailer
+	logs    map[int64]*logfile.File
+}
+
+// New returns a Service; [Service.Run] must run for anything queued to start.
+func New(o Options) *Service {
+	return &Service{Options: o, wakes: map[int64]chan struct{}{}, tailers: map[int64]*tailer{}, logs: map[int64]*logfile.File{}}
+}
+
+// Wake makes the federation's driver look at once; call it when its engine has changed.
+func (s *Service) Wake(fedID int64) {
+	select {
+	case s.wake(fedID) <- struct{}{}:
+	default: // one wake waits already
+	}
+}
+
+func (s *Service) wake(fedID int64) chan struct{} {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	ch, ok := s.wakes[fedID]
+	if !ok {
+		ch = make(chan struct{}, 1)
+		s.wakes[fedID] = ch
+	}
+	return ch
+}
+
+// move brings a run into its next state, in one transaction with its audit row. It reports false, and changes nothing,
+// when the run's state does not allow it (somebody else was faster).
+func (s *Service) move(ctx context.Context, actor domain.Actor, id int64, next domain.RunState, change func(*domain.Run)) (run domain.Run, moved bool, err error) {
+	err = s.Store.InTx(ctx, func(tx Tx) error {
+		moved = false
+		if run, err = tx.RunByID(ctx, id); err != nil {
+			return err
+		}
+		if !run.State.May(next) {
+			return nil
+		}
+		before := run.State
+		run.State = next
+		now := s.Clock().UTC()
+		switch {
+		case next == domain.Starting:
+			run.StartingAt = now
+		case next == domain.Running:
+			run.RunningAt = now
+		case next.Ended():
+			run.EndedAt = now
+		}
+		if change != nil {
+			change(&run)
+		}
+		if err := tx.UpdateRun(ctx, run); err != nil {
+			return err
+		}
+		moved = true
+		return tx.InsertAudit(ctx, s.entry(actor, run, "run."+string(next), map[string]string{"from": string(before), "cause": run.Cause.Message}))
+	})
+	if err == nil && moved {
+		s.publish(run, "state")
+	}
+	return run, moved, err
+}
+
+func (s *Service) entry(actor domain.Actor, run domain.Run, action string, detail map[string]string) domain.AuditEntry {
+	for k, v := range detail {
+		if v == "" {
+			delete(detail, k)
+		}
+	}
+	return domain.AuditEntry{At: s.Clock().UTC(), Actor: actor, Action: action, ObjectKind: "run", ObjectID: run.Name, FederationID: run.FederationID, Detail: detail}
+}
+
+func (s *Service) publish(run domain.Run, kind string) {
+	s.Events.Publish(events.Event{Topic: RunTopic(run.ID), Kind: kind})
+	if kind == "state" || kind == "round" {
+		s.Events.Publish(events.Event{Topic: FederationTopic(run.FederationID), Kind: kind})
+	}
+}
+
+// RunTopic is the topic of one run's events. Kinds: "state", "round", "metric", "log".
+func RunTopic(id int64) string { return "run:" + itoa(id) }
+
+// FederationTopic is the topic of the events of all runs of a federation. Kinds: "state", "round".
+func FederationTopic(fedID int64) string { return "runs:" + itoa(fedID) }

@@ -1,0 +1,169 @@
+package runs
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"blossomtune/internal/domain"
+	"blossomtune/internal/logfile"
+)
+
+// tailer follows one run's log while it runs: it tells of new lines, and stores the metrics and rounds that only the log has.
+type tailer struct {
+	s      *Service
+	run    domain.Run
+	cancel context.CancelFunc
+	done   chan struct{}
+
+	mu    sync.Mutex // one pump at a time
+	next  int
+	parse parser
+}
+
+const (
+	tailPoll  = 100 * time.Millisecond
+	tailBatch = 5000
+)
+
+// tail starts the run's tailer, once.
+func (s *Service) tail(run domain.Run) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.tailers[run.ID] != nil || run.EngineRunID == 0 {
+		return
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	t := &tailer{s: s, run: run, cancel: cancel, done: make(chan struct{}), next: 1}
+	s.tailers[run.ID] = t
+	go t.follow(ctx)
+}
+
+func (t *tailer) follow(ctx context.Context) {
+	defer close(t.done)
+	tick := time.NewTicker(tailPoll)
+	defer tick.Stop()
+	for {
+		if err := t.pump(ctx); err != nil && ctx.Err() == nil {
+			t.s.Logger.Error("reading a run's log", "run", t.run.Name, "err", err)
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+	}
+}
+
+// pump handles the lines that were added since the last call.
+func (t *tailer) pump(ctx context.Context) error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	file := t.s.logOf(t.run)
+	grew := false
+	for {
+		lines, _, err := file.Lines(t.next, tailBatch)
+		if err != nil || len(lines) == 0 {
+			if grew {
+				t.s.publish(t.run, "log")
+			}
+			return err
+		}
+		trial := t.parse // kept only when stored: a failed store is repeated with the same lines
+		for _, l := range lines {
+			trial.line(l)
+		}
+		if err := t.store(ctx, &trial); err != nil {
+			return err
+		}
+		t.parse, t.next, grew = trial, t.next+len(lines), true
+	}
+}
+
+func (t *tailer) store(ctx context.Context, p *parser) error {
+	found, newRound := p.take()
+	now := t.s.Clock().UTC()
+	for i := range found {
+		found[i].FederationID, found[i].EngineRunID, found[i].At = t.run.FederationID, t.run.EngineRunID, now
+	}
+	if len(found) == 0 && !newRound {
+		return nil
+	}
+	err := t.s.Store.InTx(ctx, func(tx Tx) error {
+		if _, err := tx.InsertMetrics(ctx, found); err != nil {
+			return err
+		}
+		if !newRound {
+			return nil
+		}
+		run, err := tx.RunByID(ctx, t.run.ID)
+		if err != nil {
+			return err
+		}
+		run.Round = max(run.Round, p.round)
+		if p.rounds > 0 {
+			run.Rounds = p.rounds
+		}
+		return tx.UpdateRun(ctx, run)
+	})
+	if err != nil {
+		return err
+	}
+	if len(found) > 0 {
+		t.s.publish(t.run, "metric")
+	}
+	if newRound {
+		t.s.publish(t.run, "round")
+	}
+	return nil
+}
+
+// drain reads a run's log to its end, stores what it tells, and ends its tailer. Nobody writes to the log any more.
+func (s *Service) drain(ctx context.Context, run domain.Run) {
+	if run.EngineRunID == 0 {
+		return
+	}
+	s.tail(run)
+	s.mu.Lock()
+	t := s.tailers[run.ID]
+	s.mu.Unlock()
+	t.cancel()
+	<-t.done
+	if err := s.logOf(run).Seal(); err != nil {
+		s.Logger.Error("sealing a run's log", "run", run.Name, "err", err)
+	}
+	if err := t.pump(ctx); err != nil {
+		s.Logger.Error("reading a run's log to its end", "run", run.Name, "err", err)
+	}
+	s.mu.Lock()
+	delete(s.tailers, run.ID)
+	s.mu.Unlock()
+}
+
+func (s *Service) stopTailers() {
+	s.mu.Lock()
+	all := make([]*tailer, 0, len(s.tailers))
+	for _, t := range s.tailers {
+		all = append(all, t)
+	}
+	s.mu.Unlock()
+	for _, t := range all {
+		t.cancel()
+		<-t.done
+	}
+}
+
+// logOf returns the run's log, kept with its index of lines.
+func (s *Service) logOf(run domain.Run) *logfile.File {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	f, ok := s.logs[run.ID]
+	if !ok {
+		if len(s.logs) > 200 {
+			clear(s.logs) // the index is cheap to make again
+		}
+		f = logfile.New(s.Engine.LogFile(run.FederationID, run.EngineRunID))
+		s.logs[run.ID] = f
+	}
+	return f
+}
