@@ -1,0 +1,152 @@
+package store
+
+import (
+	"context"
+	"time"
+
+	"blossomtune/internal/domain"
+)
+
+const nodeKeyColumns = `id, federation_id, request_id, partition_id, public_pem, fingerprint, node_id, via, created_at, revoked_at,
+	first_at, last_at, online, bytes_in, bytes_out, flwr, agent, python`
+
+func scanNodeKey(s scanner) (k domain.NodeKey, err error) {
+	var node, created, revoked, first, last, online int64
+	err = s.Scan(&k.ID, &k.FederationID, &k.RequestID, &k.Partition, &k.PublicPEM, &k.Fingerprint, &node, &k.Via, &created, &revoked,
+		&first, &last, &online, &k.Seen.BytesIn, &k.Seen.BytesOut, &k.Seen.Flwr, &k.Seen.Agent, &k.Seen.Python)
+	k.NodeID, k.CreatedAt, k.RevokedAt = uint64(node), moment(created), moment(revoked)
+	k.Seen.FirstAt, k.Seen.LastAt, k.Seen.Online = moment(first), moment(last), online == 1
+	return k, err
+}
+
+// InsertNodeKey adds a key and sets its id. A key that was ever enrolled, in whatever federation, is a [domain.Conflict], and
+// so is a second good key of one request.
+func (tx *Tx) InsertNodeKey(ctx context.Context, k *domain.NodeKey) error {
+	err := tx.insert(ctx, "key", &k.ID, `INSERT INTO node_key (federation_id, request_id, partition_id, public_pem, fingerprint, node_id, via, created_at, revoked_at,
+		first_at, last_at, online, bytes_in, bytes_out, flwr, agent, python) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, 0, 0, 0, 0, 0, '', '', '')`,
+		k.FederationID, k.RequestID, k.Partition, k.PublicPEM, k.Fingerprint, int64(k.NodeID), k.Via, millis(k.CreatedAt), millis(k.RevokedAt))
+	switch {
+	case unique(err, "fingerprint"):
+		return domain.Errorf(domain.Conflict, "This key has been enrolled before; a key is enrolled once, for ever.").Fix("Make a new key and use that.").At("public_key").Because(err)
+	case unique(err, "node_key.request_id"), unique(err, "node_key_of_request"):
+		return domain.Errorf(domain.Conflict, "This request has a key already.").At("public_key").Because(err)
+	}
+	return err
+}
+
+// NodeKeyByFingerprint returns a key, revoked ones too.
+func (tx *Tx) NodeKeyByFingerprint(ctx context.Context, fp string) (domain.NodeKey, error) {
+	return get(ctx, tx, "key", scanNodeKey, "SELECT "+nodeKeyColumns+" FROM node_key WHERE fingerprint = $1", fp)
+}
+
+// NodeKeys returns a federation's keys by partition, revoked ones too.
+func (tx *Tx) NodeKeys(ctx context.Context, fedID int64) ([]domain.NodeKey, error) {
+	return list(ctx, tx, "key", scanNodeKey, "SELECT "+nodeKeyColumns+" FROM node_key WHERE federation_id = $1 ORDER BY partition_id, id", fedID)
+}
+
+// NodeKeyOfRequest returns the good key of a request.
+func (tx *Tx) NodeKeyOfRequest(ctx context.Context, requestID int64) (domain.NodeKey, error) {
+	return get(ctx, tx, "key", scanNodeKey, "SELECT "+nodeKeyColumns+" FROM node_key WHERE request_id = $1 AND revoked_at = 0", requestID)
+}
+
+// UpdateNodeKey writes a key's node id and revocation.
+func (tx *Tx) UpdateNodeKey(ctx context.Context, k domain.NodeKey) error {
+	return tx.one(ctx, "key", "UPDATE node_key SET node_id = $2, revoked_at = $3 WHERE id = $1", k.ID, int64(k.NodeID), millis(k.RevokedAt))
+}
+
+// UpdateNodeSeen writes what the gateway saw of a SuperNode. Empty versions leave the known ones.
+func (tx *Tx) UpdateNodeSeen(ctx context.Context, id int64, v domain.NodeSeen) error {
+	return tx.one(ctx, "key", `UPDATE node_key SET first_at = $2, last_at = $3, online = $4, bytes_in = $5, bytes_out = $6,
+		flwr = CASE WHEN $7 = '' THEN flwr ELSE $7 END, agent = CASE WHEN $8 = '' THEN agent ELSE $8 END, python = CASE WHEN $9 = '' THEN python ELSE $9 END WHERE id = $1`,
+		id, millis(v.FirstAt), millis(v.LastAt), bit(v.Online), v.BytesIn, v.BytesOut, v.Flwr, v.Agent, v.Python)
+}
+
+const federationColumns = "id, slug, name, description, total_partitions, parallel, engine_wanted, created_at"
+
+func scanFederation(s scanner) (f domain.Federation, err error) {
+	var wanted, created int64
+	err = s.Scan(&f.ID, &f.Slug, &f.Name, &f.Description, &f.TotalPartitions, &f.Parallel, &wanted, &created)
+	f.EngineWanted, f.CreatedAt = wanted == 1, moment(created)
+	return f, err
+}
+
+// FederationByID returns a federation.
+func (tx *Tx) FederationByID(ctx context.Context, id int64) (domain.Federation, error) {
+	return get(ctx, tx, "federation", scanFederation, "SELECT "+federationColumns+" FROM federation WHERE id = $1", id)
+}
+
+// FederationBySlug returns a federation by its part of an address.
+func (tx *Tx) FederationBySlug(ctx context.Context, slug string) (domain.Federation, error) {
+	return get(ctx, tx, "federation", scanFederation, "SELECT "+federationColumns+" FROM federation WHERE slug = $1", slug)
+}
+
+// Federations returns all federations by name.
+func (tx *Tx) Federations(ctx context.Context) ([]domain.Federation, error) {
+	return list(ctx, tx, "federation", scanFederation, "SELECT "+federationColumns+" FROM federation ORDER BY name, id")
+}
+
+// InsertFederation adds a federation and sets its id. A taken slug is a [domain.Conflict] at field "slug".
+func (tx *Tx) InsertFederation(ctx context.Context, f *domain.Federation) error {
+	err := tx.insert(ctx, "federation", &f.ID, "INSERT INTO federation (slug, name, description, total_partitions, parallel, engine_wanted, created_at) VALUES ($1, $2, $3, $4, $5, $6, $7)",
+		f.Slug, f.Name, f.Description, f.TotalPartitions, max(f.Parallel, 1), bit(f.EngineWanted), millis(f.CreatedAt))
+	if unique(err, "slug") {
+		return domain.Errorf(domain.Conflict, "There is a federation %q already.", f.Slug).Fix("Choose another address.").At("slug").Because(err)
+	}
+	return err
+}
+
+// UpdateFederation writes a federation; its slug stays.
+func (tx *Tx) UpdateFederation(ctx context.Context, f domain.Federation) error {
+	return tx.one(ctx, "federation", "UPDATE federation SET name = $2, description = $3, total_partitions = $4, parallel = $5, engine_wanted = $6 WHERE id = $1",
+		f.ID, f.Name, f.Description, f.TotalPartitions, max(f.Parallel, 1), bit(f.EngineWanted))
+}
+
+// Setting returns a stored value, "" if there is none.
+func (tx *Tx) Setting(ctx context.Context, key string) (string, error) {
+	v, err := get(ctx, tx, "setting", func(s scanner) (v string, err error) { return v, s.Scan(&v) }, "SELECT value FROM setting WHERE key = $1", key)
+	if domain.CodeOf(err) == domain.NotFound {
+		return "", nil
+	}
+	return v, err
+}
+
+// PutSetting stores a value.
+func (tx *Tx) PutSetting(ctx context.Context, key, value string) error {
+	return tx.exec(ctx, "setting", "INSERT INTO setting (key, value) VALUES ($1, $2) ON CONFLICT (key) DO UPDATE SET value = excluded.value", key, value)
+}
+
+const mailColumns = "id, recipient, subject, body, state, tries, next_at, last_error, created_at, sent_at"
+
+func scanMail(s scanner) (m domain.Mail, err error) {
+	var next, created, sent int64
+	err = s.Scan(&m.ID, &m.To, &m.Subject, &m.Text, &m.State, &m.Tries, &next, &m.LastError, &created, &sent)
+	m.NextAt, m.CreatedAt, m.SentAt = moment(next), moment(created), moment(sent)
+	return m, err
+}
+
+// InsertMail adds a mail and sets its id.
+func (tx *Tx) InsertMail(ctx context.Context, m *domain.Mail) error {
+	return tx.insert(ctx, "mail", &m.ID, "INSERT INTO mail (recipient, subject, body, state, tries, next_at, last_error, created_at, sent_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+		m.To, m.Subject, m.Text, string(m.State), m.Tries, millis(m.NextAt), m.LastError, millis(m.CreatedAt), millis(m.SentAt))
+}
+
+// UpdateMail writes a mail's progress and text.
+func (tx *Tx) UpdateMail(ctx context.Context, m domain.Mail) error {
+	return tx.one(ctx, "mail", "UPDATE mail SET state = $2, tries = $3, next_at = $4, last_error = $5, sent_at = $6, body = $7 WHERE id = $1",
+		m.ID, string(m.State), m.Tries, millis(m.NextAt), m.LastError, millis(m.SentAt), m.Text)
+}
+
+// DueMails returns up to n queued mails whose time has come, oldest first.
+func (tx *Tx) DueMails(ctx context.Context, now time.Time, n int) ([]domain.Mail, error) {
+	return list(ctx, tx, "mail", scanMail, "SELECT "+mailColumns+" FROM mail WHERE state = 'queued' AND next_at <= $1 ORDER BY next_at, id LIMIT CAST($2 AS BIGINT)", millis(now), limit(n))
+}
+
+// Mails returns the newest mails.
+func (tx *Tx) Mails(ctx context.Context, n int) ([]domain.Mail, error) {
+	return list(ctx, tx, "mail", scanMail, "SELECT "+mailColumns+" FROM mail ORDER BY id DESC LIMIT CAST($1 AS BIGINT)", limit(n))
+}
+
+// MailByID returns a mail.
+func (tx *Tx) MailByID(ctx context.Context, id int64) (domain.Mail, error) {
+	return get(ctx, tx, "mail", scanMail, "SELECT "+mailColumns+" FROM mail WHERE id = $1", id)
+}

@@ -1,0 +1,147 @@
+// Package store is the only place that knows SQL. It keeps everything in SQLite or PostgreSQL, with one set of queries for both:
+// $1 placeholders, ON CONFLICT and RETURNING are the same in either, so no generated layer stands between a query and its noun.
+//
+// Times are Unix milliseconds, UTC; booleans 0 or 1; Flower's uint64 ids their two's complement.
+package store
+
+import (
+	"context"
+	"database/sql"
+	"embed"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"blossomtune/internal/domain"
+
+	_ "github.com/jackc/pgx/v5/stdlib" // the driver "pgx"
+	"github.com/pressly/goose/v3"
+	_ "modernc.org/sqlite" // the driver "sqlite"
+)
+
+//go:embed migrations
+var migrations embed.FS
+
+// readers is how many connections read an SQLite database side by side; one more writes.
+const readers = 4
+
+// pgConns bounds the connections to PostgreSQL.
+const pgConns = 16
+
+// DB is an open database. It is safe for concurrent use.
+type DB struct {
+	engine string // "sqlite" or "postgres"
+	write  *sql.DB
+	read   *sql.DB
+}
+
+// Open opens the database at an address: "sqlite:FILE" or "postgres://…". It does not migrate; see [DB.Migrate].
+//
+// Several processes may open the same SQLite file (the server, and each keeper for [DB.Record]): WAL lets readers go on,
+// and a busy writer is waited for up to ten seconds. synchronous is FULL, because a committed row must outlive a power cut
+// when the engine has been told already.
+func Open(ctx context.Context, address string) (*DB, error) {
+	switch scheme, rest, _ := strings.Cut(address, ":"); scheme {
+	case "sqlite":
+		return openSQLite(ctx, rest)
+	case "postgres", "postgresql":
+		return openPostgres(ctx, address)
+	}
+	return nil, domain.Errorf(domain.Invalid, "The database address begins with neither sqlite: nor postgres://.").Fix("Set --database to sqlite:FILE or postgres://user@host/name.")
+}
+
+func openSQLite(ctx context.Context, path string) (*DB, error) {
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return nil, fmt.Errorf("making the database's directory: %w", err)
+	}
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600) // before SQLite makes it for all to read
+	if err != nil {
+		return nil, fmt.Errorf("opening database: %w", err)
+	}
+	f.Close()
+	dsn := func(extra string) string {
+		// busy_timeout first: the pragmas after it can find the file locked.
+		return "file:" + (&url.URL{Path: path}).EscapedPath() + "?_pragma=busy_timeout(10000)&_pragma=journal_mode(WAL)&_pragma=foreign_keys(1)&_pragma=synchronous(FULL)" + extra
+	}
+	write, err := sql.Open("sqlite", dsn("&_txlock=immediate"))
+	if err != nil {
+		return nil, fmt.Errorf("opening database: %w", err)
+	}
+	write.SetMaxOpenConns(1)
+	read, err := sql.Open("sqlite", dsn("&_pragma=query_only(1)"))
+	if err != nil {
+		write.Close()
+		return nil, fmt.Errorf("opening database: %w", err)
+	}
+	read.SetMaxOpenConns(readers)
+	read.SetMaxIdleConns(readers)
+	db := &DB{engine: "sqlite", write: write, read: read}
+	if err := write.PingContext(ctx); err != nil {
+		db.Close()
+		return nil, fmt.Errorf("opening database %s: %w", path, err)
+	}
+	return db, nil
+}
+
+func openPostgres(ctx context.Context, address string) (*DB, error) {
+	db, err := sql.Open("pgx", address)
+	if err != nil {
+		return nil, fmt.Errorf("opening database: %w", err)
+	}
+	db.SetMaxOpenConns(pgConns)
+	db.SetMaxIdleConns(pgConns)
+	if err := db.PingContext(ctx); err != nil {
+		db.Close()
+		return nil, domain.Errorf(domain.Unavailable, "PostgreSQL does not answer.").Fix("Check --database and that the server runs.").Because(err)
+	}
+	return &DB{engine: "postgres", write: db, read: db}, nil
+}
+
+// Close closes the database.
+func (db *DB) Close() error {
+	if db.read == db.write {
+		return db.write.Close()
+	}
+	return errors.Join(db.read.Close(), db.write.Close())
+}
+
+func (db *DB) provider() (*goose.Provider, error) {
+	dir, err := fs.Sub(migrations, "migrations/"+db.engine)
+	if err != nil {
+		return nil, err
+	}
+	dialect := goose.DialectSQLite3
+	if db.engine == "postgres" {
+		dialect = goose.DialectPostgres
+	}
+	return goose.NewProvider(dialect, db.write, dir)
+}
+
+// Migrate brings the schema up to date, each migration in a transaction of its own. A database that a newer version has
+// migrated is refused with a [domain.Conflict] error.
+func (db *DB) Migrate(ctx context.Context) error {
+	p, err := db.provider()
+	if err != nil {
+		return fmt.Errorf("reading migrations: %w", err)
+	}
+	current, err := p.GetDBVersion(ctx)
+	if err != nil {
+		return fmt.Errorf("reading the schema's version: %w", err)
+	}
+	sources := p.ListSources()
+	if newest := sources[len(sources)-1].Version; current > newest {
+		return domain.Errorf(domain.Conflict, "The database was made by a newer version of BlossomTune (schema %d, this one knows %d).", current, newest).
+			Fix("Start the newer version, or restore a backup.")
+	}
+	if _, err := p.Up(ctx); err != nil {
+		return fmt.Errorf("migrating the database: %w", err)
+	}
+	return nil
+}
+
+// Ping reports whether the database answers.
+func (db *DB) Ping(ctx context.Context) error { return db.read.PingContext(ctx) }

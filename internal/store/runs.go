@@ -1,0 +1,212 @@
+package store
+
+import (
+	"bytes"
+	"context"
+	"database/sql"
+	"encoding/json"
+	"fmt"
+	"math"
+
+	"blossomtune/internal/domain"
+)
+
+const appColumns = "hash, publisher, name, version, summary, source, config, created_at"
+
+// exactJSON decodes with whole numbers kept as int64, so that a config value keeps its kind.
+func exactJSON(text string, into any) error {
+	d := json.NewDecoder(bytes.NewReader([]byte(text)))
+	d.UseNumber()
+	return d.Decode(into)
+}
+
+// exactNumber turns a decoded value into what the config had: int64, float64, string or bool.
+func exactNumber(v any, kind domain.ConfigKind) any {
+	n, ok := v.(json.Number)
+	if !ok {
+		return v
+	}
+	if kind != domain.KindFloat {
+		if i, err := n.Int64(); err == nil {
+			return i
+		}
+	}
+	f, err := n.Float64()
+	if err != nil {
+		return math.NaN()
+	}
+	return f
+}
+
+func scanApp(s scanner, more ...any) (a domain.AppVersion, err error) {
+	var config string
+	var created int64
+	if err = s.Scan(append([]any{&a.Hash, &a.Publisher, &a.Name, &a.Version, &a.Summary, &a.Source, &config, &created}, more...)...); err != nil {
+		return a, err
+	}
+	a.CreatedAt = moment(created)
+	if err = exactJSON(config, &a.Config); err != nil {
+		return a, err
+	}
+	for i := range a.Config {
+		k := &a.Config[i]
+		k.Default = exactNumber(k.Default, k.Kind)
+		for j := range k.Choices {
+			k.Choices[j] = exactNumber(k.Choices[j], k.Kind)
+		}
+	}
+	return a, nil
+}
+
+// PutAppVersion keeps an app version; one with the same hash is left as it is.
+func (tx *Tx) PutAppVersion(ctx context.Context, a domain.AppVersion) error {
+	config := a.Config
+	if config == nil {
+		config = []domain.ConfigKey{}
+	}
+	return tx.exec(ctx, "app version", `INSERT INTO app_version (hash, publisher, name, version, summary, source, config, fab, created_at)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT (hash) DO NOTHING`,
+		a.Hash, a.Publisher, a.Name, a.Version, a.Summary, a.Source, asJSON(config), a.FAB, millis(a.CreatedAt))
+}
+
+// AppVersionByHash returns an app version, with the FAB's bytes only where asked.
+func (tx *Tx) AppVersionByHash(ctx context.Context, hash string, withFAB bool) (domain.AppVersion, error) {
+	if !withFAB {
+		return get(ctx, tx, "app version", func(s scanner) (domain.AppVersion, error) { return scanApp(s) }, "SELECT "+appColumns+" FROM app_version WHERE hash = $1", hash)
+	}
+	return get(ctx, tx, "app version", func(s scanner) (domain.AppVersion, error) {
+		var fab []byte
+		a, err := scanApp(s, &fab)
+		a.FAB = fab
+		return a, err
+	}, "SELECT "+appColumns+", fab FROM app_version WHERE hash = $1", hash)
+}
+
+// AppVersions returns all app versions without their FABs, newest first.
+func (tx *Tx) AppVersions(ctx context.Context) ([]domain.AppVersion, error) {
+	return list(ctx, tx, "app version", func(s scanner) (domain.AppVersion, error) { return scanApp(s) }, "SELECT "+appColumns+" FROM app_version ORDER BY created_at DESC, hash")
+}
+
+const runColumns = `id, federation_id, name, state, app_hash, app_id, app_version, total_partitions, config, settings, note, tags, engine_run_id, cause, rounds, round, created_by, stop_asked,
+	created_at, starting_at, running_at, ended_at`
+
+func scanRun(s scanner) (r domain.Run, err error) {
+	var config, settings, tags, cause string
+	var engine sql.NullInt64
+	var stop, created, starting, running, ended int64
+	if err = s.Scan(&r.ID, &r.FederationID, &r.Name, &r.State, &r.AppHash, &r.AppID, &r.AppVersion, &r.TotalPartitions, &config, &settings, &r.Note, &tags, &engine, &cause,
+		&r.Rounds, &r.Round, &r.CreatedBy, &stop, &created, &starting, &running, &ended); err != nil {
+		return r, err
+	}
+	r.EngineRunID, r.StopAsked = uint64(engine.Int64), stop == 1
+	r.CreatedAt, r.StartingAt, r.RunningAt, r.EndedAt = moment(created), moment(starting), moment(running), moment(ended)
+	if r.Config, err = scanConfig(config); err != nil {
+		return r, err
+	}
+	for text, into := range map[string]any{settings: &r.Settings, tags: &r.Tags, cause: &r.Cause} {
+		if err = json.Unmarshal([]byte(text), into); err != nil {
+			return r, err
+		}
+	}
+	return r, nil
+}
+
+// configValue keeps a value's kind beside it: JSON alone would turn 1.0 into 1.
+type configValue struct {
+	Kind  domain.ConfigKind `json:"kind"`
+	Value any               `json:"value"`
+}
+
+func putConfig(in map[string]any) string {
+	out := map[string]configValue{}
+	for k, v := range in {
+		kind := domain.KindString
+		switch v.(type) {
+		case int64:
+			kind = domain.KindInt
+		case float64:
+			kind = domain.KindFloat
+		case bool:
+			kind = domain.KindBool
+		}
+		out[k] = configValue{kind, v}
+	}
+	return asJSON(out)
+}
+
+func scanConfig(text string) (map[string]any, error) {
+	in := map[string]configValue{}
+	if err := exactJSON(text, &in); err != nil {
+		return nil, err
+	}
+	out := make(map[string]any, len(in))
+	for k, v := range in {
+		out[k] = exactNumber(v.Value, v.Kind)
+	}
+	return out, nil
+}
+
+func runValues(r domain.Run) []any {
+	tags := r.Tags
+	if tags == nil {
+		tags = []string{}
+	}
+	return []any{string(r.State), putConfig(r.Config), asJSON(r.Settings), r.Note, asJSON(tags), sql.NullInt64{Int64: int64(r.EngineRunID), Valid: r.EngineRunID != 0}, asJSON(r.Cause), r.Rounds, r.Round,
+		bit(r.StopAsked), millis(r.CreatedAt), millis(r.StartingAt), millis(r.RunningAt), millis(r.EndedAt)}
+}
+
+// InsertRun adds a run and sets its id. A taken name is a [domain.Conflict] at field "run_id".
+func (tx *Tx) InsertRun(ctx context.Context, r *domain.Run) error {
+	err := tx.insert(ctx, "run", &r.ID, `INSERT INTO run (federation_id, name, app_hash, app_id, app_version, total_partitions, created_by,
+		state, config, settings, note, tags, engine_run_id, cause, rounds, round, stop_asked, created_at, starting_at, running_at, ended_at)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21)`,
+		append([]any{r.FederationID, r.Name, r.AppHash, r.AppID, r.AppVersion, r.TotalPartitions, r.CreatedBy}, runValues(*r)...)...)
+	if unique(err, "run.name") || unique(err, "run_name") {
+		return domain.Errorf(domain.Conflict, "The Run ID %q is taken.", r.Name).Fix("Choose another; names are never used twice.").At("run_id").Because(err)
+	}
+	return err
+}
+
+// UpdateRun writes what can change of a run.
+func (tx *Tx) UpdateRun(ctx context.Context, r domain.Run) error {
+	return tx.one(ctx, "run", `UPDATE run SET state = $2, config = $3, settings = $4, note = $5, tags = $6, engine_run_id = $7, cause = $8, rounds = $9, round = $10, stop_asked = $11,
+		created_at = $12, starting_at = $13, running_at = $14, ended_at = $15 WHERE id = $1`, append([]any{r.ID}, runValues(r)...)...)
+}
+
+// RunByID returns a run.
+func (tx *Tx) RunByID(ctx context.Context, id int64) (domain.Run, error) {
+	return get(ctx, tx, "run", scanRun, "SELECT "+runColumns+" FROM run WHERE id = $1", id)
+}
+
+// RunByName returns a run by its Run ID.
+func (tx *Tx) RunByName(ctx context.Context, name string) (domain.Run, error) {
+	return get(ctx, tx, "run", scanRun, "SELECT "+runColumns+" FROM run WHERE name = $1", name)
+}
+
+// RunByEngineID returns the run that an engine run belongs to.
+func (tx *Tx) RunByEngineID(ctx context.Context, fedID int64, engineRunID uint64) (domain.Run, error) {
+	return get(ctx, tx, "run", scanRun, "SELECT "+runColumns+" FROM run WHERE federation_id = $1 AND engine_run_id = $2", fedID, int64(engineRunID))
+}
+
+// Runs returns the runs that a filter chooses, newest first.
+func (tx *Tx) Runs(ctx context.Context, f domain.RunFilter) ([]domain.Run, error) {
+	var w where
+	if f.FederationID != 0 {
+		w.add("federation_id = ?", f.FederationID)
+	}
+	if f.BeforeID != 0 {
+		w.add("id < ?", f.BeforeID)
+	}
+	w.in("state", words(f.States))
+	return list(ctx, tx, "run", scanRun, fmt.Sprintf("SELECT %s FROM run%s ORDER BY id DESC LIMIT %d", runColumns, w.String(), limit(f.Limit)), w.args...)
+}
+
+// QueuedRuns returns a federation's queue, the next first.
+func (tx *Tx) QueuedRuns(ctx context.Context, fedID int64) ([]domain.Run, error) {
+	return list(ctx, tx, "run", scanRun, "SELECT "+runColumns+" FROM run WHERE federation_id = $1 AND state = 'queued' ORDER BY id", fedID)
+}
+
+// ActiveRuns returns the runs of all federations that have not ended, oldest first.
+func (tx *Tx) ActiveRuns(ctx context.Context) ([]domain.Run, error) {
+	return list(ctx, tx, "run", scanRun, "SELECT "+runColumns+" FROM run WHERE state IN ('queued', 'starting', 'running') ORDER BY id")
+}

@@ -1,0 +1,244 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"strings"
+	"time"
+
+	"blossomtune/internal/domain"
+
+	"github.com/jackc/pgx/v5/pgconn"
+)
+
+// Tx is one transaction. Its methods return a [domain.NotFound] error where there is no such row.
+type Tx struct {
+	q        *sql.Tx
+	postgres bool
+}
+
+// conflictRetries is how often a PostgreSQL transaction is run again after a serialization failure.
+const conflictRetries = 50
+
+// InTx runs fn in one write transaction, as if no other ran beside it. fn may run more than once and must have no effect
+// besides the transaction; its error rolls back and is returned.
+func (db *DB) InTx(ctx context.Context, fn func(*Tx) error) error {
+	for try := 0; ; try++ {
+		err := db.once(ctx, db.write, &sql.TxOptions{Isolation: db.isolation()}, fn)
+		if !retryable(err) || try == conflictRetries {
+			return err
+		}
+		wait := time.NewTimer(time.Duration(rand.Int64N(int64(min(try+1, 20)) * int64(2*time.Millisecond))))
+		select {
+		case <-ctx.Done():
+			wait.Stop()
+			return ctx.Err()
+		case <-wait.C:
+		}
+	}
+}
+
+// View runs fn in one read transaction, which sees one state of the database.
+func (db *DB) View(ctx context.Context, fn func(*Tx) error) error {
+	opts := &sql.TxOptions{ReadOnly: true}
+	if db.engine == "postgres" {
+		opts.Isolation = sql.LevelRepeatableRead
+	}
+	return db.once(ctx, db.read, opts, fn)
+}
+
+func (db *DB) isolation() sql.IsolationLevel {
+	if db.engine == "postgres" {
+		return sql.LevelSerializable
+	}
+	return sql.LevelDefault // BEGIN IMMEDIATE on the one writer
+}
+
+func (db *DB) once(ctx context.Context, pool *sql.DB, opts *sql.TxOptions, fn func(*Tx) error) error {
+	q, err := pool.BeginTx(ctx, opts)
+	if err != nil {
+		return fmt.Errorf("beginning transaction: %w", err)
+	}
+	if err := fn(&Tx{q: q, postgres: db.engine == "postgres"}); err != nil {
+		return errors.Join(err, ignoreDone(q.Rollback()))
+	}
+	if err := q.Commit(); err != nil {
+		return fmt.Errorf("committing: %w", err)
+	}
+	return nil
+}
+
+func ignoreDone(err error) error {
+	if errors.Is(err, sql.ErrTxDone) {
+		return nil
+	}
+	return err
+}
+
+// retryable reports PostgreSQL's "run it again": serialization_failure, deadlock_detected.
+func retryable(err error) bool {
+	var pg *pgconn.PgError
+	return errors.As(err, &pg) && (pg.Code == "40001" || pg.Code == "40P01")
+}
+
+// Runner gives a rules package the transactions in the form of its own interface.
+type Runner[T any] struct{ db *DB }
+
+// Adapt returns the database with transactions of the interface T, which *Tx must implement.
+func Adapt[T any](db *DB) Runner[T] { return Runner[T]{db} }
+
+// InTx is [DB.InTx].
+func (r Runner[T]) InTx(ctx context.Context, fn func(T) error) error {
+	return r.db.InTx(ctx, func(tx *Tx) error { return fn(any(tx).(T)) })
+}
+
+// View is [DB.View].
+func (r Runner[T]) View(ctx context.Context, fn func(T) error) error {
+	return r.db.View(ctx, func(tx *Tx) error { return fn(any(tx).(T)) })
+}
+
+// exec runs a statement that must change exactly one row; none is a [domain.NotFound] error about what.
+func (tx *Tx) one(ctx context.Context, what, query string, args ...any) error {
+	res, err := tx.q.ExecContext(ctx, query, args...)
+	if err != nil {
+		return fmt.Errorf("writing %s: %w", what, err)
+	}
+	n, err := res.RowsAffected()
+	if err == nil && n == 0 {
+		return missing(what)
+	}
+	return err
+}
+
+func (tx *Tx) exec(ctx context.Context, what, query string, args ...any) error {
+	if _, err := tx.q.ExecContext(ctx, query, args...); err != nil {
+		return fmt.Errorf("writing %s: %w", what, err)
+	}
+	return nil
+}
+
+// insert runs an INSERT … RETURNING id.
+func (tx *Tx) insert(ctx context.Context, what string, id *int64, query string, args ...any) error {
+	if err := tx.q.QueryRowContext(ctx, query+" RETURNING id", args...).Scan(id); err != nil {
+		return fmt.Errorf("adding %s: %w", what, err)
+	}
+	return nil
+}
+
+type scanner interface{ Scan(dest ...any) error }
+
+func get[T any](ctx context.Context, tx *Tx, what string, scan func(scanner) (T, error), query string, args ...any) (T, error) {
+	v, err := scan(tx.q.QueryRowContext(ctx, query, args...))
+	if errors.Is(err, sql.ErrNoRows) {
+		return v, missing(what)
+	}
+	if err != nil {
+		return v, fmt.Errorf("reading %s: %w", what, err)
+	}
+	return v, nil
+}
+
+func list[T any](ctx context.Context, tx *Tx, what string, scan func(scanner) (T, error), query string, args ...any) ([]T, error) {
+	rows, err := tx.q.QueryContext(ctx, query, args...)
+	if err != nil {
+		return nil, fmt.Errorf("reading %ss: %w", what, err)
+	}
+	defer rows.Close()
+	var out []T
+	for rows.Next() {
+		v, err := scan(rows)
+		if err != nil {
+			return nil, fmt.Errorf("reading %s: %w", what, err)
+		}
+		out = append(out, v)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, fmt.Errorf("reading %ss: %w", what, err)
+	}
+	return out, nil
+}
+
+func missing(what string) error { return domain.Errorf(domain.NotFound, "There is no such %s.", what) }
+
+// unique reports whether err is a violation of a unique key whose name or columns hold part.
+func unique(err error, part string) bool {
+	if err == nil {
+		return false
+	}
+	var pg *pgconn.PgError
+	if errors.As(err, &pg) {
+		return pg.Code == "23505" && strings.Contains(pg.ConstraintName, strings.ReplaceAll(part, ".", "_"))
+	}
+	return strings.Contains(err.Error(), "UNIQUE constraint failed") && strings.Contains(err.Error(), part)
+}
+
+func millis(t time.Time) int64 {
+	if t.IsZero() {
+		return 0
+	}
+	return t.UnixMilli()
+}
+
+func moment(ms int64) time.Time {
+	if ms == 0 {
+		return time.Time{}
+	}
+	return time.UnixMilli(ms).UTC()
+}
+
+func bit(b bool) int64 {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+func asJSON(v any) string {
+	b, err := json.Marshal(v)
+	if err != nil {
+		panic(fmt.Sprintf("store: %T cannot be JSON: %v", v, err)) // our own plain types only
+	}
+	return string(b)
+}
+
+func limit(n int) int {
+	if n <= 0 {
+		return 50
+	}
+	return n
+}
+
+// where collects conditions with their arguments.
+type where struct {
+	conds []string
+	args  []any
+}
+
+// add takes a condition with one ? for its one argument.
+func (w *where) add(cond string, arg any) {
+	w.args = append(w.args, arg)
+	w.conds = append(w.conds, strings.ReplaceAll(cond, "?", fmt.Sprintf("$%d", len(w.args))))
+}
+
+func (w *where) in(column string, values []string) {
+	if len(values) == 0 {
+		return
+	}
+	marks := make([]string, len(values))
+	for i, v := range values {
+		w.args = append(w.args, v)
+		marks[i] = fmt.Sprintf("$%d", len(w.args))
+	}
+	w.conds = append(w.conds, column+" IN ("+strings.Join(marks, ", ")+")")
+}
+
+func (w *where) String() string {
+	if len(w.conds) == 0 {
+		return ""
+	}
+	return " WHERE " + strings.Join(w.conds, " AND ")
+}
