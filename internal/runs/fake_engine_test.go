@@ -142,8 +142,12 @@ func (f *fakeEngine) exit(code int, output string) {
 	}
 }
 
-func (f *fakeEngine) LogFile(_ int64, id uint64) string { return filepath.Join(f.dir, fmt.Sprint(id), "serverapp.log") }
-func (f *fakeEngine) WorkDir(_ int64, id uint64) string { return filepath.Join(f.dir, fmt.Sprint(id), "work") }
+func (f *fakeEngine) LogFile(_ int64, id uint64) string {
+	return filepath.Join(f.dir, fmt.Sprint(id), "serverapp.log")
+}
+func (f *fakeEngine) WorkDir(_ int64, id uint64) string {
+	return filepath.Join(f.dir, fmt.Sprint(id), "work")
+}
 func (f *fakeEngine) Status(int64) domain.SuperLink {
 	f.mu.Lock()
 	defer f.mu.Unlock()
