@@ -1,0 +1,13 @@
+//go:build unix && !linux
+
+package keeper
+
+import (
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
+
+func childAttr(bool) *syscall.SysProcAttr { return &syscall.SysProcAttr{Setpgid: true} }
+
+func killRest(group int) { _ = unix.Kill(-group, unix.SIGKILL) }

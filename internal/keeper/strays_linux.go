@@ -1,0 +1,40 @@
+package keeper
+
+import (
+	"bytes"
+	"os"
+	"strconv"
+
+	"golang.org/x/sys/unix"
+)
+
+// KillStrays kills every process of this user whose environment has name set to value, which is how a new keeper finds what
+// a killed one left behind: grandchildren do not get the parent-death signal. It returns how many there were.
+// It never kills the caller.
+func KillStrays(name, value string) int {
+	want := []byte(name + "=" + value)
+	n := 0
+	for _, pid := range pids() {
+		if pid == os.Getpid() {
+			continue
+		}
+		id, ok := Of(pid)
+		env, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/environ")
+		if !ok || err != nil || !hasEntry(env, want) || !id.Alive() {
+			continue
+		}
+		if unix.Kill(pid, unix.SIGKILL) == nil {
+			n++
+		}
+	}
+	return n
+}
+
+func hasEntry(environ, want []byte) bool {
+	for _, kv := range bytes.Split(environ, []byte{0}) {
+		if bytes.Equal(kv, want) {
+			return true
+		}
+	}
+	return false
+}
