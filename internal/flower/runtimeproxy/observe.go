@@ -1,0 +1,140 @@
+package runtimeproxy
+
+import (
+	"strconv"
+	"strings"
+
+	"blossomtune/internal/domain"
+	"blossomtune/internal/flower/wire/flwrpb"
+
+	"google.golang.org/protobuf/proto"
+)
+
+// asked reads which SuperNodes a ServerApp asks, of its push-messages call. Decoding never fails the call.
+func (p *Proxy) asked(body, answer []byte) domain.Observation {
+	var in flwrpb.PushAppMessagesRequest
+	var out flwrpb.PushAppMessagesResponse
+	if proto.Unmarshal(body, &in) != nil || proto.Unmarshal(answer, &out) != nil {
+		p.o.Logger.Warn("a push-messages call that cannot be decoded", "run", p.o.EngineRunID)
+		return domain.Observation{}
+	}
+	now := p.o.Clock().UTC()
+	var o domain.Observation
+	for i, m := range in.GetMessagesList() {
+		id := m.GetMetadata().GetMessageId()
+		if i < len(out.GetMessageIds()) {
+			id = out.GetMessageIds()[i]
+		}
+		if id == "" {
+			continue // the SuperLink did not take this one
+		}
+		e := exchange(m.GetMetadata(), m.GetMetadata().GetDstNodeId(), id)
+		e.AskedAt = now
+		o.Exchanges = append(o.Exchanges, e)
+	}
+	return o
+}
+
+func exchange(m *flwrpb.Metadata, node uint64, id string) domain.Exchange {
+	return domain.Exchange{Round: roundOf(m.GetGroupId()), Phase: phaseOf(m.GetMessageType()), NodeID: node, MessageID: cut(id, 128)}
+}
+
+// roundOf reads the round from a message's group: Flower's strategies name the group by the round's number.
+func roundOf(group string) int {
+	n, err := strconv.Atoi(group)
+	if err != nil || n < 0 || n > 1_000_000_000 {
+		return 0
+	}
+	return n
+}
+
+func phaseOf(messageType string) domain.Phase {
+	switch kind, _, _ := strings.Cut(messageType, "."); kind {
+	case "train":
+		return domain.PhaseTrain
+	case "evaluate":
+		return domain.PhaseEvaluate
+	}
+	return domain.PhaseOther
+}
+
+const maxError = 2000
+
+func cut(s string, n int) string {
+	if len(s) > n {
+		s = s[:n]
+	}
+	return strings.ToValidUTF8(s, "?")
+}
+
+// replies reads a pull-messages answer: error replies are stored now, the others when their objects are here.
+func (p *Proxy) replies(_, answer []byte) domain.Observation {
+	var out flwrpb.PullAppMessagesResponse
+	if proto.Unmarshal(answer, &out) != nil {
+		p.o.Logger.Warn("a pull-messages answer that cannot be decoded", "run", p.o.EngineRunID)
+		return domain.Observation{}
+	}
+	now := p.o.Clock().UTC()
+	var o domain.Observation
+	for i, m := range out.GetMessagesList() {
+		meta := m.GetMetadata()
+		if meta.GetReplyToMessageId() == "" {
+			continue
+		}
+		e := exchange(meta, meta.GetSrcNodeId(), meta.GetReplyToMessageId())
+		if m.GetError() != nil {
+			e.RepliedAt, e.Failed, e.Error = now, true, cut(m.GetError().GetReason(), maxError)
+			o.Exchanges = append(o.Exchanges, e)
+			continue
+		}
+		if i < len(out.GetMessageObjectTrees()) {
+			p.memo.expect(meta.GetMessageId(), reply{exchange: e, objects: flatten(out.GetMessageObjectTrees()[i], nil)})
+		}
+	}
+	return o
+}
+
+// maxObjects bounds the objects remembered of one reply; a model has one per array and chunk.
+const maxObjects = 100_000
+
+func flatten(t *flwrpb.ObjectTree, into []string) []string {
+	if len(into) >= maxObjects {
+		return into
+	}
+	into = append(into, t.GetObjectId())
+	for _, c := range t.GetChildren() {
+		into = flatten(c, into)
+	}
+	return into
+}
+
+// confirm stores a reply whose objects the ServerApp has all pulled, before it is told that the SuperLink heard of it.
+func (p *Proxy) confirm(body []byte) domain.Observation {
+	var in flwrpb.ConfirmMessageReceivedRequest
+	if proto.Unmarshal(body, &in) != nil {
+		return domain.Observation{}
+	}
+	r, records, ok := p.memo.take(in.GetMessageObjectId())
+	if !ok {
+		return domain.Observation{}
+	}
+	r.exchange.RepliedAt = p.o.Clock().UTC()
+	o := domain.Observation{Exchanges: []domain.Exchange{r.exchange}}
+	rows, over := p.memo.bound(records)
+	if over > 0 {
+		p.o.Logger.Warn("a reply has more metrics than are kept", "run", p.o.EngineRunID, "node", r.exchange.NodeID, "left_out", over)
+	}
+	for _, v := range rows {
+		o.Metrics = append(o.Metrics, domain.Metric{Round: r.exchange.Round, Phase: r.exchange.Phase, NodeID: r.exchange.NodeID, Name: v.name, Value: v.value})
+	}
+	return o
+}
+
+// output reads how a ServerApp says that it ended.
+func (p *Proxy) output(body, _ []byte) domain.Observation {
+	var in flwrpb.PushTaskOutputRequest
+	if proto.Unmarshal(body, &in) == nil {
+		p.sign(SignOutput, cut(in.GetSubStatus(), 64), cut(in.GetDetails(), maxError))
+	}
+	return domain.Observation{}
+}

@@ -1,0 +1,277 @@
+// Package runtimeproxy stands between one run's ServerApp and the SuperLink's Runtime API. It forwards /v1/runtime/* and
+// nothing else, and reads on the way what the ServerApp asks of whom and what the replies measure: exactly what the ServerApp
+// aggregates, of any Flower App, unmodified.
+//
+// What is read is stored before the ServerApp gets the answer that lets it go on: a reply's metrics before the confirmation of
+// its receipt, which flwr 1.41 asks for before it inflates the reply (superlink/grid/http_grid.py).
+package runtimeproxy
+
+import (
+	"bytes"
+	"context"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"strings"
+	"sync"
+	"time"
+
+	"blossomtune/internal/domain"
+)
+
+// Sink stores what the proxy saw. The keeper's is the database.
+type Sink interface {
+	Record(ctx context.Context, o domain.Observation) error
+}
+
+// Sign is something that a ServerApp's requests tell about its life.
+type Sign string
+
+// Signs of life, each told at its first time, but the output at each.
+const (
+	SignRequest   Sign = "request"   // the process reached the Runtime API
+	SignInput     Sign = "input"     // it has its FAB and config
+	SignHeartbeat Sign = "heartbeat" // it runs
+	SignOutput    Sign = "output"    // it has ended and said how
+)
+
+// Options are what a Proxy needs.
+type Options struct {
+	FederationID int64
+	EngineRunID  uint64
+	Upstream     *url.URL          // https://host:port of the SuperLink
+	Transport    http.RoundTripper // trusts the SuperLink's certificate
+	Sink         Sink
+	Clock        domain.Clock
+	Logger       *slog.Logger
+	// OnSign is called, never concurrently, when the ServerApp gives a sign; for SignOutput with Flower's sub-status and
+	// details. It must return at once. It may be nil.
+	OnSign func(sign Sign, subStatus, details string)
+	// StoreWait bounds how long an answer is held back while the Sink fails; 0 means 30 s.
+	StoreWait time.Duration
+}
+
+const (
+	maxMessages = 64 << 20  // a request or answer that lists messages
+	maxDecoded  = 256 << 10 // an object that may be a record of metrics
+	headerSlack = 4 << 10   // protobuf and object header around it
+)
+
+// Proxy is the http.Handler of one run. It is safe for concurrent use.
+type Proxy struct {
+	o    Options
+	memo *memory
+
+	mu    sync.Mutex
+	signs map[Sign]bool
+}
+
+// New returns the proxy of one run.
+func New(o Options) *Proxy {
+	if o.StoreWait == 0 {
+		o.StoreWait = 30 * time.Second
+	}
+	return &Proxy{o: o, memo: newMemory(), signs: map[Sign]bool{}}
+}
+
+const prefix = "/v1/runtime/"
+
+// withheld are the calls of the Runtime API that belong to launchers, not to ServerApps: through them one run could take
+// another's task, or start more.
+var withheld = map[string]bool{"acquire-task": true, "create-task": true, "start-automation": true}
+
+// ServeHTTP forwards one call.
+func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	name, ok := strings.CutPrefix(r.URL.Path, prefix)
+	if !ok || r.Method != http.MethodPost || r.URL.RawQuery != "" || strings.ContainsAny(name, "/%") || withheld[name] {
+		http.Error(w, `{"detail":"Not Found"}`, http.StatusNotFound)
+		return
+	}
+	p.sign(SignRequest, "", "")
+	switch name {
+	case "push-messages":
+		p.buffered(w, r, nil, p.asked)
+	case "pull-messages":
+		p.buffered(w, r, nil, p.replies)
+	case "confirm-message-received":
+		p.buffered(w, r, p.confirm, nil)
+	case "pull-object":
+		p.pullObject(w, r)
+	case "push-task-output":
+		p.buffered(w, r, nil, p.output)
+	default:
+		if p.forward(w, r, r.Body, r.ContentLength) {
+			p.signOf(name)
+		}
+	}
+}
+
+func (p *Proxy) signOf(name string) {
+	switch name {
+	case "send-task-heartbeat":
+		p.sign(SignHeartbeat, "", "")
+	case "pull-task-input":
+		p.sign(SignInput, "", "")
+	}
+}
+
+func (p *Proxy) sign(s Sign, subStatus, details string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.signs[s] && s != SignOutput {
+		return
+	}
+	p.signs[s] = true
+	if p.o.OnSign != nil {
+		p.o.OnSign(s, subStatus, details)
+	}
+}
+
+// hook looks at a call: before with the request's body, after with both. What it returns is stored before the call goes on.
+type (
+	before func(body []byte) domain.Observation
+	after  func(body, answer []byte) domain.Observation
+)
+
+// buffered forwards a call whose bodies are small enough to be read whole.
+func (p *Proxy) buffered(w http.ResponseWriter, r *http.Request, first before, then after) {
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxMessages))
+	if err != nil {
+		http.Error(w, `{"detail":"The request is too large."}`, http.StatusRequestEntityTooLarge)
+		return
+	}
+	if first != nil && !p.store(r.Context(), first(body)) {
+		unavailable(w)
+		return
+	}
+	res, err := p.send(r, bytes.NewReader(body), int64(len(body)))
+	if err != nil {
+		p.badGateway(w, r, err)
+		return
+	}
+	defer res.Body.Close()
+	if res.StatusCode != http.StatusOK || then == nil {
+		relay(w, res, res.Body)
+		return
+	}
+	answer, err := io.ReadAll(io.LimitReader(res.Body, maxMessages))
+	if err != nil {
+		p.badGateway(w, r, err)
+		return
+	}
+	if !p.store(r.Context(), then(body, answer)) {
+		unavailable(w)
+		return
+	}
+	relay(w, res, bytes.NewReader(answer))
+}
+
+// pullObject passes objects through; small ones are remembered, because they may be records of metrics.
+func (p *Proxy) pullObject(w http.ResponseWriter, r *http.Request) {
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxDecoded))
+	if err != nil {
+		http.Error(w, `{"detail":"The request is too large."}`, http.StatusRequestEntityTooLarge)
+		return
+	}
+	res, err := p.send(r, bytes.NewReader(body), int64(len(body)))
+	if err != nil {
+		p.badGateway(w, r, err)
+		return
+	}
+	defer res.Body.Close()
+	if res.StatusCode != http.StatusOK || res.ContentLength < 0 || res.ContentLength > maxDecoded+headerSlack {
+		relay(w, res, res.Body)
+		return
+	}
+	answer, err := io.ReadAll(res.Body)
+	if err != nil {
+		p.badGateway(w, r, err)
+		return
+	}
+	p.memo.object(body, answer)
+	relay(w, res, bytes.NewReader(answer))
+}
+
+// forward streams a call; it reports whether the SuperLink took it.
+func (p *Proxy) forward(w http.ResponseWriter, r *http.Request, body io.Reader, length int64) bool {
+	res, err := p.send(r, body, length)
+	if err != nil {
+		p.badGateway(w, r, err)
+		return false
+	}
+	defer res.Body.Close()
+	relay(w, res, res.Body)
+	return res.StatusCode == http.StatusOK
+}
+
+func (p *Proxy) send(r *http.Request, body io.Reader, length int64) (*http.Response, error) {
+	out, err := http.NewRequestWithContext(r.Context(), http.MethodPost, p.o.Upstream.JoinPath(r.URL.Path).String(), body)
+	if err != nil {
+		return nil, err
+	}
+	out.ContentLength = length
+	out.GetBody = nil // a call is never sent twice by us: pull-messages is destructive
+	for k, v := range r.Header {
+		if !hopByHop[k] {
+			out.Header[k] = v
+		}
+	}
+	return p.o.Transport.RoundTrip(out)
+}
+
+var hopByHop = map[string]bool{"Connection": true, "Keep-Alive": true, "Te": true, "Trailer": true, "Transfer-Encoding": true, "Upgrade": true, "Proxy-Authorization": true, "Host": true, "Content-Length": true}
+
+func relay(w http.ResponseWriter, res *http.Response, body io.Reader) {
+	for k, v := range res.Header {
+		if !hopByHop[k] || k == "Content-Length" {
+			w.Header()[k] = v
+		}
+	}
+	w.WriteHeader(res.StatusCode)
+	_, _ = io.Copy(w, body) // a ServerApp that has gone away has nobody to tell
+}
+
+// badGateway answers while the SuperLink is away; a ServerApp repeats the call.
+func (p *Proxy) badGateway(w http.ResponseWriter, r *http.Request, err error) {
+	if r.Context().Err() == nil {
+		p.o.Logger.Warn("the SuperLink did not answer a ServerApp", "path", r.URL.Path, "err", err)
+	}
+	unavailable(w)
+}
+
+func unavailable(w http.ResponseWriter) {
+	w.Header().Set("Retry-After", "1")
+	http.Error(w, `{"detail":"Service Unavailable"}`, http.StatusServiceUnavailable)
+}
+
+// store holds the call until what was seen is stored. It reports false when it could not be.
+func (p *Proxy) store(ctx context.Context, o domain.Observation) bool {
+	if o.Empty() {
+		return true
+	}
+	now := p.o.Clock().UTC()
+	for i := range o.Exchanges {
+		o.Exchanges[i].FederationID, o.Exchanges[i].EngineRunID = p.o.FederationID, p.o.EngineRunID
+	}
+	for i := range o.Metrics {
+		o.Metrics[i].FederationID, o.Metrics[i].EngineRunID, o.Metrics[i].At = p.o.FederationID, p.o.EngineRunID, now
+	}
+	// What has been seen is stored even if the ServerApp has gone away meanwhile.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), p.o.StoreWait)
+	defer cancel()
+	for wait := 50 * time.Millisecond; ; wait = min(2*wait, 2*time.Second) {
+		err := p.o.Sink.Record(ctx, o)
+		if err == nil {
+			return true
+		}
+		p.o.Logger.Error("storing what a ServerApp received", "run", p.o.EngineRunID, "err", err)
+		timer := time.NewTimer(wait)
+		select {
+		case <-ctx.Done():
+			timer.Stop()
+			return false
+		case <-timer.C:
+		}
+	}
+}

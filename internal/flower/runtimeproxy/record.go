@@ -1,0 +1,128 @@
+package runtimeproxy
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"strings"
+
+	"blossomtune/internal/flower/wire/flwrpb"
+
+	"google.golang.org/protobuf/proto"
+)
+
+// value is one number of a reply.
+type value struct {
+	name  string
+	value float64
+}
+
+// object is a decoded small object; exactly one of its parts is set, or none for what is of no interest.
+type object struct {
+	names  map[string]string // RecordDict: record name by object id
+	metric []value           // MetricRecord
+	config []value           // the numbers of a ConfigRecord
+}
+
+// decode reads an object: a header "<Type> <child ids> <body length>", a zero byte, and the body (flwr 1.41,
+// supercore/inflatable). It returns false for what it does not know.
+func decode(content []byte) (object, bool) {
+	head, body, ok := bytes.Cut(content, []byte{0})
+	if !ok || len(head) > headerSlack {
+		return object{}, false
+	}
+	kind, _, _ := bytes.Cut(head, []byte{' '})
+	switch string(kind) {
+	case "RecordDict":
+		return decodeNames(body)
+	case "MetricRecord":
+		var rec flwrpb.MetricRecord
+		if proto.Unmarshal(body, &rec) != nil {
+			return object{}, false
+		}
+		var o object
+		for _, it := range rec.GetItems() {
+			o.metric = appendValue(o.metric, it.GetKey(), it.GetValue())
+		}
+		return o, true
+	case "ConfigRecord":
+		var rec flwrpb.ConfigRecord
+		if proto.Unmarshal(body, &rec) != nil {
+			return object{}, false
+		}
+		var o object
+		for _, it := range rec.GetItems() {
+			o.config = appendConfig(o.config, it.GetKey(), it.GetValue())
+		}
+		return o, true
+	}
+	return object{}, false
+}
+
+// decodeNames reads a RecordDict's body: a JSON object from record name to object id.
+func decodeNames(body []byte) (object, bool) {
+	var refs map[string]string
+	if json.Unmarshal(body, &refs) != nil || len(refs) > 10_000 {
+		return object{}, false
+	}
+	o := object{names: make(map[string]string, len(refs))}
+	for name, id := range refs {
+		o.names[id] = name
+	}
+	return o, true
+}
+
+const (
+	maxName = 200
+	maxList = 50 // numbers kept of a metric that is a list
+)
+
+func appendValue(to []value, key string, v *flwrpb.MetricRecordValue) []value {
+	key = cut(key, maxName)
+	switch v := v.GetValue().(type) {
+	case *flwrpb.MetricRecordValue_Double:
+		return append(to, value{key, v.Double})
+	case *flwrpb.MetricRecordValue_Sint64:
+		return append(to, value{key, float64(v.Sint64)})
+	case *flwrpb.MetricRecordValue_Uint64:
+		return append(to, value{key, float64(v.Uint64)})
+	case *flwrpb.MetricRecordValue_DoubleList:
+		return appendList(to, key, v.DoubleList.GetVals())
+	case *flwrpb.MetricRecordValue_SintList:
+		return appendList(to, key, v.SintList.GetVals())
+	case *flwrpb.MetricRecordValue_UintList:
+		return appendList(to, key, v.UintList.GetVals())
+	}
+	return to
+}
+
+func appendList[T float64 | int64 | uint64](to []value, key string, vals []T) []value {
+	for i, v := range vals[:min(len(vals), maxList)] {
+		to = append(to, value{fmt.Sprintf("%s[%d]", key, i), float64(v)})
+	}
+	return to
+}
+
+func appendConfig(to []value, key string, v *flwrpb.ConfigRecordValue) []value {
+	key = cut(key, maxName)
+	switch v := v.GetValue().(type) {
+	case *flwrpb.ConfigRecordValue_Double:
+		return append(to, value{key, v.Double})
+	case *flwrpb.ConfigRecordValue_Sint64:
+		return append(to, value{key, float64(v.Sint64)})
+	case *flwrpb.ConfigRecordValue_Uint64:
+		return append(to, value{key, float64(v.Uint64)})
+	case *flwrpb.ConfigRecordValue_Bool:
+		if v.Bool {
+			return append(to, value{key, 1})
+		}
+		return append(to, value{key, 0})
+	}
+	return to
+}
+
+// isMetrics reports whether a record's numbers are metrics. A MetricRecord's always are; a ConfigRecord's only in the older
+// API's replies, which carry the user's metrics so (records "fitres.metrics", "evaluateres.metrics").
+func isMetrics(record string) bool {
+	return strings.HasPrefix(record, "fitres.metrics") || strings.HasPrefix(record, "evaluateres.metrics")
+}
