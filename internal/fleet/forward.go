@@ -1,0 +1,239 @@
+package fleet
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"io"
+	"log"
+	"net"
+	"net/http"
+	"net/http/httputil"
+	"net/url"
+	"strings"
+	"sync"
+	"time"
+
+	"blossomtune/internal/domain"
+)
+
+// upstream is one federation's SuperLink and the connections to it.
+type upstream struct {
+	addr string
+	tr   *http.Transport
+
+	mu  sync.Mutex
+	tls *tls.Config
+}
+
+// upstreams keeps connections per federation.
+type upstreams struct {
+	answerWithin time.Duration
+	mu           sync.Mutex
+	byFed        map[int64]*upstream
+}
+
+// find returns the federation's SuperLink; a new address gets new connections.
+func (us *upstreams) find(where Upstreams, fed int64) (*upstream, bool) {
+	addr, conf, ok := where.For(fed)
+	if !ok {
+		return nil, false
+	}
+	us.mu.Lock()
+	defer us.mu.Unlock()
+	u := us.byFed[fed]
+	if u == nil || u.addr != addr {
+		if u != nil {
+			u.tr.CloseIdleConnections()
+		}
+		u = newUpstream(addr, us.answerWithin)
+		us.byFed[fed] = u
+	}
+	u.mu.Lock()
+	u.tls = conf
+	u.mu.Unlock()
+	return u, true
+}
+
+func (us *upstreams) close() {
+	us.mu.Lock()
+	defer us.mu.Unlock()
+	for _, u := range us.byFed {
+		u.tr.CloseIdleConnections()
+	}
+}
+
+func newUpstream(addr string, answerWithin time.Duration) *upstream {
+	u := &upstream{addr: addr}
+	dialer := &net.Dialer{Timeout: 5 * time.Second}
+	u.tr = &http.Transport{
+		DialContext: dialer.DialContext,
+		DialTLSContext: func(ctx context.Context, network, to string) (net.Conn, error) {
+			u.mu.Lock()
+			conf := u.tls
+			u.mu.Unlock()
+			host, _, err := net.SplitHostPort(to)
+			if err != nil {
+				return nil, err
+			}
+			conf = conf.Clone()
+			if conf.ServerName == "" {
+				conf.ServerName = host
+			}
+			return (&tls.Dialer{NetDialer: dialer, Config: conf}).DialContext(ctx, network, to)
+		},
+		DisableCompression:    true,
+		MaxIdleConnsPerHost:   64,
+		IdleConnTimeout:       4 * time.Second, // the SuperLink drops idle connections after 5 s; a POST that meets that is lost
+		ResponseHeaderTimeout: answerWithin,
+	}
+	return u
+}
+
+func (u *upstream) scheme() string {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if u.tls == nil {
+		return "http"
+	}
+	return "https"
+}
+
+type callKey struct{}
+
+func callOf(ctx context.Context) *call { return ctx.Value(callKey{}).(*call) }
+
+func newProxy(g *Gateway) *httputil.ReverseProxy {
+	return &httputil.ReverseProxy{
+		Rewrite:        func(p *httputil.ProxyRequest) { callOf(p.In.Context()).rewrite(p.Out) },
+		Transport:      chosen{},
+		ModifyResponse: func(res *http.Response) error { return callOf(res.Request.Context()).answered(res) },
+		ErrorHandler:   func(_ http.ResponseWriter, r *http.Request, err error) { callOf(r.Context()).failed(err) },
+		FlushInterval:  -1,
+		BufferPool:     &buffers{},
+		ErrorLog:       log.New(io.Discard, "", 0), // ErrorHandler tells what matters, without headers
+	}
+}
+
+// chosen sends a request over its federation's connections.
+type chosen struct{}
+
+// RoundTrip implements http.RoundTripper.
+func (chosen) RoundTrip(r *http.Request) (*http.Response, error) {
+	return callOf(r.Context()).up.tr.RoundTrip(r)
+}
+
+// forward sends the checked request upstream and streams the answer back.
+func (c *call) forward(checked io.Reader) {
+	r := c.r.WithContext(context.WithValue(c.r.Context(), callKey{}, c))
+	r.Body = io.NopCloser(checked)
+	counted := &meteredWriter{ResponseWriter: c.w}
+	defer func() { c.alive(c.body.n, counted.n) }()
+	c.g.proxy.ServeHTTP(counted, r)
+}
+
+// rewrite makes the outgoing request from what was checked: the method's own path, the length announced, and no header that
+// Flower's Fleet API does not use.
+func (c *call) rewrite(out *http.Request) {
+	out.URL = &url.URL{Scheme: c.up.scheme(), Host: c.up.addr, Path: c.meth.path}
+	out.Host = c.up.addr
+	out.ContentLength = c.r.ContentLength
+	in := out.Header
+	out.Header = http.Header{"Content-Type": {"application/protobuf"}}
+	for name, values := range in {
+		lower := strings.ToLower(name)
+		fleet := strings.HasPrefix(lower, "flwr-") && !strings.HasPrefix(lower, "flwr-superexec-") && lower != "flwr-task-token"
+		if fleet || lower == "accept" || lower == "accept-encoding" || lower == "user-agent" {
+			out.Header[name] = values
+		}
+	}
+}
+
+// errUnknownNode: the SuperLink refused what the gateway holds to be right. That is no reason to end a SuperNode for good.
+var errUnknownNode = again("The SuperLink does not know this SuperNode yet.", 5)
+
+// errStillOnline: a SuperNode that died is taken for online until its heartbeats are missed. Waiting heals it; Flower's 412 would end the SuperNode.
+var errStillOnline = again("The SuperLink takes this SuperNode for online still; wait until it notices, within a minute.", 5)
+
+// answered looks at the SuperLink's status before it is passed on.
+func (c *call) answered(res *http.Response) error {
+	now := c.g.o.Clock()
+	switch {
+	case res.StatusCode == http.StatusUnauthorized:
+		_ = res.Body.Close()
+		c.g.o.Log.Warn("the SuperLink refused an approved key", "federation", c.key.FederationID, "partition", c.key.Partition, "path", c.meth.path)
+		if c.g.o.OnUnknown != nil {
+			c.g.o.OnUnknown(c.key)
+		}
+		return errUnknownNode
+	case c.meth.sign == signHello && res.StatusCode == http.StatusPreconditionFailed && c.node.waitOnline(now):
+		_ = res.Body.Close()
+		return errStillOnline
+	}
+	ok := res.StatusCode < 300
+	c.node.mu.Lock()
+	switch {
+	case c.meth.sign == signHeartbeat && ok:
+		c.node.heartbeatAt = now
+	case c.meth.sign == signHello && ok:
+		c.node.refusedAt = time.Time{}
+	}
+	c.node.mu.Unlock()
+	if c.meth.sign == signBye && ok {
+		c.g.setOffline(c.node)
+	}
+	return nil
+}
+
+// waitOnline reports whether an activation refused as still online shall be tried again: yes, until a heartbeat shows that
+// another SuperNode with this key is alive.
+func (n *node) waitOnline(now time.Time) bool {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.refusedAt.IsZero() || now.Sub(n.refusedAt) > 2*domain.OnlineWindow {
+		n.refusedAt = now
+	}
+	return !n.heartbeatAt.After(n.refusedAt)
+}
+
+// failed answers for a SuperLink that did not.
+func (c *call) failed(err error) {
+	var r *refusal
+	if !errors.As(err, &r) {
+		if c.r.Context().Err() == nil {
+			c.g.o.Log.Info("a Fleet request did not get through to the SuperLink", "federation", c.key.FederationID, "path", c.meth.path, "err", err)
+		}
+		err = again("The federation's SuperLink does not answer now.", 3).because(err)
+	}
+	c.refuse(c.orCause(err))
+}
+
+// meteredWriter counts what goes back to the SuperNode.
+type meteredWriter struct {
+	http.ResponseWriter
+	n int64
+}
+
+// Write counts and writes.
+func (m *meteredWriter) Write(p []byte) (int, error) {
+	n, err := m.ResponseWriter.Write(p)
+	m.n += int64(n)
+	return n, err
+}
+
+// Unwrap lets http.ResponseController reach the connection.
+func (m *meteredWriter) Unwrap() http.ResponseWriter { return m.ResponseWriter }
+
+// buffers are the copy buffers of answers: memory stays constant per request.
+type buffers struct{ pool sync.Pool }
+
+// Get returns a buffer of 32 KiB.
+func (b *buffers) Get() []byte {
+	if p, ok := b.pool.Get().(*[]byte); ok {
+		return *p
+	}
+	return make([]byte, 32<<10)
+}
+
+// Put takes a buffer back.
+func (b *buffers) Put(p []byte) { b.pool.Put(&p) }

@@ -1,0 +1,56 @@
+package fleet
+
+import "google.golang.org/protobuf/encoding/protowire"
+
+// sign is what a successful call tells of a SuperNode.
+type sign int
+
+const (
+	signLife      sign = iota // it is there
+	signHello                 // activate-node: it comes online
+	signHeartbeat             // it is there, and nothing else is going on
+	signBye                   // deactivate-node: it goes offline
+)
+
+// method is one call of Flower's Fleet API.
+type method struct {
+	path    string
+	most    int64 // largest body in bytes
+	body    schema
+	content protowire.Number // the field that may be large: what is before it is checked first, what follows it while it passes; 0 if none
+	never   bool             // refused always
+	sign    sign
+}
+
+// small is enough for every body but those with object trees or contents.
+const small = 64 << 10
+
+var nodeField = field{kind: isNode, sub: schema{1: {kind: isNodeID, must: true}}, must: true}
+
+// messageSchema is Message: only its metadata names a node.
+var messageSchema = schema{1: {kind: isMessage, must: true, sub: schema{3: {kind: isNodeID, must: true}}}}
+
+// methods are all calls that may go upstream. A path that is not here does not exist. Only fields that name a node or a key are
+// listed: the SuperLink reads the others as it likes, as they give nobody another's identity.
+var methods = index(
+	method{path: "/v1/fleet/register-node", most: small, body: schema{1: {kind: isKey, must: true}}, never: true},
+	method{path: "/v1/fleet/activate-node", most: small, body: schema{1: {kind: isKey, must: true}}, sign: signHello},
+	method{path: "/v1/fleet/deactivate-node", most: small, body: schema{1: {kind: isNodeID, must: true}}, sign: signBye},
+	method{path: "/v1/fleet/unregister-node", most: small, body: schema{1: {kind: isNodeID, must: true}}, sign: signBye},
+	method{path: "/v1/fleet/send-node-heartbeat", most: small, body: schema{1: nodeField}, sign: signHeartbeat},
+	method{path: "/v1/fleet/pull-messages", most: small, body: schema{1: nodeField}},
+	method{path: "/v1/fleet/push-messages", most: 8 << 20, body: schema{1: nodeField, 2: {kind: isMessage, sub: messageSchema, many: true}}},
+	method{path: "/v1/fleet/get-run", most: small, body: schema{1: nodeField}},
+	method{path: "/v1/fleet/get-fab", most: small, body: schema{1: nodeField}},
+	method{path: "/v1/fleet/push-object", most: 1 << 30, body: schema{1: nodeField}, content: 4},
+	method{path: "/v1/fleet/pull-object", most: small, body: schema{1: nodeField}},
+	method{path: "/v1/fleet/confirm-message-received", most: small, body: schema{1: nodeField}},
+)
+
+func index(all ...method) map[string]method {
+	out := make(map[string]method, len(all))
+	for _, m := range all {
+		out[m.path] = m
+	}
+	return out
+}

@@ -1,0 +1,83 @@
+package fleet
+
+import (
+	"net"
+	"sync"
+	"time"
+
+	"golang.org/x/time/rate"
+)
+
+const (
+	// replayWindow is longer than any signature can be valid: 300 s old, 5 s ahead, and some of Flower's tolerance.
+	replayWindow = 320 * time.Second
+	replayMost   = 20_000 // timestamps remembered per key and window: more than the pace allows
+)
+
+// replays remembers the timestamps a key has signed, in two generations: each is kept for at least one window.
+type replays struct {
+	since    time.Time // when cur began
+	cur, old map[int64]struct{}
+}
+
+// use notes a timestamp; seen means it was used before, full that there is no room to tell.
+func (p *replays) use(ts, now time.Time) (seen, full bool) {
+	if age := now.Sub(p.since); p.cur == nil || age > replayWindow {
+		p.old = p.cur
+		if age > 2*replayWindow {
+			p.old = nil
+		}
+		p.cur, p.since = map[int64]struct{}{}, now
+	}
+	k := ts.UnixNano()
+	if _, ok := p.cur[k]; ok {
+		return true, false
+	}
+	if _, ok := p.old[k]; ok {
+		return true, false
+	}
+	if len(p.cur) >= replayMost {
+		return false, true
+	}
+	p.cur[k] = struct{}{}
+	return false, false
+}
+
+// failures slows down addresses that keep failing: each failure costs a signature check or a database query.
+type failures struct {
+	limit rate.Limit
+	mu    sync.Mutex
+	since time.Time
+	byIP  map[string]*rate.Limiter
+}
+
+const (
+	failureBurst = 100
+	failureIPs   = 10_000
+	failureReset = 10 * time.Minute
+)
+
+// blocked reports whether an address has failed too often lately.
+func (f *failures) blocked(ip string, now time.Time) bool {
+	if a := net.ParseIP(ip); a != nil && a.IsLoopback() {
+		return false // a reverse proxy on this machine: everybody at once
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	l := f.byIP[ip]
+	return l != nil && l.TokensAt(now) < 1
+}
+
+func (f *failures) note(ip string, now time.Time) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.byIP == nil || len(f.byIP) >= failureIPs || now.Sub(f.since) > failureReset {
+		f.byIP, f.since = map[string]*rate.Limiter{}, now
+	}
+	l := f.byIP[ip]
+	if l == nil {
+		l = rate.NewLimiter(f.limit, failureBurst)
+		f.byIP[ip] = l
+	}
+	l.AllowN(now, 1)
+}
