@@ -8,11 +8,11 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// KillStrays kills every process of this user whose environment has name set to value, which is how a new keeper finds what
-// a killed one left behind: grandchildren do not get the parent-death signal. It returns how many there were.
+// KillStrays kills every process of this user whose environment names a path in dir under name, which is how a new keeper
+// finds what a killed one left behind: grandchildren do not get the parent-death signal. It returns how many there were.
 // It never kills the caller.
-func KillStrays(name, value string) int {
-	want := []byte(name + "=" + value)
+func KillStrays(name, dir string) int {
+	want := []byte(name + "=" + dir + "/")
 	n := 0
 	for _, pid := range pids() {
 		if pid == os.Getpid() {
@@ -32,7 +32,7 @@ func KillStrays(name, value string) int {
 
 func hasEntry(environ, want []byte) bool {
 	for _, kv := range bytes.Split(environ, []byte{0}) {
-		if bytes.Equal(kv, want) {
+		if bytes.HasPrefix(kv, want) {
 			return true
 		}
 	}

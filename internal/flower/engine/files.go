@@ -1,0 +1,95 @@
+package engine
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strconv"
+	"time"
+
+	"blossomtune/internal/domain"
+	"blossomtune/internal/flower/launcher"
+	"blossomtune/internal/flower/python"
+	"blossomtune/internal/keeper"
+)
+
+// Files of a federation's directory.
+const (
+	sockName      = "keeper.sock"
+	lockName      = "keeper.lock"
+	stateName     = "keeper.json"
+	settingsName  = "engine.json"
+	keeperLog     = "keeper.log"
+	superlinkLog  = "superlink.log"
+	databaseName  = "superlink.db"
+	homeName      = "flwr_home"
+	tlsName       = "tls"
+	secretName    = "superexec.secret"
+	protocol      = 1 // of the socket; a keeper of another protocol is stopped and replaced
+	flwrHomeEnv   = "FLWR_HOME"
+	stopGrace     = 10 * time.Second
+	serverAppWait = 8 * time.Second
+)
+
+// logRotation is that of the keeper's and the SuperLink's log.
+var logRotation = keeper.Rotation{Max: 10 << 20, Keep: 3}
+
+// FedDir returns a federation's directory.
+func FedDir(dataDir string, fedID int64) string {
+	return filepath.Join(dataDir, "federations", strconv.FormatInt(fedID, 10))
+}
+
+// state is what a keeper leaves for later ones and for the manager: who it is, and the port that SuperNodes' gateway uses.
+type state struct {
+	Keeper keeper.Identity `json:"keeper"`
+	Port   int             `json:"port"`
+}
+
+// settings is what the manager tells a keeper before it starts it.
+type settings struct {
+	Env python.Env `json:"env"`
+}
+
+// Status is what a keeper says of itself.
+type Status struct {
+	Protocol  int              `json:"protocol"`
+	PID       int              `json:"pid"`
+	Flwr      string           `json:"flwr"`
+	SuperLink domain.SuperLink `json:"superlink"`
+	Tasks     []launcher.Task  `json:"tasks"`
+}
+
+func readJSON(path string, into any) error {
+	b, err := os.ReadFile(path)
+	if err != nil {
+		return err
+	}
+	if err := json.Unmarshal(b, into); err != nil {
+		return fmt.Errorf("reading %s: %w", path, err)
+	}
+	return nil
+}
+
+func writeJSON(path string, v any) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+	if err := launcher.WriteFile(path, append(b, '\n')); err != nil {
+		return fmt.Errorf("writing %s: %w", path, err)
+	}
+	return nil
+}
+
+// readState returns the zero state when there is none.
+func readState(fedDir string) (state, error) {
+	var st state
+	err := readJSON(filepath.Join(fedDir, stateName), &st)
+	if errors.Is(err, fs.ErrNotExist) {
+		return state{}, nil
+	}
+	return st, err
+}

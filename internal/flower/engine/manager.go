@@ -1,0 +1,185 @@
+package engine
+
+import (
+	"context"
+	"crypto/tls"
+	"log/slog"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"blossomtune/internal/domain"
+	"blossomtune/internal/flower/launcher"
+	"blossomtune/internal/flower/python"
+	"blossomtune/internal/flower/wire"
+	"blossomtune/internal/keeper"
+)
+
+// ManagerOptions are the parts a [Manager] works with.
+type ManagerOptions struct {
+	DataDir string
+	// Env returns the Python environment, making it if needed; a keeper that is running already does not need it.
+	Env func(ctx context.Context) (python.Env, error)
+	// Keeper is how a federation's keeper process is started; LogFile is filled in.
+	Keeper  func(fedID int64) keeper.Spec
+	Changed func(fedID int64) // called after every change that a keeper tells; may be nil
+	Clock   domain.Clock
+	Log     *slog.Logger
+}
+
+// Manager starts and stops the keepers of the federations and knows what they say. It is safe for concurrent use.
+type Manager struct {
+	o   ManagerOptions
+	ctx context.Context // ends with Detach
+	end context.CancelFunc
+	wg  sync.WaitGroup
+
+	mu      sync.Mutex
+	engines map[int64]*managed
+}
+
+// NewManager returns a manager that runs nothing yet.
+func NewManager(o ManagerOptions) *Manager {
+	if o.Changed == nil {
+		o.Changed = func(int64) {}
+	}
+	ctx, end := context.WithCancel(context.Background())
+	return &Manager{o: o, ctx: ctx, end: end, engines: map[int64]*managed{}}
+}
+
+func (m *Manager) engine(fedID int64) *managed {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	e := m.engines[fedID]
+	if e == nil {
+		dir := FedDir(m.o.DataDir, fedID)
+		e = &managed{m: m, fedID: fedID, dir: dir, link: newLink(dir), st: Status{SuperLink: domain.SuperLink{State: domain.SuperLinkStopped}}}
+		m.engines[fedID] = e
+	}
+	return e
+}
+
+// Start keeps the federation's engine running from now on: a keeper that runs already is taken back, else one is started.
+// It returns at once; [Manager.Status] tells how it goes.
+func (m *Manager) Start(fedID int64) {
+	e := m.engine(fedID)
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.cancel != nil || m.ctx.Err() != nil {
+		return
+	}
+	ctx, cancel := context.WithCancel(m.ctx)
+	e.cancel, e.done = cancel, make(chan struct{})
+	e.st.SuperLink = domain.SuperLink{State: domain.SuperLinkStarting, Since: m.o.Clock().UTC()}
+	done := e.done
+	m.wg.Go(func() {
+		defer close(done)
+		e.keep(ctx)
+	})
+	go m.o.Changed(fedID)
+}
+
+// Stop ends the federation's engine with everything in it, and waits for its end.
+func (m *Manager) Stop(ctx context.Context, fedID int64) error {
+	return m.engine(fedID).stop(ctx)
+}
+
+// Detach lets go of all keepers, which run on.
+func (m *Manager) Detach() {
+	m.end()
+	m.wg.Wait()
+}
+
+// StopAll ends all engines that were started here.
+func (m *Manager) StopAll(ctx context.Context) error {
+	m.mu.Lock()
+	ids := make([]int64, 0, len(m.engines))
+	for id := range m.engines {
+		ids = append(ids, id)
+	}
+	m.mu.Unlock()
+	var wg sync.WaitGroup
+	errs := make([]error, len(ids))
+	for i, id := range ids {
+		wg.Go(func() { errs[i] = m.Stop(ctx, id) })
+	}
+	wg.Wait()
+	for _, err := range errs {
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Status returns the state of a federation's SuperLink as its keeper told it last.
+func (m *Manager) Status(fedID int64) domain.SuperLink {
+	e := m.engine(fedID)
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.st.SuperLink
+}
+
+// Client returns a client of the federation's SuperLink, or a [domain.Unavailable] error while it is not up.
+func (m *Manager) Client(fedID int64) (*wire.Client, error) {
+	e := m.engine(fedID)
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	addr := e.st.SuperLink.Address
+	if e.st.SuperLink.State != domain.SuperLinkUp || addr == "" {
+		return nil, domain.Errorf(domain.Unavailable, "The SuperLink is %s.", e.st.SuperLink.State).Fix("Start it, or wait until it is up.")
+	}
+	if e.client == nil || e.clientAddr != addr {
+		roots, err := loadRoots(e.dir)
+		if err != nil {
+			return nil, domain.Errorf(domain.Unavailable, "The SuperLink's certificate cannot be read.").Because(err)
+		}
+		e.client, e.clientAddr, e.tls = wire.NewClient(addr, roots), addr, &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12}
+	}
+	return e.client, nil
+}
+
+// For tells the gateway where a federation's SuperLink is; false while it is not up.
+func (m *Manager) For(fedID int64) (addr string, tlsConfig *tls.Config, ok bool) {
+	if _, err := m.Client(fedID); err != nil {
+		return "", nil, false
+	}
+	e := m.engine(fedID)
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.clientAddr, e.tls, true
+}
+
+// Launch lets the launcher start a run's ServerApp. It is idempotent.
+func (m *Manager) Launch(ctx context.Context, fedID int64, o launcher.Order) error {
+	return m.engine(fedID).link.order(ctx, "/launch", o)
+}
+
+// killGrace is how long a ServerApp may take to end by itself.
+const killGrace = 3 * time.Second
+
+// Kill ends a run's ServerApp with its group and waits for its end.
+func (m *Manager) Kill(ctx context.Context, fedID int64, engineRunID uint64) error {
+	return m.engine(fedID).link.order(ctx, "/kill", killOrder{EngineRunID: engineRunID, Grace: killGrace})
+}
+
+// Tasks lists the launcher's tasks, ended ones included, as the keeper knows them at this moment.
+func (m *Manager) Tasks(ctx context.Context, fedID int64) ([]launcher.Task, error) {
+	st, err := m.engine(fedID).link.status(ctx)
+	return st.Tasks, err
+}
+
+// RunDir returns the directory of an engine run.
+func (m *Manager) RunDir(fedID int64, engineRunID uint64) string {
+	return launcher.RunDir(FedDir(m.o.DataDir, fedID), engineRunID)
+}
+
+// LogFile returns the path of the log of a part: "superlink" or "keeper".
+func (m *Manager) LogFile(fedID int64, part string) (string, error) {
+	names := map[string]string{"superlink": superlinkLog, "keeper": keeperLog}
+	name, ok := names[part]
+	if !ok {
+		return "", domain.Errorf(domain.NotFound, "There is no log of %q.", part)
+	}
+	return filepath.Join(FedDir(m.o.DataDir, fedID), name), nil
+}

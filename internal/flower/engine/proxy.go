@@ -1,0 +1,47 @@
+package engine
+
+import (
+	"context"
+	"net"
+	"net/http"
+	"net/url"
+
+	"blossomtune/internal/domain"
+	"blossomtune/internal/flower/launcher"
+	"blossomtune/internal/flower/runtimeproxy"
+	"blossomtune/internal/flower/wire"
+)
+
+// proxy makes the one Runtime API that a run's ServerApp knows. The SuperLink behind it may move to another port.
+func (k *server) proxy(engineRunID uint64, onSign func(launcher.Sign)) http.Handler {
+	roots, err := loadRoots(k.dir)
+	if err != nil {
+		k.o.Log.Error("reading the SuperLink's CA", "err", err)
+		return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			http.Error(w, "the SuperLink's CA cannot be read", http.StatusServiceUnavailable)
+		})
+	}
+	transport := wire.Transport(roots)
+	dial := transport.DialContext
+	transport.DialContext = func(ctx context.Context, network, _ string) (net.Conn, error) {
+		addr := k.link.Status().Address
+		if addr == "" {
+			return nil, domain.Errorf(domain.Unavailable, "The SuperLink is not up.")
+		}
+		return dial(ctx, network, addr)
+	}
+	return runtimeproxy.New(runtimeproxy.Options{
+		FederationID: k.o.FederationID, EngineRunID: engineRunID, Upstream: &url.URL{Scheme: "https", Host: "localhost"}, Transport: transport,
+		Sink: k.o.Sink, Clock: k.o.Clock, Logger: k.o.Log,
+		OnSign: func(s runtimeproxy.Sign, subStatus, details string) {
+			switch s {
+			case runtimeproxy.SignRequest:
+				onSign(launcher.Sign{Kind: launcher.SignRequest})
+			case runtimeproxy.SignHeartbeat:
+				onSign(launcher.Sign{Kind: launcher.SignHeartbeat})
+			case runtimeproxy.SignOutput:
+				onSign(launcher.Sign{Kind: launcher.SignOutput, SubStatus: subStatus, Details: details})
+			}
+		},
+	})
+}

@@ -1,0 +1,249 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net"
+	"path/filepath"
+	"strconv"
+	"sync"
+	"time"
+
+	"blossomtune/internal/domain"
+	"blossomtune/internal/flower/python"
+	"blossomtune/internal/flower/wire"
+	"blossomtune/internal/keeper"
+)
+
+const (
+	healthEvery    = 100 * time.Millisecond // until it is up
+	healthLook     = 3 * time.Second        // while it is up
+	healthTimeout  = 10 * time.Second       // its one worker can be busy for some seconds
+	startLimit     = 90 * time.Second
+	missesTolerate = 2
+)
+
+// superlink keeps one flower-superlink alive on one database and one port.
+type superlink struct {
+	fedDir  string
+	env     python.Env
+	clock   domain.Clock
+	log     *slog.Logger
+	changed func()
+	policy  keeper.Policy
+
+	mu     sync.Mutex
+	status domain.SuperLink
+	client *wire.Client
+	addr   string
+}
+
+// Status returns the state as it is now.
+func (s *superlink) Status() domain.SuperLink {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.status
+}
+
+func (s *superlink) set(change func(*domain.SuperLink)) {
+	s.mu.Lock()
+	before := s.status
+	change(&s.status)
+	if s.status.State != before.State {
+		s.status.Since = s.clock().UTC()
+	}
+	differs := s.status != before
+	s.mu.Unlock()
+	if differs {
+		s.changed()
+	}
+}
+
+// Client returns a client of the SuperLink, which may be down at the moment.
+func (s *superlink) Client() *wire.Client {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.client
+}
+
+// pickPort takes the remembered port while it is free, so that nobody has to learn a new one, else any that is.
+func pickPort(remembered int) (int, error) {
+	var lc net.ListenConfig
+	for _, p := range []int{remembered, 0} {
+		if p == 0 && remembered == 0 {
+			remembered = -1
+			continue
+		}
+		ln, err := lc.Listen(context.Background(), "tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(max(p, 0))))
+		if err != nil {
+			continue
+		}
+		port := ln.Addr().(*net.TCPAddr).Port
+		return port, ln.Close()
+	}
+	return 0, domain.Errorf(domain.Unavailable, "There is no free port on 127.0.0.1 for the SuperLink.")
+}
+
+// prepare settles the port for the next start.
+func (s *superlink) prepare() (int, error) {
+	st, err := readState(s.fedDir)
+	if err != nil {
+		return 0, err
+	}
+	port, err := pickPort(st.Port)
+	if err != nil {
+		return 0, err
+	}
+	if port != st.Port {
+		st.Port = port
+		if err := writeJSON(filepath.Join(s.fedDir, stateName), st); err != nil {
+			return 0, err
+		}
+	}
+	roots, err := loadRoots(s.fedDir)
+	if err != nil {
+		return 0, err
+	}
+	addr := net.JoinHostPort("127.0.0.1", strconv.Itoa(port))
+	s.mu.Lock()
+	if s.client == nil || s.addr != addr {
+		s.client, s.addr = wire.NewClient(addr, roots), addr
+	}
+	s.mu.Unlock()
+	return port, nil
+}
+
+// run keeps the SuperLink alive until ctx ends; it has ended when run returns.
+func (s *superlink) run(ctx context.Context) {
+	restarts := keeper.Restarts{Policy: s.policy}
+	s.set(func(l *domain.SuperLink) { l.State = domain.SuperLinkStarting })
+	for ctx.Err() == nil {
+		healthy, cause := s.live(ctx)
+		if ctx.Err() != nil {
+			break
+		}
+		d := restarts.Died(healthy, cause)
+		s.log.Warn("the SuperLink ended", "cause", cause, "give_up", d.GiveUp, "wait", d.After)
+		s.set(func(l *domain.SuperLink) {
+			l.State, l.Reason, l.PID, l.Address, l.Restarts = domain.SuperLinkRestarting, d.Cause, 0, "", restarts.Total
+			if d.GiveUp {
+				l.State = domain.SuperLinkFailed
+			}
+		})
+		if d.GiveUp {
+			<-ctx.Done()
+			break
+		}
+		timer := time.NewTimer(d.After)
+		select {
+		case <-ctx.Done():
+		case <-timer.C:
+		}
+		timer.Stop()
+	}
+	s.set(func(l *domain.SuperLink) {
+		l.State, l.Reason, l.PID, l.Address = domain.SuperLinkStopped, "", 0, ""
+	})
+}
+
+// live runs one SuperLink process to its end and returns how long it was healthy and how it ended.
+func (s *superlink) live(ctx context.Context) (healthy time.Duration, cause string) {
+	port, err := s.prepare()
+	if err != nil {
+		return 0, err.Error()
+	}
+	child, err := keeper.Start(s.command(port))
+	if err != nil {
+		return 0, err.Error()
+	}
+	s.log.Info("started a SuperLink", "pid", child.Identity().PID, "port", port)
+	watchCtx, cancel := context.WithCancel(ctx)
+	watched := make(chan struct{})
+	var upAt time.Time
+	var hung bool
+	go func() {
+		defer close(watched)
+		upAt, hung = s.watch(watchCtx, child)
+	}()
+	select {
+	case <-child.Done():
+	case <-ctx.Done():
+		child.Stop(stopGrace)
+	}
+	cancel()
+	<-watched
+	exit := child.Exit()
+	if !upAt.IsZero() {
+		healthy = s.clock().Sub(upAt)
+	}
+	if hung {
+		return healthy, fmt.Sprintf("no answer of its health check within %s", startLimit)
+	}
+	return healthy, exit.String()
+}
+
+func (s *superlink) command(port int) keeper.Command {
+	at := func(parts ...string) string { return filepath.Join(append([]string{s.fedDir}, parts...)...) }
+	return keeper.Command{
+		Path: s.env.Bin("flower-superlink"),
+		Args: []string{
+			"--host", "127.0.0.1", "--port", strconv.Itoa(port), "--isolation", "process", "--enable-supernode-auth", "--database", at(databaseName),
+			"--ssl-certfile", at(tlsName, certFile), "--ssl-keyfile", at(tlsName, keyFile), "--ssl-ca-certfile", at(tlsName, caFile),
+			"--superexec-auth-secret-file", at(secretName), "--disable-runtime-dependency-installation",
+		},
+		Dir: s.fedDir, Env: s.env.Environ(at(homeName)), LogFile: at(superlinkLog), Log: logRotation, DieWithParent: true,
+	}
+}
+
+// watch tells the state from the SuperLink's own health check, until its end. A SuperLink that does not come up is killed.
+func (s *superlink) watch(ctx context.Context, child *keeper.Child) (upAt time.Time, hung bool) {
+	started := s.clock()
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	misses := 0
+	for {
+		select {
+		case <-ctx.Done():
+			return upAt, hung
+		case <-child.Done():
+			return upAt, hung
+		case <-timer.C:
+		}
+		err := s.healthy(ctx)
+		switch {
+		case ctx.Err() != nil:
+		case err == nil:
+			misses = 0
+			if upAt.IsZero() {
+				upAt = s.clock()
+				s.log.Info("the SuperLink is up", "after", upAt.Sub(started))
+			}
+			s.set(func(l *domain.SuperLink) {
+				l.State, l.Reason, l.PID, l.Address = domain.SuperLinkUp, "", child.Identity().PID, s.addr
+			})
+		case upAt.IsZero():
+			if s.clock().Sub(started) > startLimit && !hung {
+				hung = true
+				go child.Stop(stopGrace)
+			}
+		default:
+			if misses++; misses > missesTolerate {
+				s.set(func(l *domain.SuperLink) {
+					l.State, l.Reason = domain.SuperLinkUnreachable, "It runs, but its health check does not answer: "+err.Error()+"."
+				})
+			}
+		}
+		if upAt.IsZero() {
+			timer.Reset(healthEvery)
+		} else {
+			timer.Reset(healthLook)
+		}
+	}
+}
+
+func (s *superlink) healthy(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, healthTimeout)
+	defer cancel()
+	return s.Client().Healthy(ctx)
+}

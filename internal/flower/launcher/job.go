@@ -1,0 +1,172 @@
+package launcher
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"blossomtune/internal/flower/wire"
+	"blossomtune/internal/keeper"
+)
+
+// attempts is how often a ServerApp is started that dies before its first request. A second death of that kind is no accident.
+const attempts = 2
+
+// job takes one order from acquiring its task to the process's end.
+type job struct {
+	l      *Launcher
+	order  Order
+	dir    string
+	cancel context.CancelFunc
+	done   chan struct{}
+
+	mu      sync.Mutex
+	stopped bool
+	child   *keeper.Child
+}
+
+// stop drops the order or ends the process.
+func (j *job) stop(grace time.Duration) {
+	j.mu.Lock()
+	j.stopped = true
+	child := j.child
+	j.mu.Unlock()
+	j.cancel()
+	if child != nil {
+		child.Stop(grace)
+	}
+}
+
+func (j *job) run(ctx context.Context) {
+	id := j.order.EngineRunID
+	task, err := j.l.acquire(ctx, id)
+	if err != nil {
+		j.end(keeper.Exit{Code: -1}, "It was stopped before its ServerApp was started.")
+		return
+	}
+	j.l.Log.Info("acquired a task", "engine_run", id, "task", task.ID)
+	j.l.update(id, func(t *Task) { t.TaskID = task.ID })
+	exit, err := j.serve(task)
+	if err != nil {
+		j.l.Log.Error("starting a ServerApp", "engine_run", id, "err", err)
+		j.end(keeper.Exit{Code: -1}, "The ServerApp could not be started: "+err.Error()+".")
+		return
+	}
+	j.end(exit, "")
+}
+
+func (j *job) end(exit keeper.Exit, reason string) {
+	j.l.Log.Info("a ServerApp ended", "engine_run", j.order.EngineRunID, "exit", exit.String(), "reason", reason)
+	j.l.update(j.order.EngineRunID, func(t *Task) {
+		t.State, t.EndedAt, t.ExitCode, t.Signal, t.Reason, t.PID = Ended, j.l.Clock().UTC(), exit.Code, exit.Signal, reason, 0
+	})
+}
+
+// serve gives the run its own Runtime API and runs the ServerApp to its end.
+func (j *job) serve(task wire.Task) (keeper.Exit, error) {
+	var lc net.ListenConfig
+	ln, err := lc.Listen(context.Background(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		return keeper.Exit{}, fmt.Errorf("listening for the ServerApp: %w", err)
+	}
+	srv := &http.Server{Handler: j.l.Proxy(j.order.EngineRunID, j.sign), ReadHeaderTimeout: 30 * time.Second}
+	go func() { _ = srv.Serve(ln) }()
+	defer srv.Close()
+	for _, d := range []string{WorkName, homeName} {
+		if err := os.MkdirAll(filepath.Join(j.dir, d), 0o700); err != nil {
+			return keeper.Exit{}, fmt.Errorf("making the run's directory: %w", err)
+		}
+	}
+	defer os.RemoveAll(filepath.Join(j.dir, homeName)) // the unpacked app; the FAB itself is kept by the server
+	for n := 1; ; n++ {
+		exit, err := j.attempt(task, ln.Addr().String())
+		if err != nil || n == attempts || !j.again() {
+			return exit, err
+		}
+		j.l.Log.Warn("a ServerApp ended before its first request; starting it once more", "engine_run", task.RunID, "exit", exit.String())
+	}
+}
+
+// again reports whether the process that just ended may be started once more: nobody stopped it and it never spoke.
+func (j *job) again() bool {
+	j.mu.Lock()
+	stopped := j.stopped
+	j.mu.Unlock()
+	j.l.mu.Lock()
+	defer j.l.mu.Unlock()
+	return !stopped && !j.l.tasks[j.order.EngineRunID].Alive()
+}
+
+func (j *job) attempt(task wire.Task, proxyAddr string) (keeper.Exit, error) {
+	token := filepath.Join(j.dir, tokenName)
+	if err := WriteFile(token, []byte(task.Token)); err != nil {
+		return keeper.Exit{}, fmt.Errorf("writing the token: %w", err)
+	}
+	defer os.Remove(token)
+	child, err := j.start(proxyAddr, token)
+	if err != nil {
+		return keeper.Exit{}, err
+	}
+	if child == nil {
+		return keeper.Exit{Code: -1, Signal: "SIGTERM"}, nil
+	}
+	j.l.update(task.RunID, func(t *Task) {
+		t.State, t.PID, t.StartedAt, t.Attempts = Running, child.Identity().PID, j.l.Clock().UTC(), t.Attempts+1
+	})
+	exit := child.Exit()
+	j.mu.Lock()
+	j.child = nil
+	j.mu.Unlock()
+	return exit, nil
+}
+
+// start starts the process, unless the job was stopped in the meantime: then it returns nil.
+func (j *job) start(proxyAddr, token string) (*keeper.Child, error) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if j.stopped {
+		return nil, nil
+	}
+	args := []string{"--runtime-api-address", proxyAddr, "--insecure", "--token-file", token}
+	if j.order.Settings.InstallDependencies {
+		args = append(args, "--allow-runtime-dependency-installation")
+	}
+	env := j.l.Env.Environ(filepath.Join(j.dir, homeName))
+	if level := j.order.Settings.LogLevel; level != "" {
+		env = append(env, "FLWR_LOG_LEVEL="+level)
+	}
+	child, err := keeper.Start(keeper.Command{
+		Path: j.l.Env.Bin("flwr-serverapp"), Args: args, Dir: filepath.Join(j.dir, WorkName), Env: env,
+		LogFile: filepath.Join(j.dir, LogName), DieWithParent: true,
+	})
+	if err != nil {
+		return nil, errors.Join(errors.New("flwr-serverapp"), err)
+	}
+	j.child = child
+	return child, nil
+}
+
+// sign notes what the Runtime proxy saw.
+func (j *job) sign(s Sign) {
+	now := j.l.Clock().UTC()
+	j.l.update(j.order.EngineRunID, func(t *Task) {
+		switch s.Kind {
+		case SignRequest:
+			if t.FirstRequestAt.IsZero() {
+				t.FirstRequestAt = now
+			}
+		case SignHeartbeat:
+			if t.FirstHeartbeatAt.IsZero() {
+				t.FirstHeartbeatAt = now
+			}
+		case SignOutput:
+			t.OutputSubStatus, t.OutputDetails = s.SubStatus, s.Details[:min(len(s.Details), 4096)]
+		}
+	})
+}

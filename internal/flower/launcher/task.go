@@ -1,0 +1,145 @@
+// Package launcher starts the ServerApps of a federation's runs: it acquires a run's task from the SuperLink, gives the
+// ServerApp a directory, a log file and a Runtime API address of its own, waits for it, and keeps how it ended.
+//
+// It starts only what it was ordered to. It runs in the keeper, so that ServerApps outlive the server.
+package launcher
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strconv"
+	"time"
+
+	"blossomtune/internal/domain"
+)
+
+// Order lets the launcher start one engine run's ServerApp.
+type Order struct {
+	EngineRunID uint64             `json:"engine_run_id"`
+	Settings    domain.RunSettings `json:"settings"`
+}
+
+// State is where a task stands.
+type State string
+
+// States of a task.
+const (
+	Ordered State = "ordered" // waits for the SuperLink to hand the task out
+	Running State = "running" // the process runs
+	Ended   State = "ended"
+)
+
+// Task is one run's ServerApp: durable in launch.json of the run's directory, so that it is known after a restart.
+type Task struct {
+	EngineRunID      uint64             `json:"engine_run_id"`
+	TaskID           uint64             `json:"task_id,omitempty"`
+	Settings         domain.RunSettings `json:"settings"`
+	State            State              `json:"state"`
+	Attempts         int                `json:"attempts"` // processes started
+	PID              int                `json:"pid,omitempty"`
+	OrderedAt        time.Time          `json:"ordered_at"`
+	StartedAt        time.Time          `json:"started_at,omitzero"`         // of the last process
+	FirstRequestAt   time.Time          `json:"first_request_at,omitzero"`   // its first call of the Runtime API
+	FirstHeartbeatAt time.Time          `json:"first_heartbeat_at,omitzero"` // from then on the SuperLink watches it too
+	EndedAt          time.Time          `json:"ended_at,omitzero"`
+	ExitCode         int                `json:"exit_code"`                   // -1 while it runs, when a signal ended it, or unknown
+	Signal           string             `json:"signal,omitempty"`            // the signal that ended it
+	Reason           string             `json:"reason,omitempty"`            // why the launcher could not start it, or lost it
+	OutputSubStatus  string             `json:"output_sub_status,omitempty"` // what it told the SuperLink at its end
+	OutputDetails    string             `json:"output_details,omitempty"`
+}
+
+// Alive reports whether the ServerApp has given a sign of life.
+func (t Task) Alive() bool { return !t.FirstRequestAt.IsZero() || !t.FirstHeartbeatAt.IsZero() }
+
+// Files of a run's directory.
+const (
+	taskFile  = "launch.json"
+	LogName   = "serverapp.log"
+	WorkName  = "work"
+	tokenName = "token"
+	homeName  = "flwr_home"
+)
+
+// RunDir returns the directory of an engine run in a federation's directory.
+func RunDir(fedDir string, engineRunID uint64) string {
+	return filepath.Join(fedDir, "runs", strconv.FormatUint(engineRunID, 10))
+}
+
+func readTask(dir string) (Task, error) {
+	var t Task
+	b, err := os.ReadFile(filepath.Join(dir, taskFile))
+	if err != nil {
+		return t, err
+	}
+	if err := json.Unmarshal(b, &t); err != nil {
+		return t, fmt.Errorf("reading %s: %w", filepath.Join(dir, taskFile), err)
+	}
+	return t, nil
+}
+
+// writeTask replaces the file as a whole: it is read after a kill -9 at any moment.
+func writeTask(dir string, t Task) error {
+	b, err := json.MarshalIndent(t, "", " ")
+	if err != nil {
+		return err
+	}
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return err
+	}
+	return WriteFile(filepath.Join(dir, taskFile), append(b, '\n'))
+}
+
+// WriteFile replaces a file as a whole, with mode 0600: a reader sees the old content or the new, also after a crash.
+func WriteFile(path string, content []byte) error {
+	f, err := os.CreateTemp(filepath.Dir(path), ".new-*")
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(content)
+	err = errors.Join(err, f.Sync(), f.Close())
+	if err == nil {
+		err = os.Rename(f.Name(), path)
+	}
+	if err != nil {
+		_ = os.Remove(f.Name())
+	}
+	return err
+}
+
+// loadTasks reads the tasks that an earlier keeper kept. Those that it had not seen end died with it.
+func loadTasks(fedDir string, now time.Time) (map[uint64]*Task, error) {
+	entries, err := os.ReadDir(filepath.Join(fedDir, "runs"))
+	if errors.Is(err, fs.ErrNotExist) {
+		return map[uint64]*Task{}, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("listing runs: %w", err)
+	}
+	out := map[uint64]*Task{}
+	for _, e := range entries {
+		t, err := readTask(filepath.Join(fedDir, "runs", e.Name()))
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		switch t.State {
+		case Ordered:
+			continue // the server orders it again
+		case Running:
+			t.State, t.EndedAt, t.ExitCode = Ended, now, -1
+			t.Reason = "The keeper was killed, and the ServerApp with it."
+			if err := writeTask(RunDir(fedDir, t.EngineRunID), t); err != nil {
+				return nil, fmt.Errorf("noting a lost ServerApp: %w", err)
+			}
+		}
+		out[t.EngineRunID] = &t
+	}
+	return out, nil
+}

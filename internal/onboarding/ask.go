@@ -1,0 +1,272 @@
+package onboarding
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"crypto/subtle"
+	"fmt"
+	"strings"
+	"time"
+
+	"blossomtune/internal/domain"
+)
+
+// AskInput is the form with which somebody asks to join.
+type AskInput struct {
+	FederationID int64
+	Email        string
+	Name         string
+	Organisation string
+	Message      string
+	Address      string // of the client, for limits
+}
+
+const (
+	maxShort   = 120
+	maxMessage = 2000
+)
+
+// Ask makes a request and mails its activation code. Whoever has an active request gets a code for that one instead; what
+// is returned looks the same, so that asking does not tell whether an address is known. Only the Ref of the returned request
+// may be shown to the asker.
+func (s *Service) Ask(ctx context.Context, in AskInput) (domain.Request, error) {
+	if !s.asks.allow(in.Address, s.now()) {
+		return domain.Request{}, domain.Errorf(domain.Limited, "Too many requests from your address.").Fix("Wait ten minutes, then ask again.")
+	}
+	email, err := s.checkAsk(&in)
+	if err != nil {
+		return domain.Request{}, err
+	}
+	var r domain.Request
+	err = s.Store.InTx(ctx, func(tx Tx) error {
+		fed, err := tx.FederationByID(ctx, in.FederationID)
+		if err != nil {
+			return err
+		}
+		p, err := s.person(ctx, tx, email, in)
+		if err != nil {
+			return err
+		}
+		r, err = tx.ActiveRequest(ctx, fed.ID, p.ID)
+		switch {
+		case err == nil:
+			_, err = s.sendCode(ctx, tx, fed, &r)
+			return err
+		case domain.CodeOf(err) != domain.NotFound:
+			return err
+		}
+		now := s.now()
+		r = domain.Request{Ref: newRef(), FederationID: fed.ID, PersonID: p.ID, Email: email, State: domain.Unverified, Partition: -1,
+			Name: in.Name, Organisation: in.Organisation, Message: in.Message, CreatedAt: now, ExpiresAt: now.Add(domain.RequestsLife)}
+		if err := tx.InsertRequest(ctx, &r); err != nil {
+			return err
+		}
+		actor := domain.Actor{Kind: "person", PersonID: p.ID, Name: in.Name}
+		if err := tx.InsertAudit(ctx, s.entry(actor, r, "request."+string(domain.Unverified), nil)); err != nil {
+			return err
+		}
+		_, err = s.sendCode(ctx, tx, fed, &r)
+		return err
+	})
+	if err != nil {
+		return domain.Request{}, err
+	}
+	s.MailWake()
+	s.publish(r)
+	return r, nil
+}
+
+func (s *Service) checkAsk(in *AskInput) (string, error) {
+	var errs domain.Errors
+	email, err := domain.NormalEmail(in.Email)
+	if err != nil {
+		errs = append(errs, err.(*domain.Error))
+	}
+	in.Name, in.Organisation, in.Message = clean(in.Name), clean(in.Organisation), strings.TrimSpace(in.Message)
+	if in.Name == "" {
+		errs = append(errs, domain.Errorf(domain.Invalid, "Your name is missing.").Fix("Managers see it when they review your request.").At("name"))
+	}
+	for field, v := range map[string]string{"name": in.Name, "organisation": in.Organisation} {
+		if len(v) > maxShort {
+			errs = append(errs, domain.Errorf(domain.Invalid, "This is longer than %d bytes.", maxShort).At(field))
+		}
+	}
+	if len(in.Message) > maxMessage {
+		errs = append(errs, domain.Errorf(domain.Invalid, "This is longer than %d bytes.", maxMessage).At("message"))
+	}
+	return email, errs.OrNil()
+}
+
+// clean makes one line of a text: control characters and repeated spaces become one space.
+func clean(s string) string {
+	return strings.Join(strings.FieldsFunc(s, func(r rune) bool { return r <= ' ' || r == 0x7f || r == ' ' }), " ")
+}
+
+func (s *Service) person(ctx context.Context, tx Tx, email string, in AskInput) (domain.Person, error) {
+	p, err := tx.PersonByEmail(ctx, email)
+	if domain.CodeOf(err) != domain.NotFound {
+		return p, err
+	}
+	p = domain.Person{Email: email, Name: in.Name, Organisation: in.Organisation, CreatedAt: s.now()}
+	return p, tx.InsertPerson(ctx, &p)
+}
+
+// alphabet has no letters or digits that are taken for one another; 32 of them are 5 bits each.
+const alphabet = "23456789ABCDEFGHJKLMNPQRSTUVWXYZ"
+
+func readable(groups, size int) string {
+	raw := make([]byte, groups*size)
+	_, _ = rand.Read(raw) // never fails
+	var b strings.Builder
+	for i, c := range raw {
+		if i > 0 && i%size == 0 {
+			b.WriteByte('-')
+		}
+		b.WriteByte(alphabet[int(c)%len(alphabet)])
+	}
+	return b.String()
+}
+
+func newRef() string { return readable(2, 4) }
+
+// normalCode undoes what people do to a code when they type it.
+func normalCode(code string) string {
+	code = strings.Map(func(r rune) rune {
+		switch {
+		case r >= 'a' && r <= 'z':
+			return r - 'a' + 'A'
+		case strings.ContainsRune(alphabet, r):
+			return r
+		}
+		return -1
+	}, code)
+	return code
+}
+
+func codeHash(ref, code string) []byte {
+	sum := sha256.Sum256([]byte("blossomtune-code:" + ref + ":" + code))
+	return sum[:]
+}
+
+// sendCode mails a new code within the limits; it reports false, and mails nothing, where they are reached.
+func (s *Service) sendCode(ctx context.Context, tx Tx, fed domain.Federation, r *domain.Request) (bool, error) {
+	now := s.now()
+	if now.Sub(r.Code.SentAt) >= 24*time.Hour {
+		r.Code.Sent = 0
+	}
+	if r.Code.Sent >= domain.CodeSends || now.Sub(r.Code.SentAt) < domain.CodeSendGap {
+		return false, nil
+	}
+	code := readable(2, 4)
+	r.Code = domain.ActivationCode{Hash: codeHash(r.Ref, normalCode(code)), ExpiresAt: now.Add(domain.CodeLife), Sent: r.Code.Sent + 1, SentAt: now}
+	if err := tx.UpdateRequest(ctx, *r); err != nil {
+		return false, err
+	}
+	return true, s.mail(ctx, tx, r.Email, codeMail(fed, *r, code, s.PublicURL()))
+}
+
+// Resend mails a new code for a request. It says nothing of the request; only the limit on mails is told.
+func (s *Service) Resend(ctx context.Context, ref, address string) error {
+	if !s.asks.allow(address, s.now()) {
+		return domain.Errorf(domain.Limited, "Too many requests from your address.").Fix("Wait ten minutes, then try again.")
+	}
+	sent, known := false, false
+	err := s.Store.InTx(ctx, func(tx Tx) error {
+		r, err := tx.RequestByRef(ctx, ref)
+		if known = err == nil; !known {
+			if domain.CodeOf(err) == domain.NotFound {
+				return nil
+			}
+			return err
+		}
+		fed, err := tx.FederationByID(ctx, r.FederationID)
+		if err != nil {
+			return err
+		}
+		sent, err = s.sendCode(ctx, tx, fed, &r)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	if known && !sent {
+		return domain.Errorf(domain.Limited, "A code was mailed a moment ago, or as often as one day allows.").Fix("Look into your mail, also among the spam; then wait a minute and try again.")
+	}
+	s.MailWake()
+	return nil
+}
+
+// Verify takes the mailed code. A request that waited for it becomes pending; for a later one the code proves who it is and
+// changes nothing. Wrong codes count; after five the code is used up. A right code works once.
+func (s *Service) Verify(ctx context.Context, ref, code string) (domain.Request, error) {
+	var r domain.Request
+	var refused *domain.Error
+	err := s.Store.InTx(ctx, func(tx Tx) error {
+		refused = nil
+		var err error
+		r, err = tx.RequestByRef(ctx, strings.ToUpper(strings.TrimSpace(ref)))
+		if domain.CodeOf(err) == domain.NotFound {
+			refused = wrongCode(domain.CodeTries - 1)
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		if refused = s.tryCode(&r, code); refused != nil {
+			return tx.UpdateRequest(ctx, r)
+		}
+		if r.State != domain.Unverified {
+			return tx.UpdateRequest(ctx, r)
+		}
+		r.VerifiedAt = s.now()
+		return s.transition(ctx, tx, domain.Actor{Kind: "person", PersonID: r.PersonID, Name: r.Name}, &r, domain.Pending, nil)
+	})
+	if err != nil {
+		return domain.Request{}, err
+	}
+	if refused != nil {
+		return domain.Request{}, refused
+	}
+	s.publish(r)
+	return r, nil
+}
+
+// tryCode compares a code and uses up a try, or the code.
+func (s *Service) tryCode(r *domain.Request, code string) *domain.Error {
+	c := &r.Code
+	switch {
+	case r.State == domain.ExpiredReq || len(c.Hash) == 0 || s.now().After(c.ExpiresAt) || c.Tries >= domain.CodeTries:
+		return domain.Errorf(domain.Expired, "This code has run out.").Fix("Send a new code. Your answers are kept.").At("code")
+	case subtle.ConstantTimeCompare(c.Hash, codeHash(r.Ref, normalCode(code))) != 1:
+		c.Tries++
+		if c.Tries >= domain.CodeTries {
+			c.Hash = nil
+		}
+		return wrongCode(domain.CodeTries - c.Tries)
+	}
+	c.Hash = nil
+	return nil
+}
+
+func wrongCode(left int) *domain.Error {
+	e := domain.Errorf(domain.Invalid, "That code does not match.").At("code")
+	switch left {
+	case 0:
+		return e.Fix("No tries left: send a new code.")
+	case 1:
+		return e.Fix("1 try left.")
+	}
+	return e.Fix("%d tries left.", left)
+}
+
+func (s *Service) mail(ctx context.Context, tx Tx, to string, m domain.Mail) error {
+	if to == "" {
+		return nil
+	}
+	m.To, m.State, m.CreatedAt, m.NextAt = to, s.MailState(), s.now(), s.now()
+	if err := tx.InsertMail(ctx, &m); err != nil {
+		return fmt.Errorf("mailing: %w", err)
+	}
+	return nil
+}

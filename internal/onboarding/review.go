@@ -1,0 +1,285 @@
+package onboarding
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"blossomtune/internal/domain"
+	"blossomtune/internal/events"
+)
+
+// NextFreePartition as a partition means: the lowest that nobody holds.
+const NextFreePartition = -1
+
+// Approve gives each request a partition: the named one (then it is one request), or with [NextFreePartition] the lowest free
+// ones in the order of the ids. All are approved, or none. A partition that somebody else just got is a [domain.Conflict]
+// that names the holder and the next free one.
+func (s *Service) Approve(ctx context.Context, actor domain.Actor, ids []int64, partition int) ([]domain.Request, error) {
+	if len(ids) == 0 || partition != NextFreePartition && len(ids) > 1 {
+		return nil, domain.Errorf(domain.Invalid, "Name one request for one partition, or several for the next free ones.").At("partition")
+	}
+	var out []domain.Request
+	err := s.Store.InTx(ctx, func(tx Tx) error {
+		out = nil
+		for _, id := range ids {
+			r, err := s.approve(ctx, tx, actor, id, partition)
+			if err != nil {
+				return err
+			}
+			out = append(out, r)
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	s.MailWake()
+	s.publish(out...)
+	return out, nil
+}
+
+func (s *Service) approve(ctx context.Context, tx Tx, actor domain.Actor, id int64, partition int) (domain.Request, error) {
+	r, err := tx.RequestByID(ctx, id)
+	if err != nil {
+		return r, err
+	}
+	fed, err := tx.FederationByID(ctx, r.FederationID)
+	if err != nil {
+		return r, err
+	}
+	if !r.State.May(domain.Approved) {
+		return r, domain.Errorf(domain.Conflict, "The request of %s is %s, not pending.", r.Name, r.State)
+	}
+	held, err := tx.HeldPartitions(ctx, fed.ID)
+	if err != nil {
+		return r, err
+	}
+	if partition, err = choose(fed, held, partition); err != nil {
+		return r, err
+	}
+	r.Partition, r.DecidedAt, r.DecidedBy = partition, s.now(), actor.Name
+	if err := s.transition(ctx, tx, actor, &r, domain.Approved, map[string]string{"partition": fmt.Sprint(partition)}); err != nil {
+		return r, err
+	}
+	return r, s.mail(ctx, tx, r.Email, approvedMail(fed, r, s.PublicURL()))
+}
+
+func choose(fed domain.Federation, held map[int]domain.Request, partition int) (int, error) {
+	free := nextFree(held, fed.TotalPartitions, 1)
+	if partition == NextFreePartition {
+		if len(free) == 0 {
+			return 0, domain.Errorf(domain.Conflict, "All %d partitions of %s are held.", fed.TotalPartitions, fed.Name).Fix("Raise the total of partitions, or revoke somebody's access.").At("partition")
+		}
+		return free[0], nil
+	}
+	if partition < 0 || partition >= fed.TotalPartitions {
+		return 0, domain.Errorf(domain.Invalid, "%s has the partitions 0 to %d; there is no %d.", fed.Name, fed.TotalPartitions-1, partition).At("partition")
+	}
+	if holder, taken := held[partition]; taken {
+		e := domain.Errorf(domain.Conflict, "Partition %d just went to %s.", partition, holder.Name).At("partition")
+		if len(free) > 0 {
+			e.Message = fmt.Sprintf("Partition %d just went to %s; next free is %d.", partition, holder.Name, free[0])
+		}
+		return 0, e
+	}
+	return partition, nil
+}
+
+func nextFree(held map[int]domain.Request, total, n int) []int {
+	var out []int
+	for p := 0; p < total && len(out) < n; p++ {
+		if _, taken := held[p]; !taken {
+			out = append(out, p)
+		}
+	}
+	return out
+}
+
+// Reject turns a pending request down; the reason is mailed.
+func (s *Service) Reject(ctx context.Context, actor domain.Actor, id int64, reason string) (domain.Request, error) {
+	if reason = strings.TrimSpace(reason); reason == "" || len(reason) > maxMessage {
+		return domain.Request{}, domain.Errorf(domain.Invalid, "Give a reason of up to %d bytes; it is mailed to the person.", maxMessage).At("reason")
+	}
+	return s.decide(ctx, id, func(tx Tx, fed domain.Federation, r *domain.Request) error {
+		r.Reason, r.DecidedAt, r.DecidedBy = reason, s.now(), actor.Name
+		if err := s.transition(ctx, tx, actor, r, domain.Rejected, map[string]string{"reason": reason}); err != nil {
+			return err
+		}
+		return s.mail(ctx, tx, r.Email, rejectedMail(fed, *r, s.PublicURL()))
+	})
+}
+
+// Revoke ends an approved participant's access: the partition is free again, the keys are refused for ever.
+func (s *Service) Revoke(ctx context.Context, actor domain.Actor, id int64, reason string) (domain.Request, error) {
+	if reason = strings.TrimSpace(reason); reason == "" || len(reason) > maxMessage {
+		return domain.Request{}, domain.Errorf(domain.Invalid, "Give a reason of up to %d bytes; it is mailed to the person.", maxMessage).At("reason")
+	}
+	r, err := s.decide(ctx, id, func(tx Tx, fed domain.Federation, r *domain.Request) error {
+		r.Reason, r.DecidedAt, r.DecidedBy = reason, s.now(), actor.Name
+		if err := s.transition(ctx, tx, actor, r, domain.Revoked, map[string]string{"reason": reason, "partition": fmt.Sprint(r.Partition)}); err != nil {
+			return err
+		}
+		if err := s.revokeKey(ctx, tx, r.ID); err != nil {
+			return err
+		}
+		if err := tx.DropJoinTokens(ctx, r.ID); err != nil {
+			return err
+		}
+		return s.mail(ctx, tx, r.Email, revokedMail(fed, *r))
+	})
+	if err == nil {
+		s.NodesChanged(r.FederationID)
+	}
+	return r, err
+}
+
+// revokeKey ends a request's good key, if it has one.
+func (s *Service) revokeKey(ctx context.Context, tx Tx, requestID int64) error {
+	k, err := tx.NodeKeyOfRequest(ctx, requestID)
+	if domain.CodeOf(err) == domain.NotFound {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	k.RevokedAt = s.now()
+	return tx.UpdateNodeKey(ctx, k)
+}
+
+// Withdraw ends the person's own request before it is decided.
+func (s *Service) Withdraw(ctx context.Context, actor domain.Actor, id int64) (domain.Request, error) {
+	return s.decide(ctx, id, func(tx Tx, _ domain.Federation, r *domain.Request) error {
+		if actor.PersonID != r.PersonID {
+			return domain.Errorf(domain.NotFound, "There is no such request.")
+		}
+		r.DecidedAt = s.now()
+		return s.transition(ctx, tx, actor, r, domain.Withdrawn, nil)
+	})
+}
+
+func (s *Service) decide(ctx context.Context, id int64, change func(Tx, domain.Federation, *domain.Request) error) (domain.Request, error) {
+	var r domain.Request
+	err := s.Store.InTx(ctx, func(tx Tx) error {
+		var err error
+		if r, err = tx.RequestByID(ctx, id); err != nil {
+			return err
+		}
+		fed, err := tx.FederationByID(ctx, r.FederationID)
+		if err != nil {
+			return err
+		}
+		return change(tx, fed, &r)
+	})
+	if err != nil {
+		return domain.Request{}, err
+	}
+	s.MailWake()
+	s.publish(r)
+	return r, nil
+}
+
+// ExpireOld ends the unverified requests whose time has run out and returns how many there were.
+func (s *Service) ExpireOld(ctx context.Context) (int, error) {
+	var out []domain.Request
+	err := s.Store.InTx(ctx, func(tx Tx) error {
+		out = nil
+		old, err := tx.UnverifiedBefore(ctx, s.now())
+		if err != nil {
+			return err
+		}
+		for _, r := range old {
+			if err := s.transition(ctx, tx, domain.System, &r, domain.ExpiredReq, nil); err != nil {
+				return err
+			}
+			out = append(out, r)
+		}
+		return nil
+	})
+	s.publish(out...)
+	return len(out), err
+}
+
+// CreateFederation adds a federation.
+func (s *Service) CreateFederation(ctx context.Context, actor domain.Actor, f domain.Federation) (domain.Federation, error) {
+	f.Name, f.Description = clean(f.Name), strings.TrimSpace(f.Description)
+	if err := domain.CheckSlug(f.Slug); err != nil {
+		return f, err
+	}
+	if err := domain.CheckTotal(f.TotalPartitions); err != nil {
+		return f, err
+	}
+	if f.Name == "" || len(f.Name) > maxShort {
+		return f, domain.Errorf(domain.Invalid, "A name has 1 to %d bytes.", maxShort).At("name")
+	}
+	f.Parallel, f.CreatedAt = max(f.Parallel, 1), s.now()
+	err := s.Store.InTx(ctx, func(tx Tx) error {
+		if err := tx.InsertFederation(ctx, &f); err != nil {
+			return err
+		}
+		return tx.InsertAudit(ctx, domain.AuditEntry{At: s.now(), Actor: actor, Action: "federation.created", ObjectKind: "federation", ObjectID: f.Slug, FederationID: f.ID,
+			Detail: map[string]string{"partitions": fmt.Sprint(f.TotalPartitions)}})
+	})
+	return f, err
+}
+
+// Resize changes a federation's total of partitions. Growing takes effect at once; shrinking below a held partition is a
+// [domain.Conflict] that names the holders.
+func (s *Service) Resize(ctx context.Context, actor domain.Actor, fedID int64, total int) (domain.Federation, error) {
+	if err := domain.CheckTotal(total); err != nil {
+		return domain.Federation{}, err
+	}
+	return s.changeFederation(ctx, actor, fedID, "federation.resized", func(tx Tx, f *domain.Federation) (map[string]string, error) {
+		held, err := tx.HeldPartitions(ctx, fedID)
+		if err != nil {
+			return nil, err
+		}
+		var holders []string
+		for p := total; p < f.TotalPartitions; p++ {
+			if r, taken := held[p]; taken {
+				holders = append(holders, fmt.Sprintf("%s (partition %d)", r.Name, p))
+			}
+		}
+		if len(holders) > 0 {
+			return nil, domain.Errorf(domain.Conflict, "%d partitions are too few for %s.", total, strings.Join(holders, ", ")).Fix("Revoke their access first, or keep a larger total.").At("partitions")
+		}
+		detail := map[string]string{"from": fmt.Sprint(f.TotalPartitions), "to": fmt.Sprint(total)}
+		f.TotalPartitions = total
+		return detail, nil
+	})
+}
+
+// WantEngine keeps whether the federation's SuperLink should be up.
+func (s *Service) WantEngine(ctx context.Context, actor domain.Actor, fedID int64, up bool) (domain.Federation, error) {
+	action := "superlink.stopped"
+	if up {
+		action = "superlink.started"
+	}
+	return s.changeFederation(ctx, actor, fedID, action, func(_ Tx, f *domain.Federation) (map[string]string, error) {
+		f.EngineWanted = up
+		return nil, nil
+	})
+}
+
+func (s *Service) changeFederation(ctx context.Context, actor domain.Actor, fedID int64, action string, change func(Tx, *domain.Federation) (map[string]string, error)) (domain.Federation, error) {
+	var f domain.Federation
+	err := s.Store.InTx(ctx, func(tx Tx) error {
+		var err error
+		if f, err = tx.FederationByID(ctx, fedID); err != nil {
+			return err
+		}
+		before := f
+		detail, err := change(tx, &f)
+		if err != nil || f == before {
+			return err
+		}
+		if err := tx.UpdateFederation(ctx, f); err != nil {
+			return err
+		}
+		return tx.InsertAudit(ctx, domain.AuditEntry{At: s.now(), Actor: actor, Action: action, ObjectKind: "federation", ObjectID: f.Slug, FederationID: f.ID, Detail: detail})
+	})
+	if err == nil {
+		s.Events.Publish(events.Event{Topic: FederationTopic(fedID), Kind: "changed"})
+	}
+	return f, err
+}
