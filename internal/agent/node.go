@@ -1,0 +1,208 @@
+package agent
+
+import (
+	"context"
+	"crypto/ecdsa"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"runtime"
+	"strconv"
+	"time"
+
+	"blossomtune/internal/domain"
+	"blossomtune/internal/flower/python"
+	"blossomtune/internal/flower/wire"
+	"blossomtune/internal/keeper"
+)
+
+// node keeps one SuperNode running.
+type node struct {
+	j    *joining
+	h    home
+	st   *state
+	key  *ecdsa.PrivateKey
+	env  python.Env
+	http *http.Client
+	deps bool
+}
+
+// node prepares everything that a SuperNode needs.
+func (j *joining) node(ctx context.Context, h home, st *state) (*node, error) {
+	key, err := loadKey(h.keyFile(st.TokenID))
+	if err != nil {
+		return nil, err
+	}
+	var ca []byte
+	if st.CAPEM != "" {
+		ca = []byte(st.CAPEM)
+	}
+	hc, err := j.srv.client(ca)
+	if err != nil {
+		return nil, err
+	}
+	n := &node{j: j, h: h, st: st, key: key, http: hc, deps: j.allowDeps()}
+	n.env, err = j.environment(ctx, h)
+	return n, err
+}
+
+// report is what the agent tells of itself.
+type report struct {
+	Flwr   string `json:"flwr"`
+	Agent  string `json:"agent"`
+	Python string `json:"python"`
+	System string `json:"system"`
+}
+
+// signed signs a call as this machine's SuperNode signs its own.
+func (n *node) signed(h http.Header) error {
+	sig, err := wire.SignHeaders(n.key, n.j.o.Clock())
+	for k, v := range sig {
+		h[k] = v
+	}
+	return err
+}
+
+// tell reports versions and takes over what has changed at the server. A server that is away does not keep a SuperNode from starting.
+func (n *node) tell(ctx context.Context) error {
+	var got enrolment
+	rep := report{Flwr: n.env.FlwrVersion, Agent: n.j.o.Version, Python: n.env.PythonVersion, System: runtime.GOOS + "/" + runtime.GOARCH}
+	err := n.j.srv.call(ctx, n.http, http.MethodPost, "/api/v1/agent/report", rep, n.signed, &got)
+	switch domain.CodeOf(err) {
+	case "":
+	case domain.Unauthenticated, domain.Forbidden:
+		return errEnded(n.h, n.st)
+	default:
+		return nil // it is not reached just now: the SuperNode itself tries for ever
+	}
+	before := *n.st
+	n.st.take(got)
+	if *n.st == before {
+		return nil
+	}
+	if before.Partition != n.st.Partition || before.NumPartitions != n.st.NumPartitions {
+		n.j.say("This machine is partition %d of %d now.", n.st.Partition, n.st.NumPartitions)
+	}
+	return n.h.save(n.st)
+}
+
+// supernodePolicy restarts a SuperNode for as long as its owner lets it run.
+var supernodePolicy = keeper.Policy{First: time.Second, Most: time.Minute, HealthyAfter: time.Minute}
+
+// stopGrace is how long a SuperNode may take to say goodbye.
+const stopGrace = 10 * time.Second
+
+// keep runs the SuperNode until ctx ends, starting it again when it dies; it returns an error when a new start cannot heal it.
+func (n *node) keep(ctx context.Context) error {
+	restarts := keeper.Restarts{Policy: supernodePolicy}
+	for {
+		if err := n.tell(ctx); err != nil {
+			return err
+		}
+		began := n.j.o.Clock()
+		from := sizeOf(n.h.logFile())
+		child, err := n.start()
+		if err != nil {
+			return err
+		}
+		n.watch(ctx, child, from)
+		if ctx.Err() != nil {
+			child.Stop(stopGrace)
+			n.j.say("Stopped.")
+			return nil
+		}
+		exit := child.Exit()
+		out := readFrom(n.h.logFile(), from)
+		if err := final(exitCodeIn(out), n.h); err != nil {
+			return err
+		}
+		d := restarts.Died(n.j.o.Clock().Sub(began), exit.String())
+		n.j.say("The SuperNode ended (%s); starting it again in %s. Its log: %s", exit, d.After, n.h.logFile())
+		for _, l := range lastLines(out, 3) {
+			n.j.say("  | %s", l)
+		}
+		timer := time.NewTimer(d.After)
+		select {
+		case <-ctx.Done():
+			timer.Stop()
+			return nil
+		case <-timer.C:
+		}
+	}
+}
+
+func sizeOf(path string) int64 {
+	st, err := os.Stat(path)
+	if err != nil {
+		return 0
+	}
+	return st.Size()
+}
+
+// watch waits for the SuperNode's end or ctx's, and says when it has connected.
+func (n *node) watch(ctx context.Context, child *keeper.Child, from int64) {
+	n.j.say("SuperNode started; connecting to %s.", n.st.SuperLink)
+	tick := time.NewTicker(300 * time.Millisecond)
+	defer tick.Stop()
+	connected := false
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-child.Done():
+			return
+		case <-tick.C:
+		}
+		if connected {
+			continue
+		}
+		if id := nodeIDIn(readFrom(n.h.logFile(), from)); id != 0 {
+			connected = true
+			n.j.say("Connected. Runs start by themselves; leave this running, Ctrl-C stops it. Log: %s", n.h.logFile())
+		}
+	}
+}
+
+func (n *node) start() (*keeper.Child, error) {
+	port, err := n.port()
+	if err != nil {
+		return nil, err
+	}
+	for _, d := range []string{"flwr_home", "work"} {
+		if err := os.MkdirAll(n.h.file(d), 0o700); err != nil {
+			return nil, fmt.Errorf("making the SuperNode's directory: %w", err)
+		}
+	}
+	args := []string{"--superlink", n.st.SuperLink, "--auth-supernode-private-key", n.h.keyFile(n.st.TokenID),
+		"--node-config", domain.NodeConfig(n.st.Partition, n.st.NumPartitions), "--host", "127.0.0.1", "--port", strconv.Itoa(port)}
+	if n.st.CAPEM != "" {
+		args = append(args, "--root-certificates", n.h.caFile())
+	}
+	if n.deps {
+		args = append(args, "--allow-runtime-dependency-installation")
+	}
+	child, err := keeper.Start(keeper.Command{
+		Path: n.env.Bin("flower-supernode"), Args: args, Dir: n.h.file("work"), Env: n.env.Environ(n.h.file("flwr_home")),
+		LogFile: n.h.logFile(), Log: keeper.Rotation{Max: 10 << 20, Keep: 3}, DieWithParent: true,
+	})
+	if err != nil {
+		return nil, errors.Join(domain.Errorf(domain.Unavailable, "The SuperNode could not be started."), err)
+	}
+	return child, nil
+}
+
+// port returns a free port on loopback for the SuperNode's own Runtime API.
+func (n *node) port() (int, error) {
+	if n.j.o.NodePort != 0 {
+		return n.j.o.NodePort, nil
+	}
+	var lc net.ListenConfig
+	ln, err := lc.Listen(context.Background(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		return 0, fmt.Errorf("finding a free port: %w", err)
+	}
+	port := ln.Addr().(*net.TCPAddr).Port
+	return port, ln.Close()
+}

@@ -1,0 +1,118 @@
+package agent
+
+import (
+	"context"
+	"crypto/sha256"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/hex"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"time"
+
+	"blossomtune/internal/domain"
+)
+
+// trust returns the CA certificate (PEM) that has the pin, fetched from the server. Nothing secret is sent before it is checked.
+// It returns nil for the public pin, and a [domain.Forbidden] error when somebody else answers.
+func (s server) trust(ctx context.Context, pin string) ([]byte, error) {
+	if pin == publicPin {
+		return nil, nil
+	}
+	// The answer is checked against the pin, so the connection need not be: this request carries nothing.
+	hc := newHTTPClient(&tls.Config{InsecureSkipVerify: true})
+	defer hc.CloseIdleConnections()
+	body, status, err := get(ctx, hc, s.base.JoinPath("/ca.pem").String())
+	if err != nil {
+		return nil, s.unreachable(err)
+	}
+	if status != http.StatusOK {
+		return nil, domain.Errorf(domain.Unavailable, "%s does not answer like a BlossomTune server (status %d for /ca.pem).", s.base, status).
+			Fix("Check the address; copy the whole command from your status page.")
+	}
+	for rest := body; ; {
+		var block *pem.Block
+		if block, rest = pem.Decode(rest); block == nil {
+			break
+		}
+		sum := sha256.Sum256(block.Bytes)
+		if block.Type == "CERTIFICATE" && hex.EncodeToString(sum[:]) == pin {
+			return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: block.Bytes}), nil
+		}
+	}
+	return nil, domain.Errorf(domain.Forbidden, "%s is not the server that this token was made by: its certificate has another fingerprint.", s.base).
+		Fix("Nothing was sent. Check the address. If it is right, ask the federation's manager whether the server's CA was replaced, and get a new token.")
+}
+
+// client returns an HTTP client that trusts caPEM alone, or this machine's roots if it is nil.
+func (s server) client(caPEM []byte) (*http.Client, error) {
+	if caPEM == nil {
+		return newHTTPClient(nil), nil
+	}
+	roots := x509.NewCertPool()
+	if !roots.AppendCertsFromPEM(caPEM) {
+		return nil, fmt.Errorf("the CA certificate cannot be read")
+	}
+	return newHTTPClient(&tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12}), nil
+}
+
+// newHTTPClient makes a client that follows no redirect: it would carry the token elsewhere.
+func newHTTPClient(conf *tls.Config) *http.Client {
+	return &http.Client{
+		Timeout: 30 * time.Second,
+		Transport: &http.Transport{
+			Proxy: http.ProxyFromEnvironment, TLSClientConfig: conf, TLSHandshakeTimeout: 10 * time.Second,
+			ResponseHeaderTimeout: 20 * time.Second, MaxIdleConnsPerHost: 1, IdleConnTimeout: 30 * time.Second,
+		},
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
+}
+
+// maxAnswer bounds what is read of an answer.
+const maxAnswer = 1 << 20
+
+func get(ctx context.Context, hc *http.Client, url string) ([]byte, int, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	if err != nil {
+		return nil, 0, err
+	}
+	res, err := hc.Do(req)
+	if err != nil {
+		return nil, 0, err
+	}
+	defer res.Body.Close()
+	b, err := io.ReadAll(io.LimitReader(res.Body, maxAnswer))
+	return b, res.StatusCode, err
+}
+
+// unreachable puts a failed connection into words.
+func (s server) unreachable(err error) error {
+	var unknown x509.UnknownAuthorityError
+	var host x509.HostnameError
+	var invalid x509.CertificateInvalidError
+	switch {
+	case errors.Is(err, context.Canceled):
+		return err
+	case errors.As(err, &host):
+		return domain.Errorf(domain.Forbidden, "The certificate of %s is for other names.", s.base).
+			Fix("Use the address of your status page exactly. The server's manager sets it with --public-url.").Because(err)
+	case errors.As(err, &unknown), errors.As(err, &invalid):
+		return domain.Errorf(domain.Forbidden, "The certificate of %s is not trusted.", s.base).
+			Fix("Check the address and this machine's date. If both are right, ask the federation's manager for a new token.").Because(err)
+	}
+	return domain.Errorf(domain.Unavailable, "%s does not answer.", s.base).
+		Fix("Check the address, this machine's network and firewall (outgoing TCP to port %s), and whether the server is running; then run the same command again.", portOf(s)).Because(err)
+}
+
+func portOf(s server) string {
+	if p := s.base.Port(); p != "" {
+		return p
+	}
+	if s.base.Scheme == "http" {
+		return "80"
+	}
+	return "443"
+}
