@@ -60,7 +60,9 @@ func (s *screen) note(text string) {
 }
 
 // done ends the step.
-func (s *screen) done(format string, args ...any) { s.finish(green, "✓", fmt.Sprintf(format, args...)) }
+func (s *screen) done(format string, args ...any) {
+	s.finish(green, "✓", fmt.Sprintf(format, args...))
+}
 
 // failed ends the step that did not succeed, if one runs.
 func (s *screen) failed() {

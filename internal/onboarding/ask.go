@@ -31,7 +31,7 @@ const (
 // is returned looks the same, so that asking does not tell whether an address is known. Only the Ref of the returned request
 // may be shown to the asker.
 func (s *Service) Ask(ctx context.Context, in AskInput) (domain.Request, error) {
-	if !s.asks.allow(in.Address, s.now()) {
+	if !s.asks.Allow(in.Address, s.now()) {
 		return domain.Request{}, domain.Errorf(domain.Limited, "Too many requests from your address.").Fix("Wait ten minutes, then ask again.")
 	}
 	email, err := s.checkAsk(&in)
@@ -168,7 +168,7 @@ func (s *Service) sendCode(ctx context.Context, tx Tx, fed domain.Federation, r 
 
 // Resend mails a new code for a request. It says nothing of the request; only the limit on mails is told.
 func (s *Service) Resend(ctx context.Context, ref, address string) error {
-	if !s.asks.allow(address, s.now()) {
+	if !s.asks.Allow(address, s.now()) {
 		return domain.Errorf(domain.Limited, "Too many requests from your address.").Fix("Wait ten minutes, then try again.")
 	}
 	sent, known := false, false

@@ -93,4 +93,6 @@ func (s *Service) putNodeID(ctx context.Context, k domain.NodeKey, id uint64) er
 }
 
 // ForgetNode makes a key be registered anew, after the SuperLink's database was lost.
-func (s *Service) ForgetNode(ctx context.Context, k domain.NodeKey) error { return s.putNodeID(ctx, k, 0) }
+func (s *Service) ForgetNode(ctx context.Context, k domain.NodeKey) error {
+	return s.putNodeID(ctx, k, 0)
+}

@@ -78,14 +78,14 @@ type Options struct {
 // Service is the life of requests. Its methods are safe for concurrent use.
 type Service struct {
 	Options
-	asks    *limiter
+	asks    *domain.Limiter
 	syncing sync.Mutex
 	gone    map[int64]bool // keys known to be unregistered; guarded by syncing
 }
 
 // New returns a Service.
 func New(o Options) *Service {
-	return &Service{Options: o, asks: newLimiter(30, 10*time.Minute), gone: map[int64]bool{}}
+	return &Service{Options: o, asks: domain.NewLimiter(30, 10*time.Minute), gone: map[int64]bool{}}
 }
 
 func (s *Service) now() time.Time { return s.Clock().UTC().Truncate(time.Millisecond) }

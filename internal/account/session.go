@@ -1,0 +1,65 @@
+package account
+
+import (
+	"context"
+	"time"
+
+	"blossomtune/internal/domain"
+)
+
+// How long sessions live.
+const (
+	SessionLife = 30 * 24 * time.Hour
+	SessionIdle = 7 * 24 * time.Hour
+	touchEvery  = time.Minute // a session's last use is kept this exactly
+)
+
+const maxAgent = 200
+
+// NewSession signs a person in and returns the secret of the cookie.
+func (s *Service) NewSession(ctx context.Context, personID int64, address, agent string) (secret string, v domain.Session, err error) {
+	secret = newSecret()
+	v = domain.Session{PersonID: personID, CreatedAt: s.now(), LastSeenAt: s.now(), ExpiresAt: s.now().Add(SessionLife), Address: address, Agent: agent[:min(len(agent), maxAgent)]}
+	err = s.Store.InTx(ctx, func(tx Tx) error {
+		p, err := tx.PersonByID(ctx, personID)
+		if err != nil {
+			return err
+		}
+		if err := s.adminByMail(ctx, tx, &p); err != nil {
+			return err
+		}
+		if err := tx.DeleteSessionsBefore(ctx, s.now()); err != nil {
+			return err
+		}
+		if err := tx.InsertSession(ctx, &v, hashOf("session", secret)); err != nil {
+			return err
+		}
+		return tx.InsertAudit(ctx, s.entry(ActorOf(p), "session.begun", p, nil))
+	})
+	return secret, v, err
+}
+
+// Authenticate returns the person of a session's secret, or a [domain.Unauthenticated] error.
+func (s *Service) Authenticate(ctx context.Context, secret string) (domain.Person, domain.Session, error) {
+	var p domain.Person
+	var v domain.Session
+	err := s.Store.View(ctx, func(tx Tx) (err error) {
+		if v, err = tx.SessionByHash(ctx, hashOf("session", secret)); err == nil {
+			p, err = tx.PersonByID(ctx, v.PersonID)
+		}
+		return err
+	})
+	now := s.now()
+	if domain.CodeOf(err) == domain.NotFound || err == nil && (now.After(v.ExpiresAt) || now.Sub(v.LastSeenAt) > SessionIdle) {
+		return domain.Person{}, domain.Session{}, domain.Errorf(domain.Unauthenticated, "You are not signed in.").Fix("Sign in, then come back.")
+	}
+	if err == nil && now.Sub(v.LastSeenAt) >= touchEvery {
+		err = s.Store.InTx(ctx, func(tx Tx) error { return tx.TouchSession(ctx, v.ID, now) })
+	}
+	return p, v, err
+}
+
+// EndSession signs out; ending an ended session is no error.
+func (s *Service) EndSession(ctx context.Context, id int64) error {
+	return s.Store.InTx(ctx, func(tx Tx) error { return tx.DeleteSession(ctx, id) })
+}

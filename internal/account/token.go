@@ -1,0 +1,83 @@
+package account
+
+import (
+	"context"
+	"strings"
+	"time"
+
+	"blossomtune/internal/domain"
+)
+
+// TokenPrefix begins every API token, so that a scanner can find a leaked one.
+const TokenPrefix = "bt_"
+
+// MaxTokenLife is the longest life of an API token.
+const MaxTokenLife = 366 * 24 * time.Hour
+
+// CreateToken makes an API token that acts as a person.
+func (s *Service) CreateToken(ctx context.Context, actor domain.Actor, personID int64, name string, life time.Duration) (string, domain.APIToken, error) {
+	name = strings.TrimSpace(name)
+	if name == "" || len(name) > 120 {
+		return "", domain.APIToken{}, domain.Errorf(domain.Invalid, "A token's name has 1 to 120 bytes.").At("name")
+	}
+	if life <= 0 || life > MaxTokenLife {
+		return "", domain.APIToken{}, domain.Errorf(domain.Invalid, "A token lives up to 366 days.").At("life")
+	}
+	secret := TokenPrefix + newSecret()
+	t := domain.APIToken{Name: name, PersonID: personID, CreatedAt: s.now(), ExpiresAt: s.now().Add(life)}
+	err := s.Store.InTx(ctx, func(tx Tx) error {
+		p, err := tx.PersonByID(ctx, personID)
+		if err != nil {
+			return err
+		}
+		if err := tx.InsertAPIToken(ctx, &t, hashOf("token", secret)); err != nil {
+			return err
+		}
+		return tx.InsertAudit(ctx, s.entry(actor, "api_token.made", p, map[string]string{"name": name}))
+	})
+	return secret, t, err
+}
+
+// hostAddress names the admin that the host's own tokens act as; nobody gets mail there.
+const hostAddress = "admin@localhost"
+
+// HostAdmin returns the person that tokens and links made on the host act as: an admin that is no person, made at need.
+// Whoever can run a command on the host can change the database anyway.
+func (s *Service) HostAdmin(ctx context.Context) (domain.Person, error) {
+	var p domain.Person
+	err := s.Store.InTx(ctx, func(tx Tx) error {
+		var err error
+		p, err = tx.PersonByEmail(ctx, hostAddress)
+		if err == nil && p.Admin {
+			return nil
+		}
+		if p, err = s.makeAdmin(ctx, tx, hostAddress, "Host admin"); err != nil {
+			return err
+		}
+		return tx.InsertAudit(ctx, s.entry(domain.System, "person.made_admin", p, map[string]string{"by": "a command on the host"}))
+	})
+	return p, err
+}
+
+// ByToken returns the person that an API token acts as, or a [domain.Unauthenticated] error.
+func (s *Service) ByToken(ctx context.Context, secret string) (domain.Person, domain.APIToken, error) {
+	refused := domain.Errorf(domain.Unauthenticated, "This API token is not accepted.").Fix("It may have run out: make a new one.")
+	var p domain.Person
+	var t domain.APIToken
+	if !strings.HasPrefix(secret, TokenPrefix) {
+		return p, t, refused
+	}
+	err := s.Store.View(ctx, func(tx Tx) (err error) {
+		if t, err = tx.APITokenByHash(ctx, hashOf("token", secret)); err == nil {
+			p, err = tx.PersonByID(ctx, t.PersonID)
+		}
+		return err
+	})
+	if domain.CodeOf(err) == domain.NotFound || err == nil && s.now().After(t.ExpiresAt) {
+		return domain.Person{}, domain.APIToken{}, refused
+	}
+	if err == nil && s.now().Sub(t.LastUsedAt) >= touchEvery {
+		err = s.Store.InTx(ctx, func(tx Tx) error { return tx.TouchAPIToken(ctx, t.ID, s.now()) })
+	}
+	return p, t, err
+}

@@ -1,0 +1,59 @@
+package mail
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+
+	"blossomtune/internal/domain"
+
+	gomail "github.com/wneessen/go-mail"
+)
+
+func itoa(n int64) string { return strconv.FormatInt(n, 10) }
+
+// send hands one mail to the SMTP server.
+func (s *Service) send(ctx context.Context, m domain.Mail) error {
+	msg := gomail.NewMsg()
+	if err := msg.FromFormat(s.SiteName, s.From); err != nil {
+		return fmt.Errorf("sender %q: %w", s.From, err)
+	}
+	if err := msg.To(m.To); err != nil {
+		return fmt.Errorf("recipient: %w", err)
+	}
+	msg.Subject(m.Subject)
+	msg.SetMessageID()
+	msg.SetDate()
+	msg.SetGenHeader("Auto-Submitted", "auto-generated")
+	msg.SetBodyString(gomail.TypeTextPlain, m.Text)
+	client, err := s.client()
+	if err != nil {
+		return fmt.Errorf("setting up SMTP: %w", err)
+	}
+	ctx, cancel := context.WithTimeout(ctx, s.Timeout)
+	defer cancel()
+	return client.DialAndSendWithContext(ctx, msg)
+}
+
+func (s *Service) client() (*gomail.Client, error) {
+	opts := []gomail.Option{gomail.WithTimeout(s.Timeout)}
+	switch s.TLS {
+	case "tls":
+		opts = append(opts, gomail.WithSSLPort(false))
+	case "none":
+		opts = append(opts, gomail.WithTLSPolicy(gomail.NoTLS))
+	default:
+		opts = append(opts, gomail.WithTLSPortPolicy(gomail.TLSMandatory))
+	}
+	if s.Port != 0 {
+		opts = append(opts, gomail.WithPort(s.Port))
+	}
+	if s.User != "" {
+		auth := gomail.SMTPAuthAutoDiscover
+		if s.TLS == "none" {
+			auth = gomail.SMTPAuthPlainNoEnc
+		}
+		opts = append(opts, gomail.WithSMTPAuth(auth), gomail.WithUsername(s.User), gomail.WithPassword(s.Password))
+	}
+	return gomail.NewClient(s.Host, opts...)
+}
