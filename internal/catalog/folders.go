@@ -1,0 +1,189 @@
+package catalog
+
+import (
+	"archive/zip"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"blossomtune/internal/domain"
+)
+
+// Bounds of a source tree.
+const (
+	maxFiles    = 2000
+	maxUnzipped = 50 << 20
+)
+
+// Discover adds the apps in the folders: a folder with a pyproject.toml is one, else those below it are. What is no app is
+// logged and left out. Unchanged ones are not built again.
+func (s *Service) Discover(ctx context.Context, folders ...string) error {
+	var errs []error
+	for _, root := range folders {
+		dirs, err := appDirs(root)
+		if err != nil {
+			errs = append(errs, err)
+			continue
+		}
+		for _, dir := range dirs {
+			if err := s.discover(ctx, dir); err != nil {
+				errs = append(errs, fmt.Errorf("app in %s: %w", dir, err))
+			}
+		}
+	}
+	return errors.Join(errs...)
+}
+
+func appDirs(root string) ([]string, error) {
+	if _, err := os.Stat(filepath.Join(root, "pyproject.toml")); err == nil {
+		return []string{root}, nil
+	}
+	found, err := filepath.Glob(filepath.Join(root, "*", "pyproject.toml"))
+	if err != nil {
+		return nil, fmt.Errorf("looking for apps in %s: %w", root, err)
+	}
+	for i, f := range found {
+		found[i] = filepath.Dir(f)
+	}
+	return found, nil
+}
+
+func (s *Service) discover(ctx context.Context, dir string) error {
+	digest, err := treeDigest(os.DirFS(dir))
+	if err != nil {
+		return err
+	}
+	key := "app_source:" + digest
+	known := false
+	err = s.Store.View(ctx, func(tx Tx) error {
+		hash, err := tx.Setting(ctx, key)
+		if err != nil || hash == "" {
+			return err
+		}
+		_, err = tx.AppVersionByHash(ctx, hash, false)
+		known = err == nil
+		return nil
+	})
+	if err != nil || known {
+		return err
+	}
+	fab, err := s.Build(ctx, dir)
+	if err != nil {
+		return err
+	}
+	a, err := s.add(ctx, domain.System, fab, filepath.Base(dir))
+	if err != nil {
+		return err
+	}
+	s.Log.Info("found an app", "app", a.ID(), "version", a.Version, "hash", a.Hash[:8])
+	return s.Store.InTx(ctx, func(tx Tx) error { return tx.PutSetting(ctx, key, a.Hash) })
+}
+
+// treeDigest is over names and contents of the files below a folder.
+func treeDigest(tree fs.FS) (string, error) {
+	h := sha256.New()
+	files, bytes := 0, int64(0)
+	err := fs.WalkDir(tree, ".", func(path string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if name := d.Name(); d.IsDir() && path != "." && (strings.HasPrefix(name, ".") || name == "__pycache__") {
+			return fs.SkipDir
+		}
+		if !d.Type().IsRegular() {
+			return nil
+		}
+		f, err := tree.Open(path)
+		if err != nil {
+			return err
+		}
+		defer f.Close()
+		fmt.Fprintf(h, "\x00%s\x00", path)
+		n, err := io.Copy(h, io.LimitReader(f, maxUnzipped))
+		if files, bytes = files+1, bytes+n; files > maxFiles || bytes > maxUnzipped {
+			return invalid("The folder has more than %d files or %d MB.", maxFiles, maxUnzipped>>20).Fix("Keep data out of an app's folder.")
+		}
+		return err
+	})
+	return hex.EncodeToString(h.Sum(nil)), err
+}
+
+// buildZip makes a FAB from a zip of an app's folder, which may be the zip's top or its one folder.
+func (s *Service) buildZip(ctx context.Context, body []byte) ([]byte, error) {
+	z, err := openZip(body)
+	if err != nil {
+		return nil, err
+	}
+	dir, err := os.MkdirTemp("", "blossomtune-app-")
+	if err != nil {
+		return nil, fmt.Errorf("making a temporary folder: %w", err)
+	}
+	defer os.RemoveAll(dir)
+	if err := unzip(z, dir); err != nil {
+		return nil, err
+	}
+	dirs, err := appDirs(dir)
+	if err != nil {
+		return nil, err
+	}
+	if len(dirs) != 1 {
+		return nil, invalid("The zip holds %d folders with a pyproject.toml, not one.", len(dirs)).Fix("Zip the folder of one app.")
+	}
+	return s.Build(ctx, dirs[0])
+}
+
+func unzip(z *zip.Reader, dir string) error {
+	root, err := os.OpenRoot(dir) // no member's name leads out of it
+	if err != nil {
+		return fmt.Errorf("opening a temporary folder: %w", err)
+	}
+	defer root.Close()
+	if len(z.File) > maxFiles {
+		return invalid("The zip has more than %d files.", maxFiles)
+	}
+	left := int64(maxUnzipped)
+	for _, f := range z.File {
+		if f.FileInfo().IsDir() || !f.Mode().IsRegular() {
+			continue
+		}
+		n, err := unzipOne(root, f, left)
+		if err != nil {
+			return err
+		}
+		left -= n
+	}
+	return nil
+}
+
+func unzipOne(root *os.Root, f *zip.File, left int64) (int64, error) {
+	if !filepath.IsLocal(filepath.FromSlash(f.Name)) {
+		return 0, invalid("The zip has the unsafe file name %q.", f.Name)
+	}
+	if err := root.MkdirAll(filepath.Dir(filepath.FromSlash(f.Name)), 0o700); err != nil {
+		return 0, invalid("The zip cannot be unpacked.").Because(err)
+	}
+	in, err := f.Open()
+	if err != nil {
+		return 0, invalid("The zip cannot be unpacked.").Because(err)
+	}
+	defer in.Close()
+	out, err := root.OpenFile(filepath.FromSlash(f.Name), os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
+	if err != nil {
+		return 0, invalid("The zip cannot be unpacked.").Because(err)
+	}
+	n, err := io.Copy(out, io.LimitReader(in, left+1))
+	if err := errors.Join(err, out.Close()); err != nil {
+		return n, invalid("The zip cannot be unpacked.").Because(err)
+	}
+	if n > left {
+		return n, invalid("The zip unpacks to more than %d MB.", maxUnzipped>>20).Fix("Keep data out of an app's folder.")
+	}
+	return n, nil
+}

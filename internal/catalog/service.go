@@ -1,0 +1,141 @@
+// Package catalog knows the Flower Apps that can be run: found in folders or uploaded, built into FABs by Flower itself, with the
+// schema of their run config. An app version is its FAB's SHA-256 and is kept for as long as the database.
+package catalog
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"io"
+	"log/slog"
+	"path/filepath"
+	"strings"
+
+	"blossomtune/internal/domain"
+)
+
+// Tx is what the catalog needs of a transaction.
+type Tx interface {
+	PutAppVersion(ctx context.Context, a domain.AppVersion) error
+	AppVersionByHash(ctx context.Context, hash string, withFAB bool) (domain.AppVersion, error)
+	AppVersions(ctx context.Context) ([]domain.AppVersion, error)
+	Setting(ctx context.Context, key string) (string, error)
+	PutSetting(ctx context.Context, key, value string) error
+	InsertAudit(ctx context.Context, e domain.AuditEntry) error
+}
+
+// Store runs transactions.
+type Store interface {
+	InTx(ctx context.Context, fn func(Tx) error) error
+	View(ctx context.Context, fn func(Tx) error) error
+}
+
+// Options are the parts a [Service] works with.
+type Options struct {
+	Store Store
+	Clock domain.Clock
+	Log   *slog.Logger
+	// Build makes the FAB of a folder with Flower's own `flwr build`. A folder that it refuses is a [domain.Invalid] error.
+	Build func(ctx context.Context, dir string) ([]byte, error)
+}
+
+// Service is safe for concurrent use.
+type Service struct{ Options }
+
+// New returns a Service.
+func New(o Options) *Service { return &Service{o} }
+
+// List returns all app versions without their FABs, newest first.
+func (s *Service) List(ctx context.Context) (out []domain.AppVersion, err error) {
+	err = s.Store.View(ctx, func(tx Tx) (err error) { out, err = tx.AppVersions(ctx); return err })
+	return out, err
+}
+
+// Get returns an app version without its FAB.
+func (s *Service) Get(ctx context.Context, hash string) (a domain.AppVersion, err error) {
+	err = s.Store.View(ctx, func(tx Tx) (err error) { a, err = tx.AppVersionByHash(ctx, hash, false); return err })
+	return a, err
+}
+
+// FAB returns an app version with its FAB.
+func (s *Service) FAB(ctx context.Context, hash string) (a domain.AppVersion, err error) {
+	err = s.Store.View(ctx, func(tx Tx) (err error) { a, err = tx.AppVersionByHash(ctx, hash, true); return err })
+	return a, err
+}
+
+// Upload adds an app from a FAB or a zip of its source folder. What is no app is a [domain.Invalid] error, what is larger than
+// [domain.MaxFAB] a [domain.TooLarge] one, both at field "app"; then nothing has changed.
+func (s *Service) Upload(ctx context.Context, actor domain.Actor, filename string, r io.Reader) (domain.AppVersion, error) {
+	body, err := io.ReadAll(io.LimitReader(r, domain.MaxFAB+1))
+	if err != nil {
+		return domain.AppVersion{}, domain.Errorf(domain.Invalid, "The upload broke off.").Fix("Try again.").At("app").Because(err)
+	}
+	if len(body) > domain.MaxFAB {
+		return domain.AppVersion{}, tooLarge()
+	}
+	fab := body
+	if !isFAB(body) {
+		if fab, err = s.buildZip(ctx, body); err != nil {
+			return domain.AppVersion{}, err
+		}
+	}
+	return s.add(ctx, actor, fab, "upload: "+filepath.Base(filename))
+}
+
+func tooLarge() *domain.Error {
+	return domain.Errorf(domain.TooLarge, "The app is larger than %d MB, Flower's limit for a FAB.", domain.MaxFAB>>20).
+		Fix("Leave data and weights out of the app; it can download or read them where it runs.").At("app")
+}
+
+// add keeps a FAB. One that is known already is returned as it is.
+func (s *Service) add(ctx context.Context, actor domain.Actor, fab []byte, source string) (domain.AppVersion, error) {
+	if len(fab) > domain.MaxFAB {
+		return domain.AppVersion{}, tooLarge()
+	}
+	a, err := readFAB(fab)
+	if err != nil {
+		return domain.AppVersion{}, err
+	}
+	sum := sha256.Sum256(fab)
+	a.Hash, a.FAB, a.Source, a.CreatedAt = hex.EncodeToString(sum[:]), fab, source, s.Clock().UTC()
+	err = s.Store.InTx(ctx, func(tx Tx) error {
+		known, err := tx.AppVersionByHash(ctx, a.Hash, false)
+		if err == nil {
+			a = known
+			return nil
+		}
+		if domain.CodeOf(err) != domain.NotFound {
+			return err
+		}
+		if err := tx.PutAppVersion(ctx, a); err != nil {
+			return err
+		}
+		return tx.InsertAudit(ctx, domain.AuditEntry{At: s.Clock().UTC(), Actor: actor, Action: "app_version.added", ObjectKind: "app_version", ObjectID: a.Hash,
+			Detail: map[string]string{"app": a.ID() + " " + a.Version, "source": source}})
+	})
+	a.FAB = nil
+	return a, err
+}
+
+// isFAB tells a FAB from a zip of sources: only a FAB has Flower's list of contents.
+func isFAB(body []byte) bool {
+	z, err := openZip(body)
+	if err != nil {
+		return false
+	}
+	for _, f := range z.File {
+		if f.Name == ".info/CONTENT" {
+			return true
+		}
+	}
+	return false
+}
+
+func invalid(format string, args ...any) *domain.Error {
+	return domain.Errorf(domain.Invalid, format, args...).At("app")
+}
+
+func hasZipMagic(b []byte) bool { return bytes.HasPrefix(b, []byte("PK\x03\x04")) }
+
+func trimDot(s string) string { return strings.TrimSuffix(strings.TrimSpace(s), ".") }
