@@ -1,0 +1,85 @@
+package api
+
+import (
+	"context"
+	"net/http"
+
+	"blossomtune/internal/domain"
+	"blossomtune/internal/onboarding"
+)
+
+// Enrolment is what a participant's machine needs to start its SuperNode.
+type Enrolment struct {
+	Federation struct {
+		Slug string `json:"slug"`
+		Name string `json:"name"`
+	} `json:"federation"`
+	Partition     int    `json:"partition"`
+	NumPartitions int    `json:"num_partitions"`
+	SuperLink     string `json:"superlink" doc:"host:port"`
+	Flwr          string `json:"flwr_version"`
+	NodeID        uint64 `json:"node_id,string" doc:"The SuperLink's id; 0 until registered"`
+	CAPEM         string `json:"ca_pem" doc:"Empty where the address is publicly trusted"`
+}
+
+type enrolInput struct {
+	Body struct {
+		Token     string `json:"token" maxLength:"512"`
+		PublicKey string `json:"public_key" maxLength:"1024" doc:"PEM"`
+		Proof     string `json:"proof" maxLength:"512" doc:"base64 of an ECDSA signature over SHA-256 of blossomtune-enrol: and the token's id"`
+	}
+}
+
+type reportInput struct {
+	Body struct {
+		Flwr   string `json:"flwr" maxLength:"40"`
+		Agent  string `json:"agent" maxLength:"40"`
+		Python string `json:"python" maxLength:"40"`
+		System string `json:"system" maxLength:"40"`
+	}
+}
+
+func (a *api) agent() {
+	add(a, op("enrol", http.MethodPost, "/agent/enrol", "Enrol a machine's key with a join token", anyone), a.enrol)
+	add(a, op("agent-config", http.MethodGet, "/agent/config", "What the machine with the signing key needs to know", aNode), a.agentConfig)
+	add(a, op("agent-report", http.MethodPost, "/agent/report", "Tell the versions in use; answers with the configuration", aNode), a.agentReport)
+}
+
+func (a *api) enrolmentView(e onboarding.Enrolment) *body[Enrolment] {
+	c := a.Connection()
+	out := Enrolment{Partition: e.Request.Partition, NumPartitions: e.Federation.TotalPartitions, SuperLink: c.SuperLink, Flwr: c.Flwr, NodeID: e.Key.NodeID, CAPEM: string(c.CAPEM)}
+	out.Federation.Slug, out.Federation.Name = e.Federation.Slug, e.Federation.Name
+	return answer(out)
+}
+
+func (a *api) enrol(ctx context.Context, in *enrolInput) (*body[Enrolment], error) {
+	e, err := a.Onboarding.Enrol(ctx, onboarding.EnrolInput{Token: in.Body.Token, PublicKey: []byte(in.Body.PublicKey), Proof: in.Body.Proof})
+	if err != nil {
+		return nil, err
+	}
+	return a.enrolmentView(e), nil
+}
+
+func (a *api) nodeOf(ctx context.Context) (onboarding.Enrolment, error) {
+	fp, _ := ctx.Value(nodeKey).(string)
+	return a.Onboarding.EnrolmentOf(ctx, fp)
+}
+
+func (a *api) agentConfig(ctx context.Context, _ *none) (*body[Enrolment], error) {
+	e, err := a.nodeOf(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return a.enrolmentView(e), nil
+}
+
+func (a *api) agentReport(ctx context.Context, in *reportInput) (*body[Enrolment], error) {
+	e, err := a.nodeOf(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if err := a.Reported(ctx, e.Key, domain.NodeSeen{Flwr: in.Body.Flwr, Agent: in.Body.Agent, Python: in.Body.Python}); err != nil {
+		return nil, err
+	}
+	return a.enrolmentView(e), nil
+}

@@ -1,0 +1,126 @@
+// Package api is /api/v1: a thin JSON surface over the rules, described by OpenAPI 3.1 at /api/openapi.json.
+// One file per resource; errors are translated in error.go and nowhere else.
+package api
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+	"strings"
+
+	"blossomtune/internal/account"
+	"blossomtune/internal/catalog"
+	"blossomtune/internal/domain"
+	"blossomtune/internal/mail"
+	"blossomtune/internal/onboarding"
+	"blossomtune/internal/runs"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humago"
+)
+
+// SessionCookie is the name of a signed-in browser's cookie; the API takes it as well as an API token.
+const SessionCookie = "blossomtune_session"
+
+// Engines starts and stops SuperLinks.
+type Engines interface {
+	Start(ctx context.Context, actor domain.Actor, fedID int64) error
+	Stop(ctx context.Context, actor domain.Actor, fedID int64) error
+	Status(fedID int64) domain.SuperLink
+}
+
+// NodeSigner checks the headers with which a SuperNode's key signs, and returns the key's fingerprint.
+type NodeSigner func(h http.Header) (fingerprint string, err error)
+
+// Connection is what a participant's machine needs to reach this server.
+type Connection struct {
+	PublicURL string
+	SuperLink string // host:port
+	Flwr      string // version
+	CAPEM     []byte // nil where the address is publicly trusted
+}
+
+// Options are the parts the API works with.
+type Options struct {
+	Accounts   *account.Service
+	Onboarding *onboarding.Service
+	Catalog    *catalog.Service
+	Runs       *runs.Service
+	Mail       *mail.Service
+	Engines    Engines
+	NodeSigner NodeSigner
+	Reported   func(ctx context.Context, key domain.NodeKey, versions domain.NodeSeen) error
+	Connection func() Connection
+	Address    func(*http.Request) string // of the client
+	Secure     func(*http.Request) bool   // whether the browser speaks TLS
+	Version    string
+	Log        *slog.Logger
+}
+
+type api struct {
+	Options
+	huma huma.API
+}
+
+// maxBody bounds every JSON body; uploads have their own limit.
+const maxBody = 1 << 20
+
+// New returns the handler of /api/.
+func New(o Options) http.Handler {
+	mux := http.NewServeMux()
+	config := huma.DefaultConfig("BlossomTune", o.Version)
+	config.OpenAPIPath, config.DocsPath, config.SchemasPath = "/api/openapi", "", "/api/schemas"
+	config.CreateHooks = nil // no $schema links in answers
+	config.Components.SecuritySchemes = map[string]*huma.SecurityScheme{
+		"token":   {Type: "http", Scheme: "bearer", Description: "An API token, made by `blossomtune token create`."},
+		"session": {Type: "apiKey", In: "cookie", Name: SessionCookie, Description: "A signed-in browser."},
+		"node":    {Type: "apiKey", In: "header", Name: "flwr-signature", Description: "A SuperNode's key, signed as Flower signs (flwr-public-key, flwr-timestamp, flwr-signature)."},
+	}
+	a := &api{Options: o, huma: humago.New(mux, config)}
+	a.huma.UseMiddleware(a.authenticate)
+	a.federations()
+	a.requests()
+	a.me()
+	a.agent()
+	a.apps()
+	a.runs()
+	a.outbox()
+	mux.HandleFunc("/api/", func(w http.ResponseWriter, _ *http.Request) {
+		writeError(w, domain.Errorf(domain.NotFound, "There is no such operation."))
+	})
+	return a.withClient(mux)
+}
+
+// Who may call an operation; what they may do in a federation is checked by its handler.
+var (
+	anyone   = []map[string][]string{}
+	signedIn = []map[string][]string{{"token": {}}, {"session": {}}}
+	aNode    = []map[string][]string{{"node": {}}}
+)
+
+// op describes one operation.
+func op(id, method, path, summary string, security []map[string][]string) huma.Operation {
+	return huma.Operation{OperationID: id, Method: method, Path: "/api/v1" + path, Summary: summary, Security: security, MaxBodyBytes: maxBody,
+		Tags: []string{strings.Split(strings.TrimPrefix(path, "/"), "/")[0]}}
+}
+
+// add registers an operation whose errors are translated.
+func add[I, O any](a *api, o huma.Operation, h func(context.Context, *I) (*O, error)) {
+	huma.Register(a.huma, o, func(ctx context.Context, in *I) (*O, error) {
+		out, err := h(ctx, in)
+		if err != nil {
+			if domain.CodeOf(err) == domain.Internal && ctx.Err() == nil {
+				a.Log.Error("api", "operation", o.OperationID, "err", err)
+			}
+			return nil, problemOf(err)
+		}
+		return out, nil
+	})
+}
+
+// body is an answer with a JSON body.
+type body[T any] struct{ Body T }
+
+func answer[T any](v T) *body[T] { return &body[T]{Body: v} }
+
+type none struct{}

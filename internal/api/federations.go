@@ -1,0 +1,192 @@
+package api
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"blossomtune/internal/domain"
+)
+
+// Federation is a federation with the state of its SuperLink.
+type Federation struct {
+	Slug        string    `json:"slug" doc:"Its part of an address"`
+	Name        string    `json:"name"`
+	Description string    `json:"description"`
+	Partitions  int       `json:"partitions" doc:"Total number of partitions"`
+	Role        string    `json:"role" doc:"What the caller may do in it"`
+	SuperLink   SuperLink `json:"superlink"`
+	CreatedAt   time.Time `json:"created_at"`
+}
+
+// SuperLink is the state of a federation's engine.
+type SuperLink struct {
+	State    string    `json:"state" enum:"stopped,starting,up,restarting,unreachable,failed"`
+	Since    time.Time `json:"since"`
+	Restarts int       `json:"restarts"`
+	Reason   string    `json:"reason,omitempty"`
+}
+
+func (a *api) federationView(f domain.Federation, role domain.Role) Federation {
+	st := a.Engines.Status(f.ID)
+	return Federation{Slug: f.Slug, Name: f.Name, Description: f.Description, Partitions: f.TotalPartitions, Role: string(role), CreatedAt: f.CreatedAt,
+		SuperLink: SuperLink{State: string(st.State), Since: st.Since, Restarts: st.Restarts, Reason: st.Reason}}
+}
+
+type slugPath struct {
+	Slug string `path:"federation" maxLength:"40" doc:"The federation's part of an address"`
+}
+
+type federationInput struct {
+	Body struct {
+		Slug        string `json:"slug" maxLength:"40"`
+		Name        string `json:"name" maxLength:"120"`
+		Description string `json:"description,omitempty" maxLength:"4000"`
+		Partitions  int    `json:"partitions" doc:"Total number of partitions"`
+	}
+}
+
+type resizeInput struct {
+	slugPath
+	Body struct {
+		Partitions int `json:"partitions"`
+	}
+}
+
+type superLinkInput struct {
+	slugPath
+	Body struct {
+		State string `json:"state" enum:"up,stopped"`
+	}
+}
+
+func (a *api) federations() {
+	add(a, op("list-federations", http.MethodGet, "/federations", "The federations that the caller is in", signedIn), a.listFederations)
+	add(a, op("create-federation", http.MethodPost, "/federations", "Make a federation", signedIn), a.createFederation)
+	add(a, op("get-federation", http.MethodGet, "/federations/{federation}", "One federation", signedIn), a.getFederation)
+	add(a, op("resize-federation", http.MethodPatch, "/federations/{federation}", "Change the total of partitions", signedIn), a.resizeFederation)
+	add(a, op("set-superlink", http.MethodPut, "/federations/{federation}/superlink", "Start or stop the SuperLink", signedIn), a.setSuperLink)
+	add(a, op("list-nodes", http.MethodGet, "/federations/{federation}/nodes", "The SuperNodes", signedIn), a.listNodes)
+}
+
+func (a *api) listFederations(ctx context.Context, _ *none) (*body[[]Federation], error) {
+	all, err := a.Onboarding.Federations(ctx)
+	if err != nil {
+		return nil, err
+	}
+	out := []Federation{}
+	for _, f := range all {
+		role, err := a.Accounts.Role(ctx, callerOf(ctx).person, f.ID)
+		if err != nil {
+			return nil, err
+		}
+		if role != domain.RoleNone {
+			out = append(out, a.federationView(f, role))
+		}
+	}
+	return answer(out), nil
+}
+
+func (a *api) createFederation(ctx context.Context, in *federationInput) (*body[Federation], error) {
+	if err := a.admin(ctx); err != nil {
+		return nil, err
+	}
+	f, err := a.Onboarding.CreateFederation(ctx, callerOf(ctx).actor, domain.Federation{Slug: in.Body.Slug, Name: in.Body.Name, Description: in.Body.Description, TotalPartitions: in.Body.Partitions})
+	if err != nil {
+		return nil, err
+	}
+	return answer(a.federationView(f, domain.RoleManager)), nil
+}
+
+func (a *api) getFederation(ctx context.Context, in *slugPath) (*body[Federation], error) {
+	f, role, err := a.federation(ctx, in.Slug, domain.RoleParticipant)
+	if err != nil {
+		return nil, err
+	}
+	return answer(a.federationView(f, role)), nil
+}
+
+func (a *api) resizeFederation(ctx context.Context, in *resizeInput) (*body[Federation], error) {
+	f, role, err := a.federation(ctx, in.Slug, domain.RoleManager)
+	if err != nil {
+		return nil, err
+	}
+	if f, err = a.Onboarding.Resize(ctx, callerOf(ctx).actor, f.ID, in.Body.Partitions); err != nil {
+		return nil, err
+	}
+	return answer(a.federationView(f, role)), nil
+}
+
+func (a *api) setSuperLink(ctx context.Context, in *superLinkInput) (*body[Federation], error) {
+	f, role, err := a.federation(ctx, in.Slug, domain.RoleManager)
+	if err != nil {
+		return nil, err
+	}
+	set := a.Engines.Stop
+	if in.Body.State == "up" {
+		set = a.Engines.Start
+	}
+	if err := set(ctx, callerOf(ctx).actor, f.ID); err != nil {
+		return nil, err
+	}
+	return answer(a.federationView(f, role)), nil
+}
+
+// Node is a SuperNode's key and what the gateway has seen of it.
+type Node struct {
+	Partition   int        `json:"partition"`
+	Request     string     `json:"request,omitempty" doc:"For managers: the request's id"`
+	Holder      string     `json:"holder,omitempty" doc:"For managers: who holds the partition"`
+	State       string     `json:"state" enum:"online,offline,never_seen,revoked"`
+	Fingerprint string     `json:"fingerprint" doc:"SHA-256 of the public key"`
+	NodeID      uint64     `json:"node_id,string" doc:"The SuperLink's id; 0 until registered"`
+	FirstSeen   *time.Time `json:"first_seen,omitempty"`
+	LastSeen    *time.Time `json:"last_seen,omitempty"`
+	BytesIn     int64      `json:"bytes_in" doc:"From the SuperNode"`
+	BytesOut    int64      `json:"bytes_out" doc:"To the SuperNode"`
+	Flwr        string     `json:"flwr,omitempty"`
+}
+
+func when(t time.Time) *time.Time {
+	if t.IsZero() {
+		return nil
+	}
+	return &t
+}
+
+func nodeState(k domain.NodeKey) string {
+	switch {
+	case !k.RevokedAt.IsZero():
+		return "revoked"
+	case k.Seen.Online:
+		return "online"
+	case k.Seen.LastAt.IsZero():
+		return "never_seen"
+	}
+	return "offline"
+}
+
+func (a *api) listNodes(ctx context.Context, in *slugPath) (*body[[]Node], error) {
+	f, role, err := a.federation(ctx, in.Slug, domain.RoleViewer)
+	if err != nil {
+		return nil, err
+	}
+	keys, err := a.Onboarding.NodeKeys(ctx, f.ID)
+	if err != nil {
+		return nil, err
+	}
+	holders, err := a.Onboarding.Holders(ctx, f.ID)
+	if err != nil {
+		return nil, err
+	}
+	out := []Node{}
+	for _, k := range keys {
+		n := Node{Partition: k.Partition, State: nodeState(k), Fingerprint: k.Fingerprint, NodeID: k.NodeID, FirstSeen: when(k.Seen.FirstAt), LastSeen: when(k.Seen.LastAt),
+			BytesIn: k.Seen.BytesIn, BytesOut: k.Seen.BytesOut, Flwr: k.Seen.Flwr}
+		if h, ok := holders[k.Partition]; ok && h.ID == k.RequestID && role.AtLeast(domain.RoleManager) {
+			n.Request, n.Holder = h.Ref, h.Name
+		}
+		out = append(out, n)
+	}
+	return answer(out), nil
+}

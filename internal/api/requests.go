@@ -1,0 +1,218 @@
+package api
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"blossomtune/internal/domain"
+	"blossomtune/internal/onboarding"
+)
+
+// Request is a request to join.
+type Request struct {
+	Ref          string     `json:"ref"`
+	Federation   string     `json:"federation"`
+	State        string     `json:"state" enum:"unverified,pending,approved,rejected,revoked,withdrawn,expired"`
+	Partition    *int       `json:"partition,omitempty"`
+	Name         string     `json:"name"`
+	Organisation string     `json:"organisation"`
+	Email        string     `json:"email"`
+	Message      string     `json:"message,omitempty"`
+	Reason       string     `json:"reason,omitempty"`
+	CreatedAt    time.Time  `json:"created_at"`
+	DecidedAt    *time.Time `json:"decided_at,omitempty"`
+}
+
+func requestView(r domain.Request, slug string) Request {
+	out := Request{Ref: r.Ref, Federation: slug, State: string(r.State), Name: r.Name, Organisation: r.Organisation, Email: r.Email, Message: r.Message, Reason: r.Reason,
+		CreatedAt: r.CreatedAt, DecidedAt: when(r.DecidedAt)}
+	if r.Partition >= 0 {
+		out.Partition = &r.Partition
+	}
+	return out
+}
+
+type askInput struct {
+	slugPath
+	Body struct {
+		Email        string `json:"email" maxLength:"254"`
+		Name         string `json:"name" maxLength:"120"`
+		Organisation string `json:"organisation,omitempty" maxLength:"120"`
+		Message      string `json:"message,omitempty" maxLength:"2000"`
+	}
+}
+
+// Asked is the answer to a request: the same for everybody.
+type Asked struct {
+	Ref string `json:"ref" doc:"The request's id; its code comes by e-mail"`
+}
+
+type refPath struct {
+	Ref string `path:"ref" maxLength:"20" doc:"The request's id"`
+}
+
+type verifyInput struct {
+	refPath
+	Body struct {
+		Code string `json:"code" maxLength:"40" doc:"The mailed code"`
+	}
+}
+
+type verifyOutput struct {
+	SetCookie http.Cookie `header:"Set-Cookie"`
+	Body      Request
+}
+
+type listRequestsInput struct {
+	slugPath
+	State  []string `query:"state" enum:"unverified,pending,approved,rejected,revoked,withdrawn,expired"`
+	Search string   `query:"search" maxLength:"100"`
+	Limit  int      `query:"limit" minimum:"1" maximum:"500" default:"50"`
+}
+
+type approveInput struct {
+	slugPath
+	Body struct {
+		Refs      []string `json:"refs" minItems:"1" maxItems:"500"`
+		Partition *int     `json:"partition,omitempty" doc:"Of one request; left out: the next free ones"`
+	}
+}
+
+type reasonInput struct {
+	refPath
+	Body struct {
+		Reason string `json:"reason" maxLength:"2000" doc:"Mailed to the person"`
+	}
+}
+
+func (a *api) requests() {
+	add(a, op("ask", http.MethodPost, "/federations/{federation}/requests", "Ask to join", anyone), a.ask)
+	add(a, op("verify", http.MethodPost, "/requests/{ref}/verify", "Enter the mailed code; signs the person in", anyone), a.verify)
+	add(a, op("resend", http.MethodPost, "/requests/{ref}/resend", "Mail a new code", anyone), a.resend)
+	add(a, op("list-requests", http.MethodGet, "/federations/{federation}/requests", "Requests, newest first", signedIn), a.listRequests)
+	add(a, op("approve", http.MethodPost, "/federations/{federation}/requests/approve", "Approve requests with the next free partitions, or one with a named one", signedIn), a.approve)
+	add(a, op("reject", http.MethodPost, "/requests/{ref}/reject", "Turn a request down", signedIn), a.reject)
+	add(a, op("revoke", http.MethodPost, "/requests/{ref}/revoke", "End an approved participant's access", signedIn), a.revoke)
+}
+
+func (a *api) ask(ctx context.Context, in *askInput) (*body[Asked], error) {
+	f, err := a.Onboarding.FederationBySlug(ctx, in.Slug)
+	if err != nil {
+		return nil, err
+	}
+	r, err := a.Onboarding.Ask(ctx, onboarding.AskInput{FederationID: f.ID, Email: in.Body.Email, Name: in.Body.Name, Organisation: in.Body.Organisation, Message: in.Body.Message, Address: clientOf(ctx).address})
+	if err != nil {
+		return nil, err
+	}
+	return answer(Asked{Ref: r.Ref}), nil
+}
+
+func (a *api) verify(ctx context.Context, in *verifyInput) (*verifyOutput, error) {
+	r, err := a.Onboarding.Verify(ctx, in.Ref, in.Body.Code)
+	if err != nil {
+		return nil, err
+	}
+	f, err := a.Onboarding.Federation(ctx, r.FederationID)
+	if err != nil {
+		return nil, err
+	}
+	c := clientOf(ctx)
+	secret, s, err := a.Accounts.NewSession(ctx, r.PersonID, c.address, c.agent)
+	if err != nil {
+		return nil, err
+	}
+	return &verifyOutput{Body: requestView(r, f.Slug),
+		SetCookie: http.Cookie{Name: SessionCookie, Value: secret, Path: "/", Expires: s.ExpiresAt, HttpOnly: true, Secure: c.secure, SameSite: http.SameSiteLaxMode}}, nil
+}
+
+func (a *api) resend(ctx context.Context, in *refPath) (*none, error) {
+	return nil, a.Onboarding.Resend(ctx, in.Ref, clientOf(ctx).address)
+}
+
+func (a *api) listRequests(ctx context.Context, in *listRequestsInput) (*body[[]Request], error) {
+	f, _, err := a.federation(ctx, in.Slug, domain.RoleManager)
+	if err != nil {
+		return nil, err
+	}
+	filter := domain.RequestFilter{FederationID: f.ID, Search: in.Search, Limit: in.Limit}
+	for _, s := range in.State {
+		filter.States = append(filter.States, domain.RequestState(s))
+	}
+	all, err := a.Onboarding.List(ctx, filter)
+	if err != nil {
+		return nil, err
+	}
+	return answer(requestViews(all, f.Slug)), nil
+}
+
+func requestViews(all []domain.Request, slug string) []Request {
+	out := make([]Request, len(all))
+	for i, r := range all {
+		out[i] = requestView(r, slug)
+	}
+	return out
+}
+
+func (a *api) approve(ctx context.Context, in *approveInput) (*body[[]Request], error) {
+	f, _, err := a.federation(ctx, in.Slug, domain.RoleManager)
+	if err != nil {
+		return nil, err
+	}
+	ids := make([]int64, len(in.Body.Refs))
+	for i, ref := range in.Body.Refs {
+		r, err := a.Onboarding.ByRef(ctx, ref)
+		if err != nil || r.FederationID != f.ID {
+			return nil, domain.Errorf(domain.NotFound, "%s has no request %q.", f.Name, ref).At("refs").Because(err)
+		}
+		ids[i] = r.ID
+	}
+	partition := onboarding.NextFreePartition
+	if in.Body.Partition != nil {
+		if partition = *in.Body.Partition; partition < 0 {
+			return nil, domain.Errorf(domain.Invalid, "A partition is not negative.").At("partition")
+		}
+	}
+	done, err := a.Onboarding.Approve(ctx, callerOf(ctx).actor, ids, partition)
+	if err != nil {
+		return nil, err
+	}
+	return answer(requestViews(done, f.Slug)), nil
+}
+
+// request returns a request in whose federation the caller is a manager.
+func (a *api) request(ctx context.Context, ref string) (domain.Request, domain.Federation, error) {
+	missing := domain.Errorf(domain.NotFound, "There is no such request.")
+	r, err := a.Onboarding.ByRef(ctx, ref)
+	if err != nil {
+		return r, domain.Federation{}, missing.Because(err)
+	}
+	f, err := a.Onboarding.Federation(ctx, r.FederationID)
+	if err != nil {
+		return r, f, err
+	}
+	role, err := a.Accounts.Role(ctx, callerOf(ctx).person, f.ID)
+	if err == nil && !role.AtLeast(domain.RoleManager) {
+		err = missing
+	}
+	return r, f, err
+}
+
+func (a *api) decide(ctx context.Context, in *reasonInput, change func(context.Context, domain.Actor, int64, string) (domain.Request, error)) (*body[Request], error) {
+	r, f, err := a.request(ctx, in.Ref)
+	if err != nil {
+		return nil, err
+	}
+	if r, err = change(ctx, callerOf(ctx).actor, r.ID, in.Body.Reason); err != nil {
+		return nil, err
+	}
+	return answer(requestView(r, f.Slug)), nil
+}
+
+func (a *api) reject(ctx context.Context, in *reasonInput) (*body[Request], error) {
+	return a.decide(ctx, in, a.Onboarding.Reject)
+}
+
+func (a *api) revoke(ctx context.Context, in *reasonInput) (*body[Request], error) {
+	return a.decide(ctx, in, a.Onboarding.Revoke)
+}

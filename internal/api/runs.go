@@ -1,0 +1,224 @@
+package api
+
+import (
+	"context"
+	"math"
+	"net/http"
+	"strconv"
+	"time"
+
+	"blossomtune/internal/domain"
+	"blossomtune/internal/logfile"
+	"blossomtune/internal/runs"
+)
+
+// Run is one run.
+type Run struct {
+	Name        string         `json:"name" doc:"The Run ID"`
+	Federation  string         `json:"federation"`
+	State       string         `json:"state" enum:"queued,starting,running,completed,failed,stopped"`
+	App         string         `json:"app"`
+	AppVersion  string         `json:"app_version"`
+	AppHash     string         `json:"app_hash"`
+	Partitions  int            `json:"partitions"`
+	Config      map[string]any `json:"config" doc:"What differs from the app's defaults"`
+	Note        string         `json:"note,omitempty"`
+	Tags        []string       `json:"tags"`
+	EngineRunID uint64         `json:"engine_run_id,string"`
+	Round       int            `json:"round"`
+	Rounds      int            `json:"rounds" doc:"0 while unknown"`
+	Cause       *domain.Cause  `json:"cause,omitempty"`
+	CreatedBy   string         `json:"created_by,omitempty"`
+	CreatedAt   time.Time      `json:"created_at"`
+	StartingAt  *time.Time     `json:"starting_at,omitempty"`
+	RunningAt   *time.Time     `json:"running_at,omitempty"`
+	EndedAt     *time.Time     `json:"ended_at,omitempty"`
+}
+
+func runView(r domain.Run, slug string, role domain.Role) Run {
+	out := Run{Name: r.Name, Federation: slug, State: string(r.State), App: r.AppID, AppVersion: r.AppVersion, AppHash: r.AppHash, Partitions: r.TotalPartitions, Config: r.Config,
+		Note: r.Note, Tags: append([]string{}, r.Tags...), EngineRunID: r.EngineRunID, Round: r.Round, Rounds: r.Rounds, CreatedAt: r.CreatedAt,
+		StartingAt: when(r.StartingAt), RunningAt: when(r.RunningAt), EndedAt: when(r.EndedAt)}
+	if r.Cause != (domain.Cause{}) {
+		out.Cause = &r.Cause
+	}
+	if role.AtLeast(domain.RoleViewer) {
+		out.CreatedBy = r.CreatedBy
+	} else if out.Cause != nil && r.State == domain.Stopped {
+		out.Cause = nil // it names who stopped it
+	}
+	return out
+}
+
+type launchInput struct {
+	slugPath
+	Body struct {
+		App                 string            `json:"app" doc:"Hash of the app version"`
+		Name                string            `json:"name,omitempty" doc:"The Run ID; left out: the next free one"`
+		Partitions          int               `json:"partitions,omitempty" doc:"Total; left out: the federation's"`
+		Config              map[string]string `json:"config,omitempty" doc:"Values as text; keys left out keep the default"`
+		InstallDependencies bool              `json:"install_dependencies,omitempty"`
+		Note                string            `json:"note,omitempty"`
+		Tags                []string          `json:"tags,omitempty"`
+	}
+}
+
+type listRunsInput struct {
+	slugPath
+	Limit int `query:"limit" minimum:"1" maximum:"500" default:"50"`
+}
+
+type runPath struct {
+	Name string `path:"run" maxLength:"64" doc:"The Run ID"`
+}
+
+type metricsInput struct {
+	runPath
+	After int64 `query:"after" doc:"Only metrics with a larger id"`
+}
+
+type logInput struct {
+	runPath
+	From  int `query:"from" default:"1" doc:"Line number; negative counts from the end"`
+	Limit int `query:"limit" minimum:"1" maximum:"5000" default:"1000"`
+}
+
+func (a *api) runs() {
+	add(a, op("launch-run", http.MethodPost, "/federations/{federation}/runs", "Put a run into the queue", signedIn), a.launch)
+	add(a, op("list-runs", http.MethodGet, "/federations/{federation}/runs", "Runs, newest first", signedIn), a.listRuns)
+	add(a, op("get-run", http.MethodGet, "/runs/{run}", "One run", signedIn), a.getRun)
+	add(a, op("stop-run", http.MethodPost, "/runs/{run}/stop", "Stop a run", signedIn), a.stopRun)
+	add(a, op("run-metrics", http.MethodGet, "/runs/{run}/metrics", "Metrics in the order of their arrival", signedIn), a.metrics)
+	add(a, op("run-log", http.MethodGet, "/runs/{run}/log", "Lines of the ServerApp's log", signedIn), a.log)
+}
+
+func (a *api) launch(ctx context.Context, in *launchInput) (*body[Run], error) {
+	f, role, err := a.federation(ctx, in.Slug, domain.RoleManager)
+	if err != nil {
+		return nil, err
+	}
+	b := in.Body
+	if b.Name == "" {
+		if b.Name, err = a.Runs.SuggestName(ctx, f.ID, b.App); domain.CodeOf(err) == domain.NotFound {
+			b.Name = "run" // the app's own error is told below
+		} else if err != nil {
+			return nil, err
+		}
+	}
+	r, err := a.Runs.Launch(ctx, callerOf(ctx).actor, runs.LaunchInput{FederationID: f.ID, AppHash: b.App, Name: b.Name, Partitions: b.Partitions, Config: b.Config,
+		Settings: domain.RunSettings{InstallDependencies: b.InstallDependencies}, Note: b.Note, Tags: b.Tags})
+	if err != nil {
+		return nil, err
+	}
+	return answer(runView(r, f.Slug, role)), nil
+}
+
+func (a *api) listRuns(ctx context.Context, in *listRunsInput) (*body[[]Run], error) {
+	f, role, err := a.federation(ctx, in.Slug, domain.RoleParticipant)
+	if err != nil {
+		return nil, err
+	}
+	all, err := a.Runs.List(ctx, domain.RunFilter{FederationID: f.ID, Limit: in.Limit})
+	if err != nil {
+		return nil, err
+	}
+	out := []Run{}
+	for _, r := range all {
+		out = append(out, runView(r, f.Slug, role))
+	}
+	return answer(out), nil
+}
+
+// run returns a run in whose federation the caller has at least a role.
+func (a *api) run(ctx context.Context, name string, least domain.Role) (domain.Run, domain.Federation, domain.Role, error) {
+	missing := domain.Errorf(domain.NotFound, "There is no such run.")
+	r, err := a.Runs.ByName(ctx, name)
+	if err != nil {
+		return r, domain.Federation{}, "", missing.Because(err)
+	}
+	f, err := a.Onboarding.Federation(ctx, r.FederationID)
+	if err != nil {
+		return r, f, "", err
+	}
+	role, err := a.Accounts.Role(ctx, callerOf(ctx).person, f.ID)
+	switch {
+	case err != nil:
+		return r, f, role, err
+	case role == domain.RoleNone:
+		return r, f, role, missing
+	case !role.AtLeast(least):
+		return r, f, role, domain.Errorf(domain.Forbidden, "This needs the role of a %s.", least).Fix("Ask a manager of %s.", f.Name)
+	}
+	return r, f, role, nil
+}
+
+func (a *api) getRun(ctx context.Context, in *runPath) (*body[Run], error) {
+	r, f, role, err := a.run(ctx, in.Name, domain.RoleParticipant)
+	if err != nil {
+		return nil, err
+	}
+	return answer(runView(r, f.Slug, role)), nil
+}
+
+func (a *api) stopRun(ctx context.Context, in *runPath) (*body[Run], error) {
+	r, f, role, err := a.run(ctx, in.Name, domain.RoleManager)
+	if err != nil {
+		return nil, err
+	}
+	if r, err = a.Runs.Stop(ctx, callerOf(ctx).actor, r.ID); err != nil {
+		return nil, err
+	}
+	return answer(runView(r, f.Slug, role)), nil
+}
+
+// Metric is one number of one round. JSON has no NaN and no infinities: Text says those, and Value is then left out.
+type Metric struct {
+	ID     int64     `json:"id"`
+	Round  int       `json:"round"`
+	Phase  string    `json:"phase" enum:"train,evaluate,server,other"`
+	NodeID uint64    `json:"node_id,string" doc:"0: the whole federation"`
+	Name   string    `json:"name"`
+	Value  *float64  `json:"value,omitempty"`
+	Text   string    `json:"text,omitempty" doc:"NaN, +Inf or -Inf"`
+	At     time.Time `json:"at"`
+}
+
+func (a *api) metrics(ctx context.Context, in *metricsInput) (*body[[]Metric], error) {
+	r, _, _, err := a.run(ctx, in.Name, domain.RoleParticipant)
+	if err != nil {
+		return nil, err
+	}
+	all, err := a.Runs.Metrics(ctx, r, in.After)
+	if err != nil {
+		return nil, err
+	}
+	out := []Metric{}
+	for _, m := range all {
+		v := Metric{ID: m.ID, Round: m.Round, Phase: string(m.Phase), NodeID: m.NodeID, Name: m.Name, At: m.At}
+		if math.IsNaN(m.Value) || math.IsInf(m.Value, 0) {
+			v.Text = strconv.FormatFloat(m.Value, 'g', -1, 64)
+		} else {
+			v.Value = &m.Value
+		}
+		out = append(out, v)
+	}
+	return answer(out), nil
+}
+
+// Log is a part of a log.
+type Log struct {
+	Lines []logfile.Line `json:"lines"`
+	Total int            `json:"total" doc:"Complete lines so far"`
+}
+
+func (a *api) log(ctx context.Context, in *logInput) (*body[Log], error) {
+	r, _, _, err := a.run(ctx, in.Name, domain.RoleParticipant)
+	if err != nil {
+		return nil, err
+	}
+	lines, total, err := a.Runs.Log(ctx, r, in.From, in.Limit)
+	if err != nil {
+		return nil, err
+	}
+	return answer(Log{Lines: append([]logfile.Line{}, lines...), Total: total}), nil
+}
