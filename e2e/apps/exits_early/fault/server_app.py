@@ -1,0 +1,5 @@
+"""A ServerApp whose process ends before it can say anything."""
+
+import os
+
+os._exit(3)
