@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"time"
 
@@ -28,6 +29,9 @@ func (e Env) BuildFAB(ctx context.Context, dir string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
+	if dir, err = buildable(dir, tmp); err != nil {
+		return nil, err
+	}
 	ctx, cancel := context.WithTimeout(ctx, buildLimit)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, e.Bin("flwr"), "build", "--app", dir)
@@ -43,6 +47,31 @@ func (e Env) BuildFAB(ctx context.Context, dir string) ([]byte, error) {
 			Fix("Run `flwr build` in its folder and mend what it says.").At("app").Because(err)
 	}
 	return os.ReadFile(found[0])
+}
+
+var folderName = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9-]{0,31}$`)
+
+// buildable returns the folder, or a copy under a name that flwr 1.41 takes: it refuses underscores in a folder's name, which
+// a Python package has.
+func buildable(dir, tmp string) (string, error) {
+	name := filepath.Base(dir)
+	if folderName.MatchString(name) {
+		return dir, nil
+	}
+	name = strings.Map(func(r rune) rune {
+		if r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' {
+			return r
+		}
+		return '-'
+	}, name)
+	to := filepath.Join(tmp, "source", "app-"+name[:min(len(name), 28)])
+	if folderName.MatchString(name) {
+		to = filepath.Join(tmp, "source", name)
+	}
+	if err := os.CopyFS(to, os.DirFS(dir)); err != nil {
+		return "", domain.Errorf(domain.Invalid, "The app's folder cannot be read.").At("app").Because(err)
+	}
+	return to, nil
 }
 
 // words makes one line of a command's output, without the frames that it draws.
