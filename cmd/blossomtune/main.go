@@ -1,0 +1,83 @@
+// Command blossomtune runs federations of Flower: the server, the participant's agent, and a demo of both.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"runtime/debug"
+	"syscall"
+
+	"blossomtune/internal/domain"
+
+	"github.com/alecthomas/kong"
+)
+
+// version is set at release; otherwise it is that of the source tree.
+var version = ""
+
+// cli is the command line: one file per subcommand.
+type cli struct {
+	Serve   serveCmd   `cmd:"" help:"Run the server."`
+	Demo    demoCmd    `cmd:"" help:"Show a whole federation on this machine: server, two participants, one run."`
+	Join    joinCmd    `cmd:"" help:"Join a federation with this machine."`
+	Token   tokenCmd   `cmd:"" help:"API tokens."`
+	Link    linkCmd    `cmd:"" help:"Print a one-time link that signs this host's admin in."`
+	Config  configCmd  `cmd:"" help:"Print the effective settings, secrets masked."`
+	Version versionCmd `cmd:"" help:"Print the version."`
+	Keeper  keeperCmd  `cmd:"" hidden:"" help:"Own a federation's SuperLink (started by the server)."`
+}
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	var c cli
+	k := kong.Parse(&c, kong.Name("blossomtune"), kong.Description("Run federations of Flower: who joins, what runs, what comes out."), kong.UsageOnError(),
+		kong.BindTo(ctx, (*context.Context)(nil)))
+	if err := k.Run(); err != nil {
+		complain(err)
+		stop()
+		os.Exit(1)
+	}
+}
+
+// complain writes an error as cause and remedy.
+func complain(err error) {
+	var e *domain.Error
+	if !errors.As(err, &e) {
+		fmt.Fprintln(os.Stderr, "blossomtune:", err)
+		return
+	}
+	fmt.Fprintln(os.Stderr, "blossomtune:", e.Message)
+	if e.Remedy != "" {
+		fmt.Fprintln(os.Stderr, "  →", e.Remedy)
+	}
+	if e.Err != nil {
+		fmt.Fprintln(os.Stderr, "  because:", e.Err)
+	}
+}
+
+// versionOf returns the release's version, or the commit that the binary was built from.
+func versionOf() string {
+	if version != "" {
+		return version
+	}
+	if info, ok := debug.ReadBuildInfo(); ok {
+		for _, s := range info.Settings {
+			if s.Key == "vcs.revision" && len(s.Value) >= 12 {
+				return "dev-" + s.Value[:12]
+			}
+		}
+	}
+	return "dev"
+}
+
+type versionCmd struct{}
+
+// Run prints the version.
+func (versionCmd) Run() error {
+	fmt.Println("blossomtune", versionOf())
+	return nil
+}

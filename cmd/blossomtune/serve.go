@@ -1,0 +1,94 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"blossomtune/internal/app"
+	"blossomtune/internal/config"
+)
+
+type serveCmd struct {
+	config.Config
+}
+
+// Run serves until it is told to stop.
+func (c *serveCmd) Run(ctx context.Context) error {
+	if err := c.Resolve(); err != nil {
+		return err
+	}
+	log := newLogger(c.LogLevel, c.LogFormat)
+	a, err := app.New(ctx, app.Options{Config: c.Config, Version: versionOf(), Log: log, Progress: func(line string) { fmt.Fprintln(os.Stderr, "  python:", line) }})
+	if err != nil {
+		return err
+	}
+	if err := a.Start(ctx); err != nil {
+		return stopAfter(a, c.Config, err)
+	}
+	fmt.Fprintln(os.Stderr, "BlossomTune is at", a.PublicURL())
+	link, err := a.SetupLink()
+	if err != nil {
+		return stopAfter(a, c.Config, err)
+	}
+	if link != "" {
+		fmt.Fprintln(os.Stderr, "Open this link once, within a day, to become the first admin:\n\n   ", link)
+		fmt.Fprintln(os.Stderr)
+	}
+	<-ctx.Done()
+	return stopAfter(a, c.Config, nil)
+}
+
+// stopAfter stops the server and returns the first thing that went wrong.
+func stopAfter(a *app.App, c config.Config, err error) error {
+	wait := c.StopWait
+	if c.StopEngines {
+		wait += engineWait
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), wait)
+	defer cancel()
+	if stopErr := a.Stop(ctx, c.StopEngines); err == nil {
+		return stopErr
+	}
+	return err
+}
+
+func newLogger(level, format string) *slog.Logger {
+	var l slog.Level
+	_ = l.UnmarshalText([]byte(level)) // the flag's enum allows levels only
+	o := &slog.HandlerOptions{Level: l}
+	if format == "json" {
+		return slog.New(slog.NewJSONHandler(os.Stderr, o))
+	}
+	return slog.New(slog.NewTextHandler(os.Stderr, o))
+}
+
+type configCmd struct {
+	config.Config
+}
+
+// Run prints the settings as an environment file.
+func (c *configCmd) Run() error {
+	if err := c.Resolve(); err != nil {
+		return err
+	}
+	for _, s := range c.Settings() {
+		fmt.Printf("# %s\n%s=%s\n", s.Help, s.Env, s.Value)
+	}
+	return nil
+}
+
+// databaseOf returns the database's address for commands that need nothing else of the configuration.
+func databaseOf(data, database string) (string, string, error) {
+	data, err := filepath.Abs(data)
+	if err != nil {
+		return "", "", err
+	}
+	if strings.TrimSpace(database) == "" {
+		database = "sqlite:" + filepath.Join(data, "blossomtune.db")
+	}
+	return data, database, nil
+}

@@ -1,0 +1,73 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"blossomtune/internal/account"
+	"blossomtune/internal/domain"
+	"blossomtune/internal/store"
+)
+
+type tokenCmd struct {
+	Create tokenCreateCmd `cmd:"" help:"Print a new API token. It is shown only here."`
+}
+
+type tokenCreateCmd struct {
+	Role     string        `help:"What the token may do." enum:"admin" default:"admin"`
+	Name     string        `help:"What it is for, shown in the audit." default:"made on the host"`
+	Life     time.Duration `help:"How long it works." default:"2160h"`
+	Data     string        `help:"The server's data directory." default:"blossomtune-data" env:"BLOSSOMTUNE_DATA" type:"path"`
+	Database string        `help:"Database address." env:"BLOSSOMTUNE_DATABASE"`
+}
+
+// Run prints an API token.
+func (c *tokenCreateCmd) Run(ctx context.Context) error {
+	return onHost(ctx, c.Data, c.Database, func(s *account.Service, p domain.Person) error {
+		token, _, err := s.CreateToken(ctx, domain.System, p.ID, c.Name, c.Life)
+		if err == nil {
+			fmt.Println(token)
+		}
+		return err
+	})
+}
+
+type linkCmd struct {
+	PublicURL string `help:"Address of the server." default:"http://localhost:8443" env:"BLOSSOMTUNE_PUBLIC_URL" name:"public-url"`
+	Data      string `help:"The server's data directory." default:"blossomtune-data" env:"BLOSSOMTUNE_DATA" type:"path"`
+	Database  string `help:"Database address." env:"BLOSSOMTUNE_DATABASE"`
+}
+
+// Run prints a sign-in link.
+func (c *linkCmd) Run(ctx context.Context) error {
+	return onHost(ctx, c.Data, c.Database, func(s *account.Service, p domain.Person) error {
+		secret, err := s.NewSignInLink(ctx, p.ID)
+		if err == nil {
+			fmt.Println(c.PublicURL + "/signin/" + secret)
+		}
+		return err
+	})
+}
+
+// onHost works as the host's admin, straight on the database: whoever can do that needs no other right.
+func onHost(ctx context.Context, data, database string, do func(*account.Service, domain.Person) error) error {
+	_, address, err := databaseOf(data, database)
+	if err != nil {
+		return err
+	}
+	db, err := store.Open(ctx, address)
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+	if err := db.Migrate(ctx); err != nil {
+		return err
+	}
+	s := account.New(account.Options{Store: store.Adapt[account.Tx](db), Clock: time.Now})
+	p, err := s.HostAdmin(ctx)
+	if err != nil {
+		return err
+	}
+	return do(s, p)
+}

@@ -1,0 +1,182 @@
+// Package app wires the parts into one server: New, Start, Addr, Stop.
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"time"
+
+	"blossomtune/internal/account"
+	"blossomtune/internal/catalog"
+	"blossomtune/internal/config"
+	"blossomtune/internal/domain"
+	"blossomtune/internal/events"
+	"blossomtune/internal/fleet"
+	"blossomtune/internal/flower/engine"
+	"blossomtune/internal/flower/python"
+	"blossomtune/internal/keeper"
+	"blossomtune/internal/mail"
+	"blossomtune/internal/onboarding"
+	"blossomtune/internal/portmux"
+	"blossomtune/internal/runs"
+	"blossomtune/internal/store"
+	"blossomtune/internal/tlsca"
+)
+
+// Options of a server.
+type Options struct {
+	Config   config.Config // resolved
+	Version  string
+	Clock    domain.Clock      // time.Now if nil
+	Log      *slog.Logger      // slog.Default if nil
+	Progress func(line string) // told how the Python environment comes along; may be nil
+	// Keeper starts a federation's keeper process; nil: our own binary, re-executed.
+	Keeper func(fedID int64) keeper.Spec
+}
+
+// App is one server.
+type App struct {
+	o   Options
+	db  *store.DB
+	tls *tlsca.Authority
+	bus *events.Bus
+
+	Accounts   *account.Service
+	Onboarding *onboarding.Service
+	Catalog    *catalog.Service
+	Runs       *runs.Service
+	Mail       *mail.Service
+	Engines    *Engines
+
+	manager *engine.Manager
+	gateway *fleet.Gateway
+	python  *environment
+	nodes   *nodeSync
+
+	publicURL string
+	listener  *portmux.Listener
+	server    *http.Server
+	ctx       context.Context // ends with Stop
+	end       context.CancelFunc
+	wg        sync.WaitGroup
+}
+
+// New opens the data directory and the database and makes the parts; nothing runs yet.
+func New(ctx context.Context, o Options) (*App, error) {
+	if o.Clock == nil {
+		o.Clock = time.Now
+	}
+	if o.Log == nil {
+		o.Log = slog.Default()
+	}
+	if err := os.MkdirAll(o.Config.Data, 0o700); err != nil {
+		return nil, domain.Errorf(domain.Invalid, "The data directory %s cannot be made.", o.Config.Data).Fix("Name another one with --data.").Because(err)
+	}
+	a := &App{o: o, bus: events.NewBus(), publicURL: o.Config.PublicURL}
+	a.ctx, a.end = context.WithCancel(context.WithoutCancel(ctx))
+	var err error
+	if a.db, err = store.Open(ctx, o.Config.Database); err != nil {
+		return nil, err
+	}
+	if err = a.db.Migrate(ctx); err == nil {
+		a.tls, err = openTLS(o)
+	}
+	if err != nil {
+		return nil, errors.Join(err, a.db.Close())
+	}
+	a.python = &environment{app: a}
+	a.rules()
+	a.engine()
+	return a, nil
+}
+
+func openTLS(o Options) (*tlsca.Authority, error) {
+	c := o.Config
+	var hosts []string
+	if u, err := url.Parse(c.PublicURL); err == nil && u.Hostname() != "" {
+		hosts = append(hosts, u.Hostname())
+	}
+	if host, _, err := net.SplitHostPort(c.Listen); err == nil && host != "" {
+		if ip := net.ParseIP(host); ip == nil || !ip.IsUnspecified() {
+			hosts = append(hosts, host)
+		}
+	}
+	return tlsca.Open(tlsca.Options{Dir: filepath.Join(c.Data, "tls"), Hosts: hosts, CertFile: c.TLSCert, KeyFile: c.TLSKey,
+		Public: c.BehindProxy && strings.HasPrefix(c.PublicURL, "https:"), Clock: o.Clock})
+}
+
+// rules makes the parts that know no wire and no surface.
+func (a *App) rules() {
+	c := a.o.Config
+	a.Mail = mail.New(mail.Options{Store: store.Adapt[mail.Tx](a.db), Events: a.bus, Clock: a.o.Clock, Log: a.o.Log, SiteName: c.SiteName,
+		Host: c.Mail.Host, Port: c.Mail.Port, User: c.Mail.User, Password: c.Mail.Password, From: c.Mail.From, TLS: c.Mail.TLS})
+	a.Accounts = account.New(account.Options{Store: store.Adapt[account.Tx](a.db), Clock: a.o.Clock, Admins: c.Admins, SiteName: c.SiteName,
+		PublicURL: a.PublicURL, MailState: a.Mail.State, MailWake: a.Mail.Wake})
+	a.Onboarding = onboarding.New(onboarding.Options{Store: store.Adapt[onboarding.Tx](a.db), Events: a.bus, Clock: a.o.Clock, PublicURL: a.PublicURL, Pin: a.tls.Pin,
+		MailState: a.Mail.State, MailWake: a.Mail.Wake, NodesChanged: func(fedID int64) { a.nodes.changed(fedID) }})
+	a.Catalog = catalog.New(catalog.Options{Store: store.Adapt[catalog.Tx](a.db), Clock: a.o.Clock, Log: a.o.Log, Build: a.python.build})
+}
+
+// engine makes the parts that know Flower.
+func (a *App) engine() {
+	a.nodes = &nodeSync{app: a, wakes: map[int64]chan struct{}{}}
+	keeperSpec := a.o.Keeper
+	if keeperSpec == nil {
+		keeperSpec = a.keeperSpec
+	}
+	a.manager = engine.NewManager(engine.ManagerOptions{DataDir: a.o.Config.Data, Env: a.python.get, Keeper: keeperSpec, Changed: a.engineChanged, Clock: a.o.Clock, Log: a.o.Log})
+	a.Runs = runs.New(runs.Options{Store: store.Adapt[runs.Tx](a.db), Engine: runEngine{a.manager}, Events: a.bus, Clock: a.o.Clock, Logger: a.o.Log})
+	a.Engines = &Engines{app: a}
+	a.gateway = fleet.New(fleet.Options{Keys: a.Onboarding, Upstreams: a.manager, Store: seenStore{a.db}, OnSeen: a.nodeSeen, OnUnknown: a.nodeUnknown, Clock: a.o.Clock, Log: a.o.Log})
+}
+
+// keeperSpec re-executes our own binary. The database's address may hold a password, so it goes by the environment, not argv.
+func (a *App) keeperSpec(fedID int64) keeper.Spec {
+	return keeper.Spec{
+		Args: []string{"keeper", "--data", a.o.Config.Data, "--federation", fmt.Sprint(fedID)},
+		Dir:  a.o.Config.Data,
+		Env:  append(keeperEnv(), "BLOSSOMTUNE_DATABASE="+a.o.Config.Database),
+	}
+}
+
+// keeperEnv is our environment without our own settings: the keeper and what it starts need none of them.
+func keeperEnv() []string {
+	var out []string
+	for _, kv := range os.Environ() {
+		if !strings.HasPrefix(kv, "BLOSSOMTUNE_") {
+			out = append(out, kv)
+		}
+	}
+	return out
+}
+
+// PublicURL is the address of this server for browsers and participants, without a slash at the end.
+func (a *App) PublicURL() string { return a.publicURL }
+
+// Addr is the address listened on, once started.
+func (a *App) Addr() net.Addr { return a.listener.Addr() }
+
+// SuperLinkAddress is the host:port that SuperNodes are given.
+func (a *App) SuperLinkAddress() string {
+	u, err := url.Parse(a.publicURL)
+	if err != nil {
+		return ""
+	}
+	port := u.Port()
+	if port == "" {
+		port = map[string]string{"http": "80", "https": "443"}[u.Scheme]
+	}
+	return net.JoinHostPort(u.Hostname(), port)
+}
+
+// FlwrVersion is the pinned version of Flower.
+func (a *App) FlwrVersion() string { return python.FlwrVersion }

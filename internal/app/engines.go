@@ -1,0 +1,171 @@
+package app
+
+import (
+	"context"
+	"path/filepath"
+	"strconv"
+	"time"
+
+	"blossomtune/internal/domain"
+	"blossomtune/internal/events"
+	"blossomtune/internal/flower/engine"
+	"blossomtune/internal/flower/launcher"
+	"blossomtune/internal/flower/wire"
+	"blossomtune/internal/logfile"
+	"blossomtune/internal/runs"
+)
+
+// EngineTopic is the topic of the events of a federation's SuperLink: kind "state".
+func EngineTopic(fedID int64) string { return "engine:" + strconv.FormatInt(fedID, 10) }
+
+func (a *App) engineChanged(fedID int64) {
+	a.bus.Publish(events.Event{Topic: EngineTopic(fedID), Kind: "state"})
+	a.Runs.Wake(fedID)
+	if a.manager.Status(fedID).State == domain.SuperLinkUp {
+		a.nodes.changed(fedID)
+	}
+}
+
+// Engines is what the surfaces do with SuperLinks.
+type Engines struct{ app *App }
+
+// Start keeps the federation's SuperLink up from now on.
+func (e *Engines) Start(ctx context.Context, actor domain.Actor, fedID int64) error {
+	if _, err := e.app.Onboarding.WantEngine(ctx, actor, fedID, true); err != nil {
+		return err
+	}
+	e.app.manager.Start(fedID)
+	return nil
+}
+
+// stopLimit is how long runs may take to end before the SuperLink goes.
+const stopLimit = 30 * time.Second
+
+// Stop ends the federation's runs, then its SuperLink, in the background: [Engines.Status] tells when it has stopped.
+func (e *Engines) Stop(ctx context.Context, actor domain.Actor, fedID int64) error {
+	if _, err := e.app.Onboarding.WantEngine(ctx, actor, fedID, false); err != nil {
+		return err
+	}
+	active, err := e.active(ctx, fedID)
+	if err != nil {
+		return err
+	}
+	for _, r := range active {
+		if _, err := e.app.Runs.Stop(ctx, actor, r.ID); err != nil && domain.CodeOf(err) != domain.Conflict {
+			return err
+		}
+	}
+	e.app.background(func() { e.finish(fedID) })
+	return nil
+}
+
+func (e *Engines) active(ctx context.Context, fedID int64) ([]domain.Run, error) {
+	return e.app.Runs.List(ctx, domain.RunFilter{FederationID: fedID, States: []domain.RunState{domain.Starting, domain.Running}, Limit: 500})
+}
+
+func (e *Engines) finish(fedID int64) {
+	ctx, cancel := context.WithTimeout(e.app.ctx, stopLimit)
+	defer cancel()
+	tick := time.NewTicker(200 * time.Millisecond)
+	defer tick.Stop()
+	for ctx.Err() == nil && e.app.manager.Status(fedID).State == domain.SuperLinkUp {
+		if active, err := e.active(ctx, fedID); err == nil && len(active) == 0 {
+			break
+		}
+		select {
+		case <-ctx.Done():
+		case <-tick.C:
+		}
+	}
+	f, err := e.app.Onboarding.Federation(e.app.ctx, fedID)
+	if err != nil || f.EngineWanted { // somebody started it again meanwhile
+		return
+	}
+	if err := e.app.manager.Stop(e.app.ctx, fedID); err != nil && e.app.ctx.Err() == nil {
+		e.app.o.Log.Error("stopping an engine", "federation", f.Slug, "err", err)
+	}
+}
+
+// Status returns the state of a federation's SuperLink.
+func (e *Engines) Status(fedID int64) domain.SuperLink { return e.app.manager.Status(fedID) }
+
+// Log returns the log of a part of a federation's engine: "superlink" or "keeper".
+func (e *Engines) Log(fedID int64, part string) (*logfile.File, error) {
+	path, err := e.app.manager.LogFile(fedID, part)
+	if err != nil {
+		return nil, err
+	}
+	return logfile.New(path), nil
+}
+
+// runEngine is the manager as the runs package uses it.
+type runEngine struct{ m *engine.Manager }
+
+func (e runEngine) StartRun(ctx context.Context, fedID int64, app domain.AppVersion, config map[string]any) (uint64, error) {
+	c, err := e.m.Client(fedID)
+	if err != nil {
+		return 0, err
+	}
+	return c.StartRun(ctx, app.FAB, config)
+}
+
+func (e runEngine) StopRun(ctx context.Context, fedID int64, engineRunID uint64) error {
+	c, err := e.m.Client(fedID)
+	if err != nil {
+		return err
+	}
+	if err = c.StopRun(ctx, engineRunID); domain.CodeOf(err) == domain.NotFound {
+		return nil
+	}
+	return err
+}
+
+func (e runEngine) EngineRuns(ctx context.Context, fedID int64) ([]runs.EngineRun, error) {
+	c, err := e.m.Client(fedID)
+	if err != nil {
+		return nil, err
+	}
+	all, err := c.ListRuns(ctx, 0)
+	if err != nil {
+		return nil, err
+	}
+	out := make([]runs.EngineRun, len(all))
+	for i, r := range all {
+		out[i] = engineRun(r)
+	}
+	return out, nil
+}
+
+func engineRun(r wire.Run) runs.EngineRun {
+	return runs.EngineRun{ID: r.ID, AppHash: r.FABHash, Status: r.Status, SubStatus: r.SubStatus, Details: r.Details, PendingAt: r.PendingAt}
+}
+
+func (e runEngine) Launch(ctx context.Context, fedID int64, engineRunID uint64, settings domain.RunSettings) error {
+	return e.m.Launch(ctx, fedID, launcher.Order{EngineRunID: engineRunID, Settings: settings})
+}
+
+func (e runEngine) Kill(ctx context.Context, fedID int64, engineRunID uint64) error {
+	return e.m.Kill(ctx, fedID, engineRunID)
+}
+
+func (e runEngine) Tasks(ctx context.Context, fedID int64) ([]runs.Task, error) {
+	all, err := e.m.Tasks(ctx, fedID)
+	if err != nil {
+		return nil, err
+	}
+	out := make([]runs.Task, len(all))
+	for i, t := range all {
+		out[i] = runs.Task{EngineRunID: t.EngineRunID, Alive: t.Alive(), Ended: t.State == launcher.Ended, ExitCode: t.ExitCode, Signal: t.Signal, Reason: t.Reason}
+	}
+	return out, nil
+}
+
+func (e runEngine) LogFile(fedID int64, engineRunID uint64) string {
+	return filepath.Join(e.m.RunDir(fedID, engineRunID), launcher.LogName)
+}
+
+func (e runEngine) WorkDir(fedID int64, engineRunID uint64) string {
+	return filepath.Join(e.m.RunDir(fedID, engineRunID), launcher.WorkName)
+}
+
+func (e runEngine) Status(fedID int64) domain.SuperLink { return e.m.Status(fedID) }

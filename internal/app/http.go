@@ -1,0 +1,143 @@
+package app
+
+import (
+	"net"
+	"net/http"
+	"strings"
+	"time"
+
+	"blossomtune/internal/account"
+	"blossomtune/internal/api"
+	"blossomtune/internal/flower/wire"
+
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+)
+
+// handler is the one port's: the gateway, the API, the pages and what watches the server. Of Flower nothing but the Fleet
+// API is here; the rest of /v1/ does not exist.
+func (a *App) handler() (http.Handler, error) {
+	pages, err := a.pages()
+	if err != nil {
+		return nil, err
+	}
+	inner := http.NewServeMux()
+	inner.Handle("/api/", api.New(api.Options{Accounts: a.Accounts, Onboarding: a.Onboarding, Catalog: a.Catalog, Runs: a.Runs, Mail: a.Mail, Engines: a.Engines,
+		NodeSigner: a.nodeSigner, Reported: a.reported, Connection: a.apiConnection, Address: address, Secure: a.secure, Version: a.o.Version, Log: a.o.Log}))
+	inner.HandleFunc("GET /ca.pem", a.caPEM)
+	inner.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("ok\n")) })
+	inner.HandleFunc("GET /readyz", a.readyz)
+	inner.HandleFunc("GET /metrics", a.metrics)
+	inner.Handle("/", pages)
+	outer := http.NewServeMux()
+	outer.Handle("/v1/fleet/", a.gateway)
+	outer.HandleFunc("/v1/", http.NotFound)
+	outer.Handle("/", http.NewCrossOriginProtection().Handler(inner))
+	return a.behindProxy(outer), nil
+}
+
+// behindProxy takes the client's address from a declared reverse proxy: the last hop that it added, which no client can set.
+func (a *App) behindProxy(next http.Handler) http.Handler {
+	if !a.o.Config.BehindProxy {
+		return next
+	}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		hops := strings.Split(strings.Join(r.Header.Values("X-Forwarded-For"), ","), ",")
+		if ip := net.ParseIP(strings.TrimSpace(hops[len(hops)-1])); ip != nil {
+			r.RemoteAddr = net.JoinHostPort(ip.String(), "0")
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+func address(r *http.Request) string {
+	host, _, err := net.SplitHostPort(r.RemoteAddr)
+	if err != nil {
+		return r.RemoteAddr
+	}
+	return host
+}
+
+// secure reports whether the browser speaks TLS, here or to the declared proxy.
+func (a *App) secure(r *http.Request) bool {
+	return r.TLS != nil || a.o.Config.BehindProxy && strings.HasPrefix(a.publicURL, "https:")
+}
+
+func (a *App) nodeSigner(h http.Header) (string, error) {
+	auth, err := wire.VerifyHeaders(h, a.o.Clock())
+	return auth.Fingerprint, err
+}
+
+func (a *App) apiConnection() api.Connection {
+	return api.Connection{PublicURL: a.publicURL, SuperLink: a.SuperLinkAddress(), Flwr: a.FlwrVersion(), CAPEM: a.tls.CAPEM()}
+}
+
+func (a *App) caPEM(w http.ResponseWriter, r *http.Request) {
+	pem := a.tls.CAPEM()
+	if pem == nil {
+		http.NotFound(w, r) // the address is publicly trusted: there is nothing to download
+		return
+	}
+	w.Header().Set("Content-Type", "application/x-pem-file")
+	w.Header().Set("Content-Disposition", `attachment; filename="ca.pem"`)
+	_, _ = w.Write(pem)
+}
+
+func (a *App) readyz(w http.ResponseWriter, r *http.Request) {
+	if err := a.db.Ping(r.Context()); err != nil {
+		http.Error(w, "the database does not answer", http.StatusServiceUnavailable)
+		return
+	}
+	if !a.python.ready() {
+		http.Error(w, "the Python environment is being prepared", http.StatusServiceUnavailable)
+		return
+	}
+	_, _ = w.Write([]byte("ready\n"))
+}
+
+var prometheusHandler = promhttp.Handler()
+
+// metrics is for this machine and for admins' tokens.
+func (a *App) metrics(w http.ResponseWriter, r *http.Request) {
+	if ip := net.ParseIP(address(r)); ip != nil && ip.IsLoopback() && !a.o.Config.BehindProxy {
+		prometheusHandler.ServeHTTP(w, r)
+		return
+	}
+	token, _ := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
+	if p, _, err := a.Accounts.ByToken(r.Context(), token); err != nil || !p.Admin {
+		http.Error(w, "metrics need an admin's API token", http.StatusUnauthorized)
+		return
+	}
+	prometheusHandler.ServeHTTP(w, r)
+}
+
+// SetupLink returns the one-time link for the first admin, "" when there is one.
+func (a *App) SetupLink() (string, error) {
+	secret, ok, err := a.Accounts.NewSetupLink(a.ctx)
+	if err != nil || !ok {
+		return "", err
+	}
+	return a.publicURL + "/setup/" + secret, nil
+}
+
+// SignInLink returns a one-time link that signs the host's admin in.
+func (a *App) SignInLink() (string, error) {
+	p, err := a.Accounts.HostAdmin(a.ctx)
+	if err != nil {
+		return "", err
+	}
+	secret, err := a.Accounts.NewSignInLink(a.ctx, p.ID)
+	return a.publicURL + "/signin/" + secret, err
+}
+
+// AdminToken returns an API token that acts as the host's admin.
+func (a *App) AdminToken(name string, life time.Duration) (string, error) {
+	p, err := a.Accounts.HostAdmin(a.ctx)
+	if err != nil {
+		return "", err
+	}
+	actor := account.ActorOf(p)
+	actor.Kind = "system"
+	token, _, err := a.Accounts.CreateToken(a.ctx, actor, p.ID, name, life)
+	return token, err
+}
+

@@ -1,0 +1,123 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"time"
+
+	"blossomtune/internal/config"
+	"blossomtune/internal/domain"
+	"blossomtune/internal/portmux"
+)
+
+// Start listens and runs everything; it returns when requests are served. The Python environment is made in the background.
+func (a *App) Start(ctx context.Context) error {
+	var lc net.ListenConfig
+	inner, err := lc.Listen(ctx, "tcp", a.o.Config.Listen)
+	if err != nil {
+		return domain.Errorf(domain.Unavailable, "The address %s cannot be listened on.", a.o.Config.Listen).
+			Fix("Is another server running there? Choose another address with --listen.").Because(err)
+	}
+	if a.publicURL == "" { // port 0 in the configuration
+		host, port, err := net.SplitHostPort(inner.Addr().String())
+		if err != nil {
+			return errors.Join(err, inner.Close())
+		}
+		a.publicURL = config.DefaultPublicURL(host, port)
+	}
+	handler, err := a.handler()
+	if err != nil {
+		return errors.Join(err, inner.Close())
+	}
+	if err := a.restore(ctx); err != nil {
+		return errors.Join(err, inner.Close())
+	}
+	plain := portmux.Loopback
+	if a.o.Config.BehindProxy {
+		plain = portmux.Anywhere
+	}
+	a.listener = portmux.New(inner, portmux.Options{TLS: a.tls.TLSConfig(), Plain: plain, Log: a.o.Log})
+	a.server = &http.Server{Handler: handler, BaseContext: func(net.Listener) context.Context { return a.ctx }}
+	portmux.Limit(a.server)
+	a.background(func() { _ = a.server.Serve(a.listener) })
+	a.background(func() { _ = a.Runs.Run(a.ctx) })
+	a.background(func() { a.gateway.Run(a.ctx) })
+	a.background(func() { a.Mail.Run(a.ctx) })
+	a.background(func() { a.expire(a.ctx) })
+	a.background(func() { a.provision(a.ctx) })
+	a.o.Log.Info("serving", "address", a.Addr().String(), "public_url", a.publicURL)
+	return nil
+}
+
+func (a *App) background(run func()) { a.wg.Go(run) }
+
+// restore takes back what an earlier server left: what was seen of SuperNodes, and the engines.
+func (a *App) restore(ctx context.Context) error {
+	feds, err := a.Onboarding.Federations(ctx)
+	if err != nil {
+		return err
+	}
+	for _, f := range feds {
+		keys, err := a.Onboarding.NodeKeys(ctx, f.ID)
+		if err != nil {
+			return err
+		}
+		a.gateway.Restore(keys)
+		if f.EngineWanted {
+			a.manager.Start(f.ID)
+		} else if err := a.manager.Stop(ctx, f.ID); err != nil { // a keeper that was told to stop when the server was killed
+			return fmt.Errorf("stopping the engine of %s: %w", f.Slug, err)
+		}
+	}
+	return nil
+}
+
+// expire ends requests whose time has run out.
+func (a *App) expire(ctx context.Context) {
+	tick := time.NewTicker(5 * time.Minute)
+	defer tick.Stop()
+	for {
+		if _, err := a.Onboarding.ExpireOld(ctx); err != nil && ctx.Err() == nil {
+			a.o.Log.Error("expiring requests", "err", err)
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+	}
+}
+
+// provision makes the Python environment and finds the apps.
+func (a *App) provision(ctx context.Context) {
+	if _, err := a.python.get(ctx); err != nil {
+		if ctx.Err() == nil {
+			a.o.Log.Error("preparing Python", "err", err)
+		}
+		return
+	}
+	if err := a.discover(ctx); err != nil && ctx.Err() == nil {
+		a.o.Log.Error("finding apps", "err", err)
+	}
+}
+
+// Stop ends the server. Engines run on, unless stopEngines; each clean-up is done whatever became of the others.
+func (a *App) Stop(ctx context.Context, stopEngines bool) error {
+	var errs []error
+	a.end()
+	if a.server != nil {
+		if err := a.server.Shutdown(ctx); err != nil {
+			errs = append(errs, a.server.Close())
+		}
+	}
+	if stopEngines {
+		errs = append(errs, a.manager.StopAll(ctx))
+	}
+	a.manager.Detach()
+	a.nodes.wait()
+	a.wg.Wait()
+	return errors.Join(append(errs, a.db.Close())...)
+}

@@ -1,0 +1,168 @@
+package app
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"blossomtune/internal/domain"
+	"blossomtune/internal/events"
+	"blossomtune/internal/fleet"
+	"blossomtune/internal/onboarding"
+	"blossomtune/internal/store"
+)
+
+// nodeSync keeps the SuperLinks' lists of nodes in line with the enrolled keys, one goroutine per federation.
+type nodeSync struct {
+	app *App
+
+	mu    sync.Mutex
+	wakes map[int64]chan struct{}
+	wg    sync.WaitGroup
+}
+
+// changed makes the federation be looked at; it returns at once.
+func (n *nodeSync) changed(fedID int64) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.app.ctx.Err() != nil {
+		return
+	}
+	wake, ok := n.wakes[fedID]
+	if !ok {
+		wake = make(chan struct{}, 1)
+		n.wakes[fedID] = wake
+		n.wg.Go(func() { n.loop(fedID, wake) })
+	}
+	select {
+	case wake <- struct{}{}:
+	default: // one wake waits already
+	}
+}
+
+func (n *nodeSync) wait() { n.wg.Wait() }
+
+func (n *nodeSync) loop(fedID int64, wake <-chan struct{}) {
+	ctx := n.app.ctx
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-wake:
+		}
+		n.cutRevoked(ctx, fedID)
+		if n.app.manager.Status(fedID).State != domain.SuperLinkUp {
+			continue // it is looked at again when the SuperLink is up
+		}
+		if err := n.sync(ctx, fedID); err != nil && ctx.Err() == nil {
+			n.app.o.Log.Warn("telling the SuperLink of keys; it is tried again", "federation", fedID, "err", err)
+			time.AfterFunc(2*time.Second, func() { n.changed(fedID) })
+		}
+	}
+}
+
+// cutRevoked makes the gateway refuse revoked keys at once, before the SuperLink hears of it.
+func (n *nodeSync) cutRevoked(ctx context.Context, fedID int64) {
+	keys, err := n.app.Onboarding.NodeKeys(ctx, fedID)
+	if err != nil {
+		return // the gateway looks keys up anew every few seconds anyway
+	}
+	for _, k := range keys {
+		if !k.RevokedAt.IsZero() {
+			n.app.gateway.Cut(k.Fingerprint)
+		}
+	}
+}
+
+func (n *nodeSync) sync(ctx context.Context, fedID int64) error {
+	ctx, cancel := context.WithTimeout(ctx, 2*time.Minute)
+	defer cancel()
+	changed, err := n.app.Onboarding.SyncNodes(ctx, registrar{n.app}, fedID)
+	for _, fp := range changed {
+		n.app.gateway.Forget(fp)
+	}
+	return err
+}
+
+// registrar is a SuperLink as onboarding uses it.
+type registrar struct{ app *App }
+
+func (r registrar) RegisterNode(ctx context.Context, fedID int64, publicPEM []byte, name string) (uint64, error) {
+	c, err := r.app.manager.Client(fedID)
+	if err != nil {
+		return 0, err
+	}
+	return c.RegisterNode(ctx, publicPEM, name)
+}
+
+func (r registrar) UnregisterNode(ctx context.Context, fedID int64, nodeID uint64) error {
+	c, err := r.app.manager.Client(fedID)
+	if err != nil {
+		return err
+	}
+	return c.UnregisterNode(ctx, nodeID)
+}
+
+func (r registrar) RegisteredNodes(ctx context.Context, fedID int64) (map[string]uint64, error) {
+	c, err := r.app.manager.Client(fedID)
+	if err != nil {
+		return nil, err
+	}
+	nodes, err := c.ListNodes(ctx)
+	out := make(map[string]uint64, len(nodes))
+	for _, n := range nodes {
+		out[string(n.PublicPEM)] = n.ID
+	}
+	return out, err
+}
+
+// nodeSeen tells pages that a SuperNode came or went.
+func (a *App) nodeSeen(s fleet.Seen) {
+	a.background(func() { // the gateway's own flush is seconds later; pages look in the database
+		if err := (seenStore{a.db}).SaveSeen(context.WithoutCancel(a.ctx), []fleet.Seen{s}); err != nil {
+			a.o.Log.Warn("keeping what was seen of a SuperNode", "err", err)
+		}
+		a.bus.Publish(events.Event{Topic: onboarding.RequestTopic(s.Key.RequestID), Kind: "node"})
+		a.bus.Publish(events.Event{Topic: onboarding.RequestsTopic(s.Key.FederationID), Kind: "node"})
+	})
+}
+
+// nodeUnknown registers a key anew that the SuperLink has lost.
+func (a *App) nodeUnknown(k domain.NodeKey) {
+	a.background(func() {
+		if err := a.Onboarding.ForgetNode(a.ctx, k); err != nil {
+			a.o.Log.Warn("registering a SuperNode anew", "err", err)
+			return
+		}
+		a.gateway.Forget(k.Fingerprint)
+		a.nodes.changed(k.FederationID)
+	})
+}
+
+// reported keeps what an agent told of itself.
+func (a *App) reported(ctx context.Context, k domain.NodeKey, v domain.NodeSeen) error {
+	return a.db.InTx(ctx, func(tx *store.Tx) error {
+		now, err := tx.NodeKeyByFingerprint(ctx, k.Fingerprint)
+		if err != nil {
+			return err
+		}
+		now.Seen.Flwr, now.Seen.Agent, now.Seen.Python = v.Flwr, v.Agent, v.Python
+		return tx.UpdateNodeSeen(ctx, now.ID, now.Seen)
+	})
+}
+
+// seenStore keeps what the gateway has seen.
+type seenStore struct{ db *store.DB }
+
+// SaveSeen stores it; what changes here changes nobody's rights, so it has no audit row.
+func (s seenStore) SaveSeen(ctx context.Context, seen []fleet.Seen) error {
+	return s.db.InTx(ctx, func(tx *store.Tx) error {
+		for _, v := range seen {
+			v.Seen.Flwr, v.Seen.Agent, v.Seen.Python = "", "", ""
+			if err := tx.UpdateNodeSeen(ctx, v.Key.ID, v.Seen); err != nil && domain.CodeOf(err) != domain.NotFound {
+				return err
+			}
+		}
+		return nil
+	})
+}

@@ -1,0 +1,75 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"sync"
+
+	"blossomtune/apps"
+	"blossomtune/internal/flower/python"
+)
+
+// environment is the Python environment of the engines, made once at need.
+type environment struct {
+	app *App
+
+	mu  sync.Mutex
+	env *python.Env
+}
+
+func (e *environment) get(ctx context.Context) (python.Env, error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.env != nil {
+		return *e.env, nil
+	}
+	env, err := python.Ensure(ctx, python.Options{Dir: filepath.Join(e.app.o.Config.Data, "python"), Python: e.app.o.Config.Python, Requirements: apps.Requirements, Progress: e.app.progress})
+	if err != nil {
+		return env, err
+	}
+	e.env = &env
+	return env, nil
+}
+
+func (e *environment) ready() bool {
+	if !e.mu.TryLock() {
+		return false
+	}
+	defer e.mu.Unlock()
+	return e.env != nil
+}
+
+func (e *environment) build(ctx context.Context, dir string) ([]byte, error) {
+	env, err := e.get(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return env.BuildFAB(ctx, dir)
+}
+
+func (a *App) progress(line string) {
+	if a.o.Progress != nil {
+		a.o.Progress(line)
+	}
+	a.o.Log.Debug("python", "progress", line)
+}
+
+// discover adds the bundled apps and those of the configured folders.
+func (a *App) discover(ctx context.Context) error {
+	tmp, err := os.MkdirTemp("", "blossomtune-apps-")
+	if err != nil {
+		return fmt.Errorf("making a temporary folder: %w", err)
+	}
+	defer os.RemoveAll(tmp)
+	if err := os.CopyFS(tmp, bundled{apps.Bundled}); err != nil {
+		return fmt.Errorf("unpacking the bundled apps: %w", err)
+	}
+	return errors.Join(a.Catalog.Discover(ctx, tmp), a.Catalog.Discover(ctx, a.o.Config.Apps...))
+}
+
+// bundled is the embedded apps as os.CopyFS wants them.
+type bundled struct{ fs.FS }
