@@ -21,19 +21,20 @@ type Federation struct {
 
 // SuperLink is the state of a federation's engine.
 type SuperLink struct {
-	State    string    `json:"state" enum:"stopped,starting,up,restarting,unreachable,failed"`
-	Since    time.Time `json:"since"`
-	Restarts int       `json:"restarts"`
-	Reason   string    `json:"reason,omitempty"`
+	State    string     `json:"state" enum:"stopped,starting,up,restarting,unreachable,failed"`
+	Since    *time.Time `json:"since,omitempty"`
+	Restarts int        `json:"restarts"`
+	Reason   string     `json:"reason,omitempty"`
 }
 
 func (a *api) federationView(f domain.Federation, role domain.Role) Federation {
 	st := a.Engines.Status(f.ID)
 	return Federation{Slug: f.Slug, Name: f.Name, Description: f.Description, Partitions: f.TotalPartitions, Role: string(role), CreatedAt: f.CreatedAt,
-		SuperLink: SuperLink{State: string(st.State), Since: st.Since, Restarts: st.Restarts, Reason: st.Reason}}
+		SuperLink: SuperLink{State: string(st.State), Since: when(st.Since), Restarts: st.Restarts, Reason: st.Reason}}
 }
 
-type slugPath struct {
+// FederationPath names a federation.
+type FederationPath struct {
 	Slug string `path:"federation" maxLength:"40" doc:"The federation's part of an address"`
 }
 
@@ -47,14 +48,14 @@ type federationInput struct {
 }
 
 type resizeInput struct {
-	slugPath
+	FederationPath
 	Body struct {
 		Partitions int `json:"partitions"`
 	}
 }
 
 type superLinkInput struct {
-	slugPath
+	FederationPath
 	Body struct {
 		State string `json:"state" enum:"up,stopped"`
 	}
@@ -98,7 +99,7 @@ func (a *api) createFederation(ctx context.Context, in *federationInput) (*body[
 	return answer(a.federationView(f, domain.RoleManager)), nil
 }
 
-func (a *api) getFederation(ctx context.Context, in *slugPath) (*body[Federation], error) {
+func (a *api) getFederation(ctx context.Context, in *FederationPath) (*body[Federation], error) {
 	f, role, err := a.federation(ctx, in.Slug, domain.RoleParticipant)
 	if err != nil {
 		return nil, err
@@ -166,7 +167,7 @@ func nodeState(k domain.NodeKey) string {
 	return "offline"
 }
 
-func (a *api) listNodes(ctx context.Context, in *slugPath) (*body[[]Node], error) {
+func (a *api) listNodes(ctx context.Context, in *FederationPath) (*body[[]Node], error) {
 	f, role, err := a.federation(ctx, in.Slug, domain.RoleViewer)
 	if err != nil {
 		return nil, err

@@ -29,7 +29,7 @@ type Challenge struct {
 }
 
 type uploadInput struct {
-	refPath
+	RequestPath
 	Body struct {
 		PublicKey string `json:"public_key" maxLength:"1024" doc:"PEM"`
 		Challenge string `json:"challenge" maxLength:"200"`
@@ -82,7 +82,7 @@ func (a *api) mine(ctx context.Context, ref string) (domain.Request, error) {
 	return r, nil
 }
 
-func (a *api) makeToken(ctx context.Context, in *refPath) (*body[JoinCommand], error) {
+func (a *api) makeToken(ctx context.Context, in *RequestPath) (*body[JoinCommand], error) {
 	r, err := a.mine(ctx, in.Ref)
 	if err != nil {
 		return nil, err
@@ -95,7 +95,7 @@ func (a *api) makeToken(ctx context.Context, in *refPath) (*body[JoinCommand], e
 	return answer(JoinCommand{URL: url, Token: token, Command: "blossomtune join " + url + " --token " + token, ExpiresAt: expires}), nil
 }
 
-func (a *api) makeChallenge(ctx context.Context, in *refPath) (*body[Challenge], error) {
+func (a *api) makeChallenge(ctx context.Context, in *RequestPath) (*body[Challenge], error) {
 	r, err := a.mine(ctx, in.Ref)
 	if err != nil {
 		return nil, err
@@ -116,7 +116,7 @@ func (a *api) uploadKey(ctx context.Context, in *uploadInput) (*body[UploadedKey
 	return answer(UploadedKey{Fingerprint: k.Fingerprint, Partition: k.Partition}), nil
 }
 
-func (a *api) withdraw(ctx context.Context, in *refPath) (*none, error) {
+func (a *api) withdraw(ctx context.Context, in *RequestPath) (*none, error) {
 	r, err := a.mine(ctx, in.Ref)
 	if err != nil {
 		return nil, err

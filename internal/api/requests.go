@@ -34,7 +34,7 @@ func requestView(r domain.Request, slug string) Request {
 }
 
 type askInput struct {
-	slugPath
+	FederationPath
 	Body struct {
 		Email        string `json:"email" maxLength:"254"`
 		Name         string `json:"name" maxLength:"120"`
@@ -48,12 +48,13 @@ type Asked struct {
 	Ref string `json:"ref" doc:"The request's id; its code comes by e-mail"`
 }
 
-type refPath struct {
+// RequestPath names a request.
+type RequestPath struct {
 	Ref string `path:"ref" maxLength:"20" doc:"The request's id"`
 }
 
 type verifyInput struct {
-	refPath
+	RequestPath
 	Body struct {
 		Code string `json:"code" maxLength:"40" doc:"The mailed code"`
 	}
@@ -65,14 +66,14 @@ type verifyOutput struct {
 }
 
 type listRequestsInput struct {
-	slugPath
+	FederationPath
 	State  []string `query:"state" enum:"unverified,pending,approved,rejected,revoked,withdrawn,expired"`
 	Search string   `query:"search" maxLength:"100"`
 	Limit  int      `query:"limit" minimum:"1" maximum:"500" default:"50"`
 }
 
 type approveInput struct {
-	slugPath
+	FederationPath
 	Body struct {
 		Refs      []string `json:"refs" minItems:"1" maxItems:"500"`
 		Partition *int     `json:"partition,omitempty" doc:"Of one request; left out: the next free ones"`
@@ -80,7 +81,7 @@ type approveInput struct {
 }
 
 type reasonInput struct {
-	refPath
+	RequestPath
 	Body struct {
 		Reason string `json:"reason" maxLength:"2000" doc:"Mailed to the person"`
 	}
@@ -126,7 +127,7 @@ func (a *api) verify(ctx context.Context, in *verifyInput) (*verifyOutput, error
 		SetCookie: http.Cookie{Name: SessionCookie, Value: secret, Path: "/", Expires: s.ExpiresAt, HttpOnly: true, Secure: c.secure, SameSite: http.SameSiteLaxMode}}, nil
 }
 
-func (a *api) resend(ctx context.Context, in *refPath) (*none, error) {
+func (a *api) resend(ctx context.Context, in *RequestPath) (*none, error) {
 	return nil, a.Onboarding.Resend(ctx, in.Ref, clientOf(ctx).address)
 }
 

@@ -51,7 +51,7 @@ func runView(r domain.Run, slug string, role domain.Role) Run {
 }
 
 type launchInput struct {
-	slugPath
+	FederationPath
 	Body struct {
 		App                 string            `json:"app" doc:"Hash of the app version"`
 		Name                string            `json:"name,omitempty" doc:"The Run ID; left out: the next free one"`
@@ -64,21 +64,22 @@ type launchInput struct {
 }
 
 type listRunsInput struct {
-	slugPath
+	FederationPath
 	Limit int `query:"limit" minimum:"1" maximum:"500" default:"50"`
 }
 
-type runPath struct {
+// RunPath names a run.
+type RunPath struct {
 	Name string `path:"run" maxLength:"64" doc:"The Run ID"`
 }
 
 type metricsInput struct {
-	runPath
+	RunPath
 	After int64 `query:"after" doc:"Only metrics with a larger id"`
 }
 
 type logInput struct {
-	runPath
+	RunPath
 	From  int `query:"from" default:"1" doc:"Line number; negative counts from the end"`
 	Limit int `query:"limit" minimum:"1" maximum:"5000" default:"1000"`
 }
@@ -152,7 +153,7 @@ func (a *api) run(ctx context.Context, name string, least domain.Role) (domain.R
 	return r, f, role, nil
 }
 
-func (a *api) getRun(ctx context.Context, in *runPath) (*body[Run], error) {
+func (a *api) getRun(ctx context.Context, in *RunPath) (*body[Run], error) {
 	r, f, role, err := a.run(ctx, in.Name, domain.RoleParticipant)
 	if err != nil {
 		return nil, err
@@ -160,7 +161,7 @@ func (a *api) getRun(ctx context.Context, in *runPath) (*body[Run], error) {
 	return answer(runView(r, f.Slug, role)), nil
 }
 
-func (a *api) stopRun(ctx context.Context, in *runPath) (*body[Run], error) {
+func (a *api) stopRun(ctx context.Context, in *RunPath) (*body[Run], error) {
 	r, f, role, err := a.run(ctx, in.Name, domain.RoleManager)
 	if err != nil {
 		return nil, err
