@@ -140,4 +140,3 @@ func (a *App) AdminToken(name string, life time.Duration) (string, error) {
 	token, _, err := a.Accounts.CreateToken(a.ctx, actor, p.ID, name, life)
 	return token, err
 }
-

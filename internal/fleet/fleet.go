@@ -59,6 +59,7 @@ type Options struct {
 	MaxBody      int64         // of any request; 1 GiB
 	BodyIdle     time.Duration // longest pause inside a body; 30 s
 	AnswerWithin time.Duration // for the SuperLink's answer to begin; 2 min
+	Hold         time.Duration // how long an empty poll is held open; 26 s, less than the 30 s of a SuperNode's patience
 }
 
 // Gateway is the handler of /v1/fleet/*. It is safe for concurrent use.
@@ -68,6 +69,7 @@ type Gateway struct {
 	proxy    *httputil.ReverseProxy
 	ups      upstreams
 	failures failures
+	wakes    wakes
 	buffers  *semaphore.Weighted // bytes of bodies that are read whole
 
 	mu    sync.Mutex
@@ -91,6 +93,8 @@ func New(o Options) *Gateway {
 	g := &Gateway{o: o, started: o.Clock(), nodes: map[string]*node{}}
 	g.failures.limit = rate.Limit(5)
 	g.buffers = semaphore.NewWeighted(64 << 20)
+	setDefault(&g.o.Hold, defaultHold)
+	g.wakes.byFed = map[int64]chan struct{}{}
 	g.ups.byFed = map[int64]*upstream{}
 	g.ups.answerWithin = o.AnswerWithin
 	g.proxy = newProxy(g)

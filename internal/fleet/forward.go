@@ -120,7 +120,11 @@ type chosen struct{}
 
 // RoundTrip implements http.RoundTripper.
 func (chosen) RoundTrip(r *http.Request) (*http.Response, error) {
-	return callOf(r.Context()).up.tr.RoundTrip(r)
+	c := callOf(r.Context())
+	if c.meth.held != heldNot {
+		return c.hold(r)
+	}
+	return c.up.tr.RoundTrip(r)
 }
 
 // forward sends the checked request upstream and streams the answer back.

@@ -12,6 +12,15 @@ const (
 	signBye                   // deactivate-node: it goes offline
 )
 
+// held says which calls are held open.
+type held int
+
+const (
+	heldNot    held = iota
+	heldPoll        // pull-messages, until there is one
+	heldObject      // pull-object, until it is there
+)
+
 // method is one call of Flower's Fleet API.
 type method struct {
 	path    string
@@ -20,6 +29,7 @@ type method struct {
 	content protowire.Number // the field that may be large: what is before it is checked first, what follows it while it passes; 0 if none
 	never   bool             // refused always
 	sign    sign
+	held    held // open while there is nothing to answer with
 }
 
 // small is enough for every body but those with object trees or contents.
@@ -38,12 +48,12 @@ var methods = index(
 	method{path: "/v1/fleet/deactivate-node", most: small, body: schema{1: {kind: isNodeID, must: true}}, sign: signBye},
 	method{path: "/v1/fleet/unregister-node", most: small, body: schema{1: {kind: isNodeID, must: true}}, sign: signBye},
 	method{path: "/v1/fleet/send-node-heartbeat", most: small, body: schema{1: nodeField}, sign: signHeartbeat},
-	method{path: "/v1/fleet/pull-messages", most: small, body: schema{1: nodeField}},
+	method{path: "/v1/fleet/pull-messages", most: small, body: schema{1: nodeField}, held: heldPoll},
 	method{path: "/v1/fleet/push-messages", most: 8 << 20, body: schema{1: nodeField, 2: {kind: isMessage, sub: messageSchema, many: true}}},
 	method{path: "/v1/fleet/get-run", most: small, body: schema{1: nodeField}},
 	method{path: "/v1/fleet/get-fab", most: small, body: schema{1: nodeField}},
 	method{path: "/v1/fleet/push-object", most: 1 << 30, body: schema{1: nodeField}, content: 4},
-	method{path: "/v1/fleet/pull-object", most: small, body: schema{1: nodeField}},
+	method{path: "/v1/fleet/pull-object", most: small, body: schema{1: nodeField}, held: heldObject},
 	method{path: "/v1/fleet/confirm-message-received", most: small, body: schema{1: nodeField}},
 )
 

@@ -41,6 +41,15 @@ def federated(partitions, total, rounds, **changes):
     return curve
 
 
+def test_the_data_is_that_of_scikit_learn():
+    from sklearn.datasets import load_digits
+
+    samples, labels = load_digits(return_X_y=True)
+    own_samples, own_labels = task.load_digits()
+    assert np.array_equal(samples, own_samples)
+    assert np.array_equal(labels, own_labels)
+
+
 def test_partitions_cover_the_training_data_and_do_not_overlap():
     (samples, labels), _ = task.load_split()
     shares = [task.load_partition(p, 10) for p in range(10)]

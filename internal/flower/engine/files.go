@@ -60,6 +60,7 @@ type Status struct {
 	Flwr      string           `json:"flwr"`
 	SuperLink domain.SuperLink `json:"superlink"`
 	Tasks     []launcher.Task  `json:"tasks"`
+	Pushes    uint64           `json:"pushes"` // batches of messages that have reached the SuperLink; who waits for some looks when it grows
 }
 
 func readJSON(path string, into any) error {

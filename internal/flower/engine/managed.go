@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"time"
 
@@ -87,9 +88,15 @@ func (e *managed) keep(ctx context.Context) {
 // told takes over what the keeper says.
 func (e *managed) told(st Status) {
 	e.mu.Lock()
+	before := e.st
 	e.st = st
 	e.mu.Unlock()
-	e.m.o.Changed(e.fedID)
+	if st.Pushes != before.Pushes {
+		e.m.o.Pushed(e.fedID)
+	}
+	if st.SuperLink != before.SuperLink || !slices.Equal(st.Tasks, before.Tasks) {
+		e.m.o.Changed(e.fedID)
+	}
 }
 
 // attach returns when a keeper of our protocol answers.

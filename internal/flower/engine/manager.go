@@ -23,8 +23,10 @@ type ManagerOptions struct {
 	// Keeper is how a federation's keeper process is started; LogFile is filled in.
 	Keeper  func(fedID int64) keeper.Spec
 	Changed func(fedID int64) // called after every change that a keeper tells; may be nil
-	Clock   domain.Clock
-	Log     *slog.Logger
+	// Pushed is called when messages for a federation's SuperNodes have reached its SuperLink; may be nil.
+	Pushed func(fedID int64)
+	Clock  domain.Clock
+	Log    *slog.Logger
 }
 
 // Manager starts and stops the keepers of the federations and knows what they say. It is safe for concurrent use.
@@ -42,6 +44,9 @@ type Manager struct {
 func NewManager(o ManagerOptions) *Manager {
 	if o.Changed == nil {
 		o.Changed = func(int64) {}
+	}
+	if o.Pushed == nil {
+		o.Pushed = func(int64) {}
 	}
 	ctx, end := context.WithCancel(context.Background())
 	return &Manager{o: o, ctx: ctx, end: end, engines: map[int64]*managed{}}

@@ -33,6 +33,10 @@ func (k *server) proxy(engineRunID uint64, onSign func(launcher.Sign)) http.Hand
 	return runtimeproxy.New(runtimeproxy.Options{
 		FederationID: k.o.FederationID, EngineRunID: engineRunID, Upstream: &url.URL{Scheme: "https", Host: "localhost"}, Transport: transport,
 		Sink: k.o.Sink, Clock: k.o.Clock, Logger: k.o.Log,
+		OnPushed: func() {
+			k.pushes.Add(1)
+			k.changed()
+		},
 		OnSign: func(s runtimeproxy.Sign, subStatus, details string) {
 			switch s {
 			case runtimeproxy.SignRequest:

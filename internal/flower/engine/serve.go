@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"blossomtune/internal/domain"
@@ -63,6 +64,7 @@ type server struct {
 	flwr     string
 	link     *superlink
 	launcher *launcher.Launcher
+	pushes   atomic.Uint64
 	stop     context.CancelFunc
 
 	mu   sync.Mutex
@@ -166,7 +168,7 @@ func (k *server) changed() {
 }
 
 func (k *server) status() Status {
-	return Status{Protocol: protocol, PID: os.Getpid(), Flwr: k.flwr, SuperLink: k.link.Status(), Tasks: k.launcher.Tasks()}
+	return Status{Protocol: protocol, PID: os.Getpid(), Flwr: k.flwr, SuperLink: k.link.Status(), Tasks: k.launcher.Tasks(), Pushes: k.pushes.Load()}
 }
 
 func (k *server) routes() http.Handler {

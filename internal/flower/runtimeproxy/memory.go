@@ -23,6 +23,12 @@ type reply struct {
 	objects  []string
 }
 
+// ask is a message for a SuperNode, and the objects that belong to it.
+type ask struct {
+	exchange domain.Exchange
+	objects  []string
+}
+
 // memory is what the proxy remembers of a run between calls. It is bounded; what falls out is only not measured.
 type memory struct {
 	mu      sync.Mutex
@@ -30,10 +36,16 @@ type memory struct {
 	objects map[string]object
 	order   []string // object ids, oldest first
 	names   map[string]bool
+
+	asks    map[string]ask  // messages for SuperNodes, by id
+	waiting map[string]bool // those whose round is not known yet
+	toPush  map[string]bool // objects that the SuperLink waits for
+	trains  int             // batches of train messages so far
 }
 
 func newMemory() *memory {
-	return &memory{replies: map[string]reply{}, objects: map[string]object{}, names: map[string]bool{}}
+	return &memory{replies: map[string]reply{}, objects: map[string]object{}, names: map[string]bool{},
+		asks: map[string]ask{}, waiting: map[string]bool{}, toPush: map[string]bool{}}
 }
 
 func (m *memory) expect(messageID string, r reply) {
@@ -61,7 +73,10 @@ func (m *memory) object(request, answer []byte) {
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	id := in.GetObjectId()
+	m.remember(in.GetObjectId(), o)
+}
+
+func (m *memory) remember(id string, o object) {
 	if _, known := m.objects[id]; known {
 		return
 	}

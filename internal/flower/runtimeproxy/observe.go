@@ -19,7 +19,7 @@ func (p *Proxy) asked(body, answer []byte) domain.Observation {
 		return domain.Observation{}
 	}
 	now := p.o.Clock().UTC()
-	var o domain.Observation
+	var batch []ask
 	for i, m := range in.GetMessagesList() {
 		id := m.GetMetadata().GetMessageId()
 		if i < len(out.GetMessageIds()) {
@@ -30,19 +30,37 @@ func (p *Proxy) asked(body, answer []byte) domain.Observation {
 		}
 		e := exchange(m.GetMetadata(), m.GetMetadata().GetDstNodeId(), id)
 		e.AskedAt = now
-		o.Exchanges = append(o.Exchanges, e)
+		var objects []string
+		if i < len(in.GetMessageObjectTrees()) {
+			objects = flatten(in.GetMessageObjectTrees()[i], nil)
+		}
+		batch = append(batch, ask{exchange: e, objects: objects})
 	}
-	return o
+	if p.memo.push(out.GetObjectsToPush()) {
+		p.pushed()
+	}
+	return domain.Observation{Exchanges: p.memo.ask(batch)}
+}
+
+// given reads an object that a ServerApp sends along, of its push-object call: it may say which round it belongs to.
+func (p *Proxy) given(body []byte) domain.Observation {
+	var in flwrpb.PushObjectRequest
+	if proto.Unmarshal(body, &in) != nil {
+		return domain.Observation{}
+	}
+	return domain.Observation{Exchanges: p.memo.given(in.GetObjectId(), in.GetObjectContent())}
 }
 
 func exchange(m *flwrpb.Metadata, node uint64, id string) domain.Exchange {
 	return domain.Exchange{Round: roundOf(m.GetGroupId()), Phase: phaseOf(m.GetMessageType()), NodeID: node, MessageID: cut(id, 128)}
 }
 
-// roundOf reads the round from a message's group: Flower's strategies name the group by the round's number.
+const maxRound = 1_000_000_000
+
+// roundOf reads the round from a message's group: the older API's strategies name the group by the round's number.
 func roundOf(group string) int {
 	n, err := strconv.Atoi(group)
-	if err != nil || n < 0 || n > 1_000_000_000 {
+	if err != nil || n < 0 || n > maxRound {
 		return 0
 	}
 	return n
@@ -82,6 +100,7 @@ func (p *Proxy) replies(_, answer []byte) domain.Observation {
 			continue
 		}
 		e := exchange(meta, meta.GetSrcNodeId(), meta.GetReplyToMessageId())
+		e.Round = p.memo.roundOf(e)
 		if m.GetError() != nil {
 			e.RepliedAt, e.Failed, e.Error = now, true, cut(m.GetError().GetReason(), maxError)
 			o.Exchanges = append(o.Exchanges, e)

@@ -18,6 +18,9 @@ import (
 	"time"
 
 	"blossomtune/internal/domain"
+	"blossomtune/internal/flower/wire/flwrpb"
+
+	"google.golang.org/protobuf/encoding/protowire"
 )
 
 // Sink stores what the proxy saw. The keeper's is the database.
@@ -48,6 +51,9 @@ type Options struct {
 	// OnSign is called, never concurrently, when the ServerApp gives a sign; for SignOutput with Flower's sub-status and
 	// details. It must return at once. It may be nil.
 	OnSign func(sign Sign, subStatus, details string)
+	// OnPushed is called when messages for SuperNodes, with all that belongs to them, have reached the SuperLink: who waits
+	// for some may look now. It must return at once. It may be nil.
+	OnPushed func()
 	// StoreWait bounds how long an answer is held back while the Sink fails; 0 means 30 s.
 	StoreWait time.Duration
 }
@@ -65,6 +71,9 @@ type Proxy struct {
 
 	mu    sync.Mutex
 	signs map[Sign]bool
+
+	pulling sync.Mutex
+	taken   *flwrpb.PullAppMessagesResponse // replies taken from the SuperLink and not yet answered with; guarded by pulling
 }
 
 // New returns the proxy of one run.
@@ -93,11 +102,13 @@ func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case "push-messages":
 		p.buffered(w, r, nil, p.asked)
 	case "pull-messages":
-		p.buffered(w, r, nil, p.replies)
+		p.pullMessages(w, r)
 	case "confirm-message-received":
 		p.buffered(w, r, p.confirm, nil)
 	case "pull-object":
 		p.pullObject(w, r)
+	case "push-object":
+		p.pushObject(w, r)
 	case "push-task-output":
 		p.buffered(w, r, nil, p.output)
 	default:
@@ -174,23 +185,77 @@ func (p *Proxy) pullObject(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, `{"detail":"The request is too large."}`, http.StatusRequestEntityTooLarge)
 		return
 	}
-	res, err := p.send(r, bytes.NewReader(body), int64(len(body)))
-	if err != nil {
-		p.badGateway(w, r, err)
-		return
-	}
-	defer res.Body.Close()
-	if res.StatusCode != http.StatusOK || res.ContentLength < 0 || res.ContentLength > maxDecoded+headerSlack {
-		relay(w, res, res.Body)
-		return
-	}
-	answer, err := io.ReadAll(res.Body)
-	if err != nil {
-		p.badGateway(w, r, err)
-		return
+	until := p.o.Clock().Add(objectHold)
+	var answer []byte
+	var res *http.Response
+	for wait := pullFirst; ; wait = min(2*wait, pullMost) {
+		if res, err = p.send(r, bytes.NewReader(body), int64(len(body))); err != nil {
+			p.badGateway(w, r, err)
+			return
+		}
+		if res.StatusCode != http.StatusOK || res.ContentLength < 0 || res.ContentLength > maxDecoded+headerSlack {
+			relay(w, res, res.Body)
+			_ = res.Body.Close()
+			return
+		}
+		answer, err = io.ReadAll(res.Body)
+		_ = res.Body.Close()
+		if err != nil {
+			p.badGateway(w, r, err)
+			return
+		}
+		if !toCome(answer) || !p.o.Clock().Before(until) || !pause(r.Context(), wait) {
+			break
+		}
 	}
 	p.memo.object(body, answer)
 	relay(w, res, bytes.NewReader(answer))
+}
+
+// pushObject passes objects through; small ones are looked at, because they may say which round a message belongs to.
+func (p *Proxy) pushObject(w http.ResponseWriter, r *http.Request) {
+	body, err := io.ReadAll(io.LimitReader(r.Body, maxDecoded))
+	if err != nil {
+		http.Error(w, `{"detail":"The request broke off."}`, http.StatusBadRequest)
+		return
+	}
+	whole := r.ContentLength >= 0 && int64(len(body)) == r.ContentLength
+	if whole && !p.store(r.Context(), p.given(body)) {
+		unavailable(w)
+		return
+	}
+	if p.forward(w, r, io.MultiReader(bytes.NewReader(body), r.Body), r.ContentLength) && p.memo.arrived(objectID(body)) {
+		p.pushed()
+	}
+}
+
+// objectID reads the object's id from the beginning of a push-object request, which has it before the content.
+func objectID(body []byte) string {
+	for len(body) > 0 {
+		num, kind, n := protowire.ConsumeTag(body)
+		if n < 0 {
+			return ""
+		}
+		body = body[n:]
+		if num == 3 && kind == protowire.BytesType {
+			id, n := protowire.ConsumeString(body)
+			if n < 0 {
+				return ""
+			}
+			return id
+		}
+		if n = protowire.ConsumeFieldValue(num, kind, body); n < 0 {
+			return ""
+		}
+		body = body[n:]
+	}
+	return ""
+}
+
+func (p *Proxy) pushed() {
+	if p.o.OnPushed != nil {
+		p.o.OnPushed()
+	}
 }
 
 // forward streams a call; it reports whether the SuperLink took it.

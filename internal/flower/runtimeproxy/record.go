@@ -22,6 +22,7 @@ type object struct {
 	names  map[string]string // RecordDict: record name by object id
 	metric []value           // MetricRecord
 	config []value           // the numbers of a ConfigRecord
+	round  int               // of a ConfigRecord that Flower's strategies send along: its server-round
 }
 
 // decode reads an object: a header "<Type> <child ids> <body length>", a zero byte, and the body (flwr 1.41,
@@ -54,6 +55,7 @@ func decode(content []byte) (object, bool) {
 		for _, it := range rec.GetItems() {
 			o.config = appendConfig(o.config, it.GetKey(), it.GetValue())
 		}
+		o.round = serverRound(o.config)
 		return o, true
 	}
 	return object{}, false
@@ -125,4 +127,15 @@ func appendConfig(to []value, key string, v *flwrpb.ConfigRecordValue) []value {
 // API's replies, which carry the user's metrics so (records "fitres.metrics", "evaluateres.metrics").
 func isMetrics(record string) bool {
 	return strings.HasPrefix(record, "fitres.metrics") || strings.HasPrefix(record, "evaluateres.metrics")
+}
+
+// serverRound finds the round in a config: strategies of the newer API put it there under "server-round" (flwr 1.41,
+// serverapp/strategy/fedavg.py) and leave the message's group empty.
+func serverRound(config []value) int {
+	for _, v := range config {
+		if (v.name == "server-round" || v.name == "server_round") && v.value >= 1 && v.value <= maxRound {
+			return int(v.value)
+		}
+	}
+	return 0
 }

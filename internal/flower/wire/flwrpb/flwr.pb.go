@@ -1857,6 +1857,7 @@ func (x *PushAppMessagesRequest) GetMessageObjectTrees() []*ObjectTree {
 type PushAppMessagesResponse struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	MessageIds    []string               `protobuf:"bytes,1,rep,name=message_ids,json=messageIds,proto3" json:"message_ids,omitempty"`
+	ObjectsToPush []string               `protobuf:"bytes,2,rep,name=objects_to_push,json=objectsToPush,proto3" json:"objects_to_push,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1894,6 +1895,13 @@ func (*PushAppMessagesResponse) Descriptor() ([]byte, []int) {
 func (x *PushAppMessagesResponse) GetMessageIds() []string {
 	if x != nil {
 		return x.MessageIds
+	}
+	return nil
+}
+
+func (x *PushAppMessagesResponse) GetObjectsToPush() []string {
+	if x != nil {
+		return x.ObjectsToPush
 	}
 	return nil
 }
@@ -3561,10 +3569,11 @@ const file_flwr_proto_rawDesc = "" +
 	"\bchildren\x18\x02 \x03(\v2\x1c.blossomtune.flwr.ObjectTreeR\bchildren\"\xa8\x01\n" +
 	"\x16PushAppMessagesRequest\x12>\n" +
 	"\rmessages_list\x18\x02 \x03(\v2\x19.blossomtune.flwr.MessageR\fmessagesList\x12N\n" +
-	"\x14message_object_trees\x18\x03 \x03(\v2\x1c.blossomtune.flwr.ObjectTreeR\x12messageObjectTrees\":\n" +
+	"\x14message_object_trees\x18\x03 \x03(\v2\x1c.blossomtune.flwr.ObjectTreeR\x12messageObjectTrees\"b\n" +
 	"\x17PushAppMessagesResponse\x12\x1f\n" +
 	"\vmessage_ids\x18\x01 \x03(\tR\n" +
-	"messageIds\"9\n" +
+	"messageIds\x12&\n" +
+	"\x0fobjects_to_push\x18\x02 \x03(\tR\robjectsToPush\"9\n" +
 	"\x16PullAppMessagesRequest\x12\x1f\n" +
 	"\vmessage_ids\x18\x02 \x03(\tR\n" +
 	"messageIds\"\xa9\x01\n" +
