@@ -35,6 +35,12 @@ func (e *environment) get(ctx context.Context) (python.Env, error) {
 	return env, nil
 }
 
+// AwaitPython returns when the Python environment is ready, or why it cannot be made.
+func (a *App) AwaitPython(ctx context.Context) error {
+	_, err := a.python.get(ctx)
+	return err
+}
+
 func (e *environment) ready() bool {
 	if !e.mu.TryLock() {
 		return false

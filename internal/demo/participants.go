@@ -1,0 +1,131 @@
+package demo
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"blossomtune/internal/domain"
+	"blossomtune/internal/keeper"
+)
+
+// sites are the demo's participants.
+var sites = []struct{ name, email, dir string }{
+	{"Site North", "north@example.org", "north"},
+	{"Site South", "south@example.org", "south"},
+}
+
+// participants brings both sites in, and waits until their SuperNodes are online.
+func (d *demo) participants(ctx context.Context) error {
+	for i := range sites {
+		if err := d.participant(ctx, i); err != nil {
+			return err
+		}
+	}
+	d.s.begin("SuperNodes connect")
+	wait, cancel := context.WithTimeout(ctx, stepLimit)
+	defer cancel()
+	err := await(wait, 100*time.Millisecond, func() (bool, error) {
+		var nodes []struct{ State string }
+		if err := d.admin.call(wait, "GET", "/federations/"+slug+"/nodes", nil, &nodes); err != nil {
+			return false, err
+		}
+		online := 0
+		for _, n := range nodes {
+			if n.State == "online" {
+				online++
+			}
+		}
+		for i, c := range d.joined {
+			select {
+			case <-c.Done():
+				return false, fmt.Errorf("%s's join ended (%s): see %s", sites[i].name, c.Exit(), d.joinLog(i))
+			default:
+			}
+		}
+		return online >= len(sites), nil
+	})
+	if err == nil {
+		d.s.done("%d online", len(sites))
+	}
+	return err
+}
+
+func (d *demo) home(i int) string    { return filepath.Join(d.o.Data, "participants", sites[i].dir) }
+func (d *demo) joinLog(i int) string { return filepath.Join(d.home(i), "join.log") }
+
+// participant asks, confirms and is approved, unless an earlier demo did that, and runs `join`.
+func (d *demo) participant(ctx context.Context, i int) error {
+	if err := os.MkdirAll(d.home(i), 0o700); err != nil {
+		return err
+	}
+	token := ""
+	if _, err := os.Stat(filepath.Join(d.home(i), "state.json")); err != nil {
+		if token, err = d.onboard(ctx, i); err != nil {
+			return err
+		}
+	}
+	args := []string{"join", d.app.PublicURL(), "--dir", d.home(i), "--python-dir", filepath.Join(d.o.Data, "python"), "--deps", "allow"}
+	env := os.Environ()
+	if token != "" {
+		env = append(env, "BLOSSOMTUNE_JOIN_TOKEN="+token)
+	}
+	child, err := keeper.Start(keeper.Command{Path: d.o.Self, Args: args, Dir: d.o.Data, Env: env, LogFile: d.joinLog(i), DieWithParent: true})
+	if err != nil {
+		return err
+	}
+	d.joined = append(d.joined, child)
+	return nil
+}
+
+// onboard takes one person from asking to a join token.
+func (d *demo) onboard(ctx context.Context, i int) (string, error) {
+	site := sites[i]
+	d.s.begin("%s asks to join, enters the mailed code, is approved", site.name)
+	person := newClient(d.app.PublicURL(), "")
+	var asked struct{ Ref string }
+	if err := person.call(ctx, "POST", "/federations/"+slug+"/requests", map[string]string{"email": site.email, "name": site.name}, &asked); err != nil {
+		return "", err
+	}
+	code, err := d.mailedCode(ctx, site.email)
+	if err != nil {
+		return "", err
+	}
+	var r struct {
+		Ref, State string
+		Partition  int
+	}
+	if err := person.call(ctx, "POST", "/requests/"+asked.Ref+"/verify", map[string]string{"code": code}, &r); err != nil {
+		return "", err
+	}
+	if r.State == string(domain.Pending) {
+		var approved []struct{ Partition int }
+		if err := d.admin.call(ctx, "POST", "/federations/"+slug+"/requests/approve", map[string]any{"refs": []string{r.Ref}}, &approved); err != nil {
+			return "", err
+		}
+		r.Partition = approved[0].Partition
+	}
+	var command struct{ Token string }
+	if err := person.call(ctx, "POST", "/me/requests/"+r.Ref+"/token", nil, &command); err != nil {
+		return "", err
+	}
+	d.s.done("partition %d of %d", r.Partition, Partitions)
+	return command.Token, nil
+}
+
+// mailedCode reads the code where the mail lies: no SMTP server is configured, so it stays in the outbox.
+func (d *demo) mailedCode(ctx context.Context, to string) (string, error) {
+	var mails []struct{ To, Subject string }
+	if err := d.admin.call(ctx, "GET", "/mails", nil, &mails); err != nil {
+		return "", err
+	}
+	for _, m := range mails {
+		if code, _, ok := strings.Cut(m.Subject, " is your code"); ok && m.To == to {
+			return code, nil
+		}
+	}
+	return "", fmt.Errorf("no code was mailed to %s", to)
+}

@@ -1,0 +1,22 @@
+// The one script of the pages. It works on what the server rendered: without it the pages still show everything but charts and logs.
+import htmx from 'htmx.org';
+import 'htmx.org/dist/ext/hx-sse.js';
+import { live } from './live.js';
+import { copyBoxes } from './copy.js';
+import { configForms } from './config.js';
+import { requestLists } from './requests.js';
+import { logViewers } from './log.js';
+import { charts } from './charts.js';
+
+window.htmx = htmx;
+live();
+copyBoxes();
+configForms();
+requestLists();
+logViewers();
+charts();
+
+document.addEventListener('submit', (e) => {
+  const words = e.target.dataset.confirm;
+  if (words && !window.confirm(words)) e.preventDefault();
+});
