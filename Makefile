@@ -20,7 +20,7 @@ build: assets
 assets: $(ASSETS)/dist/manifest.json
 
 $(ASSETS)/node_modules/.installed: $(ASSETS)/package.json $(ASSETS)/package-lock.json
-	cd $(ASSETS) && npm ci --no-audit --no-fund --silent
+	cd $(ASSETS) && npm ci --ignore-scripts --no-audit --no-fund --silent
 	@touch $@
 
 $(ASSETS)/dist/manifest.json: $(ASSETS)/node_modules/.installed $(wildcard $(ASSETS)/*.mjs) $(shell find $(ASSETS)/src -type f 2>/dev/null)

@@ -3,6 +3,7 @@ package runs
 import (
 	"fmt"
 	"regexp"
+	"strconv"
 	"strings"
 
 	"blossomtune/internal/domain"
@@ -21,6 +22,10 @@ func (s *Service) cause(run domain.Run, e EngineRun, t Task) domain.Cause {
 	lines, _, err := s.logOf(run).Tail(evidenceLines)
 	if err != nil {
 		s.Logger.Error("reading a failed run's log", "run", run.Name, "err", err)
+	}
+	if n := flowerExit(lines); t.Ended && t.ExitCode == 0 && n != 0 {
+		// flwr 1.41 ends the process with 0 after it has written its own number.
+		c.ExitCode, t.ExitCode = n, n
 	}
 	ex := lastException(lines)
 	c.Line, c.LogLine = ex.text, ex.logLine
@@ -46,6 +51,19 @@ func (s *Service) cause(run domain.Run, e EngineRun, t Task) domain.Cause {
 		c.Message = strings.TrimSuffix(c.Message, ".") + fmt.Sprintf(" (exit code %d).", c.ExitCode)
 	}
 	return c
+}
+
+var flowerExitPattern = regexp.MustCompile(`Exit Code: (\d{1,4})\s*$`)
+
+// flowerExit returns the last numbered exit that Flower wrote into a log; 0 if there is none.
+func flowerExit(lines []logfile.Line) int {
+	for i := len(lines) - 1; i >= 0; i-- {
+		if m := flowerExitPattern.FindStringSubmatch(lines[i].Text); m != nil {
+			n, _ := strconv.Atoi(m[1]) // the pattern gives at most four digits
+			return n
+		}
+	}
+	return 0
 }
 
 func firstLine(s string) string {
@@ -147,8 +165,8 @@ func byExitCode(t Task) (code, message, remedy string) {
 	case 608:
 		return code, "Installing the app's dependencies failed.", "Read the log for the package that failed, fix pyproject.toml and add the new version."
 	}
-	if !t.Alive {
-		return "early_exit", fmt.Sprintf("The ServerApp ended before its first sign of life, with exit code %d.", t.ExitCode), "Something ends the process while the app is being loaded: look for os._exit, sys.exit or a crash at import."
+	if !t.Beat {
+		return "early_exit", fmt.Sprintf("The ServerApp ended before its first heartbeat, with exit code %d.", t.ExitCode), "Something ends the process while the app is being loaded: look for os._exit, sys.exit or a crash at import."
 	}
 	return "exit", fmt.Sprintf("The ServerApp ended with exit code %d.", t.ExitCode), "Read the lines at the log's end."
 }

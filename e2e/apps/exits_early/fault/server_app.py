@@ -2,4 +2,8 @@
 
 import os
 
+from flwr.serverapp import ServerApp
+
+app = ServerApp()
+
 os._exit(3)
