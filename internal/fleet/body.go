@@ -144,6 +144,7 @@ func (c *call) check(auth wire.NodeAuth) (io.Reader, error) {
 	if err := c.meth.body.check(whole, o); err != nil {
 		return nil, badBody(err)
 	}
+	c.head = whole[:min(len(whole), headMost)]
 	return bytes.NewReader(whole), nil
 }
 
@@ -164,6 +165,7 @@ func (c *call) checkHead(o owner, size int64) (io.Reader, error) {
 	if _, err := io.ReadFull(c.body, head); err != nil {
 		return nil, incomplete(err)
 	}
+	c.head = head
 	at := 0
 	for {
 		num, typ, n, err := tag(head[at:])

@@ -25,6 +25,7 @@ type call struct {
 	key  domain.NodeKey
 	up   *upstream
 	body *body
+	head []byte // the beginning of the body, checked
 
 	release func() // gives back the memory of a large body; may be nil
 

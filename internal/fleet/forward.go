@@ -174,6 +174,9 @@ func (c *call) answered(res *http.Response) error {
 		_ = res.Body.Close()
 		return errStillOnline
 	}
+	if c.meth.content != 0 {
+		c.healStored(res)
+	}
 	ok := res.StatusCode < 300
 	c.node.mu.Lock()
 	switch {
