@@ -2,6 +2,7 @@ package runtimeproxy
 
 import (
 	"slices"
+	"strings"
 	"sync"
 
 	"blossomtune/internal/domain"
@@ -11,53 +12,77 @@ import (
 )
 
 const (
-	maxReplies    = 10_000 // replies whose objects are being pulled
-	maxRemembered = 50_000 // decoded objects; content-addressed, so one may belong to several replies
-	maxPerReply   = 2_000  // metrics kept of one reply
-	maxNames      = 200    // different metric names kept of one run
+	maxReplies  = 2_000_000 // unconfirmed replies and the objects in them
+	maxAsks     = 500_000   // messages for SuperNodes, and the objects in those whose round is not known yet
+	maxDecoding = 64 << 20  // bytes of decoded objects; content-addressed, so one may belong to several replies
+	maxPerReply = 2_000     // metrics kept of one reply
+	maxNames    = 200       // different metric names kept of one run
 )
 
-// reply is a reply whose objects the ServerApp is pulling.
+// reply is a reply that the SuperLink has handed out and the ServerApp has not confirmed.
 type reply struct {
 	exchange domain.Exchange
 	objects  []string
+	message  *flwrpb.Message
+	tree     *flwrpb.ObjectTree
 }
 
-// ask is a message for a SuperNode, and the objects that belong to it.
-type ask struct {
-	exchange domain.Exchange
-	objects  []string
-}
-
-// memory is what the proxy remembers of a run between calls. It is bounded; what falls out is only not measured.
+// memory is what the proxy remembers of a run between calls. It is bounded; what falls out is only not measured, and not
+// given a second time.
 type memory struct {
 	mu      sync.Mutex
-	replies map[string]reply
-	objects map[string]object
-	order   []string // object ids, oldest first
+	replies *lru[reply]       // by the reply's message id
+	byAsked map[string]string // the reply's message id by the id of the message that it answers
+	objects *lru[object]      // by object id
 	names   map[string]bool
 
-	asks    map[string]ask  // messages for SuperNodes, by id
-	waiting map[string]bool // those whose round is not known yet
+	asks    *lru[ask]       // messages for SuperNodes, by id
+	waiting map[string]bool // those that are not stored yet, because their round is not known or the sink failed
 	toPush  map[string]bool // objects that the SuperLink waits for
 	trains  int             // batches of train messages so far
 }
 
 func newMemory() *memory {
-	return &memory{replies: map[string]reply{}, objects: map[string]object{}, names: map[string]bool{},
-		asks: map[string]ask{}, waiting: map[string]bool{}, toPush: map[string]bool{}}
+	m := &memory{byAsked: map[string]string{}, objects: newLRU[object](maxDecoding, nil), names: map[string]bool{}, waiting: map[string]bool{}, toPush: map[string]bool{}}
+	m.asks = newLRU(maxAsks, func(a ask) { delete(m.waiting, a.exchange.MessageID) })
+	m.replies = newLRU(maxReplies, func(r reply) {
+		asked := r.message.GetMetadata().GetReplyToMessageId()
+		if m.byAsked[asked] == r.message.GetMetadata().GetMessageId() {
+			delete(m.byAsked, asked)
+		}
+	})
+	return m
 }
 
-func (m *memory) expect(messageID string, r reply) {
+func (m *memory) expect(r reply) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if len(m.replies) >= maxReplies {
-		for id := range m.replies {
-			delete(m.replies, id)
-			break
+	meta := r.message.GetMetadata()
+	m.replies.put(meta.GetMessageId(), r, 1+len(r.objects))
+	m.byAsked[meta.GetReplyToMessageId()] = meta.GetMessageId()
+}
+
+// forget ends what is kept of a reply: the ServerApp has it.
+func (m *memory) forget(messageID string) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.replies.remove(messageID)
+}
+
+// again returns the replies that a ServerApp asks for although they were given to it. The SuperLink hands out a reply once and
+// tells whoever asks again that the message is unavailable (flwr 1.41, linkstate/utils.py), so a reply whose answer got lost
+// would count as a failed one.
+func (m *memory) again(asked []string) *flwrpb.PullAppMessagesResponse {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	out := &flwrpb.PullAppMessagesResponse{}
+	for _, id := range asked {
+		if r, ok := m.replies.get(m.byAsked[id]); ok {
+			out.MessagesList = append(out.MessagesList, r.message)
+			out.MessageObjectTrees = append(out.MessageObjectTrees, r.tree)
 		}
 	}
-	m.replies[messageID] = r
+	return out
 }
 
 // object remembers a pulled object if it is a record or names records.
@@ -76,48 +101,40 @@ func (m *memory) object(request, answer []byte) {
 	m.remember(in.GetObjectId(), o)
 }
 
-func (m *memory) remember(id string, o object) {
-	if _, known := m.objects[id]; known {
-		return
-	}
-	if len(m.order) >= maxRemembered {
-		delete(m.objects, m.order[0])
-		m.order = m.order[1:]
-	}
-	m.objects[id], m.order = o, append(m.order, id)
-}
+func (m *memory) remember(id string, o object) { m.objects.put(id, o, len(id)+o.size()) }
 
-// take returns a reply and the numbers in its records, in the order of their objects. The reply stays known, because a
-// confirmation whose answer got lost is repeated; storing twice changes nothing.
+// take returns an unconfirmed reply and the numbers in its records, in the order of their objects.
 func (m *memory) take(messageID string) (reply, []value, bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	r, ok := m.replies[messageID]
+	r, ok := m.replies.get(messageID)
 	if !ok {
 		return reply{}, nil, false
 	}
-	names := map[string]string{}
-	for _, id := range r.objects {
-		for objectID, name := range m.objects[id].names {
-			names[objectID] = name
-		}
-	}
-	var out []value
-	seen := map[string]bool{}
+	var objects []object
+	var ids []string
+	names := map[string][]string{}
 	done := map[string]bool{}
 	for _, id := range r.objects {
-		o, known := m.objects[id]
+		o, known := m.objects.get(id)
 		if !known || done[id] {
 			continue
 		}
 		done[id] = true
-		values := o.metric
-		if isMetrics(names[id]) {
-			values = slices.Concat(values, o.config)
+		objects, ids = append(objects, o), append(ids, id)
+		for record, objectID := range o.names {
+			names[objectID] = append(names[objectID], record)
 		}
-		for _, v := range values {
+	}
+	var out []value
+	seen := map[string]bool{}
+	for i, o := range objects {
+		// Records of equal content are one object with several names.
+		records := names[ids[i]]
+		slices.Sort(records)
+		for _, v := range o.numbers(records) {
 			if seen[v.name] { // two records with one key: the later one is told apart by its record's name
-				v.name = cut(names[id]+"."+v.name, maxName)
+				v.name = cut(strings.Join(records, ",")+"."+v.name, maxName)
 			}
 			seen[v.name] = true
 			out = append(out, v)

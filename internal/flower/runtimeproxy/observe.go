@@ -78,20 +78,17 @@ func phaseOf(messageType string) domain.Phase {
 
 const maxError = 2000
 
+// cut makes a text that a participant or an app chose fit to be stored: short, valid UTF-8, and without the zero bytes that
+// PostgreSQL refuses.
 func cut(s string, n int) string {
 	if len(s) > n {
-		s = s[:n]
+		s = strings.Clone(s[:n]) // the rest is not kept in memory
 	}
-	return strings.ToValidUTF8(s, "?")
+	return strings.ReplaceAll(strings.ToValidUTF8(s, "?"), "\x00", "?")
 }
 
-// replies reads a pull-messages answer: error replies are stored now, the others when their objects are here.
-func (p *Proxy) replies(_, answer []byte) domain.Observation {
-	var out flwrpb.PullAppMessagesResponse
-	if proto.Unmarshal(answer, &out) != nil {
-		p.o.Logger.Warn("a pull-messages answer that cannot be decoded", "run", p.o.EngineRunID)
-		return domain.Observation{}
-	}
+// replies notes what the SuperLink answered to a poll. Error replies are stored now, the others when their objects are here.
+func (p *Proxy) replies(out *flwrpb.PullAppMessagesResponse) domain.Observation {
 	now := p.o.Clock().UTC()
 	var o domain.Observation
 	for i, m := range out.GetMessagesList() {
@@ -104,10 +101,10 @@ func (p *Proxy) replies(_, answer []byte) domain.Observation {
 		if m.GetError() != nil {
 			e.RepliedAt, e.Failed, e.Error = now, true, cut(m.GetError().GetReason(), maxError)
 			o.Exchanges = append(o.Exchanges, e)
-			continue
 		}
 		if i < len(out.GetMessageObjectTrees()) {
-			p.memo.expect(meta.GetMessageId(), reply{exchange: e, objects: flatten(out.GetMessageObjectTrees()[i], nil)})
+			tree := out.GetMessageObjectTrees()[i]
+			p.memo.expect(reply{exchange: e, objects: flatten(tree, nil), message: m, tree: tree})
 		}
 	}
 	return o
@@ -134,7 +131,7 @@ func (p *Proxy) confirm(body []byte) domain.Observation {
 		return domain.Observation{}
 	}
 	r, records, ok := p.memo.take(in.GetMessageObjectId())
-	if !ok {
+	if !ok || r.exchange.Failed { // an error reply is stored when it is pulled
 		return domain.Observation{}
 	}
 	r.exchange.RepliedAt = p.o.Clock().UTC()
@@ -147,6 +144,15 @@ func (p *Proxy) confirm(body []byte) domain.Observation {
 		o.Metrics = append(o.Metrics, domain.Metric{Round: r.exchange.Round, Phase: r.exchange.Phase, NodeID: r.exchange.NodeID, Name: v.name, Value: v.value})
 	}
 	return o
+}
+
+// confirmed forgets a reply that the ServerApp has confirmed and the SuperLink has let go of.
+func (p *Proxy) confirmed(body, _ []byte) domain.Observation {
+	var in flwrpb.ConfirmMessageReceivedRequest
+	if proto.Unmarshal(body, &in) == nil {
+		p.memo.forget(in.GetMessageObjectId())
+	}
+	return domain.Observation{}
 }
 
 // output reads how a ServerApp says that it ended.

@@ -18,9 +18,6 @@ import (
 	"time"
 
 	"blossomtune/internal/domain"
-	"blossomtune/internal/flower/wire/flwrpb"
-
-	"google.golang.org/protobuf/encoding/protowire"
 )
 
 // Sink stores what the proxy saw. The keeper's is the database.
@@ -72,8 +69,7 @@ type Proxy struct {
 	mu    sync.Mutex
 	signs map[Sign]bool
 
-	pulling sync.Mutex
-	taken   *flwrpb.PullAppMessagesResponse // replies taken from the SuperLink and not yet answered with; guarded by pulling
+	pulling sync.Mutex // held by the one poll for replies
 }
 
 // New returns the proxy of one run.
@@ -93,7 +89,7 @@ var withheld = map[string]bool{"acquire-task": true, "create-task": true, "start
 // ServeHTTP forwards one call.
 func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	name, ok := strings.CutPrefix(r.URL.Path, prefix)
-	if !ok || r.Method != http.MethodPost || r.URL.RawQuery != "" || strings.ContainsAny(name, "/%") || withheld[name] {
+	if !ok || r.Method != http.MethodPost || r.URL.RawQuery != "" || !plain(name) || withheld[name] {
 		http.Error(w, `{"detail":"Not Found"}`, http.StatusNotFound)
 		return
 	}
@@ -104,7 +100,7 @@ func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case "pull-messages":
 		p.pullMessages(w, r)
 	case "confirm-message-received":
-		p.buffered(w, r, p.confirm, nil)
+		p.buffered(w, r, p.confirm, p.confirmed)
 	case "pull-object":
 		p.pullObject(w, r)
 	case "push-object":
@@ -116,6 +112,12 @@ func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			p.signOf(name)
 		}
 	}
+}
+
+// plain reports whether a call's name is made of small letters and dashes, as all of Flower's are: nothing that the SuperLink
+// could read as another path.
+func plain(name string) bool {
+	return name != "" && strings.Trim(name, "abcdefghijklmnopqrstuvwxyz-") == ""
 }
 
 func (p *Proxy) signOf(name string) {
@@ -156,7 +158,9 @@ func (p *Proxy) buffered(w http.ResponseWriter, r *http.Request, first before, t
 		unavailable(w)
 		return
 	}
-	res, err := p.send(r, bytes.NewReader(body), int64(len(body)))
+	out, cancel := outliving(r)
+	defer cancel()
+	res, err := p.send(out, bytes.NewReader(body), int64(len(body)))
 	if err != nil {
 		p.badGateway(w, r, err)
 		return
@@ -166,7 +170,7 @@ func (p *Proxy) buffered(w http.ResponseWriter, r *http.Request, first before, t
 		relay(w, res, res.Body)
 		return
 	}
-	answer, err := io.ReadAll(io.LimitReader(res.Body, maxMessages))
+	answer, err := readAnswer(res.Body)
 	if err != nil {
 		p.badGateway(w, r, err)
 		return
@@ -178,86 +182,6 @@ func (p *Proxy) buffered(w http.ResponseWriter, r *http.Request, first before, t
 	relay(w, res, bytes.NewReader(answer))
 }
 
-// pullObject passes objects through; small ones are remembered, because they may be records of metrics.
-func (p *Proxy) pullObject(w http.ResponseWriter, r *http.Request) {
-	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxDecoded))
-	if err != nil {
-		http.Error(w, `{"detail":"The request is too large."}`, http.StatusRequestEntityTooLarge)
-		return
-	}
-	until := p.o.Clock().Add(objectHold)
-	var answer []byte
-	var res *http.Response
-	for wait := pullFirst; ; wait = min(2*wait, pullMost) {
-		if res, err = p.send(r, bytes.NewReader(body), int64(len(body))); err != nil {
-			p.badGateway(w, r, err)
-			return
-		}
-		if res.StatusCode != http.StatusOK || res.ContentLength < 0 || res.ContentLength > maxDecoded+headerSlack {
-			relay(w, res, res.Body)
-			_ = res.Body.Close()
-			return
-		}
-		answer, err = io.ReadAll(res.Body)
-		_ = res.Body.Close()
-		if err != nil {
-			p.badGateway(w, r, err)
-			return
-		}
-		if !toCome(answer) || !p.o.Clock().Before(until) || !pause(r.Context(), wait) {
-			break
-		}
-	}
-	p.memo.object(body, answer)
-	relay(w, res, bytes.NewReader(answer))
-}
-
-// pushObject passes objects through; small ones are looked at, because they may say which round a message belongs to.
-func (p *Proxy) pushObject(w http.ResponseWriter, r *http.Request) {
-	body, err := io.ReadAll(io.LimitReader(r.Body, maxDecoded))
-	if err != nil {
-		http.Error(w, `{"detail":"The request broke off."}`, http.StatusBadRequest)
-		return
-	}
-	whole := r.ContentLength >= 0 && int64(len(body)) == r.ContentLength
-	if whole && !p.store(r.Context(), p.given(body)) {
-		unavailable(w)
-		return
-	}
-	if p.forward(w, r, io.MultiReader(bytes.NewReader(body), r.Body), r.ContentLength) && p.memo.arrived(objectID(body)) {
-		p.pushed()
-	}
-}
-
-// objectID reads the object's id from the beginning of a push-object request, which has it before the content.
-func objectID(body []byte) string {
-	for len(body) > 0 {
-		num, kind, n := protowire.ConsumeTag(body)
-		if n < 0 {
-			return ""
-		}
-		body = body[n:]
-		if num == 3 && kind == protowire.BytesType {
-			id, n := protowire.ConsumeString(body)
-			if n < 0 {
-				return ""
-			}
-			return id
-		}
-		if n = protowire.ConsumeFieldValue(num, kind, body); n < 0 {
-			return ""
-		}
-		body = body[n:]
-	}
-	return ""
-}
-
-func (p *Proxy) pushed() {
-	if p.o.OnPushed != nil {
-		p.o.OnPushed()
-	}
-}
-
 // forward streams a call; it reports whether the SuperLink took it.
 func (p *Proxy) forward(w http.ResponseWriter, r *http.Request, body io.Reader, length int64) bool {
 	res, err := p.send(r, body, length)
@@ -265,9 +189,9 @@ func (p *Proxy) forward(w http.ResponseWriter, r *http.Request, body io.Reader, 
 		p.badGateway(w, r, err)
 		return false
 	}
-	defer res.Body.Close()
-	relay(w, res, res.Body)
-	return res.StatusCode == http.StatusOK
+	taken := res.StatusCode == http.StatusOK
+	passOn(w, res)
+	return taken
 }
 
 func (p *Proxy) send(r *http.Request, body io.Reader, length int64) (*http.Response, error) {
@@ -278,7 +202,7 @@ func (p *Proxy) send(r *http.Request, body io.Reader, length int64) (*http.Respo
 	out.ContentLength = length
 	out.GetBody = nil // a call is never sent twice by us: pull-messages is destructive
 	for k, v := range r.Header {
-		if !hopByHop[k] {
+		if !hopByHop[k] && k != "Accept-Encoding" { // what is compressed cannot be read on the way
 			out.Header[k] = v
 		}
 	}
@@ -294,20 +218,38 @@ func relay(w http.ResponseWriter, res *http.Response, body io.Reader) {
 		}
 	}
 	w.WriteHeader(res.StatusCode)
-	_, _ = io.Copy(w, body) // a ServerApp that has gone away has nobody to tell
+	if _, err := io.Copy(w, body); err != nil {
+		panic(http.ErrAbortHandler) // what broke off must not look whole to a ServerApp
+	}
+}
+
+func passOn(w http.ResponseWriter, res *http.Response) {
+	defer res.Body.Close()
+	relay(w, res, res.Body)
 }
 
 // badGateway answers while the SuperLink is away; a ServerApp repeats the call.
 func (p *Proxy) badGateway(w http.ResponseWriter, r *http.Request, err error) {
-	if r.Context().Err() == nil {
-		p.o.Logger.Warn("the SuperLink did not answer a ServerApp", "path", r.URL.Path, "err", err)
-	}
+	p.warn(r, err)
 	unavailable(w)
 }
 
-func unavailable(w http.ResponseWriter) {
-	w.Header().Set("Retry-After", "1")
-	http.Error(w, `{"detail":"Service Unavailable"}`, http.StatusServiceUnavailable)
+func (p *Proxy) warn(r *http.Request, err error) {
+	if r.Context().Err() == nil {
+		p.o.Logger.Warn("the SuperLink did not answer a ServerApp", "path", r.URL.Path, "err", err)
+	}
+}
+
+func unavailable(w http.ResponseWriter) { passOn(w, made(http.StatusServiceUnavailable)) }
+
+// made is an error answer of ours, in the form of Flower's.
+func made(status int) *http.Response {
+	body := `{"detail":"` + http.StatusText(status) + `"}`
+	h := http.Header{"Content-Type": {"application/json"}}
+	if status == http.StatusServiceUnavailable {
+		h.Set("Retry-After", "1")
+	}
+	return &http.Response{StatusCode: status, Header: h, Body: io.NopCloser(strings.NewReader(body))}
 }
 
 // store holds the call until what was seen is stored. It reports false when it could not be.
@@ -328,6 +270,7 @@ func (p *Proxy) store(ctx context.Context, o domain.Observation) bool {
 	for wait := 50 * time.Millisecond; ; wait = min(2*wait, 2*time.Second) {
 		err := p.o.Sink.Record(ctx, o)
 		if err == nil {
+			p.memo.stored(o.Exchanges)
 			return true
 		}
 		p.o.Logger.Error("storing what a ServerApp received", "run", p.o.EngineRunID, "err", err)

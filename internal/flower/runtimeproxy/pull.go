@@ -3,6 +3,7 @@ package runtimeproxy
 import (
 	"bytes"
 	"context"
+	"errors"
 	"io"
 	"net/http"
 	"strconv"
@@ -22,8 +23,9 @@ const (
 	pullMost  = 400 * time.Millisecond
 )
 
-// pullMessages answers a poll for replies. What was taken from the SuperLink, which gives each reply once, is kept until it is
-// answered with, also when the ServerApp has gone away meanwhile and asks again.
+// pullMessages answers a poll for replies. The SuperLink gives each reply once, so one that was taken from it is kept until the
+// ServerApp confirms it, and given again to a ServerApp that asks again. One poll goes on at a time: a ServerApp that lost its
+// connection repeats its poll while the first one may still be taking replies.
 func (p *Proxy) pullMessages(w http.ResponseWriter, r *http.Request) {
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxMessages))
 	if err != nil {
@@ -36,88 +38,106 @@ func (p *Proxy) pullMessages(w http.ResponseWriter, r *http.Request) {
 	}
 	p.pulling.Lock()
 	defer p.pulling.Unlock()
-	var in flwrpb.PullAppMessagesRequest
-	wanted := 0
-	if proto.Unmarshal(body, &in) == nil {
-		wanted = len(in.GetMessageIds())
+	in := &flwrpb.PullAppMessagesRequest{}
+	if proto.Unmarshal(body, in) != nil {
+		p.buffered(w, withBody(r, body), nil, nil) // it is for the SuperLink to say what is wrong
+		return
 	}
-	got := p.taken
-	p.taken = nil
-	if got == nil {
-		got = &flwrpb.PullAppMessagesResponse{}
+	got := p.memo.again(in.GetMessageIds())
+	if !p.store(r.Context(), p.replies(got)) {
+		unavailable(w)
+		return
 	}
+	if res := p.collect(r, in, got); res != nil {
+		passOn(w, res)
+		return
+	}
+	answer(w, got)
+}
+
+func withBody(r *http.Request, body []byte) *http.Request {
+	out := r.WithContext(r.Context())
+	out.Body, out.ContentLength = io.NopCloser(bytes.NewReader(body)), int64(len(body))
+	return out
+}
+
+// collect polls the SuperLink until all that was asked for is in got, or for a while. It returns another answer than got when
+// there is nothing to give.
+func (p *Proxy) collect(r *http.Request, in *flwrpb.PullAppMessagesRequest, got *flwrpb.PullAppMessagesResponse) *http.Response {
+	asked := in.GetMessageIds()
 	until := p.o.Clock().Add(pullHold)
 	for wait := pullFirst; ; wait = min(2*wait, pullMost) {
-		res, answer, err := p.pull(r, body)
-		switch {
-		case err == nil && res.StatusCode == http.StatusOK:
-			if (proto.UnmarshalOptions{Merge: true}).Unmarshal(answer, got) != nil {
-				p.o.Logger.Warn("a pull-messages answer that cannot be decoded", "run", p.o.EngineRunID)
-				relay(w, res, bytes.NewReader(answer))
-				return
-			}
-			if !p.store(r.Context(), p.replies(nil, answer)) {
-				p.taken = got
-				unavailable(w)
-				return
-			}
-		case len(got.GetMessagesList()) > 0: // the next poll tells what is wrong
-		case err != nil:
-			p.badGateway(w, r, err)
-			return
-		default:
-			relay(w, res, bytes.NewReader(answer))
-			return
+		// A message whose reply is here is not asked for again: the SuperLink would give an error in its place.
+		if in.MessageIds = missing(asked, got); len(in.MessageIds) == 0 && len(asked) > 0 {
+			return nil
 		}
-		if len(got.GetMessagesList()) >= wanted || err != nil || res.StatusCode != http.StatusOK || !p.o.Clock().Before(until) {
-			break
+		res, part := p.poll(r, in)
+		if part == nil {
+			if len(got.GetMessagesList()) > 0 {
+				return nil // the next poll tells what is wrong
+			}
+			return res
 		}
-		if !pause(r.Context(), wait) {
-			p.taken = got
-			return
+		got.MessagesList = append(got.MessagesList, part.GetMessagesList()...)
+		got.MessageObjectTrees = append(got.MessageObjectTrees, part.GetMessageObjectTrees()...)
+		if !p.store(r.Context(), p.replies(part)) {
+			return made(http.StatusServiceUnavailable)
+		}
+		if len(asked) == 0 || !p.o.Clock().Before(until) || !pause(r.Context(), wait) {
+			return nil
 		}
 	}
-	p.answer(w, got)
 }
 
-// pull polls the SuperLink once. A poll that was sent is never given up: its replies would be lost.
-func (p *Proxy) pull(r *http.Request, body []byte) (*http.Response, []byte, error) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), time.Minute)
-	defer cancel()
-	res, err := p.send(r.WithContext(ctx), bytes.NewReader(body), int64(len(body)))
+func missing(asked []string, got *flwrpb.PullAppMessagesResponse) (out []string) {
+	here := map[string]bool{}
+	for _, m := range got.GetMessagesList() {
+		here[m.GetMetadata().GetReplyToMessageId()] = true
+	}
+	for _, id := range asked {
+		if !here[id] {
+			out = append(out, id)
+		}
+	}
+	return out
+}
+
+// poll asks the SuperLink once and returns its replies, or the answer that it gave in their place.
+func (p *Proxy) poll(r *http.Request, in *flwrpb.PullAppMessagesRequest) (*http.Response, *flwrpb.PullAppMessagesResponse) {
+	body, err := proto.Marshal(in)
 	if err != nil {
-		return nil, nil, err
+		return made(http.StatusServiceUnavailable), nil
+	}
+	out, cancel := outliving(r)
+	defer cancel()
+	res, err := p.send(out, bytes.NewReader(body), int64(len(body)))
+	if err != nil {
+		p.warn(r, err)
+		return made(http.StatusServiceUnavailable), nil
 	}
 	defer res.Body.Close()
-	answer, err := io.ReadAll(io.LimitReader(res.Body, maxMessages))
-	return res, answer, err
+	answer, err := readAnswer(res.Body)
+	if err != nil {
+		p.warn(r, err)
+		return made(http.StatusServiceUnavailable), nil
+	}
+	got := &flwrpb.PullAppMessagesResponse{}
+	if res.StatusCode != http.StatusOK || proto.Unmarshal(answer, got) != nil {
+		res.Body = io.NopCloser(bytes.NewReader(answer))
+		return res, nil
+	}
+	return res, got
 }
 
-func (p *Proxy) answer(w http.ResponseWriter, got *flwrpb.PullAppMessagesResponse) {
+func answer(w http.ResponseWriter, got *flwrpb.PullAppMessagesResponse) {
 	out, err := proto.Marshal(got)
 	if err != nil {
-		p.taken = got
 		unavailable(w)
 		return
 	}
 	w.Header().Set("Content-Type", "application/protobuf")
 	w.Header().Set("Content-Length", strconv.Itoa(len(out)))
-	if _, err := w.Write(out); err != nil {
-		p.taken = got
-	}
-}
-
-// objectHold is how long an object is waited for that a SuperNode is still sending; the ServerApp would look again after one, two,
-// four seconds (flwr 1.41, supercore/inflatable).
-const objectHold = 8 * time.Second
-
-// toCome reports whether an answer to pull-object says that the object is still to come.
-func toCome(answer []byte) bool {
-	if len(answer) > 64 {
-		return false
-	}
-	var out flwrpb.PullObjectResponse
-	return proto.Unmarshal(answer, &out) == nil && out.GetObjectFound() && !out.GetObjectAvailable()
+	_, _ = w.Write(out) // what does not arrive is asked for again
 }
 
 func pause(ctx context.Context, d time.Duration) bool {
@@ -129,4 +149,19 @@ func pause(ctx context.Context, d time.Duration) bool {
 	case <-timer.C:
 		return true
 	}
+}
+
+// outliving returns a request that goes on when its ServerApp goes away: what the SuperLink did is to be seen, and a poll that
+// is given up loses its replies.
+func outliving(r *http.Request) (*http.Request, context.CancelFunc) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), time.Minute)
+	return r.WithContext(ctx), cancel
+}
+
+func readAnswer(body io.Reader) ([]byte, error) {
+	answer, err := io.ReadAll(io.LimitReader(body, maxMessages+1))
+	if err == nil && len(answer) > maxMessages {
+		err = errors.New("the answer is too large")
+	}
+	return answer, err
 }

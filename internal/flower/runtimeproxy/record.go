@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 
 	"blossomtune/internal/flower/wire/flwrpb"
@@ -19,10 +20,30 @@ type value struct {
 
 // object is a decoded small object; exactly one of its parts is set, or none for what is of no interest.
 type object struct {
-	names  map[string]string // RecordDict: record name by object id
+	names  map[string]string // RecordDict: object id by record name
 	metric []value           // MetricRecord
 	config []value           // the numbers of a ConfigRecord
 	round  int               // of a ConfigRecord that Flower's strategies send along: its server-round
+}
+
+// numbers returns what an object measures when it is the record of these names.
+func (o object) numbers(records []string) []value {
+	if slices.ContainsFunc(records, isMetrics) {
+		return slices.Concat(o.metric, o.config)
+	}
+	return o.metric
+}
+
+// size is about how much memory an object takes.
+func (o object) size() int {
+	n := 256
+	for name, id := range o.names {
+		n += len(name) + len(id) + 64
+	}
+	for _, v := range slices.Concat(o.metric, o.config) {
+		n += len(v.name) + 24
+	}
+	return n
 }
 
 // decode reads an object: a header "<Type> <child ids> <body length>", a zero byte, and the body (flwr 1.41,
@@ -43,6 +64,9 @@ func decode(content []byte) (object, bool) {
 		}
 		var o object
 		for _, it := range rec.GetItems() {
+			if len(o.metric) > maxPerReply { // one more than is kept, so that the loss is told
+				break
+			}
 			o.metric = appendValue(o.metric, it.GetKey(), it.GetValue())
 		}
 		return o, true
@@ -53,6 +77,9 @@ func decode(content []byte) (object, bool) {
 		}
 		var o object
 		for _, it := range rec.GetItems() {
+			if len(o.config) > maxPerReply {
+				break
+			}
 			o.config = appendConfig(o.config, it.GetKey(), it.GetValue())
 		}
 		o.round = serverRound(o.config)
@@ -63,13 +90,9 @@ func decode(content []byte) (object, bool) {
 
 // decodeNames reads a RecordDict's body: a JSON object from record name to object id.
 func decodeNames(body []byte) (object, bool) {
-	var refs map[string]string
-	if json.Unmarshal(body, &refs) != nil || len(refs) > 10_000 {
+	var o object
+	if json.Unmarshal(body, &o.names) != nil || len(o.names) > 10_000 {
 		return object{}, false
-	}
-	o := object{names: make(map[string]string, len(refs))}
-	for name, id := range refs {
-		o.names[id] = name
 	}
 	return o, true
 }

@@ -119,7 +119,7 @@ func readError(res *http.Response) error {
 	var said struct {
 		Code   int             `json:"code"`
 		Detail json.RawMessage `json:"detail"`
-		Public string          `json:"public_message"`
+		Extra  string          `json:"extra"`
 	}
 	e := &Error{Status: res.StatusCode, Message: http.StatusText(res.StatusCode)}
 	if json.Unmarshal(body, &said) == nil {
@@ -127,8 +127,9 @@ func readError(res *http.Response) error {
 		var text string
 		if json.Unmarshal(said.Detail, &text) == nil && text != "" {
 			e.Message = text
-		} else if said.Public != "" {
-			e.Message = said.Public
+		}
+		if said.Extra != "" { // what exactly, such as the key of a config that is wrong
+			e.Message += " " + said.Extra
 		}
 	}
 	return e
@@ -138,6 +139,19 @@ func readError(res *http.Response) error {
 func IsStatus(err error, status int) bool {
 	var e *Error
 	return errors.As(err, &e) && e.Status == status
+}
+
+// Flower's codes that a caller can do something about (flwr 1.41, supercore/error); its HTTP statuses are too coarse to tell
+// them, and an answer without a code comes from something else than the API, such as a path that a newer flwr has moved.
+const (
+	codeRunNotFound  = 16
+	codeKeyInUse     = 23
+	codeNodeNotFound = 24
+)
+
+func hasCode(err error, code int) bool {
+	var e *Error
+	return errors.As(err, &e) && e.Code == code
 }
 
 // Healthy asks the SuperLink's own health check.

@@ -119,7 +119,7 @@ func (c *Client) ListRuns(ctx context.Context, id uint64) ([]Run, error) {
 	}
 	var out flwrpb.ListRunsResponse
 	if err := c.call(ctx, "/v1/control/list-runs", nil, in, &out); err != nil {
-		if id != 0 && (IsStatus(err, http.StatusNotFound)) {
+		if id != 0 && hasCode(err, codeRunNotFound) {
 			return nil, nil
 		}
 		return nil, fmt.Errorf("listing runs: %w", err)
@@ -159,10 +159,10 @@ func (c *Client) RegisterNode(ctx context.Context, publicPEM []byte, name string
 	}
 	var out flwrpb.RegisterNodeResponse
 	if err := c.call(ctx, "/v1/control/register-node", nil, in, &out); err != nil {
-		if e := new(Error); errors.As(err, &e) && (e.Status == http.StatusConflict || e.Status == http.StatusPreconditionFailed) {
+		if hasCode(err, codeKeyInUse) {
 			return 0, domain.Errorf(domain.Conflict, "The SuperLink knows this key already.").Because(err)
 		}
-		return 0, fmt.Errorf("registering a SuperNode: %w", err)
+		return 0, fmt.Errorf("registering a SuperNode: %w", refusal(err))
 	}
 	if out.GetNodeId() == 0 {
 		return 0, domain.Errorf(domain.Internal, "The SuperLink gave no node id.")
@@ -173,7 +173,7 @@ func (c *Client) RegisterNode(ctx context.Context, publicPEM []byte, name string
 // UnregisterNode ends a node for good: its key can never be registered again. A node that is gone is no error.
 func (c *Client) UnregisterNode(ctx context.Context, id uint64) error {
 	err := c.call(ctx, "/v1/control/unregister-node", nil, &flwrpb.UnregisterNodeRequest{NodeId: id}, &flwrpb.UnregisterNodeResponse{})
-	if IsStatus(err, http.StatusNotFound) {
+	if hasCode(err, codeNodeNotFound) {
 		return nil
 	}
 	if err != nil {
@@ -244,6 +244,9 @@ func readFrame(r io.Reader, out proto.Message) error {
 	}
 	body := make([]byte, n)
 	if _, err := io.ReadFull(r, body); err != nil {
+		if errors.Is(err, io.EOF) { // which only between frames is the end of a stream
+			err = io.ErrUnexpectedEOF
+		}
 		return fmt.Errorf("a broken frame: %w", err)
 	}
 	return proto.Unmarshal(body, out)

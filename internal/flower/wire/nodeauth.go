@@ -1,18 +1,16 @@
 package wire
 
 import (
+	"bytes"
 	"crypto/ecdsa"
-	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/sha256"
-	"crypto/x509"
 	"encoding/base64"
-	"encoding/hex"
-	"encoding/pem"
 	"errors"
 	"net/http"
-	"slices"
 	"time"
+
+	"blossomtune/internal/domain"
 )
 
 // The headers with which a SuperNode signs each Fleet request. Their values are secrets for the length of the window: they
@@ -38,8 +36,8 @@ type NodeAuth struct {
 
 var errNodeAuth = errors.New("no valid SuperNode signature")
 
-// maxKeyPEM bounds a public key; P-521 in PEM has 268 bytes.
-const maxKeyPEM = 1024
+// maxHeader bounds a header's value; P-521 in PEM and base64 has 360 bytes.
+const maxHeader = 2048
 
 // VerifyHeaders checks the three headers of a Fleet request: each given once, a NIST-curve key in its one PEM form, a time
 // within the window, and a signature of that time by that key. Whether the key is enrolled, and whether the signature was
@@ -48,7 +46,7 @@ func VerifyHeaders(h http.Header, now time.Time) (NodeAuth, error) {
 	values := [3]string{}
 	for i, name := range []string{HeaderPublicKey, HeaderTimestamp, HeaderSignature} {
 		v := h.Values(name)
-		if len(v) != 1 || v[0] == "" || len(v[0]) > 2*maxKeyPEM {
+		if len(v) != 1 || v[0] == "" || len(v[0]) > maxHeader {
 			return NodeAuth{}, errNodeAuth
 		}
 		values[i] = v[0]
@@ -65,6 +63,9 @@ func VerifyHeaders(h http.Header, now time.Time) (NodeAuth, error) {
 	if err != nil {
 		return NodeAuth{}, errNodeAuth
 	}
+	if one, err := PublicPEM(key); err != nil || !bytes.Equal(one, publicPEM) {
+		return NodeAuth{}, errNodeAuth // the SuperLink knows a key by these bytes
+	}
 	signature, err := base64.StdEncoding.Strict().DecodeString(values[2])
 	sum := sha256.Sum256([]byte(values[1]))
 	if err != nil || !ecdsa.VerifyASN1(key, sum[:], signature) {
@@ -73,41 +74,15 @@ func VerifyHeaders(h http.Header, now time.Time) (NodeAuth, error) {
 	return NodeAuth{PublicPEM: publicPEM, Fingerprint: fingerprint, Timestamp: at}, nil
 }
 
-// ParsePublicKey reads a SuperNode's public key: one PEM block with a SubjectPublicKeyInfo of a NIST curve and nothing else.
-// It returns the key and its fingerprint.
+// ParsePublicKey is [domain.ParseNodeKey]: it reads a SuperNode's public key and returns it with its fingerprint.
 func ParsePublicKey(text []byte) (*ecdsa.PublicKey, string, error) {
-	if len(text) > maxKeyPEM {
-		return nil, "", errors.New("the key is too long")
-	}
-	block, rest := pem.Decode(text)
-	if block == nil || block.Type != "PUBLIC KEY" || len(block.Headers) > 0 || len(slices.DeleteFunc(slices.Clone(rest), isSpace)) > 0 {
-		return nil, "", errors.New("not one PEM block of type PUBLIC KEY")
-	}
-	parsed, err := x509.ParsePKIXPublicKey(block.Bytes)
-	if err != nil {
-		return nil, "", err
-	}
-	key, ok := parsed.(*ecdsa.PublicKey)
-	if !ok || key.Curve != elliptic.P256() && key.Curve != elliptic.P384() && key.Curve != elliptic.P521() {
-		return nil, "", errors.New("not an elliptic-curve key of a NIST curve")
-	}
-	der, err := x509.MarshalPKIXPublicKey(key)
-	if err != nil {
-		return nil, "", err
-	}
-	sum := sha256.Sum256(der)
-	return key, hex.EncodeToString(sum[:]), nil
+	return domain.ParseNodeKey(text)
 }
-
-func isSpace(b byte) bool { return b == '\n' || b == '\r' || b == ' ' || b == '\t' }
 
 // PublicPEM returns a key in the form that travels.
 func PublicPEM(key *ecdsa.PublicKey) ([]byte, error) {
-	der, err := x509.MarshalPKIXPublicKey(key)
-	if err != nil {
-		return nil, err
-	}
-	return pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: der}), nil
+	text, _, err := domain.NodeKeyPEM(key)
+	return text, err
 }
 
 // timestampLayout is Python's isoformat() of a UTC time, with microseconds.
