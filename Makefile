@@ -42,9 +42,9 @@ generate:
 bench: build
 	$(GO) test -run '^$$' -bench . -benchtime 2s ./...
 
-## hooks: install the git hooks (lefthook; the same commands as CI)
-hooks: $(ASSETS)/node_modules/.installed
-	$(ASSETS)/node_modules/.bin/lefthook install
+## hooks: install the git hooks (lefthook, from npm; the same commands as CI)
+hooks:
+	npx --yes lefthook@2.2.2 install
 
 ## dist: release binaries for Linux, macOS and Windows in dist/
 dist: assets

@@ -1,5 +1,19 @@
 package app
 
-import "net/http"
+import (
+	"net/http"
 
-func (a *App) pages() (http.Handler, error) { return http.NotFoundHandler(), nil }
+	"blossomtune/internal/web"
+)
+
+// pages makes the pages over the same parts as the API.
+func (a *App) pages() (http.Handler, error) {
+	return web.New(web.Options{
+		Accounts: a.Accounts, Onboarding: a.Onboarding, Catalog: a.Catalog, Runs: a.Runs, Engines: a.Engines, Outbox: a.Mail,
+		Connection: func() web.Connection {
+			return web.Connection{PublicURL: a.publicURL, SuperLink: a.SuperLinkAddress(), Pin: a.tls.Pin(), CAPEM: a.tls.CAPEM(), Flwr: a.FlwrVersion()}
+		},
+		Events: a.bus, Clock: a.o.Clock, Log: a.o.Log, SiteName: a.o.Config.SiteName, Version: a.o.Version, BehindProxy: a.o.Config.BehindProxy,
+		ClientAddress: address, Done: a.ctx.Done(),
+	})
+}

@@ -13,7 +13,8 @@ const out = await build({
   loader: { '.svg': 'file' }, legalComments: 'none', logLevel: 'warning', absWorkingDir: new URL('.', import.meta.url).pathname,
 });
 const files = out.outputFiles.map((f) => [f.path.split('/').pop(), Buffer.from(f.contents)]);
-files.push(['icons.svg', readFileSync(new URL('src/icons.svg', import.meta.url))]);
+for (const f of files) if (f[0] === 'site.css') f[0] = 'app.css';
+for (const name of ['icons.svg', 'mark.svg']) files.push([name, readFileSync(new URL('src/' + name, import.meta.url))]);
 const manifest = {};
 for (const [name, bytes] of files) {
   const dot = name.lastIndexOf('.'), hash = createHash('sha256').update(bytes).digest('hex').slice(0, 12);

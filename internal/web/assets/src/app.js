@@ -2,6 +2,7 @@
 import htmx from 'htmx.org';
 import 'htmx.org/dist/ext/hx-sse.js';
 import { live } from './live.js';
+import { confirms } from './confirm.js';
 import { copyBoxes } from './copy.js';
 import { configForms } from './config.js';
 import { requestLists } from './requests.js';
@@ -16,7 +17,4 @@ requestLists();
 logViewers();
 charts();
 
-document.addEventListener('submit', (e) => {
-  const words = e.target.dataset.confirm;
-  if (words && !window.confirm(words)) e.preventDefault();
-});
+confirms();

@@ -1,33 +1,29 @@
-// Copy buttons: the text is what the button names, never what is masked on the screen.
+// Copy buttons and masked secrets: what is copied is the text itself, never what is masked on the screen.
 export function copyBoxes() {
-  document.addEventListener('click', async (e) => {
-    const button = e.target.closest('[data-copy]');
-    if (!button) return;
-    const from = document.getElementById(button.dataset.copy);
-    const text = from?.dataset.text ?? from?.textContent ?? '';
-    const words = button.querySelector('span') ?? button;
-    const before = words.textContent;
-    try {
-      await navigator.clipboard.writeText(text);
-      words.textContent = 'Copied';
-    } catch {
-      reveal(from);
-      const range = document.createRange();
-      range.selectNodeContents(from);
-      getSelection().removeAllRanges();
-      getSelection().addRange(range);
-      words.textContent = 'Selected: press Ctrl C';
-    }
-    setTimeout(() => { words.textContent = before; }, 2500);
-  });
   document.addEventListener('click', (e) => {
-    const button = e.target.closest('[data-reveal]');
-    if (!button) return;
-    reveal(document.getElementById(button.dataset.reveal));
-    button.remove();
+    const copies = e.target.closest('[data-copies]'), shows = e.target.closest('[data-show]');
+    if (copies) copy(copies);
+    if (shows) show(shows);
   });
 }
 
-function reveal(el) {
-  if (el?.dataset.text) el.textContent = el.dataset.text;
+async function copy(button) {
+  const from = document.getElementById(button.dataset.copies), words = button.querySelector('span') ?? button;
+  const before = words.textContent;
+  try {
+    await navigator.clipboard.writeText(from.dataset.secret ?? from.textContent.trim());
+    words.textContent = 'Copied';
+  } catch { // no clipboard without TLS or permission: select it instead
+    if (from.dataset.secret) from.textContent = from.dataset.secret;
+    getSelection().selectAllChildren(from);
+    words.textContent = 'Press Ctrl C';
+  }
+  setTimeout(() => { words.textContent = before; }, 2500);
+}
+
+function show(button) {
+  const code = document.getElementById(button.dataset.show), shown = button.getAttribute('aria-pressed') === 'true';
+  code.textContent = shown ? code.dataset.masked : code.dataset.secret;
+  button.setAttribute('aria-pressed', String(!shown));
+  button.textContent = shown ? 'Show' : 'Hide';
 }

@@ -1,0 +1,112 @@
+package web
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"strings"
+	"time"
+
+	"blossomtune/internal/domain"
+
+	"github.com/a-h/templ"
+)
+
+// writeLimit is how long a browser may read nothing before its stream is given up.
+const writeLimit = 20 * time.Second
+
+// region is a part of a page with an id, rendered anew when something of it changed. Its root element has the id.
+type region struct {
+	id   string
+	body templ.Component
+}
+
+// signal is a named event for the page's script.
+type signal struct {
+	name string
+	data any
+}
+
+// conn is one stream's connection, and what was sent over it.
+type conn struct {
+	s    *server
+	w    http.ResponseWriter
+	rc   *http.ResponseController
+	sent map[string]string
+}
+
+func newConn(s *server, w http.ResponseWriter) *conn {
+	h := w.Header()
+	h.Set("Content-Type", "text/event-stream")
+	h.Set("Cache-Control", "no-store")
+	h.Set("X-Accel-Buffering", "no")
+	return &conn{s: s, w: w, rc: http.NewResponseController(w), sent: map[string]string{}}
+}
+
+// release takes the write limit off again: the connection may serve more.
+func (c *conn) release() { _ = c.rc.SetWriteDeadline(time.Time{}) }
+
+// show sends the regions and signals that differ from what was sent last.
+func (c *conn) show(ctx context.Context, v *visit, live view) error {
+	regions, signals, err := live.look(ctx, v)
+	if err != nil {
+		if ctx.Err() == nil && domain.CodeOf(err) == domain.Internal {
+			c.s.Log.Error("rendering a live page", "err", err)
+		}
+		return ctx.Err() // the page stays as it is; the next look may work
+	}
+	var html bytes.Buffer
+	for _, rg := range regions {
+		var b bytes.Buffer
+		if err := rg.body.Render(c.s.drawContext(ctx), &b); err != nil {
+			return err
+		}
+		if c.sent[rg.id] == b.String() {
+			continue
+		}
+		c.sent[rg.id] = b.String()
+		fmt.Fprintf(&html, `<hx-partial hx-target="#%s" hx-swap="outerMorph">%s</hx-partial>`, rg.id, b.String())
+	}
+	if html.Len() > 0 {
+		if err := c.write("", html.String()); err != nil {
+			return err
+		}
+	}
+	for _, sg := range signals {
+		key := fmt.Sprintf("%s %v", sg.name, sg.data)
+		if c.sent["signal "+sg.name] == key {
+			continue
+		}
+		c.sent["signal "+sg.name] = key
+		if err := c.signal(sg); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (c *conn) signal(sg signal) error {
+	text, err := json.Marshal(sg.data)
+	if err != nil {
+		return err
+	}
+	return c.write(sg.name, string(text))
+}
+
+func (c *conn) write(name, data string) error {
+	var b strings.Builder
+	if name != "" {
+		b.WriteString("event: " + name + "\n")
+	}
+	for line := range strings.SplitSeq(strings.ReplaceAll(data, "\r", ""), "\n") {
+		b.WriteString("data: " + line + "\n")
+	}
+	b.WriteString("\n")
+	_ = c.rc.SetWriteDeadline(time.Now().Add(writeLimit))
+	if _, err := c.w.Write([]byte(b.String())); err != nil {
+		return err
+	}
+	return c.rc.Flush()
+}

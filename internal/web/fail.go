@@ -1,0 +1,120 @@
+package web
+
+import (
+	"encoding/json"
+	"errors"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"blossomtune/internal/domain"
+)
+
+var statusOf = map[domain.Code]int{
+	domain.Invalid: http.StatusUnprocessableEntity, domain.NotFound: http.StatusNotFound, domain.Conflict: http.StatusConflict, domain.Forbidden: http.StatusForbidden,
+	domain.Unauthenticated: http.StatusUnauthorized, domain.Expired: http.StatusGone, domain.Limited: http.StatusTooManyRequests, domain.TooLarge: http.StatusRequestEntityTooLarge,
+	domain.Unavailable: http.StatusServiceUnavailable, domain.Internal: http.StatusInternalServerError,
+}
+
+// problem is an error as people see it.
+type problem struct {
+	Code    domain.Code `json:"code"`
+	Message string      `json:"message"`
+	Remedy  string      `json:"remedy,omitempty"`
+	Field   string      `json:"field,omitempty"`
+	status  int
+}
+
+// problems is the one place where errors become answers: everything of ours is told, nothing else is.
+func problems(err error) []problem {
+	var several domain.Errors
+	if errors.As(err, &several) && len(several) > 0 {
+		var out []problem
+		for _, e := range several {
+			out = append(out, problems(e)...)
+		}
+		return out
+	}
+	var e *domain.Error
+	if !errors.As(err, &e) || e.Code == domain.Internal || statusOf[e.Code] == 0 {
+		return []problem{{Code: domain.Internal, Message: "Something is wrong on our side.", Remedy: "Try again; the server's log says more.", status: http.StatusInternalServerError}}
+	}
+	return []problem{{Code: e.Code, Message: e.Message, Remedy: e.Remedy, Field: e.Field, status: statusOf[e.Code]}}
+}
+
+// formErrors is a form's errors by field; those without a field the form has are at "".
+type formErrors map[string]problem
+
+// formError turns an error into what a form shows, with its status. It returns the error itself when the form is not the place
+// to show it: what is not known, not allowed or broken gets a page of its own.
+func formError(err error, fields ...string) (formErrors, int, error) {
+	all := problems(err)
+	out := formErrors{}
+	for _, p := range all {
+		switch p.Code {
+		case domain.Internal, domain.NotFound, domain.Forbidden, domain.Unauthenticated:
+			return nil, 0, err
+		}
+		field := ""
+		for _, f := range fields {
+			if f == p.Field || strings.HasSuffix(f, ".") && strings.HasPrefix(p.Field, f) {
+				field = p.Field
+			}
+		}
+		if _, taken := out[field]; !taken {
+			out[field] = p
+		}
+	}
+	return out, all[0].status, nil
+}
+
+// fail answers an error: a form for those who must sign in, JSON for scripts, a page for people.
+func (s *server) fail(w http.ResponseWriter, r *http.Request, v *visit, err error) {
+	p := problems(err)[0]
+	if p.status == http.StatusInternalServerError {
+		if r.Context().Err() != nil {
+			return // the browser went away
+		}
+		s.Log.Error("answering a page", "method", r.Method, "path", r.URL.Path, "err", err)
+	}
+	script := strings.HasSuffix(r.URL.Path, ".json") || strings.HasSuffix(r.URL.Path, "/events")
+	switch {
+	case script:
+		writeProblem(w, p)
+	case errors.Is(err, errSignIn) && r.Method == http.MethodGet:
+		s.setCookie(w, r, nextCookie, url.QueryEscape(r.URL.RequestURI()), 1800)
+		http.Redirect(w, r, "/signin", http.StatusSeeOther)
+	default:
+		s.render(w, r, v, p.status, page{title: titleOf(p), mid: true}, errorPage(p, v))
+	}
+}
+
+func titleOf(p problem) string {
+	switch p.Code {
+	case domain.NotFound:
+		return "Nothing here"
+	case domain.Forbidden:
+		return "Not for you"
+	case domain.Internal, domain.Unavailable:
+		return "Not now"
+	}
+	return "That did not work"
+}
+
+func writeProblem(w http.ResponseWriter, p problem) {
+	text, err := json.Marshal(p)
+	if err != nil {
+		text = []byte(`{"code":"internal"}`)
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Cache-Control", "no-store")
+	w.WriteHeader(p.status)
+	_, _ = w.Write(text)
+}
+
+func (s *server) nothingHere(_ http.ResponseWriter, r *http.Request, _ *visit) error {
+	if r.Method != http.MethodGet && r.Method != http.MethodHead {
+		return domain.Errorf(domain.NotFound, "Nothing can be sent to this address.")
+	}
+	return domain.Errorf(domain.NotFound, "There is no page at this address.").Fix("Check the address, or begin at the start page.")
+}

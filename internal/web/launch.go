@@ -1,0 +1,174 @@
+package web
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"strconv"
+	"strings"
+
+	"blossomtune/internal/domain"
+	"blossomtune/internal/runs"
+)
+
+// launchForm is the form that launches a run, with what was entered and what is wrong with it.
+type launchForm struct {
+	fedHead
+	apps    []domain.AppVersion
+	app     domain.AppVersion // the chosen one; Hash "" where there is none yet
+	name    string
+	parts   string
+	note    string
+	deps    bool
+	config  map[string]string // text by key
+	verdict runs.Mark
+	checks  []runs.Check
+	errs    formErrors
+}
+
+func (s *server) newLaunch(ctx context.Context, v *visit, hash string) (launchForm, error) {
+	head, _, err := s.head(ctx, v, "runs")
+	l := launchForm{fedHead: head, parts: itoa(v.fed.TotalPartitions), config: map[string]string{}}
+	if err != nil {
+		return l, err
+	}
+	if l.apps, err = s.Catalog.List(ctx); err != nil {
+		return l, err
+	}
+	if l.verdict, l.checks, err = s.Runs.Board(ctx, v.fed.ID); err != nil {
+		return l, err
+	}
+	for _, a := range l.apps {
+		if a.Hash == hash || hash == "" && l.app.Hash == "" {
+			l.app = a
+		}
+	}
+	if l.app.Hash == "" {
+		return l, nil
+	}
+	for _, k := range l.app.Config {
+		l.config[k.Key] = configText(k.Default)
+	}
+	l.name, err = s.Runs.SuggestName(ctx, v.fed.ID, l.app.Hash)
+	return l, err
+}
+
+// configText is a config value as a form shows it.
+func configText(v any) string {
+	if f, ok := v.(float64); ok {
+		return strconv.FormatFloat(f, 'g', -1, 64)
+	}
+	return fmt.Sprint(v)
+}
+
+func (s *server) launchForm(w http.ResponseWriter, r *http.Request, v *visit) error {
+	l, err := s.newLaunch(r.Context(), v, r.URL.Query().Get("app"))
+	if err != nil {
+		return err
+	}
+	s.showLaunch(w, r, v, http.StatusOK, l)
+	return nil
+}
+
+func (s *server) showLaunch(w http.ResponseWriter, r *http.Request, v *visit, status int, l launchForm) {
+	s.render(w, r, v, status, page{title: "Launch a run · " + v.fed.Name, nav: "f", events: "/f/" + v.fed.Slug + "/launch/events"}, launchPage(l))
+}
+
+func (s *server) launchEvents(w http.ResponseWriter, r *http.Request, v *visit) error {
+	return s.follow(w, r, aManager, v, view{
+		topics: fedTopics(v.fed.ID),
+		look: func(ctx context.Context, v *visit) ([]region, []signal, error) {
+			verdict, checks, err := s.Runs.Board(ctx, v.fed.ID)
+			return []region{{"board", launchBoard(verdict, checks)}}, nil, err
+		},
+	})
+}
+
+// launch puts a run into the queue; a form with errors comes back with all that was entered.
+func (s *server) launch(w http.ResponseWriter, r *http.Request, v *visit) error {
+	if err := parseForm(r); err != nil {
+		return err
+	}
+	f := r.PostForm
+	in := runs.LaunchInput{FederationID: v.fed.ID, AppHash: f.Get("app"), Name: strings.TrimSpace(f.Get("run_id")), Note: strings.TrimSpace(f.Get("note")),
+		Settings: domain.RunSettings{InstallDependencies: f.Get("deps") == "on"}, Config: map[string]string{}}
+	for field, values := range f {
+		if key, ok := strings.CutPrefix(field, "config."); ok && len(values) > 0 {
+			in.Config[key] = values[0]
+		}
+	}
+	parts := strings.TrimSpace(f.Get("partitions"))
+	n, err := strconv.Atoi(parts)
+	if err != nil {
+		err = notANumber("The total of partitions", parts, "partitions")
+	} else {
+		in.Partitions = n
+		var run domain.Run
+		if run, err = s.Runs.Launch(r.Context(), v.actor(), in); err == nil {
+			return s.done(w, r, "/f/"+v.fed.Slug+"/runs/"+run.Name, "")
+		}
+	}
+	errs, status, err := formError(err, "app", "run_id", "partitions", "note", "config.")
+	if err != nil {
+		return err
+	}
+	l, err := s.newLaunch(r.Context(), v, in.AppHash)
+	if err != nil {
+		return err
+	}
+	l.errs, l.name, l.parts, l.note, l.deps = errs, in.Name, parts, in.Note, in.Settings.InstallDependencies
+	for key, text := range in.Config {
+		l.config[key] = text
+	}
+	l.keepUnknown()
+	s.showLaunch(w, r, v, status, l)
+	return nil
+}
+
+// keepUnknown moves errors of keys that the form does not have to its top, so that none is lost.
+func (l *launchForm) keepUnknown() {
+	known := map[string]bool{"": true, "app": true, "run_id": true, "partitions": true, "note": true}
+	for _, k := range l.app.Config {
+		known["config."+k.Key] = true
+	}
+	for field, p := range l.errs {
+		if !known[field] {
+			l.errs[""] = p
+		}
+	}
+}
+
+// uploadApp adds an app from a FAB or a zip and chooses it.
+func (s *server) uploadApp(w http.ResponseWriter, r *http.Request, v *visit) error {
+	r.Body = http.MaxBytesReader(w, r.Body, domain.MaxFAB+1<<20)
+	tooLarge := domain.Errorf(domain.TooLarge, "The app is larger than %d MB, Flower's limit for a FAB.", domain.MaxFAB>>20).Fix("Leave data and weights out of the app.").At("upload")
+	file, head, err := r.FormFile("upload")
+	var a domain.AppVersion
+	switch {
+	case err != nil && strings.Contains(err.Error(), "too large"):
+		err = tooLarge
+	case err != nil:
+		err = domain.Errorf(domain.Invalid, "No file was sent.").Fix("Choose a FAB, or a zip of the app's folder.").At("upload")
+	default:
+		defer file.Close()
+		a, err = s.Catalog.Upload(r.Context(), v.actor(), head.Filename, file)
+	}
+	if err == nil {
+		return s.done(w, r, "/f/"+v.fed.Slug+"/launch?app="+a.Hash, a.ID()+" "+a.Version+" is added.")
+	}
+	errs, status, err := formError(err, "app", "upload")
+	if err != nil {
+		return err
+	}
+	if p, ok := errs["app"]; ok {
+		errs["upload"] = p
+		delete(errs, "app")
+	}
+	l, err := s.newLaunch(r.Context(), v, "")
+	if err != nil {
+		return err
+	}
+	l.errs = errs
+	s.showLaunch(w, r, v, status, l)
+	return nil
+}

@@ -1,0 +1,269 @@
+package web
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+
+	"blossomtune/internal/domain"
+	"blossomtune/internal/onboarding"
+)
+
+// requestTab is one of the lists of requests.
+type requestTab struct {
+	key, name string
+	states    []domain.RequestState
+}
+
+var requestTabs = []requestTab{
+	{"pending", "Pending", []domain.RequestState{domain.Pending}},
+	{"approved", "Approved", []domain.RequestState{domain.Approved}},
+	{"rejected", "Rejected", []domain.RequestState{domain.Rejected}},
+	{"ended", "Ended", []domain.RequestState{domain.Revoked, domain.Withdrawn, domain.ExpiredReq}},
+	{"unverified", "Not confirmed", []domain.RequestState{domain.Unverified}},
+}
+
+// review is everything the page of requests shows.
+type review struct {
+	fedHead
+	tab      requestTab
+	search   string
+	counts   map[string]int
+	list     []domain.Request
+	next     int64
+	before   int64
+	free     []int
+	chosen   domain.Request // ID 0 for none
+	history  []domain.Request
+	reason   string // kept input
+	errs     formErrors
+	selected map[int64]bool
+}
+
+const requestsPageSize = 50
+
+// freeShown is how many free partitions a manager can choose from.
+const freeShown = 500
+
+func reviewQuery(r *http.Request) (tab, search, ref string, before int64) {
+	q := r.URL.Query()
+	before, _ = strconv.ParseInt(q.Get("before"), 10, 64)
+	return q.Get("state"), strings.TrimSpace(q.Get("q")), q.Get("request"), max(before, 0)
+}
+
+func (s *server) review(ctx context.Context, v *visit, tab, search, ref string, before int64) (review, error) {
+	head, _, err := s.head(ctx, v, "requests")
+	rv := review{fedHead: head, tab: requestTabs[0], search: search, before: before, counts: map[string]int{}}
+	if err != nil {
+		return rv, err
+	}
+	if ref != "" {
+		if rv.chosen, err = s.chosen(ctx, v, ref); err != nil {
+			return rv, err
+		}
+		if tab == "" {
+			tab = tabOf(rv.chosen.State)
+		}
+	}
+	for _, t := range requestTabs {
+		if t.key == tab {
+			rv.tab = t
+		}
+	}
+	counts, err := s.Onboarding.Counts(ctx, v.fed.ID)
+	if err != nil {
+		return rv, err
+	}
+	for _, t := range requestTabs {
+		for _, st := range t.states {
+			rv.counts[t.key] += counts[st]
+		}
+	}
+	if err := s.reviewList(ctx, v, &rv); err != nil {
+		return rv, err
+	}
+	rv.free, err = s.Onboarding.NextFree(ctx, v.fed.ID, freeShown)
+	return rv, err
+}
+
+// reviewList reads the list, and what else is known of the person that is looked at.
+func (s *server) reviewList(ctx context.Context, v *visit, rv *review) (err error) {
+	f := domain.RequestFilter{FederationID: v.fed.ID, States: rv.tab.states, Search: rv.search, Limit: requestsPageSize + 1, BeforeID: rv.before}
+	if rv.list, err = s.Onboarding.List(ctx, f); err != nil {
+		return err
+	}
+	if len(rv.list) > requestsPageSize {
+		rv.list = rv.list[:requestsPageSize]
+		rv.next = rv.list[requestsPageSize-1].ID
+	}
+	if rv.chosen.ID == 0 && len(rv.list) > 0 {
+		rv.chosen = rv.list[0]
+	}
+	if rv.chosen.ID == 0 {
+		return nil
+	}
+	all, err := s.Onboarding.MyRequests(ctx, rv.chosen.PersonID)
+	for _, r := range all {
+		if r.FederationID == v.fed.ID && r.ID != rv.chosen.ID {
+			rv.history = append(rv.history, r)
+		}
+	}
+	return err
+}
+
+func tabOf(state domain.RequestState) string {
+	for _, t := range requestTabs {
+		if slices.Contains(t.states, state) {
+			return t.key
+		}
+	}
+	return ""
+}
+
+// chosen returns a request of this federation; those of others do not exist here.
+func (s *server) chosen(ctx context.Context, v *visit, ref string) (domain.Request, error) {
+	req, err := s.Onboarding.ByRef(ctx, ref)
+	if err == nil && req.FederationID != v.fed.ID {
+		return domain.Request{}, domain.Errorf(domain.NotFound, "There is no such request in %s.", v.fed.Name)
+	}
+	return req, err
+}
+
+func (s *server) requests(w http.ResponseWriter, r *http.Request, v *visit) error {
+	tab, search, ref, before := reviewQuery(r)
+	rv, err := s.review(r.Context(), v, tab, search, ref, before)
+	if err != nil {
+		return err
+	}
+	s.showReview(w, r, v, http.StatusOK, rv)
+	return nil
+}
+
+func (s *server) showReview(w http.ResponseWriter, r *http.Request, v *visit, status int, rv review) {
+	p := page{title: "Requests · " + v.fed.Name, nav: "f"}
+	if rv.before == 0 && rv.search == "" {
+		p.events = "/f/" + v.fed.Slug + "/requests/events?state=" + rv.tab.key + "&request=" + rv.chosen.Ref
+	}
+	s.render(w, r, v, status, p, requestsPage(rv))
+}
+
+func (s *server) requestsEvents(w http.ResponseWriter, r *http.Request, v *visit) error {
+	tab, search, ref, _ := reviewQuery(r)
+	return s.follow(w, r, aManager, v, view{
+		topics: fedTopics(v.fed.ID),
+		look: func(ctx context.Context, v *visit) ([]region, []signal, error) {
+			rv, err := s.review(ctx, v, tab, search, ref, 0)
+			return []region{{"head", federationHead(rv.fedHead)}, {"tabs", federationTabs(rv.fedHead)}, {"chips", requestChips(rv)}, {"list", requestRows(rv)}, {"bulk", requestBulk(rv)}}, nil, err
+		},
+	})
+}
+
+// mineOnly returns the requests of a form, all of which must be of this federation.
+func (s *server) mineOnly(ctx context.Context, v *visit, ids []string) ([]domain.Request, error) {
+	var out []domain.Request
+	for _, text := range ids {
+		id, err := strconv.ParseInt(text, 10, 64)
+		if err != nil {
+			return nil, domain.Errorf(domain.Invalid, "%q is no request.", text)
+		}
+		req, err := s.Onboarding.Request(ctx, id)
+		if err != nil {
+			return nil, err
+		}
+		if req.FederationID != v.fed.ID {
+			return nil, domain.Errorf(domain.NotFound, "There is no such request in %s.", v.fed.Name)
+		}
+		out = append(out, req)
+	}
+	if len(out) == 0 {
+		return nil, domain.Errorf(domain.Invalid, "No request is selected.").Fix("Tick those that you want to approve.")
+	}
+	return out, nil
+}
+
+// approve gives one request a named partition, or several the next free ones.
+func (s *server) approve(w http.ResponseWriter, r *http.Request, v *visit) error {
+	if err := parseForm(r); err != nil {
+		return err
+	}
+	chosen, err := s.mineOnly(r.Context(), v, r.PostForm["id"])
+	if err != nil {
+		return s.decideFailed(w, r, v, domain.Request{}, err)
+	}
+	partition := onboarding.NextFreePartition
+	if text := r.PostForm.Get("partition"); text != "" && len(chosen) == 1 {
+		if partition, err = strconv.Atoi(text); err != nil || partition < 0 {
+			return s.decideFailed(w, r, v, chosen[0], notANumber("A partition", text, "partition"))
+		}
+	}
+	ids := make([]int64, len(chosen))
+	for i, c := range chosen {
+		ids[i] = c.ID
+	}
+	slices.Sort(ids)
+	done, err := s.Onboarding.Approve(r.Context(), v.actor(), ids, partition)
+	if err != nil {
+		return s.decideFailed(w, r, v, chosen[0], err)
+	}
+	return s.done(w, r, s.backTo(r, v), approvedWords(done))
+}
+
+func approvedWords(done []domain.Request) string {
+	if len(done) == 1 {
+		return fmt.Sprintf("%s has partition %d. They get a mail with what to do.", done[0].Name, done[0].Partition)
+	}
+	parts := make([]string, len(done))
+	for i, d := range done {
+		parts[i] = itoa(d.Partition)
+	}
+	return fmt.Sprintf("%d requests approved: partitions %s. Each gets a mail with what to do.", len(done), strings.Join(parts, ", "))
+}
+
+func (s *server) backTo(r *http.Request, v *visit) string {
+	if r.PostForm.Get("back") == "overview" {
+		return "/f/" + v.fed.Slug
+	}
+	return "/f/" + v.fed.Slug + "/requests"
+}
+
+// decideFailed shows the requests again, with what was in the way and with what was entered.
+func (s *server) decideFailed(w http.ResponseWriter, r *http.Request, v *visit, req domain.Request, cause error) error {
+	errs, status, err := formError(cause, "partition", "reason")
+	if err != nil {
+		return err
+	}
+	rv, err := s.review(r.Context(), v, "", "", req.Ref, 0)
+	if err != nil {
+		return err
+	}
+	rv.errs, rv.reason = errs, r.PostForm.Get("reason")
+	s.showReview(w, r, v, status, rv)
+	return nil
+}
+
+func (s *server) reject(w http.ResponseWriter, r *http.Request, v *visit) error {
+	return s.decide(w, r, v, s.Onboarding.Reject, "%s is told why.")
+}
+
+func (s *server) revoke(w http.ResponseWriter, r *http.Request, v *visit) error {
+	return s.decide(w, r, v, s.Onboarding.Revoke, "The access of %s has ended; they are told why.")
+}
+
+type decision func(ctx context.Context, actor domain.Actor, id int64, reason string) (domain.Request, error)
+
+func (s *server) decide(w http.ResponseWriter, r *http.Request, v *visit, do decision, result string) error {
+	if err := parseForm(r); err != nil {
+		return err
+	}
+	chosen, err := s.mineOnly(r.Context(), v, r.PostForm["id"])
+	if err != nil {
+		return err
+	}
+	if _, err := do(r.Context(), v.actor(), chosen[0].ID, r.PostForm.Get("reason")); err != nil {
+		return s.decideFailed(w, r, v, chosen[0], err)
+	}
+	return s.done(w, r, s.backTo(r, v), fmt.Sprintf(result, chosen[0].Name))
+}

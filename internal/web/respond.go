@@ -1,0 +1,106 @@
+package web
+
+import (
+	"bytes"
+	"compress/gzip"
+	"encoding/base64"
+	"encoding/json"
+	"net/http"
+	"strconv"
+	"strings"
+
+	"github.com/a-h/templ"
+)
+
+// csp lets a page load and call nothing but this server; there is no inline script or style anywhere.
+const csp = "default-src 'self'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+
+func secureHeaders(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		h := w.Header()
+		h.Set("Content-Security-Policy", csp)
+		h.Set("X-Content-Type-Options", "nosniff")
+		h.Set("Referrer-Policy", "same-origin")
+		h.Set("Cross-Origin-Opener-Policy", "same-origin")
+		h.Set("Permissions-Policy", "camera=(), geolocation=(), microphone=()")
+		next.ServeHTTP(w, r)
+	})
+}
+
+// page is what the frame around a page's content needs.
+type page struct {
+	title  string
+	nav    string // the current part of the main navigation
+	crumbs []crumb
+	mid    bool   // narrower, for pages that are read
+	events string // the address of the page's stream; empty: the page is not live
+}
+
+type crumb struct{ name, href string }
+
+// render writes a page.
+func (s *server) render(w http.ResponseWriter, r *http.Request, v *visit, status int, p page, content templ.Component) {
+	f := frame{page: p, site: s.SiteName, version: s.Version, assets: s.assets, person: v.person, flash: s.takeFlash(w, r)}
+	var b bytes.Buffer
+	if err := layout(f, content).Render(s.drawContext(r.Context()), &b); err != nil {
+		if r.Context().Err() == nil {
+			s.Log.Error("rendering a page", "path", r.URL.Path, "err", err)
+			http.Error(w, "Something is wrong on our side.", http.StatusInternalServerError)
+		}
+		return
+	}
+	h := w.Header()
+	h.Set("Content-Type", "text/html; charset=utf-8")
+	h.Set("Cache-Control", "no-store")
+	writeBody(w, r, status, b.Bytes())
+}
+
+// writeBody compresses what is worth it.
+func writeBody(w http.ResponseWriter, r *http.Request, status int, body []byte) {
+	h := w.Header()
+	h.Add("Vary", "Accept-Encoding")
+	if len(body) > 1024 && strings.Contains(r.Header.Get("Accept-Encoding"), "gzip") {
+		var z bytes.Buffer
+		zw, _ := gzip.NewWriterLevel(&z, gzip.BestSpeed) // the level is valid
+		_, _ = zw.Write(body)
+		_ = zw.Close()
+		h.Set("Content-Encoding", "gzip")
+		body = z.Bytes()
+	}
+	h.Set("Content-Length", strconv.Itoa(len(body)))
+	w.WriteHeader(status)
+	_, _ = w.Write(body)
+}
+
+func writeJSON(w http.ResponseWriter, r *http.Request, value any) error {
+	text, err := json.Marshal(value)
+	if err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Cache-Control", "no-store")
+	writeBody(w, r, http.StatusOK, text)
+	return nil
+}
+
+// done sends the browser to the page after an action and tells its result there once.
+func (s *server) done(w http.ResponseWriter, r *http.Request, to, result string) error {
+	if result != "" {
+		s.setCookie(w, r, flashCookie, base64.RawURLEncoding.EncodeToString([]byte(result)), 60)
+	}
+	http.Redirect(w, r, to, http.StatusSeeOther)
+	return nil
+}
+
+func (s *server) takeFlash(w http.ResponseWriter, r *http.Request) string {
+	c, err := r.Cookie(flashCookie)
+	if err != nil || c.Value == "" {
+		return ""
+	}
+	s.setCookie(w, r, flashCookie, "", -1)
+	text, err := base64.RawURLEncoding.DecodeString(c.Value)
+	if err != nil || len(text) > 1000 {
+		return ""
+	}
+	return string(text)
+}

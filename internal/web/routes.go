@@ -1,0 +1,91 @@
+package web
+
+import "net/http"
+
+// access says who may use a route. A federation that somebody has no part in does not exist for them.
+type access int
+
+const (
+	anyone      access = iota
+	signedIn           // anybody with a session
+	participant        // signed in; the federation exists for whoever may ask to join it
+	aMember            // of the route's federation: viewers, managers, and participants who are in
+	aManager           // of the route's federation
+	anAdmin            // of the instance
+)
+
+type handle func(w http.ResponseWriter, r *http.Request, v *visit) error
+
+type route struct {
+	pattern string
+	who     access
+	do      handle
+}
+
+// table is every route there is.
+func (s *server) table() []route {
+	return []route{
+		{"GET /{$}", anyone, s.front},
+		{"GET /signin", anyone, s.signInForm},
+		{"POST /signin", anyone, s.signInMail},
+		{"GET /signin/{secret}", anyone, s.linkForm},
+		{"POST /signin/{secret}", anyone, s.linkUse},
+		{"GET /setup/{secret}", anyone, s.setupForm},
+		{"POST /setup/{secret}", anyone, s.setup},
+		{"POST /signout", anyone, s.signOut},
+		{"GET /join/{fed}", anyone, s.joinForm},
+		{"POST /join/{fed}", anyone, s.join},
+		{"GET /verify", anyone, s.verifyForm},
+		{"POST /verify", anyone, s.verify},
+		{"POST /verify/resend", anyone, s.resend},
+
+		{"GET /me", signedIn, s.me},
+		{"GET /me/{fed}", participant, s.status},
+		{"GET /me/{fed}/events", participant, s.statusEvents},
+		{"POST /me/{fed}/token", participant, s.makeToken},
+		{"POST /me/{fed}/key", participant, s.uploadKey},
+		{"POST /me/{fed}/withdraw", participant, s.withdraw},
+
+		{"GET /f", signedIn, s.federations},
+		{"POST /f", anAdmin, s.createFederation},
+		{"GET /f/{fed}", aMember, s.federation},
+		{"GET /f/{fed}/events", aMember, s.federationEvents},
+		{"POST /f/{fed}/superlink/{action}", aManager, s.superLink},
+		{"POST /f/{fed}/partitions", aManager, s.resize},
+		{"GET /f/{fed}/requests", aManager, s.requests},
+		{"GET /f/{fed}/requests/events", aManager, s.requestsEvents},
+		{"POST /f/{fed}/requests/approve", aManager, s.approve},
+		{"POST /f/{fed}/requests/reject", aManager, s.reject},
+		{"POST /f/{fed}/requests/revoke", aManager, s.revoke},
+		{"GET /f/{fed}/nodes", aManager, s.nodes},
+		{"GET /f/{fed}/nodes/events", aManager, s.nodesEvents},
+		{"GET /f/{fed}/launch", aManager, s.launchForm},
+		{"GET /f/{fed}/launch/events", aManager, s.launchEvents},
+		{"POST /f/{fed}/launch", aManager, s.launch},
+		{"POST /f/{fed}/apps", aManager, s.uploadApp},
+		{"GET /f/{fed}/runs", aMember, s.runs},
+		{"GET /f/{fed}/runs/events", aMember, s.runsEvents},
+		{"GET /f/{fed}/runs/{run}", aMember, s.run},
+		{"GET /f/{fed}/runs/{run}/events", aMember, s.runEvents},
+		{"POST /f/{fed}/runs/{run}/stop", aManager, s.stopRun},
+		{"GET /f/{fed}/runs/{run}/metrics.json", aMember, s.runMetrics},
+		{"GET /f/{fed}/runs/{run}/log.json", aMember, s.runLog},
+		{"GET /f/{fed}/runs/{run}/log.txt", aMember, s.runLogText},
+		{"GET /f/{fed}/runs/{run}/artifacts/{path...}", aMember, s.artifact},
+		{"GET /f/{fed}/logs", aManager, s.logs},
+		{"GET /f/{fed}/logs/{file}", aManager, s.engineLog},
+
+		{"GET /admin/mail", anAdmin, s.mail},
+		{"GET /admin/mail/events", anAdmin, s.mailEvents},
+	}
+}
+
+func (s *server) routes() http.Handler {
+	mux := http.NewServeMux()
+	for _, rt := range s.table() {
+		mux.HandleFunc(rt.pattern, s.serve(rt))
+	}
+	mux.HandleFunc("GET /assets/{file}", s.assets.serve)
+	mux.HandleFunc("/", s.serve(route{do: s.nothingHere}))
+	return mux
+}

@@ -1,0 +1,91 @@
+package web
+
+import (
+	"context"
+	"io"
+	"os"
+	"time"
+
+	"blossomtune/internal/domain"
+	"blossomtune/internal/logfile"
+	"blossomtune/internal/onboarding"
+	"blossomtune/internal/runs"
+)
+
+// Accounts knows people, their sessions and their roles.
+type Accounts interface {
+	Authenticate(ctx context.Context, secret string) (domain.Person, domain.Session, error)
+	NewSession(ctx context.Context, personID int64, address, agent string) (secret string, s domain.Session, err error)
+	EndSession(ctx context.Context, id int64) error
+	Role(ctx context.Context, p domain.Person, fedID int64) (domain.Role, error)
+	Link(ctx context.Context, secret string) (domain.Link, error)
+	UseLink(ctx context.Context, secret string) (domain.Person, error)
+	Setup(ctx context.Context, secret, email, name string) (domain.Person, error)
+	MailSignInLink(ctx context.Context, email, address string) error
+}
+
+// Onboarding is the life of requests, partitions and keys.
+type Onboarding interface {
+	Ask(ctx context.Context, in onboarding.AskInput) (domain.Request, error)
+	Verify(ctx context.Context, ref, code string) (domain.Request, error)
+	Resend(ctx context.Context, ref, address string) error
+	Approve(ctx context.Context, actor domain.Actor, ids []int64, partition int) ([]domain.Request, error)
+	Reject(ctx context.Context, actor domain.Actor, id int64, reason string) (domain.Request, error)
+	Revoke(ctx context.Context, actor domain.Actor, id int64, reason string) (domain.Request, error)
+	Withdraw(ctx context.Context, actor domain.Actor, id int64) (domain.Request, error)
+	CreateFederation(ctx context.Context, actor domain.Actor, f domain.Federation) (domain.Federation, error)
+	Resize(ctx context.Context, actor domain.Actor, fedID int64, total int) (domain.Federation, error)
+
+	Federations(ctx context.Context) ([]domain.Federation, error)
+	FederationBySlug(ctx context.Context, slug string) (domain.Federation, error)
+	Request(ctx context.Context, id int64) (domain.Request, error)
+	ByRef(ctx context.Context, ref string) (domain.Request, error)
+	Latest(ctx context.Context, fedID, personID int64) (domain.Request, error)
+	List(ctx context.Context, f domain.RequestFilter) ([]domain.Request, error)
+	Counts(ctx context.Context, fedID int64) (map[domain.RequestState]int, error)
+	MyRequests(ctx context.Context, personID int64) ([]domain.Request, error)
+	Holders(ctx context.Context, fedID int64) (map[int]domain.Request, error)
+	NodeKeys(ctx context.Context, fedID int64) ([]domain.NodeKey, error)
+	KeyOf(ctx context.Context, requestID int64) (domain.NodeKey, error)
+	NextFree(ctx context.Context, fedID int64, n int) ([]int, error)
+
+	NewJoinToken(ctx context.Context, actor domain.Actor, requestID int64) (token string, expires time.Time, err error)
+	Challenge(ctx context.Context, requestID int64) (string, error)
+	EnrolUpload(ctx context.Context, actor domain.Actor, requestID int64, publicKey, challenge, signature string) (domain.NodeKey, error)
+}
+
+// Catalog knows the apps that can be run.
+type Catalog interface {
+	List(ctx context.Context) ([]domain.AppVersion, error)
+	Get(ctx context.Context, hash string) (domain.AppVersion, error)
+	Upload(ctx context.Context, actor domain.Actor, filename string, r io.Reader) (domain.AppVersion, error)
+}
+
+// Runs is the life of runs.
+type Runs interface {
+	ByName(ctx context.Context, name string) (domain.Run, error)
+	List(ctx context.Context, f domain.RunFilter) ([]domain.Run, error)
+	Metrics(ctx context.Context, run domain.Run, afterID int64) ([]domain.Metric, error)
+	Exchanges(ctx context.Context, run domain.Run) ([]domain.Exchange, error)
+	Log(ctx context.Context, run domain.Run, from, limit int) ([]logfile.Line, int, error)
+	Artifacts(ctx context.Context, run domain.Run) ([]runs.Artifact, error)
+	OpenArtifact(ctx context.Context, run domain.Run, path string) (*os.File, error)
+	Board(ctx context.Context, fedID int64) (runs.Mark, []runs.Check, error)
+	SuggestName(ctx context.Context, fedID int64, appHash string) (string, error)
+	Launch(ctx context.Context, actor domain.Actor, in runs.LaunchInput) (domain.Run, error)
+	Stop(ctx context.Context, actor domain.Actor, id int64) (domain.Run, error)
+}
+
+// Engines is what the pages do with SuperLinks.
+type Engines interface {
+	Start(ctx context.Context, actor domain.Actor, fedID int64) error
+	Stop(ctx context.Context, actor domain.Actor, fedID int64) error
+	Status(fedID int64) domain.SuperLink
+	Log(fedID int64, part string) (*logfile.File, error)
+}
+
+// Outbox shows mails.
+type Outbox interface {
+	Mails(ctx context.Context, n int) ([]domain.Mail, error)
+	Configured() bool
+}

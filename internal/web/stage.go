@@ -1,0 +1,170 @@
+package web
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/pem"
+	"fmt"
+	"net/url"
+	"time"
+
+	"blossomtune/internal/domain"
+)
+
+// stage is where a participant stands, in the words of the page.
+type stage struct {
+	headline, next string
+	current        int    // first step not done; 5: all are
+	class          string // of the current step
+	pill           *tone
+}
+
+// standing is everything a participant's page shows of one federation.
+type standing struct {
+	fed       domain.Federation
+	request   domain.Request
+	key       domain.NodeKey // ID 0 without one
+	run       domain.Run     // that runs now; ID 0 without one
+	training  bool           // asked in the run and not replied yet
+	stage     stage
+	conn      Connection
+	challenge string
+	token     string // only right after it was made
+	expires   time.Time
+	errs      formErrors
+	publicKey string // kept input of the upload form
+	signature string
+}
+
+func (st standing) approved() bool { return st.request.State == domain.Approved }
+func (st standing) hasKey() bool   { return st.key.ID != 0 }
+
+// host is the part of the address that a firewall has to let out.
+func (st standing) host() string {
+	if u, err := url.Parse(st.conn.PublicURL); err == nil && u.Host != "" {
+		return u.Host
+	}
+	return st.conn.SuperLink
+}
+
+// pinned reports whether the CA is our own, so that it has to be downloaded and compared.
+func (st standing) pinned() bool { return len(st.conn.CAPEM) > 0 }
+
+// caFingerprint is the SHA-256 of the CA certificate as `openssl x509 -fingerprint -sha256` prints it.
+func (st standing) caFingerprint() string {
+	block, _ := pem.Decode(st.conn.CAPEM)
+	if block == nil {
+		return ""
+	}
+	sum := sha256.Sum256(block.Bytes)
+	return colons(hex.EncodeToString(sum[:]))
+}
+
+func (st standing) joinCommand(token string) string {
+	return "blossomtune join " + st.conn.PublicURL + " --token " + token
+}
+
+func (st standing) superNodeCommand() string {
+	ca := ""
+	if st.pinned() {
+		ca = " --root-certificates ca.pem"
+	}
+	return fmt.Sprintf("flower-supernode --superlink %s%s --auth-supernode-private-key key --node-config %q", st.conn.SuperLink, ca, domain.NodeConfig(st.request.Partition, st.fed.TotalPartitions))
+}
+
+// standing reads where the visitor stands in the federation.
+func (s *server) standing(ctx context.Context, v *visit) (standing, error) {
+	st := standing{fed: v.fed, request: v.mine, conn: s.Connection()}
+	if st.approved() {
+		k, err := s.Onboarding.KeyOf(ctx, v.mine.ID)
+		if err != nil && domain.CodeOf(err) != domain.NotFound {
+			return st, err
+		}
+		if err == nil {
+			st.key = k
+		}
+		if st.run, err = s.runningRun(ctx, v.fed.ID); err != nil {
+			return st, err
+		}
+		if st.run.ID != 0 && st.hasKey() {
+			busy, err := s.inRound(ctx, st.run)
+			if err != nil {
+				return st, err
+			}
+			st.training = busy[st.key.NodeID]
+		}
+	}
+	st.stage = stageOf(st, s.Clock().UTC())
+	return st, nil
+}
+
+// runningRun returns the federation's newest run that has a ServerApp, or none.
+func (s *server) runningRun(ctx context.Context, fedID int64) (domain.Run, error) {
+	all, err := s.Runs.List(ctx, domain.RunFilter{FederationID: fedID, States: []domain.RunState{domain.Starting, domain.Running}, Limit: 1})
+	if err != nil || len(all) == 0 {
+		return domain.Run{}, err
+	}
+	return all[0], nil
+}
+
+// inRound tells which nodes were asked in the run and have not replied.
+func (s *server) inRound(ctx context.Context, run domain.Run) (map[uint64]bool, error) {
+	all, err := s.Runs.Exchanges(ctx, run)
+	busy := map[uint64]bool{}
+	newest := 0
+	for _, e := range all {
+		newest = max(newest, e.Round)
+	}
+	for _, e := range all {
+		if e.Round == newest && e.RepliedAt.IsZero() && !e.Failed {
+			busy[e.NodeID] = true
+		}
+	}
+	return busy, err
+}
+
+func stageOf(st standing, now time.Time) stage {
+	r := st.request
+	switch r.State {
+	case domain.Unverified:
+		return stage{headline: "Enter the code from your e-mail", next: "It is valid 30 minutes; then your request goes to the managers.", current: 1, class: "is-wait"}
+	case domain.Pending:
+		return stage{headline: "Your request is being reviewed", next: "We mail you the answer; you can close this page.", current: 2, class: "is-wait"}
+	case domain.Approved:
+		return connectStage(st, now)
+	case domain.Rejected:
+		return stage{headline: "Not accepted this time", next: "Reason: “" + r.Reason + "”.", current: 2, class: "is-bad"}
+	case domain.Revoked:
+		return stage{headline: "Your access has ended", next: "Your SuperNode is stopped, its key refused. Reason: “" + r.Reason + "”.", current: 3, class: "is-bad"}
+	case domain.Withdrawn:
+		return stage{headline: "You withdrew your request", next: "Nothing is kept waiting. You can ask again whenever you like.", current: 2, class: "is-off"}
+	}
+	return stage{headline: "Your request has run out", next: "The code was not entered in time. Ask again; it takes a minute.", current: 1, class: "is-off"}
+}
+
+func connectStage(st standing, now time.Time) stage {
+	k := st.key
+	mine := fmt.Sprintf("Partition %d of %d is yours.", st.request.Partition, st.fed.TotalPartitions)
+	switch {
+	case !st.hasKey():
+		return stage{headline: "You are in. Connect your machine", next: mine + " Run one command on the machine that holds the data; this page follows along.", current: 3, class: "is-wait"}
+	case k.Seen.FirstAt.IsZero():
+		return stage{headline: "Setting up your SuperNode", next: "The first start takes about a minute; this page changes by itself.", current: 3, class: "is-live"}
+	}
+	t := nodeTone(k, st.training, now)
+	switch {
+	case k.Seen.Online && st.training:
+		round := ""
+		if st.run.Round > 0 {
+			round = ", round " + itoa(st.run.Round)
+			if st.run.Rounds > 0 {
+				round += " of " + itoa(st.run.Rounds)
+			}
+		}
+		return stage{headline: "Training" + round, next: st.run.Name + " runs on your data now. You can close this page.", current: 5, pill: &t}
+	case k.Seen.Online:
+		return stage{headline: "Connected", next: "Your SuperNode joins runs by itself. You can close this page.", current: 5, pill: &t}
+	}
+	return stage{headline: "Not seen for " + about(now.Sub(k.Seen.LastAt)), next: "Your partition is kept. Run the command again on your machine.", current: 4, class: "is-off", pill: &t}
+}

@@ -1,0 +1,98 @@
+package web
+
+import (
+	"cmp"
+	"context"
+	"net/http"
+	"time"
+
+	"blossomtune/internal/domain"
+)
+
+const (
+	beatEvery  = 5 * time.Second
+	renderGap  = 250 * time.Millisecond // at most four renders a second and stream
+	maxStreams = 20                     // at once from one address
+)
+
+// view is what a stream shows: look is called after every event of its topics, every poll and every beat, and tells what is now.
+type view struct {
+	topics []string
+	poll   time.Duration // for what changes without an event; 0: only beats
+	look   func(ctx context.Context, v *visit) ([]region, []signal, error)
+}
+
+func (s *server) takeSlot(address string) bool {
+	s.streamsMu.Lock()
+	defer s.streamsMu.Unlock()
+	if s.streams[address] >= maxStreams {
+		return false
+	}
+	s.streams[address]++
+	return true
+}
+
+func (s *server) giveSlot(address string) {
+	s.streamsMu.Lock()
+	defer s.streamsMu.Unlock()
+	if s.streams[address]--; s.streams[address] <= 0 {
+		delete(s.streams, address)
+	}
+}
+
+// follow keeps a page live until the browser leaves, the visitor may no longer see it, or the server ends. It begins with the
+// whole of what is shown, so whoever comes back after a gap lacks nothing.
+func (s *server) follow(w http.ResponseWriter, r *http.Request, who access, v *visit, live view) error {
+	address := s.ClientAddress(r)
+	if !s.takeSlot(address) {
+		return domain.Errorf(domain.Limited, "Too many live pages from your address.").Fix("Close some; this page shows what was when it was loaded.")
+	}
+	defer s.giveSlot(address)
+	sub, _ := s.Events.Subscribe(live.topics...)
+	defer func() { sub.Close() }()
+	c := newConn(s, w)
+	defer c.release()
+	beat := time.NewTicker(beatEvery)
+	defer beat.Stop()
+	poll := time.NewTicker(cmp.Or(live.poll, beatEvery))
+	defer poll.Stop()
+	next := time.NewTimer(0)
+	defer next.Stop()
+	due := true
+	for {
+		select {
+		case <-r.Context().Done():
+			return nil
+		case <-s.Done:
+			return nil
+		case <-beat.C:
+			again := &visit{}
+			if s.admit(r, who, again) != nil {
+				_ = c.signal(signal{"gone", nil}) // the page loads anew and says why
+				return nil
+			}
+			v = again
+			if c.signal(signal{"beat", s.Clock().UTC().Format(time.RFC3339)}) != nil {
+				return nil
+			}
+		case _, open := <-sub.Events():
+			if !open { // it fell behind: what follows looks at everything anyway
+				sub, _ = s.Events.Subscribe(live.topics...)
+			}
+			if !due {
+				due = true
+				next.Reset(renderGap)
+			}
+		case <-poll.C:
+			if !due {
+				due = true
+				next.Reset(0)
+			}
+		case <-next.C:
+			due = false
+			if c.show(r.Context(), v, live) != nil {
+				return nil
+			}
+		}
+	}
+}

@@ -1,0 +1,124 @@
+package web
+
+import (
+	"time"
+
+	"blossomtune/internal/domain"
+	"blossomtune/internal/runs"
+)
+
+// tone is how a state looks: a colour class, a symbol and a word, never a colour alone.
+type tone struct {
+	class, icon, word, reason string
+	turn                      bool // the symbol turns: something is going on
+}
+
+func requestTone(s domain.RequestState) tone {
+	switch s {
+	case domain.Unverified:
+		return tone{class: "is-wait", icon: "wait", word: "not confirmed"}
+	case domain.Pending:
+		return tone{class: "is-wait", icon: "wait", word: "pending"}
+	case domain.Approved:
+		return tone{class: "is-ok", icon: "ok", word: "approved"}
+	case domain.Rejected:
+		return tone{class: "is-bad", icon: "bad", word: "rejected"}
+	case domain.Revoked:
+		return tone{class: "is-bad", icon: "revoked", word: "revoked"}
+	}
+	return tone{class: "is-off", icon: "off", word: string(s)}
+}
+
+func superLinkTone(l domain.SuperLink, now time.Time) tone {
+	t := tone{word: "SuperLink " + string(l.State)}
+	switch l.State {
+	case domain.SuperLinkUp:
+		t.class, t.icon = "is-ok", "ok"
+		if !l.Since.IsZero() && now.Sub(l.Since) >= time.Minute {
+			t.reason = about(now.Sub(l.Since))
+		}
+	case domain.SuperLinkStarting, domain.SuperLinkRestarting:
+		t.class, t.icon, t.turn = "is-live", "live", true
+	case domain.SuperLinkUnreachable:
+		t.class, t.icon = "is-warn", "warn"
+	case domain.SuperLinkFailed:
+		t.class, t.icon = "is-bad", "bad"
+	default:
+		t.class, t.icon = "is-off", "off"
+	}
+	return t
+}
+
+func runTone(r domain.Run) tone {
+	t := tone{word: string(r.State)}
+	switch r.State {
+	case domain.Queued:
+		t.class, t.icon = "is-wait", "wait"
+	case domain.Starting, domain.Running:
+		t.class, t.icon, t.turn = "is-live", "live", true
+		if r.StopAsked {
+			t.word = "stopping"
+		}
+	case domain.Completed:
+		t.class, t.icon = "is-ok", "ok"
+	case domain.Failed:
+		t.class, t.icon = "is-bad", "bad"
+		if r.Round > 0 {
+			t.reason = "round " + roundText(r)
+		}
+	default:
+		t.class, t.icon = "is-off", "off"
+	}
+	return t
+}
+
+func roundText(r domain.Run) string {
+	if r.Rounds > 0 {
+		return itoa(r.Round) + "/" + itoa(r.Rounds)
+	}
+	return itoa(r.Round)
+}
+
+// nodeTone is the state of a SuperNode; training says that it was asked in the running round and has not replied.
+func nodeTone(k domain.NodeKey, training bool, now time.Time) tone {
+	switch {
+	case !k.RevokedAt.IsZero():
+		return tone{class: "is-bad", icon: "revoked", word: "revoked"}
+	case k.Seen.FirstAt.IsZero():
+		return tone{class: "is-wait", icon: "wait", word: "never seen"}
+	case k.Seen.Online && training:
+		return tone{class: "is-live", icon: "live", word: "in round", turn: true}
+	case k.Seen.Online:
+		return tone{class: "is-ok", icon: "ok", word: "online"}
+	}
+	return tone{class: "is-off", icon: "off", word: "offline", reason: about(now.Sub(k.Seen.LastAt))}
+}
+
+func markTone(m runs.Mark) tone {
+	switch m {
+	case runs.Go:
+		return tone{class: "is-ok", icon: "ok", word: "Go"}
+	case runs.Caution:
+		return tone{class: "is-warn", icon: "warn", word: "Go, with care"}
+	}
+	return tone{class: "is-bad", icon: "bad", word: "No go"}
+}
+
+func mailTone(s domain.MailState) tone {
+	switch s {
+	case domain.MailSent:
+		return tone{class: "is-ok", icon: "ok", word: "sent"}
+	case domain.MailQueued:
+		return tone{class: "is-wait", icon: "wait", word: "queued"}
+	case domain.MailDead:
+		return tone{class: "is-bad", icon: "bad", word: "gave up"}
+	}
+	return tone{class: "is-off", icon: "pause", word: "held"}
+}
+
+func min5(online, total int) int {
+	if total == 0 || online == 0 {
+		return 0
+	}
+	return max(online*5/total, 1)
+}

@@ -1,0 +1,185 @@
+package web
+
+import (
+	"errors"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"blossomtune/internal/domain"
+)
+
+const (
+	sessionCookie = "blossomtune_session"
+	nextCookie    = "blossomtune_next"  // where somebody wanted to go before signing in
+	flashCookie   = "blossomtune_flash" // the result of the last action, shown once
+)
+
+// maxForm bounds what a form may send; an uploaded app has a bound of its own.
+const maxForm = 256 << 10
+
+// visit is one request with what is known of the visitor.
+type visit struct {
+	person  domain.Person // ID 0 for strangers
+	session domain.Session
+	fed     domain.Federation // of routes with {fed}
+	role    domain.Role       // in fed
+	mine    domain.Request    // the visitor's newest request in fed; ID 0 where there is none
+}
+
+func (v *visit) known() bool   { return v.person.ID != 0 }
+func (v *visit) manager() bool { return v.role.AtLeast(domain.RoleManager) }
+func (v *visit) viewer() bool  { return v.role.AtLeast(domain.RoleViewer) }
+
+// names reports whether the visitor may see who other participants are.
+func (v *visit) names() bool { return v.viewer() }
+
+func (v *visit) actor() domain.Actor {
+	name := v.person.Name
+	if name == "" {
+		name = v.person.Email
+	}
+	return domain.Actor{Kind: "person", PersonID: v.person.ID, Name: name, Admin: v.person.Admin}
+}
+
+// errSignIn makes a page send the visitor to the sign-in page, and everything else answer 401.
+var errSignIn = domain.Errorf(domain.Unauthenticated, "You are not signed in.").Fix("Sign in, then come back.")
+
+func (s *server) serve(rt route) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		if r.Method == http.MethodPost && !strings.HasSuffix(rt.pattern, "/apps") {
+			r.Body = http.MaxBytesReader(w, r.Body, maxForm)
+		}
+		v := &visit{}
+		err := s.admit(r, rt.who, v)
+		if err == nil {
+			err = rt.do(w, r, v)
+		}
+		if err != nil {
+			s.fail(w, r, v, err)
+		}
+	}
+}
+
+// admit finds out who visits and whether they may.
+func (s *server) admit(r *http.Request, who access, v *visit) error {
+	if err := s.identify(r, v); err != nil {
+		return err
+	}
+	if who != anyone && !v.known() {
+		return errSignIn
+	}
+	if who == anAdmin && !v.person.Admin {
+		return domain.Errorf(domain.Forbidden, "This page is for the admins of %s.", s.SiteName).Fix("Ask one of them.")
+	}
+	slug := r.PathValue("fed")
+	if slug == "" {
+		return nil
+	}
+	return s.enter(r, who, slug, v)
+}
+
+func (s *server) identify(r *http.Request, v *visit) error {
+	c, err := r.Cookie(sessionCookie)
+	if err != nil || c.Value == "" {
+		return nil
+	}
+	v.person, v.session, err = s.Accounts.Authenticate(r.Context(), c.Value)
+	if domain.CodeOf(err) == domain.Unauthenticated {
+		v.person, v.session = domain.Person{}, domain.Session{}
+		return nil
+	}
+	return err
+}
+
+func noFederation() error {
+	return domain.Errorf(domain.NotFound, "There is no such federation, or you have no part in it.").Fix("Check the address. Did you sign in with another e-mail address when you asked to join?")
+}
+
+// enter looks at the visitor's part in the federation of the address.
+func (s *server) enter(r *http.Request, who access, slug string, v *visit) error {
+	ctx := r.Context()
+	fed, err := s.Onboarding.FederationBySlug(ctx, slug)
+	if domain.CodeOf(err) == domain.NotFound {
+		return noFederation()
+	}
+	if err != nil {
+		return err
+	}
+	v.fed = fed
+	if !v.known() {
+		return nil
+	}
+	if v.role, err = s.Accounts.Role(ctx, v.person, fed.ID); err != nil {
+		return err
+	}
+	if v.mine, err = s.Onboarding.Latest(ctx, fed.ID, v.person.ID); err != nil && domain.CodeOf(err) != domain.NotFound {
+		return err
+	}
+	return v.may(who)
+}
+
+func (v *visit) may(who access) error {
+	switch who {
+	case aMember, aManager:
+		if v.role == domain.RoleNone {
+			return noFederation()
+		}
+	default:
+		return nil
+	}
+	switch {
+	case who == aManager && !v.manager():
+		return domain.Errorf(domain.Forbidden, "This page is for the managers of %s.", v.fed.Name).Fix("Ask one of them.")
+	case who == aMember && !v.viewer() && v.mine.State != domain.Approved:
+		return domain.Errorf(domain.Forbidden, "This page is for those who are in %s.", v.fed.Name).Fix("Your own page says where your request stands.")
+	}
+	return nil
+}
+
+// safeNext returns a path of this site to go to, or "" for anything else.
+func safeNext(next string) string {
+	u, err := url.Parse(next)
+	if err != nil || u.IsAbs() || u.Host != "" || !strings.HasPrefix(next, "/") || strings.HasPrefix(next, "//") || strings.ContainsAny(next, "\\\r\n\t") {
+		return ""
+	}
+	return next
+}
+
+func (s *server) setCookie(w http.ResponseWriter, r *http.Request, name, value string, maxAge int) {
+	http.SetCookie(w, &http.Cookie{Name: name, Value: value, Path: "/", MaxAge: maxAge, HttpOnly: true, Secure: s.secure(r), SameSite: http.SameSiteLaxMode})
+}
+
+func (s *server) signIn(w http.ResponseWriter, r *http.Request, personID int64) error {
+	secret, session, err := s.Accounts.NewSession(r.Context(), personID, s.ClientAddress(r), r.UserAgent())
+	if err != nil {
+		return err
+	}
+	s.setCookie(w, r, sessionCookie, secret, max(int(session.ExpiresAt.Sub(s.Clock()).Seconds()), 1))
+	return nil
+}
+
+// goOn sends somebody who has just signed in to where they wanted to go.
+func (s *server) goOn(w http.ResponseWriter, r *http.Request, fallback string) {
+	to := fallback
+	if c, err := r.Cookie(nextCookie); err == nil {
+		if path, err := url.QueryUnescape(c.Value); err == nil && safeNext(path) != "" {
+			to = path
+		}
+		s.setCookie(w, r, nextCookie, "", -1)
+	}
+	http.Redirect(w, r, to, http.StatusSeeOther)
+}
+
+// parseForm reads a POST form; one that is too large is a [domain.TooLarge] error.
+func parseForm(r *http.Request) error {
+	err := r.ParseForm()
+	var large *http.MaxBytesError
+	if errors.As(err, &large) {
+		return domain.Errorf(domain.TooLarge, "The form is too large.").Fix("Shorten what you entered.")
+	}
+	if err != nil {
+		return domain.Errorf(domain.Invalid, "The form cannot be read.").Fix("Load the page anew and try again.").Because(err)
+	}
+	return nil
+}

@@ -1,0 +1,73 @@
+// Package web serves the pages: rendered on the server, kept live by one stream of server-sent events a page, thin over the rules.
+// Every route is in one table (routes.go), every error becomes an answer in one place (fail.go).
+package web
+
+import (
+	"errors"
+	"log/slog"
+	"net/http"
+	"sync"
+
+	"blossomtune/internal/domain"
+	"blossomtune/internal/events"
+)
+
+// Connection is what a SuperNode needs to reach this server.
+type Connection struct {
+	PublicURL string // without a slash at the end
+	SuperLink string // host:port
+	Pin       string // the CA's SHA-256 in hex, or "public"
+	CAPEM     []byte // empty where the address is publicly trusted
+	Flwr      string // the pinned version of Flower
+}
+
+// Options are the parts that the pages show and call.
+type Options struct {
+	Accounts   Accounts
+	Onboarding Onboarding
+	Catalog    Catalog
+	Runs       Runs
+	Engines    Engines
+	Outbox     Outbox
+
+	Connection    func() Connection
+	Events        *events.Bus
+	Clock         domain.Clock
+	Log           *slog.Logger
+	SiteName      string
+	Version       string
+	BehindProxy   bool                       // a declared proxy speaks TLS to the browser
+	ClientAddress func(*http.Request) string // whom limits count
+	Done          <-chan struct{}            // closed when the server ends: streams end with it; may be nil
+}
+
+type server struct {
+	Options
+	assets *assets
+
+	streamsMu sync.Mutex
+	streams   map[string]int // open streams by client address
+}
+
+// New returns the pages as one handler.
+func New(o Options) (http.Handler, error) {
+	if o.Accounts == nil || o.Onboarding == nil || o.Catalog == nil || o.Runs == nil || o.Engines == nil || o.Outbox == nil ||
+		o.Connection == nil || o.Events == nil || o.Clock == nil || o.ClientAddress == nil {
+		return nil, errors.New("web: a part is missing")
+	}
+	if o.Log == nil {
+		o.Log = slog.Default()
+	}
+	if o.SiteName == "" {
+		o.SiteName = "BlossomTune"
+	}
+	a, err := openAssets(distFiles)
+	if err != nil {
+		return nil, err
+	}
+	s := &server{Options: o, assets: a, streams: map[string]int{}}
+	return secureHeaders(http.NewCrossOriginProtection().Handler(s.routes())), nil
+}
+
+// secure reports whether the browser speaks TLS, here or to the declared proxy.
+func (s *server) secure(r *http.Request) bool { return r.TLS != nil || s.BehindProxy }
