@@ -177,7 +177,7 @@ func hidden(t *testing.T, s *server) {
 				t.Fatal(err)
 			}
 			res.Body.Close()
-			if res.StatusCode != 404 {
+			if res.StatusCode != http.StatusNotFound {
 				t.Errorf("POST %s gets %d, want 404", base+path, res.StatusCode)
 			}
 		}

@@ -116,7 +116,9 @@ func start(t *testing.T, partitions int) *server {
 func (s *server) awaitUp() {
 	s.t.Helper()
 	await(s.t, time.Minute, "the SuperLink is up", func() (string, bool) {
-		var f struct{ SuperLink struct{ State, Reason string } }
+		var f struct {
+			SuperLink struct{ State, Reason string }
+		}
 		if err := s.admin.try("GET", "/federations/fed", nil, &f); err != nil {
 			return err.Error(), false
 		}

@@ -87,7 +87,7 @@ func Join(ctx context.Context, o Options) error {
 // stopped makes an ordinary end of what ctx interrupted.
 func stopped(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
-		return nil
+		return nil //nolint:nilerr // what was asked to stop ends without an error
 	}
 	return err
 }

@@ -111,7 +111,7 @@ func (n *node) keep(ctx context.Context) error {
 		if ctx.Err() != nil {
 			child.Stop(stopGrace)
 			n.j.say("Stopped.")
-			return nil
+			return nil //nolint:nilerr // it was asked to stop
 		}
 		exit := child.Exit()
 		out := readFrom(n.h.logFile(), from)

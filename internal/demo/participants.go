@@ -84,7 +84,7 @@ func (d *demo) participant(ctx context.Context, i int) error {
 // onboard takes one person from asking to a join token.
 func (d *demo) onboard(ctx context.Context, i int) (string, error) {
 	site := sites[i]
-	d.s.begin("%s asks to join, enters the mailed code, is approved", site.name)
+	d.s.begin("%s asks, enters the mailed code, is approved", site.name)
 	person := newClient(d.app.PublicURL(), "")
 	var asked struct{ Ref string }
 	if err := person.call(ctx, "POST", "/federations/"+slug+"/requests", map[string]string{"email": site.email, "name": site.name}, &asked); err != nil {

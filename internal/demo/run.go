@@ -38,7 +38,8 @@ func (d *demo) run(ctx context.Context) error {
 	if err := d.admin.call(wait, "POST", "/federations/"+slug+"/runs", map[string]any{"app": hash, "note": "made by blossomtune demo"}, &r); err != nil {
 		return err
 	}
-	d.s.done("run %s: %s/f/%s/runs/%s", r.Name, d.app.PublicURL(), slug, r.Name)
+	d.s.done("run %s", r.Name)
+	d.s.line("      watch it at %s/f/%s/runs/%s", d.app.PublicURL(), slug, r.Name)
 	d.s.begin("Training, two of %d partitions", Partitions)
 	accuracy, err := d.watch(wait, &r)
 	if err != nil {

@@ -90,7 +90,7 @@ func ParseConfig(schema []ConfigKey, form map[string]string) (map[string]any, er
 		}
 		v, err := ParseConfigValue(k, text)
 		if err != nil {
-			errs = append(errs, err.(*Error))
+			errs = errs.With(err)
 			continue
 		}
 		if v != k.Default {

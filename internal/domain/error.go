@@ -105,6 +105,19 @@ func (es Errors) Unwrap() []error {
 	return out
 }
 
+// With returns es with the single errors of err, if it has any.
+func (es Errors) With(err error) Errors {
+	var several Errors
+	var one *Error
+	switch {
+	case errors.As(err, &several):
+		return append(es, several...)
+	case errors.As(err, &one):
+		return append(es, one)
+	}
+	return es
+}
+
 // OrNil returns es as an error, or nil when it is empty.
 func (es Errors) OrNil() error {
 	if len(es) == 0 {

@@ -54,7 +54,7 @@ func timed(b *testing.B, r *http.Request) time.Duration {
 	}
 	_, _ = io.Copy(io.Discard, res.Body)
 	res.Body.Close()
-	if res.StatusCode != 200 {
+	if res.StatusCode != http.StatusOK {
 		b.Fatal(res.Status)
 	}
 	return time.Since(start)

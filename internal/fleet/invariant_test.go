@@ -31,7 +31,7 @@ func TestNothingGoesUpstreamUnlessAllIsRight(t *testing.T) {
 		f.refuses(t, path+" stale", f.signed(f.key, time.Now().Add(-310*time.Second), path, good), 401)
 		f.refuses(t, path+" from the future", f.signed(f.key, time.Now().Add(30*time.Second), path, good), 401)
 		f.repeated(t, path, good)
-		f.mutatedHeaders(t, path, good, stranger.PublicKey.X.Bytes())
+		f.mutatedHeaders(t, path, good, publicPEM(t, stranger))
 		for name, body := range foreignBodies(t, path, f) {
 			f.refuses(t, path+" "+name, f.request(path, body), 401)
 		}
@@ -119,9 +119,10 @@ func foreignBodies(t *testing.T, path string, f *fixture) map[string][]byte {
 		"other wire type":   append(varint(nil, 1, 1)[:1], good[1:]...),
 		"broken tail":       append(bytes.Clone(good), 0x0a),
 	}
-	if methods[path].body[1].kind == isNodeID {
+	switch methods[path].body[1].kind {
+	case isNodeID:
 		out["other wire type"] = bytesField(nil, 1, nodeMsg(ownID))
-	} else if methods[path].body[1].kind == isKey {
+	case isKey:
 		delete(out, "node 0")
 		out["key and more"] = bytesField(nil, 1, append(bytes.Clone(pub), '\n'))
 	}

@@ -170,7 +170,7 @@ func TestActivationWhileStillOnline(t *testing.T) {
 func TestUpstream401IsNotPassedOn(t *testing.T) {
 	told := make(chan domain.NodeKey, 1)
 	f := newFixture(t, func(o *Options) { o.OnUnknown = func(k domain.NodeKey) { told <- k } })
-	no := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(401) })
+	no := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusUnauthorized) })
 	f.up.answer.Store(&no)
 	if code, _ := f.do(f.request("/v1/fleet/pull-messages", bodyFor("/v1/fleet/pull-messages", ownID, nil, 0))); code != 503 {
 		t.Fatalf("%d", code)

@@ -80,9 +80,7 @@ func (s *Service) Ask(ctx context.Context, in AskInput) (domain.Request, error) 
 func (s *Service) checkAsk(in *AskInput) (string, error) {
 	var errs domain.Errors
 	email, err := domain.NormalEmail(in.Email)
-	if err != nil {
-		errs = append(errs, err.(*domain.Error))
-	}
+	errs = errs.With(err)
 	in.Name, in.Organisation, in.Message = clean(in.Name), clean(in.Organisation), strings.TrimSpace(in.Message)
 	if in.Name == "" {
 		errs = append(errs, domain.Errorf(domain.Invalid, "Your name is missing.").Fix("Managers see it when they review your request.").At("name"))

@@ -59,14 +59,7 @@ func (s *Service) prepare(ctx context.Context, tx Tx, actor domain.Actor, in Lau
 		return domain.Run{}, err
 	}
 	var errs domain.Errors
-	add := func(err error) {
-		switch e := err.(type) {
-		case *domain.Error:
-			errs = append(errs, e)
-		case domain.Errors:
-			errs = append(errs, e...)
-		}
-	}
+	add := func(err error) { errs = errs.With(err) }
 	if err := domain.CheckRunName(in.Name); err != nil {
 		add(err)
 	} else if other, err := tx.RunByName(ctx, in.Name); err == nil {

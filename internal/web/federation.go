@@ -206,7 +206,7 @@ func (s *server) freshFed(ctx context.Context, v *visit) (*visit, error) {
 // superLink starts or stops the federation's SuperLink.
 func (s *server) superLink(w http.ResponseWriter, r *http.Request, v *visit) error {
 	var err error
-	result := ""
+	var result string
 	switch r.PathValue("action") {
 	case "start":
 		err, result = s.Engines.Start(r.Context(), v.actor(), v.fed.ID), "The SuperLink is starting."

@@ -29,18 +29,17 @@ var requestTabs = []requestTab{
 // review is everything the page of requests shows.
 type review struct {
 	fedHead
-	tab      requestTab
-	search   string
-	counts   map[string]int
-	list     []domain.Request
-	next     int64
-	before   int64
-	free     []int
-	chosen   domain.Request // ID 0 for none
-	history  []domain.Request
-	reason   string // kept input
-	errs     formErrors
-	selected map[int64]bool
+	tab     requestTab
+	search  string
+	counts  map[string]int
+	list    []domain.Request
+	next    int64
+	before  int64
+	free    []int
+	chosen  domain.Request // ID 0 for none
+	history []domain.Request
+	reason  string // kept input
+	errs    formErrors
 }
 
 const requestsPageSize = 50

@@ -31,7 +31,6 @@ func secureHeaders(next http.Handler) http.Handler {
 type page struct {
 	title  string
 	nav    string // the current part of the main navigation
-	crumbs []crumb
 	mid    bool   // narrower, for pages that are read
 	events string // the address of the page's stream; empty: the page is not live
 }

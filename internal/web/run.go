@@ -281,11 +281,11 @@ func (s *server) runLogText(w http.ResponseWriter, r *http.Request, v *visit) er
 	for from := 1; ; {
 		lines, _, err := s.Runs.Log(r.Context(), run, from, logLimit)
 		if err != nil || len(lines) == 0 {
-			return nil // what was sent so far is what there is
+			return nil //nolint:nilerr // what was sent so far is what there is
 		}
 		for _, l := range lines {
 			if _, err := io.WriteString(w, l.Text+"\n"); err != nil {
-				return nil // the browser went away
+				return nil //nolint:nilerr // the browser went away
 			}
 		}
 		from += len(lines)

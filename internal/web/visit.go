@@ -80,14 +80,18 @@ func (s *server) admit(r *http.Request, who access, v *visit) error {
 }
 
 func (s *server) identify(r *http.Request, v *visit) error {
-	c, err := r.Cookie(sessionCookie)
-	if err != nil || c.Value == "" {
+	secret := ""
+	if c, err := r.Cookie(sessionCookie); err == nil {
+		secret = c.Value
+	}
+	if secret == "" {
 		return nil
 	}
-	v.person, v.session, err = s.Accounts.Authenticate(r.Context(), c.Value)
+	var err error
+	v.person, v.session, err = s.Accounts.Authenticate(r.Context(), secret)
 	if domain.CodeOf(err) == domain.Unauthenticated {
 		v.person, v.session = domain.Person{}, domain.Session{}
-		return nil
+		return nil //nolint:nilerr // an ended session is a stranger's visit
 	}
 	return err
 }

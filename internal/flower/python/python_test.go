@@ -3,6 +3,7 @@ package python_test
 import (
 	"bytes"
 	"context"
+	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -173,7 +174,10 @@ func checkUnavailable(t *testing.T, err error, word string) {
 	if domain.CodeOf(err) != domain.Unavailable {
 		t.Fatalf("code %q: %v", domain.CodeOf(err), err)
 	}
-	e := err.(*domain.Error)
+	var e *domain.Error
+	if !errors.As(err, &e) {
+		t.Fatalf("%v has no remedy", err)
+	}
 	if !strings.Contains(e.Message+e.Remedy, word) || e.Remedy == "" {
 		t.Errorf("%q, %q: no word of %q", e.Message, e.Remedy, word)
 	}

@@ -240,7 +240,7 @@ func (p *Proxy) warn(r *http.Request, err error) {
 	}
 }
 
-func unavailable(w http.ResponseWriter) { passOn(w, made(http.StatusServiceUnavailable)) }
+func unavailable(w http.ResponseWriter) { passOn(w, made(http.StatusServiceUnavailable)) } //nolint:bodyclose // passOn closes it
 
 // made is an error answer of ours, in the form of Flower's.
 func made(status int) *http.Response {

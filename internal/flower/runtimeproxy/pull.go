@@ -48,7 +48,7 @@ func (p *Proxy) pullMessages(w http.ResponseWriter, r *http.Request) {
 		unavailable(w)
 		return
 	}
-	if res := p.collect(r, in, got); res != nil {
+	if res := p.collect(r, in, got); res != nil { //nolint:bodyclose // passOn closes it
 		passOn(w, res)
 		return
 	}
@@ -129,7 +129,7 @@ func (p *Proxy) poll(r *http.Request, in *flwrpb.PullAppMessagesRequest) (*http.
 	return res, got
 }
 
-func answer(w http.ResponseWriter, got *flwrpb.PullAppMessagesResponse) {
+func answer(w http.ResponseWriter, got proto.Message) {
 	out, err := proto.Marshal(got)
 	if err != nil {
 		unavailable(w)

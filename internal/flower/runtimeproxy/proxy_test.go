@@ -1,0 +1,183 @@
+package runtimeproxy
+
+import (
+	"bytes"
+	"math"
+	"net/http"
+	"strings"
+	"sync/atomic"
+	"testing"
+
+	"blossomtune/internal/domain"
+	"blossomtune/internal/flower/wire/flwrpb"
+
+	"google.golang.org/protobuf/proto"
+)
+
+// Of what a ServerApp sends only calls of the Runtime API that are its own go upstream.
+func TestOnlyTheRuntimeAPIPasses(t *testing.T) {
+	r := newRig(t, nil)
+	front := serve(t, r.proxy)
+	for _, c := range []struct{ method, path string }{
+		{"POST", "/v1/control/start-run"}, {"POST", "/v1/fleet/pull-messages"}, {"POST", "/health"}, {"POST", "/"}, {"GET", "/v1/runtime/pull-task-input"},
+		{"POST", "/v1/runtime/acquire-task"}, {"POST", "/v1/runtime/create-task"}, {"POST", "/v1/runtime/start-automation"},
+		{"POST", "/v1/runtime/../control/start-run"}, {"POST", "/v1/runtime/a/b"}, {"POST", "/v1/runtime/pull-task-input?x=1"}, {"POST", "/v1/runtime/%2e%2e/control"},
+	} {
+		req, err := http.NewRequestWithContext(t.Context(), c.method, front.String()+c.path, strings.NewReader(""))
+		if err != nil {
+			t.Fatal(err)
+		}
+		client := &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+		res, err := client.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		res.Body.Close()
+		if res.StatusCode != http.StatusNotFound {
+			t.Errorf("%s %s gets %d, want 404", c.method, c.path, res.StatusCode)
+		}
+	}
+	if seen := r.link.seen(); len(seen) > 0 {
+		t.Errorf("these went upstream: %v", seen)
+	}
+	if status, _, err := r.app.try("pull-task-input", nil); err != nil || status != http.StatusOK || r.link.count("pull-task-input") != 1 {
+		t.Errorf("a call of its own: %d, %v", status, err)
+	}
+}
+
+// A reply's metrics are stored before the ServerApp is told that its receipt is confirmed.
+func TestMetricsAreStoredBeforeTheAnswer(t *testing.T) {
+	steps := runOf(t, "new")
+	r := newRig(t, steps)
+	var inside, confirmed atomic.Int64
+	r.sink.entered = func(o domain.Observation) {
+		if n := int64(r.link.count("confirm-message-received")); n > inside.Load() {
+			t.Errorf("%d confirmations went upstream when %d replies were stored", n, inside.Load())
+		}
+		for _, e := range o.Exchanges {
+			if !e.RepliedAt.IsZero() {
+				inside.Add(1)
+			}
+		}
+	}
+	r.link.reached = func(name string) {
+		if name == "confirm-message-received" {
+			confirmed.Add(1)
+		}
+	}
+	if err := r.app.run(steps); err != nil {
+		t.Fatal(err)
+	}
+	if inside.Load() == 0 || confirmed.Load() != inside.Load() {
+		t.Errorf("%d replies were stored, %d confirmed", inside.Load(), confirmed.Load())
+	}
+	if len(r.sink.metrics()) == 0 || len(r.sink.exchanges()) == 0 {
+		t.Errorf("%d metrics and %d exchanges are stored", len(r.sink.metrics()), len(r.sink.exchanges()))
+	}
+}
+
+// While nothing can be stored the ServerApp is told to try again, and nothing gets past; then all is there.
+func TestAStoreThatIsAwayHoldsTheRunUp(t *testing.T) {
+	steps := runOf(t, "new")
+	r := newRig(t, steps)
+	r.sink.fail(-1)
+	held := false
+	r.app.before = func(_, try int) {
+		if try > 0 && !held {
+			held = true
+			r.sink.fail(0)
+		}
+	}
+	if err := r.app.run(steps); err != nil {
+		t.Fatal(err)
+	}
+	if !held {
+		t.Error("no call was held up")
+	}
+	want := 0
+	for _, st := range steps {
+		want += len(st.Metrics)
+	}
+	if got := len(r.sink.metrics()); got < want {
+		t.Errorf("%d metrics are stored, the ServerApp read %d", got, want)
+	}
+}
+
+// A hostile reply fills neither memory nor database.
+func TestMetricsAreBounded(t *testing.T) {
+	m := newMemory()
+	var many []value
+	for i := range 10_000 {
+		many = append(many, value{name: "m" + string(rune('a'+i%26)) + strings.Repeat("x", i%10), value: float64(i)})
+	}
+	kept, over := m.bound(many)
+	if len(kept) > maxPerReply || len(kept)+over != len(many) {
+		t.Errorf("%d of %d are kept, %d left out", len(kept), len(many), over)
+	}
+	names := map[string]bool{}
+	for i := range 1000 {
+		kept, _ := m.bound([]value{{name: strings.Repeat("n", i+1), value: 1}})
+		for _, v := range kept {
+			names[v.name] = true
+		}
+	}
+	if len(m.names) > maxNames {
+		t.Errorf("%d names are kept", len(m.names))
+	}
+	if got := cut(strings.Repeat("é", 500), maxName); len(got) > maxName || !strings.HasPrefix(got, "é") {
+		t.Errorf("a long name is kept as %d bytes", len(got))
+	}
+}
+
+// NaN and infinities are numbers like others.
+func TestOddNumbersAreKept(t *testing.T) {
+	rec := &flwrpb.MetricRecord{}
+	for name, v := range map[string]float64{"nan": math.NaN(), "inf": math.Inf(1)} {
+		rec.Items = append(rec.Items, &flwrpb.MetricRecord_Item{Key: name, Value: &flwrpb.MetricRecordValue{Value: &flwrpb.MetricRecordValue_Double{Double: v}}})
+	}
+	body, err := proto.Marshal(rec)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, content := objectOf("MetricRecord", body)
+	o, ok := decode(content)
+	if !ok || len(o.metric) != 2 {
+		t.Fatalf("decoded %v %+v", ok, o)
+	}
+	for _, v := range o.metric {
+		if v.name == "nan" && !math.IsNaN(v.value) || v.name == "inf" && !math.IsInf(v.value, 1) {
+			t.Errorf("%s is %v", v.name, v.value)
+		}
+	}
+}
+
+// A SuperLink that was killed after it stored an object says "not stored" when the ServerApp sends it again.
+func TestAnObjectThatIsThereCountsAsStored(t *testing.T) {
+	for _, there := range []bool{true, false} {
+		r := newRig(t, nil)
+		r.link.over["push-object"] = func(http.ResponseWriter, *http.Request) {} // an empty answer: not stored
+		id, content := objectOf("Array", bytes.Repeat([]byte{7}, 300<<10))
+		if there {
+			r.link.objects[id] = content
+		}
+		var out flwrpb.StopRunResponse // of the same form as flwr's PushObjectResponse
+		if err := r.app.call("push-object", &flwrpb.PushObjectRequest{Node: &flwrpb.Node{NodeId: 1}, RunId: 2, ObjectId: id, ObjectContent: content}, &out); err != nil {
+			t.Fatal(err)
+		}
+		if out.GetSuccess() != there {
+			t.Errorf("the SuperLink has it: %v; the ServerApp hears stored: %v", there, out.GetSuccess())
+		}
+	}
+}
+
+func FuzzDecode(f *testing.F) {
+	_, record := objectOf("MetricRecord", []byte{10, 0})
+	f.Add(record)
+	f.Add([]byte("RecordDict  2\x00{}"))
+	f.Add([]byte("ConfigRecord"))
+	f.Fuzz(func(t *testing.T, content []byte) {
+		if o, ok := decode(content); ok && len(o.metric)+len(o.config) > len(content)+maxList {
+			t.Errorf("%d bytes are %d numbers", len(content), len(o.metric)+len(o.config))
+		}
+	})
+}
