@@ -76,8 +76,8 @@ func (s *Service) step(ctx context.Context, fedID int64) (active bool, err error
 	if err != nil {
 		return true, err
 	}
-	if s.Engine.Status(fedID).State != domain.SuperLinkUp {
-		return len(runs) > 0, s.endAsked(ctx, runs)
+	if state := s.Engine.Status(fedID).State; state != domain.SuperLinkUp {
+		return len(runs) > 0, s.endWithout(ctx, runs, state)
 	}
 	engine, err := s.Engine.EngineRuns(ctx, fedID)
 	if err != nil {
@@ -113,13 +113,23 @@ func (s *Service) unended(ctx context.Context, fedID int64) ([]domain.Run, error
 	return out, err
 }
 
-// endAsked ends, while there is no SuperLink, the runs that were asked to stop before the engine heard of them.
-func (s *Service) endAsked(ctx context.Context, runs []domain.Run) error {
+// endWithout ends, while there is no SuperLink, the runs that were asked to stop before the engine heard of them. When it was
+// stopped, and so with every ServerApp, the runs at the engine have ended too: nothing that is gone may say that it runs.
+func (s *Service) endWithout(ctx context.Context, runs []domain.Run, state domain.SuperLinkState) error {
 	for _, r := range runs {
-		if r.StopAsked && r.State == domain.Queued {
-			if _, _, err := s.move(ctx, domain.System, r.ID, domain.Stopped, nil); err != nil {
-				return err
+		var err error
+		switch {
+		case r.State == domain.Queued && r.StopAsked:
+			err = s.end(ctx, r, domain.Stopped, r.Cause)
+		case r.State != domain.Queued && state == domain.SuperLinkStopped:
+			cause := r.Cause
+			if !r.StopAsked {
+				cause = domain.Cause{Code: "superlink_stopped", ExitCode: -1, Where: "SuperLink", Message: "The federation's SuperLink was stopped.", Remedy: "Start it, then launch the run again."}
 			}
+			err = s.end(ctx, r, domain.Stopped, cause)
+		}
+		if err != nil {
+			return err
 		}
 	}
 	return nil
@@ -148,8 +158,7 @@ func (s *Service) startNext(ctx context.Context, fedID int64) error {
 		return err
 	}
 	if next.StopAsked {
-		_, _, err = s.move(ctx, domain.System, next.ID, domain.Stopped, nil)
-		return err
+		return s.end(ctx, *next, domain.Stopped, next.Cause)
 	}
 	run, moved, err := s.move(ctx, domain.System, next.ID, domain.Starting, nil)
 	if err != nil || !moved {

@@ -41,7 +41,9 @@ func (s *Service) fail(ctx context.Context, run domain.Run, c domain.Cause) erro
 
 // end reads the rest of the run's log, so that every metric in it is stored, and then ends the run.
 func (s *Service) end(ctx context.Context, run domain.Run, state domain.RunState, c domain.Cause) error {
-	s.drain(ctx, run)
+	if err := s.drain(ctx, run); err != nil {
+		return err
+	}
 	run, _, err := s.move(ctx, domain.System, run.ID, state, func(r *domain.Run) { r.Cause = c })
 	if err != nil {
 		return err

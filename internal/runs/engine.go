@@ -100,8 +100,12 @@ func (s *Service) stopStrays(ctx context.Context, fedID int64, engine []EngineRu
 			continue
 		}
 		if !owned {
-			if waits, err := s.waitsForEngineRun(ctx, fedID, e); err != nil || waits {
-				return err // it may be the attempt of a row that is about to adopt it
+			waits, err := s.waitsForEngineRun(ctx, fedID, e)
+			if err != nil {
+				return err
+			}
+			if waits {
+				continue // it may be the attempt of a row that is about to adopt it
 			}
 		}
 		if err := s.Engine.StopRun(ctx, fedID, e.ID); err != nil {
@@ -143,7 +147,7 @@ func (s *Service) waitsForEngineRun(ctx context.Context, fedID int64, e EngineRu
 func (s *Service) advance(ctx context.Context, run domain.Run, v view) error {
 	if run.EngineRunID == 0 {
 		if run.StopAsked {
-			return s.end(ctx, run, domain.Stopped, domain.Cause{}) // an engine run it may have left is a stray now
+			return s.end(ctx, run, domain.Stopped, run.Cause) // an engine run it may have left is a stray now
 		}
 		return s.startEngineRun(ctx, run)
 	}

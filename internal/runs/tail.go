@@ -2,6 +2,8 @@ package runs
 
 import (
 	"context"
+	"errors"
+	"io/fs"
 	"sync"
 	"time"
 
@@ -118,10 +120,11 @@ func (t *tailer) store(ctx context.Context, p *parser) error {
 	return nil
 }
 
-// drain reads a run's log to its end, stores what it tells, and ends its tailer. Nobody writes to the log any more.
-func (s *Service) drain(ctx context.Context, run domain.Run) {
+// drain reads a run's log to its end, stores what it tells, and ends its tailer. Nobody writes to the log any more. A file that
+// cannot be read must not keep its run from ending, so only a failure to store is an error.
+func (s *Service) drain(ctx context.Context, run domain.Run) error {
 	if run.EngineRunID == 0 {
-		return
+		return nil
 	}
 	s.tail(run)
 	s.mu.Lock()
@@ -132,12 +135,16 @@ func (s *Service) drain(ctx context.Context, run domain.Run) {
 	if err := s.logOf(run).Seal(); err != nil {
 		s.Logger.Error("sealing a run's log", "run", run.Name, "err", err)
 	}
-	if err := t.pump(ctx); err != nil {
+	var unreadable *fs.PathError
+	if err := t.pump(ctx); errors.As(err, &unreadable) {
 		s.Logger.Error("reading a run's log to its end", "run", run.Name, "err", err)
+	} else if err != nil {
+		return err
 	}
 	s.mu.Lock()
 	delete(s.tailers, run.ID)
 	s.mu.Unlock()
+	return nil
 }
 
 func (s *Service) stopTailers() {
