@@ -1,6 +1,7 @@
 package runs
 
 import (
+	"context"
 	"fmt"
 	"regexp"
 	"strconv"
@@ -14,7 +15,7 @@ import (
 const evidenceLines = 600
 
 // cause says why a run failed, from the exit code, the SuperLink's words and the ServerApp's last output.
-func (s *Service) cause(run domain.Run, e EngineRun, t Task) domain.Cause {
+func (s *Service) cause(ctx context.Context, run domain.Run, e EngineRun, t Task) domain.Cause {
 	c := domain.Cause{Code: "serverapp", ExitCode: t.ExitCode, Where: "ServerApp"}
 	if !t.Ended {
 		c.ExitCode = -1
@@ -38,7 +39,7 @@ func (s *Service) cause(run domain.Run, e EngineRun, t Task) domain.Cause {
 	case ex.text != "":
 		c.Code, c.Message, c.Remedy = explain(ex)
 	case t.Ended && t.ExitCode != 0:
-		c.Code, c.Message, c.Remedy = byExitCode(t)
+		c.Code, c.Message, c.Remedy = s.byExitCode(ctx, run, t)
 	case e.Details != "":
 		c.Message, c.Remedy = "The SuperLink says: "+firstLine(e.Details), "Read the log's end; then launch the run again."
 	default:
@@ -147,7 +148,7 @@ func explain(ex exception) (code, message, remedy string) {
 
 // byExitCode has the words for Flower's numbered exit codes (flower-facts: 200 precondition, 201 ServerApp exception,
 // 202 aggregation, 250 ClientApp communication, 302 bad node key, 305 connection, 606 version, 607 app import, 608 dependencies).
-func byExitCode(t Task) (code, message, remedy string) {
+func (s *Service) byExitCode(ctx context.Context, run domain.Run, t Task) (code, message, remedy string) {
 	code = fmt.Sprint(t.ExitCode)
 	switch t.ExitCode {
 	case 200:
@@ -165,8 +166,12 @@ func byExitCode(t Task) (code, message, remedy string) {
 	case 608:
 		return code, "Installing the app's dependencies failed.", "Read the log for the package that failed, fix pyproject.toml and add the new version."
 	}
-	if !t.Beat {
-		return "early_exit", fmt.Sprintf("The ServerApp ended before its first heartbeat, with exit code %d.", t.ExitCode), "Something ends the process while the app is being loaded: look for os._exit, sys.exit or a crash at import."
+	early := "Something ends the process while the app is being loaded: look for os._exit, sys.exit or a crash at import."
+	if !t.Alive {
+		return "early_exit", fmt.Sprintf("The ServerApp ended before its first heartbeat, with exit code %d.", t.ExitCode), early
+	}
+	if asked, err := s.Exchanges(ctx, run); err == nil && len(asked) == 0 {
+		return "early_exit", fmt.Sprintf("The ServerApp ended before it asked any SuperNode, with exit code %d.", t.ExitCode), early
 	}
 	return "exit", fmt.Sprintf("The ServerApp ended with exit code %d.", t.ExitCode), "Read the lines at the log's end."
 }

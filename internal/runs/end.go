@@ -32,7 +32,7 @@ func (s *Service) settle(ctx context.Context, run domain.Run, e EngineRun, t Tas
 	if e.SubStatus == "stopped" && !t.Ended {
 		return s.end(ctx, run, domain.Stopped, domain.Cause{Code: "stopped_outside", ExitCode: -1, Where: "SuperLink", Message: "It was stopped at the SuperLink, not from here."})
 	}
-	return s.fail(ctx, run, s.cause(run, e, t))
+	return s.fail(ctx, run, s.cause(ctx, run, e, t))
 }
 
 func (s *Service) fail(ctx context.Context, run domain.Run, c domain.Cause) error {

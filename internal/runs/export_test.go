@@ -3,7 +3,9 @@ package runs
 import "context"
 
 // Step lets a test drive a federation one step at a time.
-func (s *Service) Step(ctx context.Context, fedID int64) (active bool, err error) { return s.step(ctx, fedID) }
+func (s *Service) Step(ctx context.Context, fedID int64) (active bool, err error) {
+	return s.step(ctx, fedID)
+}
 
 // StopTailers ends what an earlier [Service.Step] began.
 func (s *Service) StopTailers() { s.stopTailers() }

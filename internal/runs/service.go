@@ -85,7 +85,6 @@ func (r EngineRun) Finished() bool { return r.Status == "finished" }
 type Task struct {
 	EngineRunID uint64
 	Alive       bool // the ServerApp has sent its first sign of life
-	Beat        bool // it has sent its first heartbeat: the SuperLink watches it too
 	Ended       bool
 	ExitCode    int    // -1 when it was ended by a signal or is unknown
 	Signal      string // the signal's name, if one ended it
