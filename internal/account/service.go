@@ -113,7 +113,8 @@ func ActorOf(p domain.Person) domain.Actor {
 	return domain.Actor{Kind: "person", PersonID: p.ID, Name: name, Admin: p.Admin}
 }
 
-// Role returns what a person may do in a federation: an admin is a manager everywhere, whoever has asked to join is a participant.
+// Role returns what a person may do in a federation: an admin is a manager everywhere, whoever holds a partition is a participant.
+// Somebody whose request is pending, turned down or revoked has no role.
 func (s *Service) Role(ctx context.Context, p domain.Person, fedID int64) (domain.Role, error) {
 	if p.Admin {
 		return domain.RoleManager, nil
@@ -128,7 +129,7 @@ func (s *Service) Role(ctx context.Context, p domain.Person, fedID int64) (domai
 		if domain.CodeOf(err) == domain.NotFound {
 			return nil
 		}
-		if err == nil && r.State != domain.Unverified && r.State != domain.ExpiredReq {
+		if err == nil && r.State == domain.Approved {
 			role = domain.RoleParticipant
 		}
 		return err

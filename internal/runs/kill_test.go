@@ -74,7 +74,6 @@ type world struct {
 	db     *store.DB
 	engine *fakeEngine
 	fed    domain.Federation
-	run    domain.Run
 	server *runs.Service
 	kills  *killer
 }

@@ -124,19 +124,16 @@ func (s *server) enter(r *http.Request, who access, slug string, v *visit) error
 }
 
 func (v *visit) may(who access) error {
-	switch who {
-	case aMember, aManager:
-		if v.role == domain.RoleNone {
-			return noFederation()
-		}
-	default:
+	if who != aMember && who != aManager {
 		return nil
 	}
 	switch {
+	case v.role == domain.RoleNone && v.mine.ID != 0:
+		return domain.Errorf(domain.Forbidden, "This page is for those who are in %s.", v.fed.Name).Fix("Your own page says where your request stands.")
+	case v.role == domain.RoleNone:
+		return noFederation()
 	case who == aManager && !v.manager():
 		return domain.Errorf(domain.Forbidden, "This page is for the managers of %s.", v.fed.Name).Fix("Ask one of them.")
-	case who == aMember && !v.viewer() && v.mine.State != domain.Approved:
-		return domain.Errorf(domain.Forbidden, "This page is for those who are in %s.", v.fed.Name).Fix("Your own page says where your request stands.")
 	}
 	return nil
 }
