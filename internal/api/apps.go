@@ -52,6 +52,9 @@ func (a *api) apps() {
 }
 
 func (a *api) listApps(ctx context.Context, _ *none) (*body[[]App], error) {
+	if err := a.manager(ctx); err != nil {
+		return nil, err
+	}
 	all, err := a.Catalog.List(ctx)
 	if err != nil {
 		return nil, err
@@ -64,7 +67,7 @@ func (a *api) listApps(ctx context.Context, _ *none) (*body[[]App], error) {
 }
 
 func (a *api) uploadApp(ctx context.Context, in *uploadApp) (*body[App], error) {
-	if err := a.admin(ctx); err != nil {
+	if err := a.manager(ctx); err != nil {
 		return nil, err
 	}
 	v, err := a.Catalog.Upload(ctx, callerOf(ctx).actor, in.Filename, bytes.NewReader(in.RawBody))

@@ -1,0 +1,126 @@
+package app
+
+import (
+	"encoding/json"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+
+	"blossomtune/internal/web"
+)
+
+// who may use a route, beginning with the least of them; an empty list is nobody.
+var (
+	everybody = kinds
+	known     = kinds[1:]
+	members   = []string{"participant", "viewer", "manager", "admin"}
+	managers  = []string{"manager", "admin"}
+	admins    = []string{"admin"}
+	askers    = []string{"asker", "revoked", "participant"} // they have a request; its state decides the rest
+	watchers  = []string{"viewer", "manager", "admin"}
+	theOne    = []string{"participant"} // the request is theirs
+	nobody    = []string{}              // needs something else than a session
+)
+
+var pageAccess = map[string][]string{
+	"GET /{$}": everybody, "GET /signin": everybody, "POST /signin": everybody, "GET /signin/{secret}": everybody, "POST /signin/{secret}": everybody,
+	"GET /setup/{secret}": everybody, "POST /setup/{secret}": everybody, "POST /signout": everybody, "GET /join/{fed}": everybody, "POST /join/{fed}": everybody,
+	"GET /verify": everybody, "POST /verify": everybody, "POST /verify/resend": everybody,
+	"GET /me": known, "GET /me/{fed}": known, "GET /me/{fed}/events": askers, "POST /me/{fed}/token": askers, "POST /me/{fed}/key": askers, "POST /me/{fed}/withdraw": askers,
+	"GET /f": known, "POST /f": admins,
+	"GET /f/{fed}": members, "GET /f/{fed}/events": members, "POST /f/{fed}/superlink/{action}": managers, "POST /f/{fed}/partitions": managers,
+	"GET /f/{fed}/requests": managers, "GET /f/{fed}/requests/events": managers, "POST /f/{fed}/requests/approve": managers, "POST /f/{fed}/requests/reject": managers, "POST /f/{fed}/requests/revoke": managers,
+	"GET /f/{fed}/nodes": managers, "GET /f/{fed}/nodes/events": managers, "GET /f/{fed}/launch": managers, "GET /f/{fed}/launch/events": managers, "POST /f/{fed}/launch": managers, "POST /f/{fed}/apps": managers,
+	"GET /f/{fed}/runs": members, "GET /f/{fed}/runs/events": members, "GET /f/{fed}/runs/{run}": members, "GET /f/{fed}/runs/{run}/events": members, "POST /f/{fed}/runs/{run}/stop": managers,
+	"GET /f/{fed}/runs/{run}/metrics.json": members, "GET /f/{fed}/runs/{run}/log.json": members, "GET /f/{fed}/runs/{run}/log.txt": members, "GET /f/{fed}/runs/{run}/artifacts/{path...}": members,
+	"GET /f/{fed}/logs": managers, "GET /f/{fed}/logs/{file}": managers,
+	"GET /admin/mail": admins, "GET /admin/mail/events": admins,
+}
+
+// Every page and every form answers those who may, and nobody else.
+func TestEveryPageIsForThoseWhoMay(t *testing.T) {
+	s := newSite(t)
+	fill := strings.NewReplacer("{$}", "", "{fed}", "fed", "{run}", "r-1", "{secret}", "nonsense", "{action}", "stop", "{file}", "keeper", "{path...}", "model.npz")
+	for _, pattern := range web.Patterns() {
+		may, listed := pageAccess[pattern]
+		if !listed {
+			t.Errorf("%s is new: say in this test who may use it", pattern)
+			continue
+		}
+		method, path, _ := strings.Cut(fill.Replace(pattern), " ")
+		for _, kind := range kinds {
+			if pattern == "POST /signout" && kind != "stranger" {
+				continue // it would end the session that the next ones need
+			}
+			a := s.send(kind, method, path, nil, nil)
+			if want := slices.Contains(may, kind); a.refused() == want || a.status >= 500 && pattern != "GET /f/{fed}/logs/{file}" {
+				t.Errorf("%s as %s: %d %s, may: %v", pattern, kind, a.status, a.header.Get("Location"), want)
+			}
+		}
+	}
+}
+
+var apiAccess = map[string][]string{
+	"enrol": everybody, "agent-config": nobody, "agent-report": nobody, "ask": everybody, "verify": everybody, "resend": everybody,
+	"me": known, "my-requests": known, "make-join-command": theOne, "make-challenge": theOne, "upload-key": theOne, "withdraw": theOne,
+	"list-federations": known, "create-federation": admins, "get-federation": members, "resize-federation": managers, "set-superlink": managers, "list-nodes": watchers,
+	"list-requests": managers, "approve": managers, "reject": managers, "revoke": managers, "list-mails": admins, "list-apps": managers, "upload-app": managers,
+	"launch-run": managers, "list-runs": members, "get-run": members, "stop-run": managers, "run-metrics": members, "run-log": members,
+}
+
+// bodies are valid as far as the framework is concerned, and asked of by the rules to change nothing.
+var bodies = map[string]string{
+	"enrol": `{"token":"a.b.c","public_key":"x","proof":"x"}`, "ask": `{"email":"nobody","name":""}`, "verify": `{"code":"22222222"}`, "upload-key": `{"public_key":"x","challenge":"x","signature":"x"}`,
+	"create-federation": `{"slug":"-","name":"x","partitions":1}`, "resize-federation": `{"partitions":0}`, "set-superlink": `{"state":"stopped"}`, "approve": `{"refs":["NOT-THERE"]}`, "reject": `{"reason":" "}`,
+	"revoke": `{"reason":" "}`, "launch-run": `{"app":"nothing"}`, "upload-app": "no app",
+}
+
+// Every operation of the API answers those who may, and nobody else.
+func TestEveryOperationIsForThoseWhoMay(t *testing.T) {
+	s := newSite(t)
+	var spec struct {
+		Paths map[string]map[string]struct{ OperationID string }
+	}
+	if err := json.Unmarshal([]byte(s.get("stranger", "/api/openapi.json").body), &spec); err != nil {
+		t.Fatal(err)
+	}
+	if len(spec.Paths) < 20 {
+		t.Fatalf("only %d paths are described", len(spec.Paths))
+	}
+	fill := strings.NewReplacer("{federation}", "fed", "{run}", "r-1", "{ref}", s.kept.Ref)
+	for path, methods := range spec.Paths {
+		for method, op := range methods {
+			may, listed := apiAccess[op.OperationID]
+			if !listed {
+				t.Errorf("the operation %s is new: say in this test who may use it", op.OperationID)
+				continue
+			}
+			for _, kind := range kinds {
+				a := s.send(kind, strings.ToUpper(method), fill.Replace(path), nil, func(r *http.Request) {
+					if body := bodies[op.OperationID]; body != "" {
+						r.Body, r.ContentLength = readCloser(body), int64(len(body))
+					}
+					r.Header.Set("Content-Type", "application/json")
+				})
+				if want := slices.Contains(may, kind); a.refused() == want || a.status >= 500 {
+					t.Errorf("%s as %s: %d %s, may: %v", op.OperationID, kind, a.status, a.body, want)
+				}
+			}
+		}
+	}
+}
+
+// What of Flower is not the Fleet API does not exist here, whoever asks.
+func TestNothingElseOfFlowerIsServed(t *testing.T) {
+	s := newSite(t)
+	for _, path := range []string{"/v1/control/start-run", "/v1/control/list-runs", "/v1/runtime/acquire-task", "/v1/runtime/pull-task-input", "/v1/", "/v1/fleets/x", "/v2/fleet/pull-messages", "/health"} {
+		for _, kind := range kinds {
+			for _, method := range []string{http.MethodPost, http.MethodGet} {
+				if a := s.send(kind, method, path, nil, nil); a.status != http.StatusNotFound {
+					t.Errorf("%s %s as %s: %d", method, path, kind, a.status)
+				}
+			}
+		}
+	}
+}
