@@ -78,7 +78,10 @@ func (s *Service) MailSignInLink(ctx context.Context, email, address string) err
 		}
 		m := signInMail(s.SiteName, s.PublicURL()+"/signin/"+secret)
 		m.To, m.State, m.CreatedAt, m.NextAt = email, s.MailState(), s.now(), s.now()
-		return tx.InsertMail(ctx, &m)
+		if err := tx.InsertMail(ctx, &m); err != nil {
+			return err
+		}
+		return tx.InsertAudit(ctx, s.entry(domain.System, "link.mailed", p, nil))
 	})
 	if err == nil {
 		s.MailWake()

@@ -59,7 +59,16 @@ func (s *Service) Authenticate(ctx context.Context, secret string) (domain.Perso
 	return p, v, err
 }
 
-// EndSession signs out; ending an ended session is no error.
-func (s *Service) EndSession(ctx context.Context, id int64) error {
-	return s.Store.InTx(ctx, func(tx Tx) error { return tx.DeleteSession(ctx, id) })
+// EndSession signs a person out; ending an ended session is no error.
+func (s *Service) EndSession(ctx context.Context, v domain.Session) error {
+	return s.Store.InTx(ctx, func(tx Tx) error {
+		p, err := tx.PersonByID(ctx, v.PersonID)
+		if err != nil {
+			return err
+		}
+		if err := tx.DeleteSession(ctx, v.ID); err != nil {
+			return err
+		}
+		return tx.InsertAudit(ctx, s.entry(ActorOf(p), "session.ended", p, nil))
+	})
 }

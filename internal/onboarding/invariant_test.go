@@ -7,6 +7,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"blossomtune/internal/domain"
 	"blossomtune/internal/onboarding"
@@ -14,89 +15,96 @@ import (
 	"blossomtune/internal/store/storetest"
 )
 
-// Invariant 1: whatever managers do at once, a partition has at most one holder and is within the total, and each change of a
-// request's state is one audit row.
+// Invariant 1: whatever is approved, revoked, withdrawn, expired and resized at once, a partition has at most one holder and is
+// within the total, and each change of a request's state is one audit row.
 func TestPartitionsHaveOneHolder(t *testing.T) {
-	const total, people, workers, moves = 5, 12, 4, 40
+	const total, people, workers, moves = 5, 14, 4, 50
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
 		w := newWorld(t, db, total)
 		var ids []int64
 		for i := range people {
-			ids = append(ids, w.pending(fmt.Sprintf("p%d@example.org", i)).ID)
+			email := fmt.Sprintf("p%d@example.org", i)
+			if i%5 == 4 {
+				ids = append(ids, w.ask(email).ID) // never verified
+				continue
+			}
+			ids = append(ids, w.pending(email).ID)
 		}
+		w.clock.pass(domain.RequestsLife + time.Minute)
 		seed := rand.Uint64()
 		t.Logf("seed %d", seed)
-		var mu sync.Mutex
-		changes := map[string]int{}
-		done := func(rs ...domain.Request) {
-			mu.Lock()
-			defer mu.Unlock()
-			for _, r := range rs {
-				changes[r.Ref+" request."+string(r.State)]++
-			}
-		}
 		var wg sync.WaitGroup
 		for n := range workers {
 			random := rand.New(rand.NewPCG(seed, uint64(n)))
 			wg.Go(func() {
 				for range moves {
-					id := ids[random.IntN(len(ids))]
-					var rs []domain.Request
-					var r domain.Request
-					var err error
-					switch random.IntN(6) {
-					case 0, 1:
-						rs, err = w.s.Approve(w.ctx, manager, []int64{id}, onboarding.NextFreePartition)
-					case 2, 3:
-						rs, err = w.s.Approve(w.ctx, manager, []int64{id}, random.IntN(total+1))
-					case 4:
-						r, err = w.s.Revoke(w.ctx, manager, id, "x")
-						rs = []domain.Request{r}
-					case 5:
-						rs, err = w.s.Approve(w.ctx, manager, []int64{id, ids[random.IntN(len(ids))]}, onboarding.NextFreePartition)
-					}
-					switch domain.CodeOf(err) {
-					case "":
-						done(rs...)
-					case domain.Conflict, domain.Invalid:
+					switch err := w.move(random, ids, total); domain.CodeOf(err) {
+					case "", domain.Conflict, domain.Invalid:
 					default:
-						t.Errorf("a decision failed: %v", err)
+						t.Errorf("a move failed: %v", err)
 					}
 				}
 			})
 		}
 		wg.Wait()
-		all, err := w.s.List(w.ctx, domain.RequestFilter{FederationID: w.fed.ID, Limit: 500})
-		if err != nil {
-			t.Fatal(err)
-		}
-		holders := map[int]string{}
-		for _, r := range all {
-			if r.State != domain.Approved {
-				continue
-			}
-			if r.Partition < 0 || r.Partition >= total || holders[r.Partition] != "" {
-				t.Errorf("%s holds %d, as does %q", r.Ref, r.Partition, holders[r.Partition])
-			}
-			holders[r.Partition] = r.Ref
-		}
-		w.compareAudit(all, changes)
+		w.checkHolders()
 	})
 }
 
-// compareAudit compares the audit rows of requests with the changes that were reported as done.
-func (w *world) compareAudit(all []domain.Request, changes map[string]int) {
+// move does one thing that managers, participants or time do.
+func (w *world) move(random *rand.Rand, ids []int64, total int) (err error) {
+	id := ids[random.IntN(len(ids))]
+	switch random.IntN(9) {
+	case 0, 1:
+		_, err = w.s.Approve(w.ctx, manager, []int64{id}, onboarding.NextFreePartition)
+	case 2, 3:
+		_, err = w.s.Approve(w.ctx, manager, []int64{id}, random.IntN(total+2))
+	case 4:
+		_, err = w.s.Revoke(w.ctx, manager, id, "x")
+	case 5:
+		_, err = w.s.Approve(w.ctx, manager, []int64{id, ids[random.IntN(len(ids))]}, onboarding.NextFreePartition)
+	case 6:
+		if random.IntN(4) == 0 {
+			r, _ := w.s.Request(w.ctx, id) // one that is not there cannot be withdrawn either
+			_, err = w.s.Withdraw(w.ctx, domain.Actor{Kind: "person", PersonID: r.PersonID, Name: r.Name}, id)
+		}
+	case 7:
+		_, err = w.s.Resize(w.ctx, manager, w.fed.ID, 1+random.IntN(total+3))
+	case 8:
+		_, err = w.s.ExpireOld(w.ctx)
+	}
+	return err
+}
+
+// from is what a request must have been before a state.
+var from = map[domain.RequestState]domain.RequestState{domain.Pending: domain.Unverified, domain.ExpiredReq: domain.Unverified, domain.Approved: domain.Pending, domain.Withdrawn: domain.Pending, domain.Revoked: domain.Approved}
+
+func (w *world) checkHolders() {
 	w.t.Helper()
+	all, err := w.s.List(w.ctx, domain.RequestFilter{FederationID: w.fed.ID, Limit: 500})
+	fed, err2 := w.s.Federation(w.ctx, w.fed.ID)
+	if err != nil || err2 != nil || len(all) == 0 {
+		w.t.Fatal(len(all), err, err2)
+	}
+	holders, states := map[int]string{}, map[domain.RequestState]int{}
 	for _, r := range all {
-		rows := map[string]int{}
-		for _, a := range w.audits(r.Ref) {
-			rows[a]++
-		}
-		for _, a := range []string{"request.approved", "request.revoked"} {
-			if rows[a] != changes[r.Ref+" "+a] || rows[a] > 1 {
-				w.t.Errorf("%s: %d rows %s for %d changes", r.Ref, rows[a], a, changes[r.Ref+" "+a])
+		states[r.State]++
+		if r.State == domain.Approved {
+			if r.Partition < 0 || r.Partition >= fed.TotalPartitions || holders[r.Partition] != "" {
+				w.t.Errorf("%s holds %d of %d, as does %q", r.Ref, r.Partition, fed.TotalPartitions, holders[r.Partition])
 			}
+			holders[r.Partition] = r.Ref
 		}
+		want := []string{"request." + string(r.State)} // the newest first, as the audit log is
+		for s := r.State; from[s] != ""; s = from[s] {
+			want = append(want, "request."+string(from[s]))
+		}
+		if withdrawnAtOnce := append(want[:1:1], "request.unverified"); !slices.Equal(w.audits(r.Ref), want) && !(r.State == domain.Withdrawn && slices.Equal(w.audits(r.Ref), withdrawnAtOnce)) {
+			w.t.Errorf("%s is %s by %v", r.Ref, r.State, w.audits(r.Ref))
+		}
+	}
+	if states[domain.Revoked] == 0 || len(holders) == 0 {
+		w.t.Errorf("too little happened: %v", states)
 	}
 }
 

@@ -16,7 +16,7 @@ import (
 type Accounts interface {
 	Authenticate(ctx context.Context, secret string) (domain.Person, domain.Session, error)
 	NewSession(ctx context.Context, personID int64, address, agent string) (secret string, s domain.Session, err error)
-	EndSession(ctx context.Context, id int64) error
+	EndSession(ctx context.Context, v domain.Session) error
 	Role(ctx context.Context, p domain.Person, fedID int64) (domain.Role, error)
 	Link(ctx context.Context, secret string) (domain.Link, error)
 	UseLink(ctx context.Context, secret string) (domain.Person, error)

@@ -56,7 +56,7 @@ func (s *server) linkUse(w http.ResponseWriter, r *http.Request, _ *visit) error
 
 func (s *server) signOut(w http.ResponseWriter, r *http.Request, v *visit) error {
 	if v.known() {
-		if err := s.Accounts.EndSession(r.Context(), v.session.ID); err != nil {
+		if err := s.Accounts.EndSession(r.Context(), v.session); err != nil {
 			return err
 		}
 	}

@@ -4,6 +4,7 @@ package storetest
 import (
 	"context"
 	"crypto/rand"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -85,7 +86,11 @@ func start() (*cluster, error) {
 	}
 	c := &cluster{bin: filepath.Dir(slices.Max(found))}
 	var err error
-	if c.dir, err = os.MkdirTemp("/tmp", "pg"); err != nil { // short: a socket's path has at most 107 bytes
+	sweep()
+	if c.dir, err = os.MkdirTemp("/tmp", prefix); err != nil { // short: a socket's path has at most 107 bytes
+		return nil, err
+	}
+	if err := os.WriteFile(filepath.Join(c.dir, owner), []byte(strconv.Itoa(os.Getpid())), 0o600); err != nil {
 		return nil, err
 	}
 	if os.Geteuid() == 0 {
@@ -101,6 +106,25 @@ func start() (*cluster, error) {
 		return nil, fmt.Errorf("initdb: %w\n%s", err, out)
 	}
 	return c, c.serve(data)
+}
+
+const (
+	prefix = "btpg-"
+	owner  = "owner" // the file with the id of the test process
+)
+
+// sweep removes what earlier test processes left: their PostgreSQL ended with them, its directory did not.
+func sweep() {
+	left, _ := filepath.Glob(filepath.Join("/tmp", prefix+"*"))
+	for _, dir := range left {
+		text, err := os.ReadFile(filepath.Join(dir, owner))
+		if err != nil {
+			continue // it is just being made, or another user's
+		}
+		if pid, err := strconv.Atoi(string(text)); err == nil && errors.Is(syscall.Kill(pid, 0), syscall.ESRCH) {
+			_ = os.RemoveAll(dir)
+		}
+	}
 }
 
 func (c *cluster) serve(data string) error {
