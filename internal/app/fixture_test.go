@@ -36,7 +36,10 @@ type site struct {
 // kinds are all kinds of visitors.
 var kinds = []string{"stranger", "outsider", "asker", "revoked", "participant", "viewer", "manager", "admin"}
 
-func newSite(t *testing.T) *site {
+func newSite(t *testing.T) *site { return newSiteWith(t, func(*config.Config) {}) }
+
+// newSiteWith starts a site whose configuration a test changes.
+func newSiteWith(t *testing.T, change func(*config.Config)) *site {
 	t.Helper()
 	env := testflwr.Venv(t)
 	s := &site{t: t, log: filepath.Join(t.TempDir(), "server.log"), cookies: map[string]string{}, persons: map[string]domain.Person{}}
@@ -50,6 +53,7 @@ func newSite(t *testing.T) *site {
 	}
 	t.Cleanup(func() { file.Close() })
 	c := config.Config{Data: data, Listen: "127.0.0.1:0", SiteName: "BlossomTune"}
+	change(&c)
 	err = c.Resolve()
 	if err == nil {
 		s.app, err = New(t.Context(), Options{Config: c, Version: "test", Log: slog.New(slog.NewTextHandler(file, nil))})
@@ -147,7 +151,7 @@ type answer struct {
 // send sends a request as a kind of visitor. form is a POST's body; change may alter the request.
 func (s *site) send(kind, method, path string, form url.Values, change func(*http.Request)) answer {
 	s.t.Helper()
-	req, err := http.NewRequestWithContext(s.t.Context(), method, s.app.PublicURL()+path, strings.NewReader(form.Encode()))
+	req, err := http.NewRequestWithContext(s.t.Context(), method, "http://"+s.app.Addr().String()+path, strings.NewReader(form.Encode()))
 	if err != nil {
 		s.t.Fatal(err)
 	}

@@ -99,6 +99,10 @@ func listen(t *testing.T, b *backend, config *tls.Config, addr string) int {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return serve(t, s, ln)
+}
+
+func serve(t *testing.T, s *smtp.Server, ln net.Listener) int {
 	go func() { _ = s.Serve(ln) }()
 	t.Cleanup(func() { s.Close() })
 	return ln.Addr().(*net.TCPAddr).Port
@@ -183,7 +187,7 @@ func (p *post) until(what string, want func(domain.Mail) bool) domain.Mail {
 		}
 		select {
 		case <-ctx.Done():
-			p.t.Fatalf("it does not come to: %s; the outbox: %+v, %v", what, ms, err)
+			p.t.Fatalf("it does not come to: %s; the outbox: %+v, %v\n%s", what, ms, err, p.log)
 		case <-tick.C:
 		}
 	}
@@ -192,21 +196,34 @@ func (p *post) until(what string, want func(domain.Mail) bool) domain.Mail {
 func sent(m domain.Mail) bool { return m.State == domain.MailSent }
 
 func TestMailGoesOutEncryptedAndOnce(t *testing.T) {
-	b := &backend{}
-	port := listen(t, b, authority.TLSConfig(), "127.0.0.1:0")
-	p := newPost(t, mail.Options{Port: port, User: "robot", Password: "pass-word", TLS: "starttls"})
-	p.write("a@example.org")
-	m := p.until("sent", sent)
-	if m.Text != "" || m.SentAt.IsZero() {
-		t.Errorf("a sent mail keeps its text %q, sent at %s", m.Text, m.SentAt)
-	}
-	p.pass(24 * time.Hour)
-	got := b.mails()
-	if len(got) != 1 || !strings.Contains(got[0], secret) || !strings.Contains(got[0], "To: <a@example.org>") || !strings.Contains(got[0], "Auto-Submitted: auto-generated") {
-		t.Errorf("%d mails arrived: %v", len(got), got)
-	}
-	if len(b.logins) != 1 || b.logins[0] != "robot/pass-word" {
-		t.Errorf("logins %v", b.logins)
+	for _, mode := range []string{"starttls", "tls"} {
+		t.Run(mode, func(t *testing.T) {
+			b := &backend{}
+			port := 0
+			if mode == "tls" {
+				ln, err := tls.Listen("tcp", "127.0.0.1:0", authority.TLSConfig())
+				if err != nil {
+					t.Fatal(err)
+				}
+				port = serve(t, smtp.NewServer(b), ln)
+			} else {
+				port = listen(t, b, authority.TLSConfig(), "127.0.0.1:0")
+			}
+			p := newPost(t, mail.Options{Port: port, User: "robot", Password: "pass-word", TLS: mode})
+			p.write("a@example.org")
+			m := p.until("sent", sent)
+			if m.Text != "" || m.SentAt.IsZero() {
+				t.Errorf("a sent mail keeps its text %q, sent at %s", m.Text, m.SentAt)
+			}
+			p.pass(24 * time.Hour)
+			got := b.mails()
+			if len(got) != 1 || !strings.Contains(got[0], secret) || !strings.Contains(got[0], "To: <a@example.org>") || !strings.Contains(got[0], "Auto-Submitted: auto-generated") {
+				t.Errorf("%d mails arrived: %v", len(got), got)
+			}
+			if len(b.logins) != 1 || b.logins[0] != "robot/pass-word" {
+				t.Errorf("logins %v", b.logins)
+			}
+		})
 	}
 }
 

@@ -32,7 +32,16 @@ func (s *Service) send(ctx context.Context, m domain.Mail) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, s.Timeout)
 	defer cancel()
-	return client.DialAndSendWithContext(ctx, msg)
+	// The library looks at ctx before it dials only; a server that then says nothing must not hold up our own end. What is left
+	// behind ends with the connection's own time limit.
+	sent := make(chan error, 1)
+	go func() { sent <- client.DialAndSendWithContext(ctx, msg) }()
+	select {
+	case err := <-sent:
+		return err
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 }
 
 func (s *Service) client() (*gomail.Client, error) {
