@@ -24,6 +24,8 @@ try {
       for (const sel of p.wait ?? []) await page.waitForSelector(sel, { timeout: 15000 }).catch(() => faults.push(`${where}: ${sel} does not come`));
       const wide = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
       if (wide > 0) faults.push(`${where}: ${wide} px of horizontal scroll`);
+      const over = await page.$$eval('.b-plot', (plots) => plots.filter((p) => p.scrollWidth > p.clientWidth + 1).length);
+      if (over > 0) faults.push(`${where}: ${over} charts are wider than their places`);
       await page.screenshot({ path: `${job.out}/${p.name}-${scheme}-${width}.png`, fullPage: true });
       // axe comes by the debugger, which the page's policy does not concern.
       const client = await context.newCDPSession(page);

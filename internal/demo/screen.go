@@ -78,7 +78,7 @@ func (s *screen) finish(style, mark, result string) {
 	if result != "" {
 		text += ": " + result
 	}
-	line := fmt.Sprintf("  %s %-66s %6.1f s", s.paint(style, mark), text, s.now().Sub(s.from).Seconds())
+	line := fmt.Sprintf("  %s %-78s %6.1f s", s.paint(style, mark), text, s.now().Sub(s.from).Seconds())
 	if s.terminal {
 		line = "\r\x1b[K" + line
 	}

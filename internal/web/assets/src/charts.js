@@ -30,7 +30,6 @@ class Charts {
     el.querySelector('[data-chart-participants]')?.addEventListener('click', (e) => { this.participants = this.press(e.currentTarget); this.redraw(); });
     el.querySelector('[data-chart-log]')?.addEventListener('click', (e) => { this.log = this.press(e.currentTarget); this.redraw(); });
     el.querySelector('[data-chart-table]')?.addEventListener('click', (e) => { this.table = this.press(e.currentTarget); this.redraw(); });
-    addEventListener('resize', () => this.redraw());
     matchMedia('(prefers-color-scheme: dark)').addEventListener('change', () => this.redraw());
     this.load();
   }
@@ -79,14 +78,21 @@ class Charts {
         const fig = document.createElement('figure');
         fig.className = 'b-chart';
         fig.innerHTML = '<figcaption><span class="b-muted"></span><b></b><small></small></figcaption><div class="b-plot"></div>';
-        this.plots.set(key, { fig, plot: fig.querySelector('.b-plot') });
+        const place = { fig, plot: fig.querySelector('.b-plot'), chart: null };
+        new ResizeObserver(() => {
+          const { clientWidth: width, clientHeight: height } = place.plot;
+          if (place.chart && width > 0 && (width !== place.chart.width || height !== place.chart.height)) place.chart.setSize({ width, height });
+        }).observe(place.plot);
+        this.plots.set(key, place);
       }
       this.grid.append(this.plots.get(key).fig);
-      this.draw(this.metrics.get(key), this.plots.get(key));
     }
+    // All figures have their place before the first is drawn, so that each measures its final width.
+    for (const key of keys) this.draw(this.metrics.get(key), this.plots.get(key));
   }
 
-  draw(metric, { fig, plot }) {
+  draw(metric, place) {
+    const { fig, plot } = place;
     const whole = metric.series.get('0');
     const people = [...metric.series.entries()].filter(([n]) => n !== '0').sort((a, b) => this.label(a[0]).localeCompare(this.label(b[0]), 'en', { numeric: true }));
     const rounds = [...new Set([...metric.series.values()].flatMap((s) => [...s.keys()]))].sort((a, b) => a - b);
@@ -96,7 +102,7 @@ class Charts {
     now.textContent = whole ? digits(whole.get(last)) : '';
     const newest = people.map(([, s]) => s.get(rounds.at(-1))).filter((v) => typeof v === 'number');
     more.textContent = newest.length ? `round ${rounds.at(-1)} · participants ${digits(Math.min(...newest))} to ${digits(Math.max(...newest))}` : last !== undefined ? `round ${last}` : '';
-    if (this.table) { plot.replaceChildren(this.asTable(rounds, whole, people)); plot.classList.add('is-table'); return; }
+    if (this.table) { place.chart?.destroy(); place.chart = null; plot.replaceChildren(this.asTable(rounds, whole, people)); plot.classList.add('is-table'); return; }
     const series = [], data = [rounds];
     const put = (map, label, width, dash, tone) => {
       data.push(rounds.map((r) => { const v = map.get(r); return typeof v === 'number' ? v : null; }));
@@ -104,11 +110,13 @@ class Charts {
     };
     if (this.participants) people.forEach(([n, s], i) => put(s, this.label(n), 1.25, dashes[(i + 1) % dashes.length], 's' + (2 + (i % 5))));
     if (whole) put(whole, metric.phase === 'server' ? 'server' : 'aggregate', 2, [], 's1');
+    place.chart?.destroy();
+    place.chart = null;
     plot.replaceChildren();
     plot.classList.remove('is-table');
     if (!series.length) return;
     const axis = { stroke: () => colour('muted'), font: '12px ' + getComputedStyle(document.body).fontFamily, ticks: { show: false }, grid: { stroke: () => colour('rule'), width: 1 } };
-    new uPlot({
+    place.chart = new uPlot({
       width: plot.clientWidth || 400, height: plot.clientHeight || 216, series: [{ label: 'round' }, ...series], legend: { show: false }, padding: [8, 12, 0, 0],
       cursor: { sync: { key: 'run' }, y: false }, scales: { x: { time: false, range: (_u, lo, hi) => (lo === hi ? [lo - 0.5, hi + 0.5] : [lo, hi]) }, y: { distr: this.log ? 3 : 1 } },
       axes: [{ ...axis, grid: { show: false }, size: 28, gap: 6, incrs: [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000], values: (_u, v) => v.map((n) => (n % 1 ? '' : n)) }, { ...axis, size: 52, gap: 6 }],
