@@ -34,7 +34,7 @@ test: build
 lint:
 	./scripts/lint.sh
 
-## generate: templ, sqlc and protobuf code
+## generate: templ and protobuf code
 generate:
 	$(GO) generate ./...
 

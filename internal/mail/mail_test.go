@@ -199,7 +199,7 @@ func TestMailGoesOutEncryptedAndOnce(t *testing.T) {
 	for _, mode := range []string{"starttls", "tls"} {
 		t.Run(mode, func(t *testing.T) {
 			b := &backend{}
-			port := 0
+			var port int
 			if mode == "tls" {
 				ln, err := tls.Listen("tcp", "127.0.0.1:0", authority.TLSConfig())
 				if err != nil {
