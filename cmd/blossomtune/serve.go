@@ -18,6 +18,7 @@ type serveCmd struct {
 
 // Run serves until it is told to stop.
 func (c *serveCmd) Run(ctx context.Context) error {
+	c.InSpace(os.Getenv)
 	if err := c.Resolve(); err != nil {
 		return err
 	}

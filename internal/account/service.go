@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"blossomtune/internal/account/provider"
 	"blossomtune/internal/domain"
 )
 
@@ -39,6 +40,12 @@ type Tx interface {
 	APITokenByHash(ctx context.Context, hash []byte) (domain.APIToken, error)
 	TouchAPIToken(ctx context.Context, id int64, at time.Time) error
 
+	IdentityBySubject(ctx context.Context, provider, subject string) (domain.Identity, error)
+	IdentitiesOf(ctx context.Context, personID int64) ([]domain.Identity, error)
+	InsertIdentity(ctx context.Context, v *domain.Identity) error
+	UpdateIdentity(ctx context.Context, v domain.Identity) error
+	DeleteIdentity(ctx context.Context, id int64) error
+
 	InsertMail(ctx context.Context, m *domain.Mail) error
 	InsertAudit(ctx context.Context, e domain.AuditEntry) error
 }
@@ -53,7 +60,8 @@ type Store interface {
 type Options struct {
 	Store     Store
 	Clock     domain.Clock
-	Admins    []string // e-mail addresses of instance admins
+	Admins    []string // instance admins: e-mail addresses, "provider:login", "provider-org:organisation"
+	Providers []*provider.Provider
 	SiteName  string
 	PublicURL func() string
 	MailState func() domain.MailState
@@ -63,7 +71,9 @@ type Options struct {
 // Service is safe for concurrent use.
 type Service struct {
 	Options
-	mails *domain.Limiter
+	mails    *domain.Limiter
+	signIns  *domain.Limiter
+	attempts attempts
 }
 
 // New returns a Service.
@@ -71,7 +81,7 @@ func New(o Options) *Service {
 	for i, a := range o.Admins {
 		o.Admins[i] = strings.ToLower(strings.TrimSpace(a))
 	}
-	return &Service{Options: o, mails: domain.NewLimiter(5, 10*time.Minute)}
+	return &Service{Options: o, mails: domain.NewLimiter(5, 10*time.Minute), signIns: domain.NewLimiter(30, 10*time.Minute), attempts: attempts{open: map[string]attempt{}}}
 }
 
 func (s *Service) now() time.Time { return s.Clock().UTC().Truncate(time.Millisecond) }

@@ -25,7 +25,7 @@ var (
 
 var pageAccess = map[string][]string{
 	"GET /{$}": everybody, "GET /signin": everybody, "POST /signin": everybody, "GET /signin/{secret}": everybody, "POST /signin/{secret}": everybody,
-	"GET /setup/{secret}": everybody, "POST /setup/{secret}": everybody, "POST /signout": everybody, "GET /join/{fed}": everybody, "POST /join/{fed}": everybody,
+	"GET /signin/with/{provider}": everybody, "GET /signin/callback/{provider}": everybody, "GET /setup/{secret}": everybody, "POST /setup/{secret}": everybody, "POST /signout": everybody, "GET /join/{fed}": everybody, "POST /join/{fed}": everybody,
 	"GET /verify": everybody, "POST /verify": everybody, "POST /verify/resend": everybody,
 	"GET /me": known, "GET /me/{fed}": known, "GET /me/{fed}/events": askers, "POST /me/{fed}/token": askers, "POST /me/{fed}/key": askers, "POST /me/{fed}/withdraw": askers,
 	"GET /f": known, "POST /f": admins,
@@ -41,7 +41,7 @@ var pageAccess = map[string][]string{
 // Every page and every form answers those who may, and nobody else.
 func TestEveryPageIsForThoseWhoMay(t *testing.T) {
 	s := newSite(t)
-	fill := strings.NewReplacer("{$}", "", "{fed}", "fed", "{run}", "r-1", "{secret}", "nonsense", "{action}", "stop", "{file}", "keeper", "{path...}", "model.npz")
+	fill := strings.NewReplacer("{$}", "", "{fed}", "fed", "{run}", "r-1", "{secret}", "nonsense", "{provider}", "nobody", "{action}", "stop", "{file}", "keeper", "{path...}", "model.npz")
 	for _, pattern := range web.Patterns() {
 		may, listed := pageAccess[pattern]
 		if !listed {

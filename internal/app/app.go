@@ -119,7 +119,7 @@ func (a *App) rules() {
 	c := a.o.Config
 	a.Mail = mail.New(mail.Options{Store: store.Adapt[mail.Tx](a.db), Events: a.bus, Clock: a.o.Clock, Log: a.o.Log, SiteName: c.SiteName,
 		Host: c.Mail.Host, Port: c.Mail.Port, User: c.Mail.User, Password: c.Mail.Password, From: c.Mail.From, TLS: c.Mail.TLS})
-	a.Accounts = account.New(account.Options{Store: store.Adapt[account.Tx](a.db), Clock: a.o.Clock, Admins: c.Admins, SiteName: c.SiteName,
+	a.Accounts = account.New(account.Options{Store: store.Adapt[account.Tx](a.db), Clock: a.o.Clock, Admins: c.Admins, Providers: providers(c.SignIn), SiteName: c.SiteName,
 		PublicURL: a.PublicURL, MailState: a.Mail.State, MailWake: a.Mail.Wake})
 	a.Onboarding = onboarding.New(onboarding.Options{Store: store.Adapt[onboarding.Tx](a.db), Events: a.bus, Clock: a.o.Clock, PublicURL: a.PublicURL, Pin: a.tls.Pin,
 		MailState: a.Mail.State, MailWake: a.Mail.Wake, NodesChanged: func(fedID int64) { a.nodes.changed(fedID) }})

@@ -18,7 +18,7 @@ type Config struct {
 	Listen    string   `help:"Address and port to listen on; the one port for browsers, the API and SuperNodes." default:"127.0.0.1:8443" env:"BLOSSOMTUNE_LISTEN"`
 	PublicURL string   `help:"Address under which browsers and participants reach this server, e.g. https://fl.example.org. Default: made from --listen." env:"BLOSSOMTUNE_PUBLIC_URL" name:"public-url"`
 	Database  string   `help:"Database: sqlite:FILE or postgres://… Default: blossomtune.db in the data directory." env:"BLOSSOMTUNE_DATABASE" secret:"url"`
-	Admins    []string `help:"E-mail addresses of instance admins." env:"BLOSSOMTUNE_ADMINS"`
+	Admins    []string `help:"Instance admins: e-mail addresses, or accounts like github:NAME, huggingface:NAME, huggingface-org:NAME." env:"BLOSSOMTUNE_ADMINS"`
 
 	BehindProxy bool   `help:"A reverse proxy in front terminates TLS: accept plain HTTP from anywhere and believe X-Forwarded-For." env:"BLOSSOMTUNE_BEHIND_PROXY" name:"behind-proxy"`
 	TLSCert     string `help:"Certificate chain file (PEM). Default: a certificate of our own CA, made at first start." env:"BLOSSOMTUNE_TLS_CERT" name:"tls-cert" type:"path"`
@@ -30,6 +30,8 @@ type Config struct {
 	StopWait    time.Duration `help:"How long stopping may take before open connections are cut." default:"10s" env:"BLOSSOMTUNE_STOP_WAIT" name:"stop-wait"`
 
 	Mail Mail `embed:"" prefix:"smtp-" envprefix:"BLOSSOMTUNE_SMTP_"`
+
+	SignIn SignIn `embed:"" envprefix:"BLOSSOMTUNE_"`
 
 	SiteName  string `help:"Name shown in pages and mails." default:"BlossomTune" env:"BLOSSOMTUNE_SITE_NAME" name:"site-name"`
 	LogLevel  string `help:"Least level that is logged." default:"info" enum:"debug,info,warn,error" env:"BLOSSOMTUNE_LOG_LEVEL" name:"log-level"`
@@ -62,6 +64,12 @@ func (c *Config) Resolve() error {
 	}
 	if c.Mail.Host != "" && c.Mail.From == "" {
 		return fmt.Errorf("--smtp-from is needed with --smtp-host")
+	}
+	if c.SignIn.MicrosoftClientID != "" && c.SignIn.MicrosoftTenant == "" {
+		return fmt.Errorf("--microsoft-tenant is needed with --microsoft-client-id: without it anybody with a Microsoft account could sign in")
+	}
+	if (c.SignIn.OIDCIssuer == "") != (c.SignIn.OIDCClientID == "") {
+		return fmt.Errorf("--oidc-issuer and --oidc-client-id go together")
 	}
 	if c.Database == "" {
 		c.Database = "sqlite:" + filepath.Join(c.Data, "blossomtune.db")

@@ -30,6 +30,8 @@ func (s *server) table() []route {
 		{"POST /signin", anyone, s.signInMail},
 		{"GET /signin/{secret}", anyone, s.linkForm},
 		{"POST /signin/{secret}", anyone, s.linkUse},
+		{"GET /signin/with/{provider}", anyone, s.signInWith},
+		{"GET /signin/callback/{provider}", anyone, s.signInBack},
 		{"GET /setup/{secret}", anyone, s.setupForm},
 		{"POST /setup/{secret}", anyone, s.setup},
 		{"POST /signout", anyone, s.signOut},

@@ -6,6 +6,7 @@ import (
 	"os"
 	"time"
 
+	"blossomtune/internal/account"
 	"blossomtune/internal/domain"
 	"blossomtune/internal/logfile"
 	"blossomtune/internal/onboarding"
@@ -22,6 +23,10 @@ type Accounts interface {
 	UseLink(ctx context.Context, secret string) (domain.Person, error)
 	Setup(ctx context.Context, secret, email, name string) (domain.Person, error)
 	MailSignInLink(ctx context.Context, email, address string) error
+
+	Ways() []account.Way
+	BeginSignIn(ctx context.Context, id, address string) (to, state string, err error)
+	FinishSignIn(ctx context.Context, id, state, code string, current domain.Person) (domain.Person, error)
 }
 
 // Onboarding is the life of requests, partitions and keys.

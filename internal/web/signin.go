@@ -11,7 +11,7 @@ func (s *server) signInForm(w http.ResponseWriter, r *http.Request, v *visit) er
 		s.goOn(w, r, "/")
 		return nil
 	}
-	s.render(w, r, v, http.StatusOK, page{title: "Sign in", mid: true}, signInPage("", nil))
+	s.render(w, r, v, http.StatusOK, page{title: "Sign in", mid: true}, signInPage("", s.Accounts.Ways(), nil))
 	return nil
 }
 
@@ -26,7 +26,7 @@ func (s *server) signInMail(w http.ResponseWriter, r *http.Request, v *visit) er
 		if err != nil {
 			return err
 		}
-		s.render(w, r, v, status, page{title: "Sign in", mid: true}, signInPage(email, errs))
+		s.render(w, r, v, status, page{title: "Sign in", mid: true}, signInPage(email, s.Accounts.Ways(), errs))
 		return nil
 	}
 	s.render(w, r, v, http.StatusOK, page{title: "Look into your mail", mid: true}, signInSentPage(email))
@@ -46,6 +46,48 @@ func (s *server) linkUse(w http.ResponseWriter, r *http.Request, _ *visit) error
 	p, err := s.Accounts.UseLink(r.Context(), r.PathValue("secret"))
 	if err != nil {
 		return err
+	}
+	if err := s.signIn(w, r, p.ID); err != nil {
+		return err
+	}
+	s.goOn(w, r, "/")
+	return nil
+}
+
+// stateCookie holds the state of a sign-in under way: only the browser that began it can finish it.
+const stateCookie = "blossomtune_state"
+
+// signInWith sends the browser to a sign-in provider. It is a link and not a form: a form's policy would forbid leaving this site.
+func (s *server) signInWith(w http.ResponseWriter, r *http.Request, _ *visit) error {
+	to, state, err := s.Accounts.BeginSignIn(r.Context(), r.PathValue("provider"), s.ClientAddress(r))
+	if err != nil {
+		return err
+	}
+	s.setCookie(w, r, stateCookie, state, 900)
+	w.Header().Set("Cache-Control", "no-store")
+	http.Redirect(w, r, to, http.StatusSeeOther)
+	return nil
+}
+
+// signInBack is where the provider sends the browser back to.
+func (s *server) signInBack(w http.ResponseWriter, r *http.Request, v *visit) error {
+	q := r.URL.Query()
+	s.setCookie(w, r, stateCookie, "", -1)
+	c, err := r.Cookie(stateCookie)
+	if err != nil || c.Value == "" || c.Value != q.Get("state") {
+		return domain.Errorf(domain.Expired, "This sign-in was not begun in this browser, or has run out.").Fix("Begin again at the sign-in page.")
+	}
+	if q.Get("error") != "" {
+		return domain.Errorf(domain.Forbidden, "The provider did not sign you in.").Fix("Try again from the sign-in page, or sign in by e-mail.")
+	}
+	p, err := s.Accounts.FinishSignIn(r.Context(), r.PathValue("provider"), c.Value, q.Get("code"), v.person)
+	if err != nil {
+		return err
+	}
+	if v.known() { // rotated at each sign-in
+		if err := s.Accounts.EndSession(r.Context(), v.session); err != nil {
+			return err
+		}
 	}
 	if err := s.signIn(w, r, p.ID); err != nil {
 		return err
