@@ -32,8 +32,8 @@ const (
 // superLink is an upstream that counts what reaches it.
 type superLink struct {
 	*httptest.Server
-	bytes, calls, complete atomic.Int64
-	answer                 atomic.Pointer[http.HandlerFunc]
+	bytes, calls, complete, ended atomic.Int64
+	answer                        atomic.Pointer[http.HandlerFunc]
 }
 
 // fixture is a gateway with one enrolled key before a counting upstream.
@@ -125,6 +125,7 @@ func newFixture(t testing.TB, opts func(*Options)) *fixture {
 
 func (s *superLink) serve(w http.ResponseWriter, r *http.Request) {
 	s.calls.Add(1)
+	defer s.ended.Add(1)
 	n, err := io.Copy(io.Discard, r.Body)
 	s.bytes.Add(n + 1) // the head counts too
 	if err == nil {
