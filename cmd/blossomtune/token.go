@@ -16,6 +16,7 @@ type tokenCmd struct {
 
 type tokenCreateCmd struct {
 	Role     string        `help:"What the token may do." enum:"admin" default:"admin"`
+	Scope    string        `help:"all, or read to change nothing." enum:"all,read" default:"all"`
 	Name     string        `help:"What it is for, shown in the audit." default:"made on the host"`
 	Life     time.Duration `help:"How long it works." default:"2160h"`
 	Data     string        `help:"The server's data directory." default:"blossomtune-data" env:"BLOSSOMTUNE_DATA" type:"path"`
@@ -25,7 +26,7 @@ type tokenCreateCmd struct {
 // Run prints an API token.
 func (c *tokenCreateCmd) Run(ctx context.Context) error {
 	return onHost(ctx, c.Data, c.Database, func(s *account.Service, p domain.Person) error {
-		token, _, err := s.CreateToken(ctx, domain.System, p.ID, c.Name, c.Life)
+		token, _, err := s.CreateToken(ctx, domain.System, p.ID, c.Name, domain.TokenScope(c.Scope), c.Life)
 		if err == nil {
 			fmt.Println(token)
 		}

@@ -179,7 +179,7 @@ func TestSessionsEnd(t *testing.T) {
 func TestSecretsAreOfOneKind(t *testing.T) {
 	d, ctx := newDesk(t), t.Context()
 	p := d.person("a@example.org")
-	token, made, err := d.CreateToken(ctx, domain.System, p.ID, "ci", time.Hour)
+	token, made, err := d.CreateToken(ctx, domain.System, p.ID, "ci", domain.ScopeAll, time.Hour)
 	if err != nil || !strings.HasPrefix(token, account.TokenPrefix) {
 		t.Fatal(err)
 	}
@@ -207,7 +207,7 @@ func TestSecretsAreOfOneKind(t *testing.T) {
 	d.now = made.ExpiresAt.Add(time.Second)
 	_, _, err = d.ByToken(ctx, token)
 	d.want(err, domain.Unauthenticated)
-	_, _, err = d.CreateToken(ctx, domain.System, p.ID, "for ever", account.MaxTokenLife+time.Hour)
+	_, _, err = d.CreateToken(ctx, domain.System, p.ID, "for ever", domain.ScopeAll, account.MaxTokenLife+time.Hour)
 	d.want(err, domain.Invalid)
 }
 

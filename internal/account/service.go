@@ -23,12 +23,17 @@ type Tx interface {
 	UpdatePerson(ctx context.Context, p domain.Person) error
 	CountAdmins(ctx context.Context) (int, error)
 	GrantedRole(ctx context.Context, personID, fedID int64) (domain.Role, error)
+	SetGrantedRole(ctx context.Context, personID, fedID int64, r domain.Role) error
+	RoleGrants(ctx context.Context, fedID int64) ([]domain.RoleGrant, error)
+	People(ctx context.Context, f domain.PeopleFilter) ([]domain.Person, error)
+	FederationByID(ctx context.Context, id int64) (domain.Federation, error)
 	LatestRequest(ctx context.Context, fedID, personID int64) (domain.Request, error)
 
 	InsertSession(ctx context.Context, v *domain.Session, hash []byte) error
 	SessionByHash(ctx context.Context, hash []byte) (domain.Session, error)
 	TouchSession(ctx context.Context, id int64, at time.Time) error
 	DeleteSession(ctx context.Context, id int64) error
+	SessionsOf(ctx context.Context, personID int64) ([]domain.Session, error)
 	DeleteSessionsBefore(ctx context.Context, at time.Time) error
 
 	InsertLink(ctx context.Context, v *domain.Link, hash []byte) error
@@ -39,6 +44,8 @@ type Tx interface {
 	InsertAPIToken(ctx context.Context, v *domain.APIToken, hash []byte) error
 	APITokenByHash(ctx context.Context, hash []byte) (domain.APIToken, error)
 	TouchAPIToken(ctx context.Context, id int64, at time.Time) error
+	APITokensOf(ctx context.Context, personID int64) ([]domain.APIToken, error)
+	DeleteAPIToken(ctx context.Context, personID, id int64) error
 
 	IdentityBySubject(ctx context.Context, provider, subject string) (domain.Identity, error)
 	IdentitiesOf(ctx context.Context, personID int64) ([]domain.Identity, error)

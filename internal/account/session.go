@@ -50,7 +50,7 @@ func (s *Service) Authenticate(ctx context.Context, secret string) (domain.Perso
 		return err
 	})
 	now := s.now()
-	if domain.CodeOf(err) == domain.NotFound || err == nil && (now.After(v.ExpiresAt) || now.Sub(v.LastSeenAt) > SessionIdle) {
+	if domain.CodeOf(err) == domain.NotFound || err == nil && s.ended(v) {
 		return domain.Person{}, domain.Session{}, domain.Errorf(domain.Unauthenticated, "You are not signed in.").Fix("Sign in, then come back.")
 	}
 	if err == nil && now.Sub(v.LastSeenAt) >= touchEvery {
@@ -71,4 +71,44 @@ func (s *Service) EndSession(ctx context.Context, v domain.Session) error {
 		}
 		return tx.InsertAudit(ctx, s.entry(ActorOf(p), "session.ended", p, nil))
 	})
+}
+
+// Sessions lists where a person is signed in, expired ones left out.
+func (s *Service) Sessions(ctx context.Context, personID int64) (out []domain.Session, err error) {
+	err = s.Store.View(ctx, func(tx Tx) error {
+		all, err := tx.SessionsOf(ctx, personID)
+		out = nil
+		for _, v := range all {
+			if !s.ended(v) {
+				out = append(out, v)
+			}
+		}
+		return err
+	})
+	return out, err
+}
+
+func (s *Service) ended(v domain.Session) bool {
+	return s.now().After(v.ExpiresAt) || s.now().Sub(v.LastSeenAt) > SessionIdle
+}
+
+// EndSessions ends a person's own sessions: the one with the id, or with 0 all but the current one.
+func (s *Service) EndSessions(ctx context.Context, current domain.Session, id int64) error {
+	all, err := s.Sessions(ctx, current.PersonID)
+	if err != nil {
+		return err
+	}
+	found := id == 0
+	for _, v := range all {
+		if id == 0 && v.ID != current.ID || id != 0 && v.ID == id {
+			found = true
+			if err := s.EndSession(ctx, v); err != nil {
+				return err
+			}
+		}
+	}
+	if !found {
+		return domain.Errorf(domain.NotFound, "You have no such session.")
+	}
+	return nil
 }

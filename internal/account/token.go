@@ -2,6 +2,7 @@ package account
 
 import (
 	"context"
+	"strconv"
 	"strings"
 	"time"
 
@@ -14,8 +15,11 @@ const TokenPrefix = "bt_"
 // MaxTokenLife is the longest life of an API token.
 const MaxTokenLife = 366 * 24 * time.Hour
 
-// CreateToken makes an API token that acts as a person.
-func (s *Service) CreateToken(ctx context.Context, actor domain.Actor, personID int64, name string, life time.Duration) (string, domain.APIToken, error) {
+// maxTokens bounds how many API tokens a person has.
+const maxTokens = 50
+
+// CreateToken makes an API token that acts as a person, within its scope. Its text is given out once.
+func (s *Service) CreateToken(ctx context.Context, actor domain.Actor, personID int64, name string, scope domain.TokenScope, life time.Duration) (string, domain.APIToken, error) {
 	name = strings.TrimSpace(name)
 	if name == "" || len(name) > 120 {
 		return "", domain.APIToken{}, domain.Errorf(domain.Invalid, "A token's name has 1 to 120 bytes.").At("name")
@@ -23,17 +27,33 @@ func (s *Service) CreateToken(ctx context.Context, actor domain.Actor, personID 
 	if life <= 0 || life > MaxTokenLife {
 		return "", domain.APIToken{}, domain.Errorf(domain.Invalid, "A token lives up to 366 days.").At("life")
 	}
+	if scope != domain.ScopeRead && scope != domain.ScopeAll {
+		return "", domain.APIToken{}, domain.Errorf(domain.Invalid, "A token's scope is %s or %s.", domain.ScopeRead, domain.ScopeAll).At("scope")
+	}
 	secret := TokenPrefix + newSecret()
-	t := domain.APIToken{Name: name, PersonID: personID, CreatedAt: s.now(), ExpiresAt: s.now().Add(life)}
+	t := domain.APIToken{Name: name, PersonID: personID, Scope: scope, CreatedAt: s.now(), ExpiresAt: s.now().Add(life)}
 	err := s.Store.InTx(ctx, func(tx Tx) error {
 		p, err := tx.PersonByID(ctx, personID)
 		if err != nil {
 			return err
 		}
+		has, err := tx.APITokensOf(ctx, personID)
+		if err != nil {
+			return err
+		}
+		good := 0
+		for _, old := range has {
+			if s.now().Before(old.ExpiresAt) {
+				good++
+			}
+		}
+		if good >= maxTokens && actor.Kind != domain.System.Kind {
+			return domain.Errorf(domain.Conflict, "You have %d tokens, as many as there may be.", maxTokens).Fix("Revoke one that is not used any more.").At("name")
+		}
 		if err := tx.InsertAPIToken(ctx, &t, hashOf("token", secret)); err != nil {
 			return err
 		}
-		return tx.InsertAudit(ctx, s.entry(actor, "api_token.made", p, map[string]string{"name": name}))
+		return tx.InsertAudit(ctx, s.entry(actor, "api_token.made", p, map[string]string{"name": name, "scope": string(scope)}))
 	})
 	return secret, t, err
 }
@@ -80,4 +100,20 @@ func (s *Service) ByToken(ctx context.Context, secret string) (domain.Person, do
 		err = s.Store.InTx(ctx, func(tx Tx) error { return tx.TouchAPIToken(ctx, t.ID, s.now()) })
 	}
 	return p, t, err
+}
+
+// Tokens lists a person's API tokens, without their secrets.
+func (s *Service) Tokens(ctx context.Context, personID int64) (out []domain.APIToken, err error) {
+	err = s.Store.View(ctx, func(tx Tx) (err error) { out, err = tx.APITokensOf(ctx, personID); return err })
+	return out, err
+}
+
+// RevokeToken ends one of a person's own API tokens.
+func (s *Service) RevokeToken(ctx context.Context, p domain.Person, id int64) error {
+	return s.Store.InTx(ctx, func(tx Tx) error {
+		if err := tx.DeleteAPIToken(ctx, p.ID, id); err != nil {
+			return err
+		}
+		return tx.InsertAudit(ctx, s.entry(ActorOf(p), "api_token.revoked", p, map[string]string{"id": strconv.FormatInt(id, 10)}))
+	})
 }

@@ -85,6 +85,9 @@ func (a *api) caller(ctx huma.Context) (caller, error) {
 		p, t, err := a.Accounts.ByToken(ctx.Context(), token)
 		actor := account.ActorOf(p)
 		actor.Kind, actor.Name = "token", actor.Name+" (token "+t.Name+")"
+		if err == nil && t.Scope == domain.ScopeRead && ctx.Method() != http.MethodGet {
+			err = domain.Errorf(domain.Forbidden, "This API token may look, not change anything.").Fix("Use one with the scope %s.", domain.ScopeAll)
+		}
 		return caller{person: p, actor: actor}, err
 	}
 	cookie, err := huma.ReadCookie(ctx, SessionCookie)

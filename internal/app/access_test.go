@@ -28,6 +28,8 @@ var pageAccess = map[string][]string{
 	"GET /signin/with/{provider}": everybody, "GET /signin/callback/{provider}": everybody, "GET /setup/{secret}": everybody, "POST /setup/{secret}": everybody, "POST /signout": everybody, "GET /join/{fed}": everybody, "POST /join/{fed}": everybody,
 	"GET /verify": everybody, "POST /verify": everybody, "POST /verify/resend": everybody,
 	"GET /me": known, "GET /me/{fed}": known, "GET /me/{fed}/events": askers, "POST /me/{fed}/token": askers, "POST /me/{fed}/key": askers, "POST /me/{fed}/withdraw": askers,
+	"GET /me/account": known, "POST /me/account/sessions": known, "POST /me/account/identities": known, "POST /me/account/tokens": known, "POST /me/account/tokens/revoke": known,
+	"GET /f/{fed}/settings": managers, "POST /f/{fed}/settings/roles": managers, "GET /admin/people": admins, "POST /admin/people/{id}": admins,
 	"GET /f": known, "POST /f": admins,
 	"GET /f/{fed}": members, "GET /f/{fed}/events": members, "POST /f/{fed}/superlink/{action}": managers, "POST /f/{fed}/partitions": managers,
 	"GET /f/{fed}/requests": managers, "GET /f/{fed}/requests/events": managers, "POST /f/{fed}/requests/approve": managers, "POST /f/{fed}/requests/reject": managers, "POST /f/{fed}/requests/revoke": managers,
@@ -41,7 +43,7 @@ var pageAccess = map[string][]string{
 // Every page and every form answers those who may, and nobody else.
 func TestEveryPageIsForThoseWhoMay(t *testing.T) {
 	s := newSite(t)
-	fill := strings.NewReplacer("{$}", "", "{fed}", "fed", "{run}", "r-1", "{secret}", "nonsense", "{provider}", "nobody", "{action}", "stop", "{file}", "keeper", "{path...}", "model.npz")
+	fill := strings.NewReplacer("{$}", "", "{fed}", "fed", "{run}", "r-1", "{secret}", "nonsense", "{provider}", "nobody", "{id}", "999", "{action}", "stop", "{file}", "keeper", "{path...}", "model.npz")
 	for _, pattern := range web.Patterns() {
 		may, listed := pageAccess[pattern]
 		if !listed {

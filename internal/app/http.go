@@ -8,6 +8,7 @@ import (
 
 	"blossomtune/internal/account"
 	"blossomtune/internal/api"
+	"blossomtune/internal/domain"
 	"blossomtune/internal/flower/wire"
 
 	"github.com/prometheus/client_golang/prometheus/promhttp"
@@ -137,6 +138,6 @@ func (a *App) AdminToken(name string, life time.Duration) (string, error) {
 	}
 	actor := account.ActorOf(p)
 	actor.Kind = "system"
-	token, _, err := a.Accounts.CreateToken(a.ctx, actor, p.ID, name, life)
+	token, _, err := a.Accounts.CreateToken(a.ctx, actor, p.ID, name, domain.ScopeAll, life)
 	return token, err
 }

@@ -24,6 +24,9 @@ var slugPattern = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?$`)
 
 // CheckSlug returns an [Invalid] error at field "slug" unless s can name a federation in URLs.
 func CheckSlug(s string) error {
+	if s == "account" { // /me/account is everybody's own
+		return Errorf(Invalid, "%q is a page of its own here.", s).Fix("Choose another short name.").At("slug")
+	}
 	if !slugPattern.MatchString(s) {
 		return Errorf(Invalid, "%q cannot be part of an address.", s).Fix("Use 1 to 40 of a-z, 0-9 and -, with no - at either end.").At("slug")
 	}

@@ -73,6 +73,7 @@ type APIToken struct {
 	ID         int64
 	Name       string
 	PersonID   int64 // who it acts as
+	Scope      TokenScope
 	CreatedAt  time.Time
 	ExpiresAt  time.Time
 	LastUsedAt time.Time // zero until used
@@ -116,4 +117,27 @@ type AuditEntry struct {
 	ObjectID     string
 	FederationID int64 // 0 where none
 	Detail       map[string]string
+}
+
+// TokenScope is how much of what its person may do an API token may do.
+type TokenScope string
+
+// Scopes of API tokens.
+const (
+	ScopeRead TokenScope = "read" // look at everything, change nothing
+	ScopeAll  TokenScope = "all"
+)
+
+// RoleGrant is a role that somebody was given in a federation.
+type RoleGrant struct {
+	Person Person
+	Role   Role
+}
+
+// PeopleFilter selects persons.
+type PeopleFilter struct {
+	Search   string // in name, address and organisation
+	Admins   bool   // instance admins only
+	BeforeID int64  // those with a lower id only
+	Limit    int
 }

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"database/sql"
+	"fmt"
 	"time"
 
 	"blossomtune/internal/domain"
@@ -70,6 +71,8 @@ func (tx *Tx) SetGrantedRole(ctx context.Context, personID, fedID int64, r domai
 		ON CONFLICT (person_id, federation_id) DO UPDATE SET role = excluded.role`, personID, fedID, string(r))
 }
 
+const sessionColumns = "id, person_id, created_at, last_seen_at, expires_at, address, agent"
+
 func scanSession(s scanner) (v domain.Session, err error) {
 	var created, seen, expires int64
 	err = s.Scan(&v.ID, &v.PersonID, &created, &seen, &expires, &v.Address, &v.Agent)
@@ -85,7 +88,7 @@ func (tx *Tx) InsertSession(ctx context.Context, v *domain.Session, hash []byte)
 
 // SessionByHash returns a session by the hash of its secret, expired ones too.
 func (tx *Tx) SessionByHash(ctx context.Context, hash []byte) (domain.Session, error) {
-	return get(ctx, tx, "session", scanSession, "SELECT id, person_id, created_at, last_seen_at, expires_at, address, agent FROM session WHERE hash = $1", hash)
+	return get(ctx, tx, "session", scanSession, "SELECT "+sessionColumns+" FROM session WHERE hash = $1", hash)
 }
 
 // TouchSession keeps when a session was last used.
@@ -132,25 +135,70 @@ func (tx *Tx) DeleteLinks(ctx context.Context, p domain.LinkPurpose) error {
 	return tx.exec(ctx, "link", "DELETE FROM link WHERE purpose = $1 AND used_at = 0", string(p))
 }
 
+const tokenColumns = "id, name, person_id, scope, created_at, expires_at, last_used_at"
+
 func scanAPIToken(s scanner) (v domain.APIToken, err error) {
 	var created, expires, used int64
-	err = s.Scan(&v.ID, &v.Name, &v.PersonID, &created, &expires, &used)
+	err = s.Scan(&v.ID, &v.Name, &v.PersonID, &v.Scope, &created, &expires, &used)
 	v.CreatedAt, v.ExpiresAt, v.LastUsedAt = moment(created), moment(expires), moment(used)
 	return v, err
 }
 
 // InsertAPIToken adds an API token under the hash of its secret and sets its id.
 func (tx *Tx) InsertAPIToken(ctx context.Context, v *domain.APIToken, hash []byte) error {
-	return tx.insert(ctx, "API token", &v.ID, "INSERT INTO api_token (hash, name, person_id, created_at, expires_at, last_used_at) VALUES ($1, $2, $3, $4, $5, $6)",
-		hash, v.Name, v.PersonID, millis(v.CreatedAt), millis(v.ExpiresAt), millis(v.LastUsedAt))
+	return tx.insert(ctx, "API token", &v.ID, "INSERT INTO api_token (hash, name, person_id, scope, created_at, expires_at, last_used_at) VALUES ($1, $2, $3, $4, $5, $6, $7)",
+		hash, v.Name, v.PersonID, string(v.Scope), millis(v.CreatedAt), millis(v.ExpiresAt), millis(v.LastUsedAt))
 }
 
 // APITokenByHash returns an API token, expired ones too.
 func (tx *Tx) APITokenByHash(ctx context.Context, hash []byte) (domain.APIToken, error) {
-	return get(ctx, tx, "API token", scanAPIToken, "SELECT id, name, person_id, created_at, expires_at, last_used_at FROM api_token WHERE hash = $1", hash)
+	return get(ctx, tx, "API token", scanAPIToken, "SELECT "+tokenColumns+" FROM api_token WHERE hash = $1", hash)
 }
 
 // TouchAPIToken keeps when a token was last used.
 func (tx *Tx) TouchAPIToken(ctx context.Context, id int64, at time.Time) error {
 	return tx.one(ctx, "API token", "UPDATE api_token SET last_used_at = $2 WHERE id = $1", id, millis(at))
+}
+
+// APITokensOf returns a person's API tokens, the newest first.
+func (tx *Tx) APITokensOf(ctx context.Context, personID int64) ([]domain.APIToken, error) {
+	return list(ctx, tx, "API token", scanAPIToken, "SELECT "+tokenColumns+" FROM api_token WHERE person_id = $1 ORDER BY id DESC", personID)
+}
+
+// DeleteAPIToken ends a person's API token.
+func (tx *Tx) DeleteAPIToken(ctx context.Context, personID, id int64) error {
+	return tx.one(ctx, "API token", "DELETE FROM api_token WHERE id = $1 AND person_id = $2", id, personID)
+}
+
+// SessionsOf returns a person's sessions, the last used first.
+func (tx *Tx) SessionsOf(ctx context.Context, personID int64) ([]domain.Session, error) {
+	return list(ctx, tx, "session", scanSession, "SELECT "+sessionColumns+" FROM session WHERE person_id = $1 ORDER BY last_seen_at DESC, id DESC", personID)
+}
+
+// RoleGrants returns who was given a role in a federation, by name.
+func (tx *Tx) RoleGrants(ctx context.Context, fedID int64) ([]domain.RoleGrant, error) {
+	scan := func(s scanner) (g domain.RoleGrant, err error) {
+		var email sql.NullString
+		var admin, created int64
+		err = s.Scan(&g.Person.ID, &email, &g.Person.Name, &g.Person.Organisation, &admin, &created, &g.Role)
+		g.Person.Email, g.Person.Admin, g.Person.CreatedAt = email.String, admin == 1, moment(created)
+		return g, err
+	}
+	return list(ctx, tx, "role", scan, `SELECT p.id, p.email, p.name, p.organisation, p.admin, p.created_at, g.role
+		FROM role_grant g JOIN person p ON p.id = g.person_id WHERE g.federation_id = $1 ORDER BY p.name, p.id`, fedID)
+}
+
+// People returns persons, the newest first: those whose name, address or organisation has the words, those with a lower id only.
+func (tx *Tx) People(ctx context.Context, f domain.PeopleFilter) ([]domain.Person, error) {
+	var w where
+	if f.Search != "" {
+		w.add("LOWER(name || ' ' || COALESCE(email, '') || ' ' || organisation) LIKE ? ESCAPE '\\'", like(f.Search))
+	}
+	if f.BeforeID > 0 {
+		w.add("id < ?", f.BeforeID)
+	}
+	if f.Admins {
+		w.add("admin = ?", 1)
+	}
+	return list(ctx, tx, "person", scanPerson, fmt.Sprintf("SELECT %s FROM person%s ORDER BY id DESC LIMIT %d", personColumns, w.String(), limit(f.Limit)), w.args...)
 }

@@ -85,9 +85,8 @@ func (tx *Tx) Requests(ctx context.Context, f domain.RequestFilter) ([]domain.Re
 		w.add("r.id < ?", f.BeforeID)
 	}
 	w.in("r.state", words(f.States))
-	if s := strings.ToLower(strings.TrimSpace(f.Search)); s != "" {
-		s = "%" + strings.NewReplacer(`\`, `\\`, "%", `\%`, "_", `\_`).Replace(s) + "%"
-		w.add(`(LOWER(r.name) LIKE ? ESCAPE '\' OR LOWER(r.organisation) LIKE ? ESCAPE '\' OR p.email LIKE ? ESCAPE '\' OR LOWER(r.ref) LIKE ? ESCAPE '\')`, s)
+	if s := strings.TrimSpace(f.Search); s != "" {
+		w.add(`(LOWER(r.name) LIKE ? ESCAPE '\' OR LOWER(r.organisation) LIKE ? ESCAPE '\' OR p.email LIKE ? ESCAPE '\' OR LOWER(r.ref) LIKE ? ESCAPE '\')`, like(s))
 	}
 	return list(ctx, tx, "request", scanRequest, fmt.Sprintf("%s%s ORDER BY r.id DESC LIMIT %d", fromRequest, w.String(), limit(f.Limit)), w.args...)
 }

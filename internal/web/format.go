@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"net/url"
 	"strconv"
 	"strings"
 	"time"
@@ -153,3 +154,8 @@ func colons(hexText string) string {
 	}
 	return strings.Join(parts, ":")
 }
+
+func itoa64(n int64) string { return strconv.FormatInt(n, 10) }
+
+// queryText makes a text part of an address's query.
+func queryText(s string) string { return url.QueryEscape(s) }

@@ -42,6 +42,11 @@ func (s *server) table() []route {
 		{"POST /verify/resend", anyone, s.resend},
 
 		{"GET /me", signedIn, s.me},
+		{"GET /me/account", signedIn, s.account},
+		{"POST /me/account/sessions", signedIn, s.endSessions},
+		{"POST /me/account/identities", signedIn, s.unlink},
+		{"POST /me/account/tokens", signedIn, s.newToken},
+		{"POST /me/account/tokens/revoke", signedIn, s.revokeToken},
 		{"GET /me/{fed}", participant, s.status},
 		{"GET /me/{fed}/events", participant, s.statusEvents},
 		{"POST /me/{fed}/token", participant, s.makeToken},
@@ -74,9 +79,13 @@ func (s *server) table() []route {
 		{"GET /f/{fed}/runs/{run}/log.json", aMember, s.runLog},
 		{"GET /f/{fed}/runs/{run}/log.txt", aMember, s.runLogText},
 		{"GET /f/{fed}/runs/{run}/artifacts/{path...}", aMember, s.artifact},
+		{"GET /f/{fed}/settings", aManager, s.settings},
+		{"POST /f/{fed}/settings/roles", aManager, s.grant},
 		{"GET /f/{fed}/logs", aManager, s.logs},
 		{"GET /f/{fed}/logs/{file}", aManager, s.engineLog},
 
+		{"GET /admin/people", anAdmin, s.people},
+		{"POST /admin/people/{id}", anAdmin, s.setAdmin},
 		{"GET /admin/mail", anAdmin, s.mail},
 		{"GET /admin/mail/events", anAdmin, s.mailEvents},
 	}

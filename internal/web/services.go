@@ -24,6 +24,19 @@ type Accounts interface {
 	Setup(ctx context.Context, secret, email, name string) (domain.Person, error)
 	MailSignInLink(ctx context.Context, email, address string) error
 
+	Identities(ctx context.Context, personID int64) ([]domain.Identity, error)
+	Unlink(ctx context.Context, p domain.Person, identityID int64) error
+	Sessions(ctx context.Context, personID int64) ([]domain.Session, error)
+	EndSessions(ctx context.Context, current domain.Session, id int64) error
+	Tokens(ctx context.Context, personID int64) ([]domain.APIToken, error)
+	CreateToken(ctx context.Context, actor domain.Actor, personID int64, name string, scope domain.TokenScope, life time.Duration) (string, domain.APIToken, error)
+	RevokeToken(ctx context.Context, p domain.Person, id int64) error
+
+	Grants(ctx context.Context, fedID int64) ([]domain.RoleGrant, error)
+	Grant(ctx context.Context, actor domain.Actor, fedID int64, email string, role domain.Role) error
+	People(ctx context.Context, f domain.PeopleFilter) ([]domain.Person, error)
+	SetAdmin(ctx context.Context, actor domain.Actor, personID int64, admin bool) (domain.Person, error)
+
 	Ways() []account.Way
 	BeginSignIn(ctx context.Context, id, address string) (to, state string, err error)
 	FinishSignIn(ctx context.Context, id, state, code string, current domain.Person) (domain.Person, error)

@@ -1,0 +1,135 @@
+package web
+
+import (
+	"net/http"
+	"strconv"
+	"time"
+
+	"blossomtune/internal/account"
+	"blossomtune/internal/domain"
+)
+
+// accountView is everything the page of one's own account shows.
+type accountView struct {
+	person     domain.Person
+	current    domain.Session
+	identities []domain.Identity
+	ways       []account.Way
+	sessions   []domain.Session
+	tokens     []domain.APIToken
+	made       string // a new token's text, shown this once
+	name       string // kept input
+	days       string
+	scope      string
+	errs       formErrors
+}
+
+func (s *server) accountView(r *http.Request, v *visit) (accountView, error) {
+	ctx := r.Context()
+	a := accountView{person: v.person, current: v.session, ways: s.Accounts.Ways(), days: "90", scope: string(domain.ScopeRead)}
+	var err error
+	if a.identities, err = s.Accounts.Identities(ctx, v.person.ID); err != nil {
+		return a, err
+	}
+	if a.sessions, err = s.Accounts.Sessions(ctx, v.person.ID); err != nil {
+		return a, err
+	}
+	a.tokens, err = s.Accounts.Tokens(ctx, v.person.ID)
+	return a, err
+}
+
+func (s *server) showAccount(w http.ResponseWriter, r *http.Request, v *visit, status int, a accountView) {
+	s.render(w, r, v, status, page{title: "My account", nav: "account", mid: true}, accountPage(a))
+}
+
+func (s *server) account(w http.ResponseWriter, r *http.Request, v *visit) error {
+	a, err := s.accountView(r, v)
+	if err != nil {
+		return err
+	}
+	s.showAccount(w, r, v, http.StatusOK, a)
+	return nil
+}
+
+// formID reads the id of what a form is about; "all" is 0.
+func formID(r *http.Request) (int64, error) {
+	if err := parseForm(r); err != nil {
+		return 0, err
+	}
+	text := r.PostForm.Get("id")
+	if text == "all" {
+		return 0, nil
+	}
+	id, err := strconv.ParseInt(text, 10, 64)
+	if err != nil || id <= 0 {
+		return 0, domain.Errorf(domain.Invalid, "%q is no id.", text).Fix("Load the page anew and try again.")
+	}
+	return id, nil
+}
+
+func (s *server) endSessions(w http.ResponseWriter, r *http.Request, v *visit) error {
+	id, err := formID(r)
+	if err == nil {
+		err = s.Accounts.EndSessions(r.Context(), v.session, id)
+	}
+	if err != nil {
+		return err
+	}
+	return s.done(w, r, "/me/account", "Signed out there.")
+}
+
+func (s *server) unlink(w http.ResponseWriter, r *http.Request, v *visit) error {
+	id, err := formID(r)
+	if err == nil {
+		err = s.Accounts.Unlink(r.Context(), v.person, id)
+	}
+	if err != nil {
+		return err
+	}
+	return s.done(w, r, "/me/account", "The account is not linked any more.")
+}
+
+// newToken makes an API token and shows its text, this once.
+func (s *server) newToken(w http.ResponseWriter, r *http.Request, v *visit) error {
+	if err := parseForm(r); err != nil {
+		return err
+	}
+	f := r.PostForm
+	name, days, scope := f.Get("name"), f.Get("days"), f.Get("scope")
+	n, err := strconv.Atoi(days)
+	made := ""
+	if err != nil {
+		err = notANumber("A life in days", days, "life")
+	} else {
+		life := time.Duration(min(max(n, 0), 10_000)) * 24 * time.Hour
+		made, _, err = s.Accounts.CreateToken(r.Context(), v.actor(), v.person.ID, name, domain.TokenScope(scope), life)
+	}
+	status := http.StatusOK
+	var errs formErrors
+	if err != nil {
+		if errs, status, err = formError(err, "name", "life", "scope"); err != nil {
+			return err
+		}
+	}
+	a, err := s.accountView(r, v)
+	if err != nil {
+		return err
+	}
+	a.made, a.errs = made, errs
+	if len(errs) > 0 {
+		a.name, a.days, a.scope = name, days, scope
+	}
+	s.showAccount(w, r, v, status, a)
+	return nil
+}
+
+func (s *server) revokeToken(w http.ResponseWriter, r *http.Request, v *visit) error {
+	id, err := formID(r)
+	if err == nil {
+		err = s.Accounts.RevokeToken(r.Context(), v.person, id)
+	}
+	if err != nil {
+		return err
+	}
+	return s.done(w, r, "/me/account", "The token does not work any more.")
+}

@@ -1,0 +1,54 @@
+package web
+
+import (
+	"net/http"
+	"strconv"
+	"strings"
+
+	"blossomtune/internal/domain"
+)
+
+const peoplePageSize = 50
+
+// peopleView is a page of the instance's people.
+type peopleView struct {
+	search string
+	list   []domain.Person
+	next   int64 // the id to go on before; 0: there are no more
+	self   int64
+}
+
+func (s *server) people(w http.ResponseWriter, r *http.Request, v *visit) error {
+	q := r.URL.Query()
+	before, _ := strconv.ParseInt(q.Get("before"), 10, 64) // what is no id begins at the newest
+	p := peopleView{search: strings.TrimSpace(q.Get("q")), self: v.person.ID}
+	var err error
+	if p.list, err = s.Accounts.People(r.Context(), domain.PeopleFilter{Search: p.search, BeforeID: max(before, 0), Limit: peoplePageSize + 1}); err != nil {
+		return err
+	}
+	if len(p.list) > peoplePageSize {
+		p.list = p.list[:peoplePageSize]
+		p.next = p.list[peoplePageSize-1].ID
+	}
+	s.render(w, r, v, http.StatusOK, page{title: "People", nav: "people", mid: true}, peoplePage(p))
+	return nil
+}
+
+func (s *server) setAdmin(w http.ResponseWriter, r *http.Request, v *visit) error {
+	if err := parseForm(r); err != nil {
+		return err
+	}
+	id, err := strconv.ParseInt(r.PathValue("id"), 10, 64)
+	if err != nil {
+		return domain.Errorf(domain.NotFound, "There is no such person.")
+	}
+	p, err := s.Accounts.SetAdmin(r.Context(), v.actor(), id, r.PostForm.Get("admin") == "true")
+	if err != nil {
+		return err
+	}
+	result := personName(p) + " is an admin now."
+	if !p.Admin {
+		result = personName(p) + " is no admin any more."
+	}
+	return s.done(w, r, "/admin/people", result)
+}
