@@ -37,7 +37,7 @@ var pageAccess = map[string][]string{
 	"GET /f/{fed}/runs": members, "GET /f/{fed}/runs/events": members, "GET /f/{fed}/runs/{run}": members, "GET /f/{fed}/runs/{run}/events": members, "POST /f/{fed}/runs/{run}/stop": managers,
 	"GET /f/{fed}/runs/{run}/metrics.json": members, "GET /f/{fed}/runs/{run}/log.json": members, "GET /f/{fed}/runs/{run}/log.txt": members, "GET /f/{fed}/runs/{run}/artifacts/{path...}": members,
 	"GET /f/{fed}/logs": managers, "GET /f/{fed}/logs/{file}": managers,
-	"GET /admin/mail": admins, "GET /admin/mail/events": admins,
+	"GET /admin/mail": admins, "POST /admin/mail/{id}": admins, "GET /admin/mail/events": admins,
 }
 
 // Every page and every form answers those who may, and nobody else.

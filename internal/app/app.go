@@ -118,12 +118,21 @@ func openTLS(o Options) (*tlsca.Authority, error) {
 func (a *App) rules() {
 	c := a.o.Config
 	a.Mail = mail.New(mail.Options{Store: store.Adapt[mail.Tx](a.db), Events: a.bus, Clock: a.o.Clock, Log: a.o.Log, SiteName: c.SiteName,
-		Host: c.Mail.Host, Port: c.Mail.Port, User: c.Mail.User, Password: c.Mail.Password, From: c.Mail.From, TLS: c.Mail.TLS})
+		Host: c.Mail.Host, Port: c.Mail.Port, User: c.Mail.User, Password: c.Mail.Password, From: c.Mail.From, TLS: c.Mail.TLS,
+		Mailjet: mail.Mailjet{Key: c.Mailjet.Key, Secret: c.Mailjet.Secret, URL: c.Mailjet.URL}})
 	a.Accounts = account.New(account.Options{Store: store.Adapt[account.Tx](a.db), Clock: a.o.Clock, Admins: c.Admins, Providers: providers(c.SignIn), SiteName: c.SiteName,
 		PublicURL: a.PublicURL, MailState: a.Mail.State, MailWake: a.Mail.Wake})
 	a.Onboarding = onboarding.New(onboarding.Options{Store: store.Adapt[onboarding.Tx](a.db), Events: a.bus, Clock: a.o.Clock, PublicURL: a.PublicURL, Pin: a.tls.Pin,
-		MailState: a.Mail.State, MailWake: a.Mail.Wake, NodesChanged: func(fedID int64) { a.nodes.changed(fedID) }})
+		MailState: a.Mail.State, MailWake: a.Mail.Wake, MailTakes: mailTakes(a.Mail), NodesChanged: func(fedID int64) { a.nodes.changed(fedID) }})
 	a.Catalog = catalog.New(catalog.Options{Store: store.Adapt[catalog.Tx](a.db), Clock: a.o.Clock, Log: a.o.Log, Build: a.python.build})
+}
+
+// mailTakes asks whether an address can get mail only where mail goes out.
+func mailTakes(m *mail.Service) func(context.Context, string) error {
+	if !m.Configured() {
+		return nil
+	}
+	return m.Takes
 }
 
 // engine makes the parts that know Flower.

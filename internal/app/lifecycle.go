@@ -75,13 +75,16 @@ func (a *App) restore(ctx context.Context) error {
 	return nil
 }
 
-// expire ends requests whose time has run out.
+// expire ends requests whose time has run out, and reminds managers of those that wait.
 func (a *App) expire(ctx context.Context) {
-	tick := time.NewTicker(5 * time.Minute)
+	tick := time.NewTicker(time.Minute)
 	defer tick.Stop()
 	for {
 		if _, err := a.Onboarding.ExpireOld(ctx); err != nil && ctx.Err() == nil {
 			a.o.Log.Error("expiring requests", "err", err)
+		}
+		if err := a.Onboarding.RemindAll(ctx); err != nil && ctx.Err() == nil {
+			a.o.Log.Error("reminding managers", "err", err)
 		}
 		select {
 		case <-ctx.Done():

@@ -31,6 +31,8 @@ type Config struct {
 
 	Mail Mail `embed:"" prefix:"smtp-" envprefix:"BLOSSOMTUNE_SMTP_"`
 
+	Mailjet Mailjet `embed:"" prefix:"mailjet-" envprefix:"BLOSSOMTUNE_MAILJET_"`
+
 	SignIn SignIn `embed:"" envprefix:"BLOSSOMTUNE_"`
 
 	SiteName  string `help:"Name shown in pages and mails." default:"BlossomTune" env:"BLOSSOMTUNE_SITE_NAME" name:"site-name"`
@@ -48,6 +50,13 @@ type Mail struct {
 	TLS      string `help:"starttls (verified), tls, or none (only to this machine)." default:"starttls" enum:"starttls,tls,none" env:"TLS"`
 }
 
+// Mailjet sends mail by its HTTP API where SMTP is not allowed out; it goes before SMTP. The sender is that of SMTP.
+type Mailjet struct {
+	Key    string `help:"API key of Mailjet; mails go out by its HTTP API then." env:"KEY"`
+	Secret string `help:"Its secret; better given by the environment than on the command line." env:"SECRET" secret:"all"`
+	URL    string `help:"Address of Mailjet's API." default:"https://api.mailjet.com" env:"URL" name:"url"`
+}
+
 // Resolve checks the settings and fills those that follow from others. Its errors name the setting.
 func (c *Config) Resolve() error {
 	data, err := filepath.Abs(c.Data)
@@ -62,8 +71,11 @@ func (c *Config) Resolve() error {
 	if (c.TLSCert == "") != (c.TLSKey == "") {
 		return fmt.Errorf("--tls-cert and --tls-key go together")
 	}
-	if c.Mail.Host != "" && c.Mail.From == "" {
-		return fmt.Errorf("--smtp-from is needed with --smtp-host")
+	if (c.Mail.Host != "" || c.Mailjet.Key != "") && c.Mail.From == "" {
+		return fmt.Errorf("--smtp-from, the sender's address, is needed with --smtp-host or --mailjet-key")
+	}
+	if (c.Mailjet.Key == "") != (c.Mailjet.Secret == "") {
+		return fmt.Errorf("--mailjet-key and --mailjet-secret go together")
 	}
 	if c.SignIn.MicrosoftClientID != "" && c.SignIn.MicrosoftTenant == "" {
 		return fmt.Errorf("--microsoft-tenant is needed with --microsoft-client-id: without it anybody with a Microsoft account could sign in")

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"regexp"
 	"strings"
 	"time"
 
@@ -45,6 +46,7 @@ type Options struct {
 	Password string
 	From     string
 	TLS      string // "starttls", "tls" or "none"
+	Mailjet  Mailjet
 	SiteName string
 	Timeout  time.Duration // of one mail's way; 0: 30 s
 }
@@ -64,7 +66,7 @@ func New(o Options) *Service {
 }
 
 // Configured reports whether mails go out.
-func (s *Service) Configured() bool { return s.Host != "" }
+func (s *Service) Configured() bool { return s.Host != "" || s.Mailjet.Key != "" }
 
 // State is that of a new mail.
 func (s *Service) State() domain.MailState {
@@ -147,6 +149,7 @@ func (s *Service) note(ctx context.Context, m domain.Mail, sendErr error) error 
 	case sendErr == nil:
 		// What was sent is with its reader: codes and links are not kept here any longer.
 		m.State, m.SentAt, m.LastError, m.Text = domain.MailSent, now, "", ""
+		m.Subject = codePattern.ReplaceAllString(m.Subject, "••••-••••")
 	case m.Tries >= maxTries || permanent(sendErr):
 		m.State, m.LastError = domain.MailDead, words(sendErr)
 	default:
@@ -166,8 +169,37 @@ func (s *Service) note(ctx context.Context, m domain.Mail, sendErr error) error 
 	return err
 }
 
+// codePattern finds an activation code in a subject, where phones show it without opening the mail.
+var codePattern = regexp.MustCompile(`\b[2-9A-Z]{4}-[2-9A-Z]{4}\b`)
+
+// Resend puts a mail that could not be sent back into the queue. One that was sent has no text any more.
+func (s *Service) Resend(ctx context.Context, actor domain.Actor, id int64) error {
+	err := s.Store.InTx(ctx, func(tx Tx) error {
+		m, err := tx.MailByID(ctx, id)
+		if err != nil {
+			return err
+		}
+		if m.State != domain.MailDead && m.State != domain.MailHeld || !s.Configured() {
+			return domain.Errorf(domain.Conflict, "This mail cannot be sent again: it is %s.", m.State).Fix("Mails that were given up can be sent again once a mail server is configured.")
+		}
+		m.State, m.Tries, m.NextAt, m.LastError = domain.MailQueued, 0, s.Clock().UTC(), ""
+		if err := tx.UpdateMail(ctx, m); err != nil {
+			return err
+		}
+		return tx.InsertAudit(ctx, domain.AuditEntry{At: s.Clock().UTC(), Actor: actor, Action: "mail.queued", ObjectKind: "mail", ObjectID: itoa(m.ID)})
+	})
+	if err == nil {
+		s.Wake()
+	}
+	return err
+}
+
 // permanent reports a refusal that no later try changes, such as an unknown recipient.
 func permanent(err error) bool {
+	var refusal *refused
+	if errors.As(err, &refusal) {
+		return true
+	}
 	var e *gomail.SendError
 	return errors.As(err, &e) && !e.IsTemp() && (e.Reason == gomail.ErrSMTPRcptTo || e.Reason == gomail.ErrSMTPMailFrom)
 }

@@ -4,10 +4,13 @@ import (
 	"bytes"
 	"context"
 	"crypto/tls"
+	"encoding/json"
 	"errors"
 	"io"
 	"log/slog"
 	"net"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
@@ -70,6 +73,8 @@ func (s *session) Auth(string) (sasl.Server, error) {
 }
 
 func (s *session) Rcpt(to string, _ *smtp.RcptOptions) error {
+	s.b.mu.Lock()
+	defer s.b.mu.Unlock()
 	if to == s.b.refuse {
 		return &smtp.SMTPError{Code: 550, EnhancedCode: smtp.EnhancedCode{5, 1, 1}, Message: "no such mailbox"}
 	}
@@ -166,7 +171,7 @@ const secret = "K7MP-2QX4"
 // write puts a mail into the outbox, as a rule does in its transaction.
 func (p *post) write(to string) {
 	p.t.Helper()
-	m := domain.Mail{To: to, Subject: "Your code", Text: "It is " + secret, State: p.s.State(), CreatedAt: p.clock(), NextAt: p.clock()}
+	m := domain.Mail{To: to, Subject: secret + " is your code for Fed", Text: "Your code is\n\n    " + secret + "\n\nor open\n\n    https://fl.example.org/verify?a=1&b=2\n\n<b>done</b>\n", State: p.s.State(), CreatedAt: p.clock(), NextAt: p.clock()}
 	if err := p.db.InTx(p.t.Context(), func(tx *store.Tx) error { return tx.InsertMail(p.t.Context(), &m) }); err != nil {
 		p.t.Fatal(err)
 	}
@@ -212,13 +217,18 @@ func TestMailGoesOutEncryptedAndOnce(t *testing.T) {
 			p := newPost(t, mail.Options{Port: port, User: "robot", Password: "pass-word", TLS: mode})
 			p.write("a@example.org")
 			m := p.until("sent", sent)
-			if m.Text != "" || m.SentAt.IsZero() {
+			if m.Text != "" || strings.Contains(m.Subject, secret) || m.SentAt.IsZero() {
 				t.Errorf("a sent mail keeps its text %q, sent at %s", m.Text, m.SentAt)
 			}
 			p.pass(24 * time.Hour)
 			got := b.mails()
 			if len(got) != 1 || !strings.Contains(got[0], secret) || !strings.Contains(got[0], "To: <a@example.org>") || !strings.Contains(got[0], "Auto-Submitted: auto-generated") {
 				t.Errorf("%d mails arrived: %v", len(got), got)
+			}
+			for _, part := range []string{"multipart/alternative", "text/plain", "text/html", "&lt;b&gt;done", "href=3D\"https://fl.example.org/verify?a=3D1&amp;b=3D2\""} {
+				if !strings.Contains(strings.ReplaceAll(got[0], "=\r\n", ""), part) {
+					t.Errorf("the mail has no %s: %s", part, got[0])
+				}
 			}
 			if len(b.logins) != 1 || b.logins[0] != "robot/pass-word" {
 				t.Errorf("logins %v", b.logins)
@@ -289,6 +299,72 @@ func TestNoPasswordWithoutTLS(t *testing.T) {
 	if len(b.logins) > 0 || len(b.mails()) > 0 {
 		t.Errorf("logins %v, mails %v", b.logins, b.mails())
 	}
+}
+
+func TestADeadMailIsSentAgain(t *testing.T) {
+	b := &backend{refuse: "a@example.org"}
+	p := newPost(t, mail.Options{Port: listen(t, b, nil, "127.0.0.1:0"), TLS: "none"})
+	p.write("a@example.org")
+	m := p.until("dead", func(m domain.Mail) bool { return m.State == domain.MailDead })
+	b.mu.Lock()
+	b.refuse = ""
+	b.mu.Unlock()
+	if err := p.s.Resend(t.Context(), domain.System, m.ID); err != nil {
+		t.Fatal(err)
+	}
+	p.until("sent", sent)
+	if err := p.s.Resend(t.Context(), domain.System, m.ID); domain.CodeOf(err) != domain.Conflict {
+		t.Errorf("a sent mail is sent again: %v", err)
+	}
+}
+
+// Mailjet cannot run here: its Send API v3.1 is imitated, field by field.
+func TestMailjet(t *testing.T) {
+	type message struct {
+		From, CustomID any
+		To             []struct{ Email string }
+		Subject        string
+		TextPart       string
+		HTMLPart       string
+	}
+	var mu sync.Mutex
+	var got []message
+	status, answer := http.StatusOK, `{"Messages":[{"Status":"success","To":[{"Email":"a@example.org","MessageID":1}]}]}`
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		mu.Lock()
+		defer mu.Unlock()
+		var in struct{ Messages []message }
+		user, password, _ := r.BasicAuth()
+		if r.URL.Path != "/v3.1/send" || user != "key" || password != "secret" || json.NewDecoder(r.Body).Decode(&in) != nil {
+			http.Error(w, `{"ErrorMessage":"unauthorized"}`, http.StatusUnauthorized)
+			return
+		}
+		got = append(got, in.Messages...)
+		w.WriteHeader(status)
+		_, _ = io.WriteString(w, answer)
+	}))
+	defer server.Close()
+	o := mail.Options{Mailjet: mail.Mailjet{Key: "key", Secret: "secret", URL: server.URL}}
+	p := newPost(t, o)
+	p.write("a@example.org")
+	p.until("sent", sent)
+	if len(got) != 1 || got[0].To[0].Email != "a@example.org" || !strings.Contains(got[0].TextPart, secret) || !strings.Contains(got[0].HTMLPart, secret) {
+		t.Errorf("Mailjet got %+v", got)
+	}
+	mu.Lock()
+	status, answer = http.StatusBadRequest, `{"Messages":[{"Status":"error","Errors":[{"ErrorMessage":"not a valid email"}]}]}`
+	mu.Unlock()
+	p = newPost(t, o)
+	p.write("bad@example.org")
+	if m := p.until("dead", func(m domain.Mail) bool { return m.State == domain.MailDead }); !strings.Contains(m.LastError, "not a valid email") {
+		t.Errorf("%+v", m)
+	}
+	mu.Lock()
+	status, answer = http.StatusInternalServerError, `oops`
+	mu.Unlock()
+	p = newPost(t, o)
+	p.write("later@example.org")
+	p.until("a failed try", func(m domain.Mail) bool { return m.Tries == 1 && m.State == domain.MailQueued })
 }
 
 // Without an SMTP server mails wait where an admin reads them.

@@ -12,8 +12,17 @@ import (
 
 func itoa(n int64) string { return strconv.FormatInt(n, 10) }
 
-// send hands one mail to the SMTP server.
+// send hands one mail to who delivers it.
 func (s *Service) send(ctx context.Context, m domain.Mail) error {
+	ctx, cancel := context.WithTimeout(ctx, s.Timeout)
+	defer cancel()
+	if s.Mailjet.Key != "" {
+		return s.sendMailjet(ctx, m)
+	}
+	return s.sendSMTP(ctx, m)
+}
+
+func (s *Service) sendSMTP(ctx context.Context, m domain.Mail) error {
 	msg := gomail.NewMsg()
 	if err := msg.FromFormat(s.SiteName, s.From); err != nil {
 		return fmt.Errorf("sender %q: %w", s.From, err)
@@ -26,12 +35,11 @@ func (s *Service) send(ctx context.Context, m domain.Mail) error {
 	msg.SetDate()
 	msg.SetGenHeader("Auto-Submitted", "auto-generated")
 	msg.SetBodyString(gomail.TypeTextPlain, m.Text)
+	msg.AddAlternativeString(gomail.TypeTextHTML, htmlOf(m))
 	client, err := s.client()
 	if err != nil {
 		return fmt.Errorf("setting up SMTP: %w", err)
 	}
-	ctx, cancel := context.WithTimeout(ctx, s.Timeout)
-	defer cancel()
 	// The library looks at ctx before it dials only; a server that then says nothing must not hold up our own end. What is left
 	// behind ends with the connection's own time limit.
 	sent := make(chan error, 1)

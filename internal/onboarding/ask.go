@@ -38,6 +38,11 @@ func (s *Service) Ask(ctx context.Context, in AskInput) (domain.Request, error) 
 	if err != nil {
 		return domain.Request{}, err
 	}
+	if _, host, _ := strings.Cut(email, "@"); s.MailTakes != nil {
+		if err := s.MailTakes(ctx, host); err != nil {
+			return domain.Request{}, err
+		}
+	}
 	var r domain.Request
 	err = s.Store.InTx(ctx, func(tx Tx) error {
 		fed, err := tx.FederationByID(ctx, in.FederationID)
@@ -218,7 +223,10 @@ func (s *Service) Verify(ctx context.Context, ref, code string) (domain.Request,
 			return tx.UpdateRequest(ctx, r)
 		}
 		r.VerifiedAt = s.now()
-		return s.transition(ctx, tx, domain.Actor{Kind: "person", PersonID: r.PersonID, Name: r.Name}, &r, domain.Pending, nil)
+		if err := s.transition(ctx, tx, domain.Actor{Kind: "person", PersonID: r.PersonID, Name: r.Name}, &r, domain.Pending, nil); err != nil {
+			return err
+		}
+		return s.remind(ctx, tx, r.FederationID)
 	})
 	if err != nil {
 		return domain.Request{}, err
@@ -226,6 +234,7 @@ func (s *Service) Verify(ctx context.Context, ref, code string) (domain.Request,
 	if refused != nil {
 		return domain.Request{}, refused
 	}
+	s.MailWake()
 	s.publish(r)
 	return r, nil
 }

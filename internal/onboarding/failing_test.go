@@ -20,3 +20,11 @@ func (f failing) InTx(ctx context.Context, fn func(onboarding.Tx) error) error {
 }
 
 func (failingTx) InsertAudit(context.Context, domain.AuditEntry) error { return errNoAudit }
+
+// mailTakes stands in for the name service, which tests do not ask.
+func mailTakes(_ context.Context, host string) error {
+	if host == "nomail.example" {
+		return domain.Errorf(domain.Invalid, "%s takes no mail.", host).At("email")
+	}
+	return nil
+}

@@ -3,6 +3,7 @@ package onboarding
 import (
 	"fmt"
 	"net/url"
+	"strings"
 
 	"blossomtune/internal/domain"
 )
@@ -47,4 +48,32 @@ Reason: %s
 
 Your SuperNode is stopped and its key is refused from now on. To come back you ask again and make a new key.
 `, fed.Name, r.Partition, r.Ref, r.Reason)}
+}
+
+func waitingMail(fed domain.Federation, waiting []domain.Request, base string) domain.Mail {
+	subject := fmt.Sprintf("%s asks to join %s", waiting[0].Name, fed.Name)
+	if n := len(waiting); n > 1 {
+		subject = fmt.Sprintf("%d requests wait in %s", n, fed.Name)
+	}
+	var names strings.Builder
+	for i, r := range waiting {
+		if i == 10 {
+			fmt.Fprintf(&names, "- and %d more\n", len(waiting)-i)
+			break
+		}
+		fmt.Fprintf(&names, "- %s", r.Name)
+		if r.Organisation != "" {
+			fmt.Fprintf(&names, ", %s", r.Organisation)
+		}
+		names.WriteByte('\n')
+	}
+	return domain.Mail{Subject: subject, Text: fmt.Sprintf(`These people wait for an answer in %s:
+
+%s
+Review them here:
+
+    %s/f/%s/requests
+
+You get at most one such mail in 15 minutes.
+`, fed.Name, names.String(), base, fed.Slug)}
 }

@@ -50,6 +50,9 @@ type Tx interface {
 	NodeKeyOfRequest(ctx context.Context, requestID int64) (domain.NodeKey, error)
 	UpdateNodeKey(ctx context.Context, k domain.NodeKey) error
 
+	RoleGrants(ctx context.Context, fedID int64) ([]domain.RoleGrant, error)
+	People(ctx context.Context, f domain.PeopleFilter) ([]domain.Person, error)
+
 	Setting(ctx context.Context, key string) (string, error)
 	PutSetting(ctx context.Context, key, value string) error
 	InsertMail(ctx context.Context, m *domain.Mail) error
@@ -71,6 +74,8 @@ type Options struct {
 	Pin       func() string           // of join tokens: the CA's SHA-256 in hex, or "public"
 	MailState func() domain.MailState // of a new mail: queued, or held where no SMTP server is configured
 	MailWake  func()                  // a mail was queued
+	// MailTakes reports whether a domain takes mail: a [domain.Invalid] error if it surely does not. nil: not asked, since no mail goes out.
+	MailTakes func(ctx context.Context, host string) error
 	// NodesChanged is called after a key of the federation was enrolled or revoked, outside of any transaction.
 	NodesChanged func(fedID int64)
 }

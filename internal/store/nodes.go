@@ -130,10 +130,10 @@ func (tx *Tx) InsertMail(ctx context.Context, m *domain.Mail) error {
 		m.To, m.Subject, m.Text, string(m.State), m.Tries, millis(m.NextAt), m.LastError, millis(m.CreatedAt), millis(m.SentAt))
 }
 
-// UpdateMail writes a mail's progress and text.
+// UpdateMail writes a mail's progress, subject and text.
 func (tx *Tx) UpdateMail(ctx context.Context, m domain.Mail) error {
-	return tx.one(ctx, "mail", "UPDATE mail SET state = $2, tries = $3, next_at = $4, last_error = $5, sent_at = $6, body = $7 WHERE id = $1",
-		m.ID, string(m.State), m.Tries, millis(m.NextAt), m.LastError, millis(m.SentAt), m.Text)
+	return tx.one(ctx, "mail", "UPDATE mail SET state = $2, tries = $3, next_at = $4, last_error = $5, sent_at = $6, body = $7, subject = $8 WHERE id = $1",
+		m.ID, string(m.State), m.Tries, millis(m.NextAt), m.LastError, millis(m.SentAt), m.Text, m.Subject)
 }
 
 // DueMails returns up to n queued mails whose time has come, oldest first.

@@ -3,6 +3,7 @@ package web
 import (
 	"context"
 	"net/http"
+	"strconv"
 
 	"blossomtune/internal/domain"
 )
@@ -27,6 +28,18 @@ func (s *server) mailEvents(w http.ResponseWriter, r *http.Request, v *visit) er
 			return []region{{"mails", mailList(all)}}, nil, err
 		},
 	})
+}
+
+// resendMail puts a mail that was given up back into the queue.
+func (s *server) resendMail(w http.ResponseWriter, r *http.Request, v *visit) error {
+	id, err := strconv.ParseInt(r.PathValue("id"), 10, 64)
+	if err != nil {
+		return domain.Errorf(domain.NotFound, "There is no such mail.")
+	}
+	if err := s.Outbox.Resend(r.Context(), v.actor(), id); err != nil {
+		return err
+	}
+	return s.done(w, r, "/admin/mail", "The mail is on its way again.")
 }
 
 // mailReason is what a mail waits for or failed of.

@@ -87,6 +87,7 @@ func (s *server) table() []route {
 		{"GET /admin/people", anAdmin, s.people},
 		{"POST /admin/people/{id}", anAdmin, s.setAdmin},
 		{"GET /admin/mail", anAdmin, s.mail},
+		{"POST /admin/mail/{id}", anAdmin, s.resendMail},
 		{"GET /admin/mail/events", anAdmin, s.mailEvents},
 	}
 }

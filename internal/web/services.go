@@ -106,4 +106,5 @@ type Engines interface {
 type Outbox interface {
 	Mails(ctx context.Context, n int) ([]domain.Mail, error)
 	Configured() bool
+	Resend(ctx context.Context, actor domain.Actor, id int64) error
 }
