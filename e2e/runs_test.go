@@ -185,6 +185,8 @@ func TestBothWaysInTrainInOneRun(t *testing.T) {
 		t.Errorf("the run is at round %d of %d", r.Round, r.Rounds)
 	}
 	t.Run("an app of the older API", func(t *testing.T) { oldAPI(t, s, joined, plain) })
+	t.Run("a suspended participant", func(t *testing.T) { suspended(t, s, joined) })
+	t.Run("a total that grows", func(t *testing.T) { grown(t, s, joined) })
 	t.Run("a revoked participant", func(t *testing.T) { revoked(t, s, joined) })
 }
 
@@ -210,6 +212,38 @@ func oldAPI(t *testing.T, s *server, people ...*person) {
 	if len(got) == 0 {
 		t.Errorf("nothing is stored")
 	}
+}
+
+// suspended makes a SuperNode wait: its process stays, and it is back within half a minute of resuming.
+func suspended(t *testing.T, s *server, p *person) {
+	s.admin.must("POST", "/requests/"+p.ref+"/suspend", map[string]string{"reason": "moving servers"}, nil)
+	await(t, 30*time.Second, "the agent says so", func() (string, bool) {
+		out := tail(filepath.Join(p.home, "node.log"))
+		return out, strings.Contains(out, "suspended this SuperNode: moving servers")
+	})
+	if got := s.node(p.partition).State; got != "suspended" {
+		t.Errorf("the SuperNode is %s", got)
+	}
+	if status := s.fleet(t, p.key(), "/v1/fleet/pull-messages", nil); status != 503 {
+		t.Errorf("the suspended key gets %d, want 503", status)
+	}
+	s.admin.must("POST", "/requests/"+p.ref+"/resume", nil, nil)
+	await(t, 30*time.Second, "the SuperNode is back", func() (string, bool) {
+		st := s.node(p.partition).State
+		return st, st == "online"
+	})
+	if out := tail(filepath.Join(p.home, "node.log")); strings.Contains(out, "The SuperNode ended") {
+		t.Errorf("the SuperNode did not stay:\n%s", out)
+	}
+}
+
+// grown changes the total of partitions: the agent starts its SuperNode anew with it.
+func grown(t *testing.T, s *server, p *person) {
+	s.admin.must("PATCH", "/federations/fed", map[string]int{"partitions": 12}, nil)
+	await(t, time.Minute, "the agent takes the new total", func() (string, bool) {
+		out := tail(filepath.Join(p.home, "node.log"))
+		return out, strings.Contains(out, fmt.Sprintf("This machine is partition %d of 12 now.", p.partition)) && strings.Count(out, "Connected.") == 2
+	})
 }
 
 // revoked ends a participant's access: its SuperNode ends, and its key stays refused.

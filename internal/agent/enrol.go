@@ -26,6 +26,8 @@ type enrolment struct {
 	Flwr          string `json:"flwr_version"`
 	NodeID        uint64 `json:"node_id,string"`
 	CAPEM         string `json:"ca_pem"`
+	Busy          bool   `json:"busy"`      // a run is going on
+	Suspended     string `json:"suspended"` // why a manager has suspended the SuperNode
 }
 
 // enrol makes the key, proves it and enrols it. The key's file is named after the token, so that a second try after a lost answer

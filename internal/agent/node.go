@@ -27,6 +27,8 @@ type node struct {
 	env  python.Env
 	http *http.Client
 	deps bool
+
+	suspended string // as last said
 }
 
 // node prepares everything that a SuperNode needs.
@@ -65,17 +67,25 @@ func (n *node) signed(h http.Header) error {
 	return err
 }
 
-// tell reports versions and takes over what has changed at the server. A server that is away does not keep a SuperNode from starting.
-func (n *node) tell(ctx context.Context) error {
-	var got enrolment
+// ask reports versions and returns what the server says of this machine; false while it is not reached.
+func (n *node) ask(ctx context.Context) (got enrolment, reached bool, err error) {
+	ctx, cancel := context.WithTimeout(ctx, askLimit)
+	defer cancel()
 	rep := report{Flwr: n.env.FlwrVersion, Agent: n.j.o.Version, Python: n.env.PythonVersion, System: runtime.GOOS + "/" + runtime.GOARCH}
-	err := n.j.srv.call(ctx, n.http, http.MethodPost, "/api/v1/agent/report", rep, n.signed, &got)
-	switch domain.CodeOf(err) {
+	switch err := n.j.srv.call(ctx, n.http, http.MethodPost, "/api/v1/agent/report", rep, n.signed, &got); domain.CodeOf(err) {
 	case "":
+		return got, true, nil
 	case domain.Unauthenticated, domain.Forbidden:
-		return errEnded(n.h, n.st)
-	default:
-		return nil // it is not reached just now: the SuperNode itself tries for ever
+		return got, false, errEnded(n.h, n.st)
+	}
+	return got, false, nil // the SuperNode itself tries for ever
+}
+
+// tell takes over what has changed at the server. A server that is away does not keep a SuperNode from starting.
+func (n *node) tell(ctx context.Context) error {
+	got, reached, err := n.ask(ctx)
+	if err != nil || !reached {
+		return err
 	}
 	before := *n.st
 	n.st.take(got)
@@ -86,6 +96,32 @@ func (n *node) tell(ctx context.Context) error {
 		n.j.say("This machine is partition %d of %d now.", n.st.Partition, n.st.NumPartitions)
 	}
 	return n.h.save(n.st)
+}
+
+// How often a running agent asks what has changed, and how long it waits for the answer.
+const (
+	askEvery = 20 * time.Second
+	askLimit = 15 * time.Second
+)
+
+// stale reports whether the SuperNode must be started anew for what the server says now. A run that goes on keeps what it
+// began with: then it waits.
+func (n *node) stale(ctx context.Context) bool {
+	got, reached, err := n.ask(ctx)
+	if err != nil || !reached {
+		return false // an access that has ended shows in the SuperNode's own end
+	}
+	if got.Suspended != n.suspended {
+		if n.suspended = got.Suspended; n.suspended != "" {
+			n.j.say("A manager has suspended this SuperNode: %s. It waits, and goes on by itself.", n.suspended)
+		} else {
+			n.j.say("Resumed.")
+		}
+	}
+	now := *n.st
+	now.take(got)
+	now.NodeID = n.st.NodeID // given by the SuperLink; the SuperNode need not know
+	return now != *n.st && !got.Busy
 }
 
 // supernodePolicy restarts a SuperNode for as long as its owner lets it run.
@@ -107,7 +143,12 @@ func (n *node) keep(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		n.watch(ctx, child, from)
+		anew := n.watch(ctx, child, from)
+		if anew {
+			n.j.say("The federation has changed; starting the SuperNode anew.")
+			child.Stop(stopGrace)
+			continue
+		}
 		if ctx.Err() != nil {
 			child.Stop(stopGrace)
 			n.j.say("Stopped.")
@@ -141,18 +182,26 @@ func sizeOf(path string) int64 {
 	return st.Size()
 }
 
-// watch waits for the SuperNode's end or ctx's, and says when it has connected.
-func (n *node) watch(ctx context.Context, child *keeper.Child, from int64) {
+// watch waits for the SuperNode's end or ctx's, and says when it has connected. It reports whether the SuperNode is to be started
+// anew because the server says something else now.
+func (n *node) watch(ctx context.Context, child *keeper.Child, from int64) (anew bool) {
 	n.j.say("SuperNode started; connecting to %s.", n.st.SuperLink)
 	tick := time.NewTicker(300 * time.Millisecond)
 	defer tick.Stop()
+	ask := time.NewTicker(askEvery)
+	defer ask.Stop()
 	connected := false
 	for {
 		select {
 		case <-ctx.Done():
-			return
+			return false
 		case <-child.Done():
-			return
+			return false
+		case <-ask.C:
+			if n.stale(ctx) {
+				return true
+			}
+			continue
 		case <-tick.C:
 		}
 		if connected {

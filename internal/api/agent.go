@@ -19,6 +19,8 @@ type Enrolment struct {
 	SuperLink     string `json:"superlink" doc:"host:port"`
 	Flwr          string `json:"flwr_version"`
 	NodeID        uint64 `json:"node_id,string" doc:"The SuperLink's id; 0 until registered"`
+	Busy          bool   `json:"busy" doc:"A run is going on: not the time to start the SuperNode anew"`
+	Suspended     string `json:"suspended,omitempty" doc:"Why a manager has suspended the SuperNode; empty while it is not"`
 	CAPEM         string `json:"ca_pem" doc:"Empty where the address is publicly trusted"`
 }
 
@@ -45,11 +47,18 @@ func (a *api) agent() {
 	add(a, op("agent-report", http.MethodPost, "/agent/report", "Tell the versions in use; answers with the configuration", aNode), a.agentReport)
 }
 
-func (a *api) enrolmentView(e onboarding.Enrolment) *body[Enrolment] {
+func (a *api) enrolmentView(ctx context.Context, e onboarding.Enrolment) (*body[Enrolment], error) {
 	c := a.Connection()
-	out := Enrolment{Partition: e.Request.Partition, NumPartitions: e.Federation.TotalPartitions, SuperLink: c.SuperLink, Flwr: c.Flwr, NodeID: e.Key.NodeID, CAPEM: string(c.CAPEM)}
+	active, err := a.Runs.List(ctx, domain.RunFilter{FederationID: e.Federation.ID, States: []domain.RunState{domain.Starting, domain.Running}, Limit: 1})
+	if err != nil {
+		return nil, err
+	}
+	out := Enrolment{Partition: e.Request.Partition, NumPartitions: e.Federation.TotalPartitions, SuperLink: c.SuperLink, Flwr: c.Flwr, NodeID: e.Key.NodeID, Busy: len(active) > 0, CAPEM: string(c.CAPEM)}
+	if !e.Key.SuspendedAt.IsZero() {
+		out.Suspended = e.Key.Reason
+	}
 	out.Federation.Slug, out.Federation.Name = e.Federation.Slug, e.Federation.Name
-	return answer(out)
+	return answer(out), nil
 }
 
 func (a *api) enrol(ctx context.Context, in *enrolInput) (*body[Enrolment], error) {
@@ -57,7 +66,7 @@ func (a *api) enrol(ctx context.Context, in *enrolInput) (*body[Enrolment], erro
 	if err != nil {
 		return nil, err
 	}
-	return a.enrolmentView(e), nil
+	return a.enrolmentView(ctx, e)
 }
 
 func (a *api) nodeOf(ctx context.Context) (onboarding.Enrolment, error) {
@@ -70,7 +79,7 @@ func (a *api) agentConfig(ctx context.Context, _ *none) (*body[Enrolment], error
 	if err != nil {
 		return nil, err
 	}
-	return a.enrolmentView(e), nil
+	return a.enrolmentView(ctx, e)
 }
 
 func (a *api) agentReport(ctx context.Context, in *reportInput) (*body[Enrolment], error) {
@@ -81,5 +90,5 @@ func (a *api) agentReport(ctx context.Context, in *reportInput) (*body[Enrolment
 	if err := a.Reported(ctx, e.Key, domain.NodeSeen{Flwr: in.Body.Flwr, Agent: in.Body.Agent, Python: in.Body.Python}); err != nil {
 		return nil, err
 	}
-	return a.enrolmentView(e), nil
+	return a.enrolmentView(ctx, e)
 }

@@ -138,7 +138,7 @@ type Node struct {
 	Partition   int        `json:"partition"`
 	Request     string     `json:"request,omitempty" doc:"For managers: the request's id"`
 	Holder      string     `json:"holder,omitempty" doc:"For managers: who holds the partition"`
-	State       string     `json:"state" enum:"online,offline,never_seen,revoked"`
+	State       string     `json:"state" enum:"online,offline,never_seen,suspended,revoked"`
 	Fingerprint string     `json:"fingerprint" doc:"SHA-256 of the public key"`
 	NodeID      uint64     `json:"node_id,string" doc:"The SuperLink's id; 0 until registered"`
 	FirstSeen   *time.Time `json:"first_seen,omitempty"`
@@ -159,6 +159,8 @@ func nodeState(k domain.NodeKey) string {
 	switch {
 	case !k.RevokedAt.IsZero():
 		return "revoked"
+	case !k.SuspendedAt.IsZero():
+		return "suspended"
 	case k.Seen.Online:
 		return "online"
 	case k.Seen.LastAt.IsZero():

@@ -94,6 +94,8 @@ func (a *api) requests() {
 	add(a, op("list-requests", http.MethodGet, "/federations/{federation}/requests", "Requests, newest first", signedIn), a.listRequests)
 	add(a, op("approve", http.MethodPost, "/federations/{federation}/requests/approve", "Approve requests with the next free partitions, or one with a named one", signedIn), a.approve)
 	add(a, op("reject", http.MethodPost, "/requests/{ref}/reject", "Turn a request down", signedIn), a.reject)
+	add(a, op("suspend", http.MethodPost, "/requests/{ref}/suspend", "Make an approved participant's SuperNode wait", signedIn), a.suspend)
+	add(a, op("resume", http.MethodPost, "/requests/{ref}/resume", "Let a suspended SuperNode go on", signedIn), a.resume)
 	add(a, op("revoke", http.MethodPost, "/requests/{ref}/revoke", "End an approved participant's access", signedIn), a.revoke)
 }
 
@@ -216,4 +218,20 @@ func (a *api) reject(ctx context.Context, in *reasonInput) (*body[Request], erro
 
 func (a *api) revoke(ctx context.Context, in *reasonInput) (*body[Request], error) {
 	return a.decide(ctx, in, a.Onboarding.Revoke)
+}
+
+func (a *api) suspend(ctx context.Context, in *reasonInput) (*none, error) {
+	r, _, err := a.request(ctx, in.Ref)
+	if err == nil {
+		_, err = a.Onboarding.Suspend(ctx, callerOf(ctx).actor, r.ID, in.Body.Reason)
+	}
+	return nil, err
+}
+
+func (a *api) resume(ctx context.Context, in *RequestPath) (*none, error) {
+	r, _, err := a.request(ctx, in.Ref)
+	if err == nil {
+		_, err = a.Onboarding.Resume(ctx, callerOf(ctx).actor, r.ID)
+	}
+	return nil, err
 }

@@ -33,7 +33,7 @@ var pageAccess = map[string][]string{
 	"GET /f": known, "POST /f": admins,
 	"GET /f/{fed}": members, "GET /f/{fed}/events": members, "POST /f/{fed}/superlink/{action}": managers, "POST /f/{fed}/partitions": managers,
 	"GET /f/{fed}/requests": managers, "GET /f/{fed}/requests/events": managers, "POST /f/{fed}/requests/approve": managers, "POST /f/{fed}/requests/reject": managers, "POST /f/{fed}/requests/revoke": managers,
-	"GET /f/{fed}/nodes": managers, "GET /f/{fed}/nodes/events": managers, "GET /f/{fed}/launch": managers, "GET /f/{fed}/launch/events": managers, "POST /f/{fed}/launch": managers, "POST /f/{fed}/apps": managers,
+	"GET /f/{fed}/nodes": managers, "GET /f/{fed}/nodes/events": managers, "POST /f/{fed}/nodes/suspend": managers, "POST /f/{fed}/nodes/resume": managers, "GET /f/{fed}/launch": managers, "GET /f/{fed}/launch/events": managers, "POST /f/{fed}/launch": managers, "POST /f/{fed}/apps": managers,
 	"GET /f/{fed}/runs": members, "GET /f/{fed}/runs/events": members, "GET /f/{fed}/runs/{run}": members, "GET /f/{fed}/runs/{run}/events": members, "POST /f/{fed}/runs/{run}/stop": managers,
 	"GET /f/{fed}/runs/{run}/metrics.json": members, "GET /f/{fed}/runs/{run}/log.json": members, "GET /f/{fed}/runs/{run}/log.txt": members, "GET /f/{fed}/runs/{run}/artifacts/{path...}": members,
 	"GET /f/{fed}/logs": managers, "GET /f/{fed}/logs/{file}": managers,
@@ -67,7 +67,7 @@ var apiAccess = map[string][]string{
 	"enrol": everybody, "agent-config": nobody, "agent-report": nobody, "ask": everybody, "verify": everybody, "resend": everybody,
 	"me": known, "my-requests": known, "make-join-command": theOne, "make-challenge": theOne, "upload-key": theOne, "withdraw": theOne,
 	"list-federations": known, "create-federation": admins, "get-federation": members, "resize-federation": managers, "set-superlink": managers, "list-nodes": watchers,
-	"list-requests": managers, "approve": managers, "reject": managers, "revoke": managers, "list-mails": admins, "list-apps": managers, "upload-app": managers,
+	"list-requests": managers, "approve": managers, "reject": managers, "revoke": managers, "suspend": managers, "resume": managers, "list-mails": admins, "list-apps": managers, "upload-app": managers,
 	"launch-run": managers, "list-runs": members, "get-run": members, "stop-run": managers, "run-metrics": members, "run-log": members,
 }
 
@@ -75,7 +75,7 @@ var apiAccess = map[string][]string{
 var bodies = map[string]string{
 	"enrol": `{"token":"a.b.c","public_key":"x","proof":"x"}`, "ask": `{"email":"nobody","name":""}`, "verify": `{"code":"22222222"}`, "upload-key": `{"public_key":"x","challenge":"x","signature":"x"}`,
 	"create-federation": `{"slug":"-","name":"x","partitions":1}`, "resize-federation": `{"partitions":0}`, "set-superlink": `{"state":"stopped"}`, "approve": `{"refs":["NOT-THERE"]}`, "reject": `{"reason":" "}`,
-	"revoke": `{"reason":" "}`, "launch-run": `{"app":"nothing"}`, "upload-app": "no app",
+	"revoke": `{"reason":" "}`, "suspend": `{"reason":" "}`, "launch-run": `{"app":"nothing"}`, "upload-app": "no app",
 }
 
 // Every operation of the API answers those who may, and nobody else.

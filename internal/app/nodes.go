@@ -50,7 +50,7 @@ func (n *nodeSync) loop(fedID int64, wake <-chan struct{}) {
 			return
 		case <-wake:
 		}
-		n.cutRevoked(ctx, fedID)
+		n.cutEnded(ctx, fedID)
 		if n.app.manager.Status(fedID).State != domain.SuperLinkUp {
 			continue // it is looked at again when the SuperLink is up
 		}
@@ -61,15 +61,18 @@ func (n *nodeSync) loop(fedID int64, wake <-chan struct{}) {
 	}
 }
 
-// cutRevoked makes the gateway refuse revoked keys at once, before the SuperLink hears of it.
-func (n *nodeSync) cutRevoked(ctx context.Context, fedID int64) {
+// cutEnded makes the gateway refuse revoked and suspended keys at once, before the SuperLink hears of it, and take resumed ones.
+func (n *nodeSync) cutEnded(ctx context.Context, fedID int64) {
 	keys, err := n.app.Onboarding.NodeKeys(ctx, fedID)
 	if err != nil {
 		return // the gateway looks keys up anew every few seconds anyway
 	}
 	for _, k := range keys {
-		if !k.RevokedAt.IsZero() {
+		switch {
+		case !k.RevokedAt.IsZero():
 			n.app.gateway.Cut(k.Fingerprint)
+		case !k.SuspendedAt.IsZero():
+			n.app.gateway.Pause(k.Fingerprint)
 		}
 	}
 }

@@ -97,6 +97,8 @@ type NodeKey struct {
 	Via          string // "agent" or "upload"
 	CreatedAt    time.Time
 	RevokedAt    time.Time // zero while good
+	SuspendedAt  time.Time // zero unless a manager has suspended it
+	Reason       string    // of the suspension, for its participant
 	Seen         NodeSeen
 }
 

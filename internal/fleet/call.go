@@ -99,6 +99,8 @@ func (c *call) authorize(auth wire.NodeAuth, now time.Time) error {
 		return again("The key cannot be looked up now.", 5).because(err)
 	case !key.RevokedAt.IsZero():
 		return errRevoked
+	case !key.SuspendedAt.IsZero():
+		return errSuspended
 	case len(key.PublicPEM) > 0 && !bytes.Equal(key.PublicPEM, auth.PublicPEM):
 		return refused("The key is enrolled in another form.", nil) // the SuperLink compares the bytes
 	case c.meth.never:

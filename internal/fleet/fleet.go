@@ -130,6 +130,14 @@ func (g *Gateway) Cut(fingerprint string) {
 	}
 }
 
+// Pause is Forget after a suspension: requests of the key that are being held are ended with 503 at once.
+func (g *Gateway) Pause(fingerprint string) {
+	if n := g.find(fingerprint); n != nil {
+		n.forget(errSuspended)
+		g.setOffline(n)
+	}
+}
+
 // Restore loads what was seen before a restart, so that keys that do not come back are found to be offline.
 func (g *Gateway) Restore(keys []domain.NodeKey) {
 	g.mu.Lock()

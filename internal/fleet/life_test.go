@@ -262,3 +262,24 @@ func FuzzBody(f *testing.F) {
 		}
 	})
 }
+
+// A suspended key waits with 503, its held poll included, and goes on with the first try after it was resumed.
+func TestASuspendedKeyWaits(t *testing.T) {
+	f := newFixture(t, nil)
+	const path = "/v1/fleet/pull-messages"
+	body := bodyFor(path, ownID, nil, 0)
+	f.passes(t, "before", f.request(path, body))
+	fp := fingerprint(t, f.key)
+	good, err := f.keys.ByFingerprint(t.Context(), fp)
+	if err != nil {
+		t.Fatal(err)
+	}
+	suspended := good
+	suspended.SuspendedAt = time.Now()
+	f.keys.set(suspended)
+	f.g.Pause(fp)
+	f.refuses(t, "suspended", f.request(path, body), http.StatusServiceUnavailable)
+	f.refuses(t, "suspended still", f.request(path, body), http.StatusServiceUnavailable)
+	f.keys.set(good)
+	f.passes(t, "resumed", f.request(path, body))
+}

@@ -96,7 +96,7 @@ func (n *node) lookup(ctx context.Context, keys Keys, now time.Time) (domain.Nod
 			n.seen = key.Seen
 		}
 		n.enrolled, n.key = true, key
-		if key.NodeID != 0 { // one not yet registered is looked up again each time
+		if key.NodeID != 0 && key.SuspendedAt.IsZero() { // one not yet registered, or suspended, is looked up again each time
 			n.keyAt = now
 		}
 	}

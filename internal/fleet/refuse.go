@@ -48,6 +48,9 @@ func again(detail string, seconds int) *refusal {
 
 var errRevoked = refused("Access to this federation has ended: the key was revoked.", nil)
 
+// errSuspended is a 503: the SuperNode waits, and goes on by itself when the key is resumed.
+var errSuspended = again("This key is suspended by a manager.", 10)
+
 func statusOf(err error) int {
 	var r *refusal
 	if errors.As(err, &r) {

@@ -50,6 +50,15 @@ Your SuperNode is stopped and its key is refused from now on. To come back you a
 `, fed.Name, r.Partition, r.Ref, r.Reason)}
 }
 
+func suspendedMail(fed domain.Federation, r domain.Request, reason string) domain.Mail {
+	return domain.Mail{Subject: "Your SuperNode in " + fed.Name + " is suspended", Text: fmt.Sprintf(`A manager of %s has suspended your SuperNode (partition %d).
+
+Reason: %s
+
+It waits and goes on by itself as soon as it is resumed; your partition is kept. You need not do anything.
+`, fed.Name, r.Partition, reason)}
+}
+
 func waitingMail(fed domain.Federation, waiting []domain.Request, base string) domain.Mail {
 	subject := fmt.Sprintf("%s asks to join %s", waiting[0].Name, fed.Name)
 	if n := len(waiting); n > 1 {

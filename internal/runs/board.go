@@ -75,7 +75,7 @@ func nodesCheck(keys []domain.NodeKey) Check {
 		if !k.RevokedAt.IsZero() {
 			continue
 		}
-		if k.Seen.Online {
+		if k.Seen.Online && k.SuspendedAt.IsZero() {
 			online++
 		} else {
 			offline = append(offline, fmt.Sprint(k.Partition))

@@ -8,13 +8,13 @@ import (
 )
 
 const nodeKeyColumns = `id, federation_id, request_id, partition_id, public_pem, fingerprint, node_id, via, created_at, revoked_at,
-	first_at, last_at, online, bytes_in, bytes_out, flwr, agent, python`
+	suspended_at, suspend_reason, first_at, last_at, online, bytes_in, bytes_out, flwr, agent, python`
 
 func scanNodeKey(s scanner) (k domain.NodeKey, err error) {
-	var node, created, revoked, first, last, online int64
+	var node, created, revoked, suspended, first, last, online int64
 	err = s.Scan(&k.ID, &k.FederationID, &k.RequestID, &k.Partition, &k.PublicPEM, &k.Fingerprint, &node, &k.Via, &created, &revoked,
-		&first, &last, &online, &k.Seen.BytesIn, &k.Seen.BytesOut, &k.Seen.Flwr, &k.Seen.Agent, &k.Seen.Python)
-	k.NodeID, k.CreatedAt, k.RevokedAt = uint64(node), moment(created), moment(revoked)
+		&suspended, &k.Reason, &first, &last, &online, &k.Seen.BytesIn, &k.Seen.BytesOut, &k.Seen.Flwr, &k.Seen.Agent, &k.Seen.Python)
+	k.NodeID, k.CreatedAt, k.RevokedAt, k.SuspendedAt = uint64(node), moment(created), moment(revoked), moment(suspended)
 	k.Seen.FirstAt, k.Seen.LastAt, k.Seen.Online = moment(first), moment(last), online == 1
 	return k, err
 }
@@ -49,9 +49,10 @@ func (tx *Tx) NodeKeyOfRequest(ctx context.Context, requestID int64) (domain.Nod
 	return get(ctx, tx, "key", scanNodeKey, "SELECT "+nodeKeyColumns+" FROM node_key WHERE request_id = $1 AND revoked_at = 0", requestID)
 }
 
-// UpdateNodeKey writes a key's node id and revocation.
+// UpdateNodeKey writes a key's node id, revocation and suspension.
 func (tx *Tx) UpdateNodeKey(ctx context.Context, k domain.NodeKey) error {
-	return tx.one(ctx, "key", "UPDATE node_key SET node_id = $2, revoked_at = $3 WHERE id = $1", k.ID, int64(k.NodeID), millis(k.RevokedAt))
+	return tx.one(ctx, "key", "UPDATE node_key SET node_id = $2, revoked_at = $3, suspended_at = $4, suspend_reason = $5 WHERE id = $1",
+		k.ID, int64(k.NodeID), millis(k.RevokedAt), millis(k.SuspendedAt), k.Reason)
 }
 
 // UpdateNodeSeen writes what the gateway saw of a SuperNode. Empty versions leave the known ones.

@@ -86,3 +86,37 @@ func (s *server) nodesEvents(w http.ResponseWriter, r *http.Request, v *visit) e
 		},
 	})
 }
+
+// suspend makes a SuperNode wait; it goes on by itself when it is resumed.
+func (s *server) suspend(w http.ResponseWriter, r *http.Request, v *visit) error {
+	req, err := s.nodeOf(r, v)
+	if err != nil {
+		return err
+	}
+	if _, err := s.Onboarding.Suspend(r.Context(), v.actor(), req.ID, r.PostForm.Get("reason")); err != nil {
+		return err
+	}
+	return s.done(w, r, "/f/"+v.fed.Slug+"/nodes", req.Name+" is suspended and told why.")
+}
+
+func (s *server) resume(w http.ResponseWriter, r *http.Request, v *visit) error {
+	req, err := s.nodeOf(r, v)
+	if err != nil {
+		return err
+	}
+	if _, err := s.Onboarding.Resume(r.Context(), v.actor(), req.ID); err != nil {
+		return err
+	}
+	return s.done(w, r, "/f/"+v.fed.Slug+"/nodes", req.Name+" goes on within half a minute.")
+}
+
+func (s *server) nodeOf(r *http.Request, v *visit) (domain.Request, error) {
+	if err := parseForm(r); err != nil {
+		return domain.Request{}, err
+	}
+	chosen, err := s.mineOnly(r.Context(), v, r.PostForm["id"])
+	if err != nil {
+		return domain.Request{}, err
+	}
+	return chosen[0], nil
+}

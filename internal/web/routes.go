@@ -66,6 +66,8 @@ func (s *server) table() []route {
 		{"POST /f/{fed}/requests/revoke", aManager, s.revoke},
 		{"GET /f/{fed}/nodes", aManager, s.nodes},
 		{"GET /f/{fed}/nodes/events", aManager, s.nodesEvents},
+		{"POST /f/{fed}/nodes/suspend", aManager, s.suspend},
+		{"POST /f/{fed}/nodes/resume", aManager, s.resume},
 		{"GET /f/{fed}/launch", aManager, s.launchForm},
 		{"GET /f/{fed}/launch/events", aManager, s.launchEvents},
 		{"POST /f/{fed}/launch", aManager, s.launch},

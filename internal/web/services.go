@@ -51,6 +51,8 @@ type Onboarding interface {
 	Reject(ctx context.Context, actor domain.Actor, id int64, reason string) (domain.Request, error)
 	Revoke(ctx context.Context, actor domain.Actor, id int64, reason string) (domain.Request, error)
 	Withdraw(ctx context.Context, actor domain.Actor, id int64) (domain.Request, error)
+	Suspend(ctx context.Context, actor domain.Actor, requestID int64, reason string) (domain.NodeKey, error)
+	Resume(ctx context.Context, actor domain.Actor, requestID int64) (domain.NodeKey, error)
 	CreateFederation(ctx context.Context, actor domain.Actor, f domain.Federation) (domain.Federation, error)
 	Resize(ctx context.Context, actor domain.Actor, fedID int64, total int) (domain.Federation, error)
 

@@ -149,6 +149,9 @@ func connectStage(st standing, now time.Time) stage {
 	switch {
 	case !st.hasKey():
 		return stage{headline: "You are in. Connect your machine", next: mine + " Run one command on the machine that holds the data; this page follows along.", current: 3, class: "is-wait"}
+	case !k.SuspendedAt.IsZero():
+		t := nodeTone(k, false, now)
+		return stage{headline: "Suspended by a manager", next: "Your SuperNode waits and goes on by itself. Reason: “" + k.Reason + "”.", current: 4, class: "is-off", pill: &t}
 	case k.Seen.FirstAt.IsZero():
 		return stage{headline: "Setting up your SuperNode", next: "The first start takes about a minute; this page changes by itself.", current: 3, class: "is-live"}
 	}

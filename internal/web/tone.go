@@ -84,6 +84,8 @@ func nodeTone(k domain.NodeKey, training bool, now time.Time) tone {
 	switch {
 	case !k.RevokedAt.IsZero():
 		return tone{class: "is-bad", icon: "revoked", word: "revoked"}
+	case !k.SuspendedAt.IsZero():
+		return tone{class: "is-off", icon: "pause", word: "suspended"}
 	case k.Seen.FirstAt.IsZero():
 		return tone{class: "is-wait", icon: "wait", word: "never seen"}
 	case k.Seen.Online && training:
