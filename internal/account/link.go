@@ -204,7 +204,7 @@ func people(ctx context.Context, tx Tx) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	switch p, err := tx.PersonByEmail(ctx, hostAddress); {
+	switch p, err := tx.PersonByEmail(ctx, domain.HostEmail); {
 	case err == nil && p.Admin:
 		return n - 1, nil
 	case domain.CodeOf(err) != domain.NotFound:

@@ -62,7 +62,7 @@ func (s *Service) SetAdmin(ctx context.Context, actor domain.Actor, personID int
 		if p, err = tx.PersonByID(ctx, personID); err != nil || p.Admin == admin {
 			return err
 		}
-		if p.Email == hostAddress {
+		if p.Host() {
 			return domain.Errorf(domain.Conflict, "This is the host itself: whoever may run commands there is an admin anyway.")
 		}
 		if n, err := people(ctx, tx); err != nil {

@@ -58,20 +58,17 @@ func (s *Service) CreateToken(ctx context.Context, actor domain.Actor, personID 
 	return secret, t, err
 }
 
-// hostAddress names the admin that the host's own tokens act as; nobody gets mail there.
-const hostAddress = "admin@localhost"
-
 // HostAdmin returns the person that tokens and links made on the host act as: an admin that is no person, made at need.
 // Whoever can run a command on the host can change the database anyway.
 func (s *Service) HostAdmin(ctx context.Context) (domain.Person, error) {
 	var p domain.Person
 	err := s.Store.InTx(ctx, func(tx Tx) error {
 		var err error
-		p, err = tx.PersonByEmail(ctx, hostAddress)
+		p, err = tx.PersonByEmail(ctx, domain.HostEmail)
 		if err == nil && p.Admin {
 			return nil
 		}
-		if p, err = s.makeAdmin(ctx, tx, hostAddress, "Host admin"); err != nil {
+		if p, err = s.makeAdmin(ctx, tx, domain.HostEmail, "Host admin"); err != nil {
 			return err
 		}
 		return tx.InsertAudit(ctx, s.entry(domain.System, "person.made_admin", p, map[string]string{"by": "a command on the host"}))

@@ -19,6 +19,12 @@ type Person struct {
 	CreatedAt    time.Time
 }
 
+// HostEmail names the admin that the host's own commands act as; nobody gets mail there.
+const HostEmail = "admin@localhost"
+
+// Host reports whether p is no person, but the host itself.
+func (p Person) Host() bool { return p.Email == HostEmail }
+
 // NormalEmail returns the address in the one form in which it is stored and compared: trimmed and lower case, without a display name.
 // It returns an [Invalid] error at field "email" for what is no address or longer than 254 bytes.
 func NormalEmail(s string) (string, error) {

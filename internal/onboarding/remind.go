@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"strconv"
-	"strings"
 	"time"
 
 	"blossomtune/internal/domain"
@@ -82,7 +81,7 @@ func (s *Service) managers(ctx context.Context, tx Tx, fedID int64) (to []string
 	}
 	admins, err := tx.People(ctx, domain.PeopleFilter{Admins: true, Limit: 100})
 	for _, p := range admins {
-		if p.Email != "" && !strings.HasSuffix(p.Email, "@localhost") { // the host's own admin reads no mail
+		if p.Email != "" && !p.Host() {
 			to = append(to, p.Email)
 		}
 	}

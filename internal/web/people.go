@@ -18,6 +18,14 @@ type peopleView struct {
 	self   int64
 }
 
+// personWords is how a person can be reached and where they belong.
+func personWords(p domain.Person) string {
+	if p.Organisation == "" {
+		return orDash(p.Email)
+	}
+	return orDash(p.Email) + ", " + p.Organisation
+}
+
 func (s *server) people(w http.ResponseWriter, r *http.Request, v *visit) error {
 	q := r.URL.Query()
 	before, _ := strconv.ParseInt(q.Get("before"), 10, 64) // what is no id begins at the newest
