@@ -80,6 +80,7 @@ func New(o Options) http.Handler {
 	a.huma.UseMiddleware(a.authenticate)
 	a.federations()
 	a.requests()
+	a.invitations()
 	a.me()
 	a.agent()
 	a.apps()

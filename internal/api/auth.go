@@ -143,3 +143,20 @@ func (a *api) manager(ctx context.Context) error {
 	}
 	return domain.Errorf(domain.Forbidden, "This needs the role of a manager.")
 }
+
+// visitor is who calls an operation that is open to everyone, by their session or token; nobody (ID 0) without a good one.
+func (a *api) visitor(ctx context.Context) domain.Person {
+	header := clientOf(ctx).header
+	if token, ok := strings.CutPrefix(header.Get("Authorization"), "Bearer "); ok {
+		if p, t, err := a.Accounts.ByToken(ctx, token); err == nil && t.Scope == domain.ScopeAll && !p.Host() {
+			return p
+		}
+		return domain.Person{}
+	}
+	if c, err := (&http.Request{Header: header}).Cookie(SessionCookie); err == nil {
+		if p, _, err := a.Accounts.Authenticate(ctx, c.Value); err == nil && !p.Host() {
+			return p
+		}
+	}
+	return domain.Person{}
+}

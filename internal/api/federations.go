@@ -54,6 +54,18 @@ type resizeInput struct {
 	}
 }
 
+type configureInput struct {
+	FederationPath
+	Body struct {
+		Name            string `json:"name" maxLength:"120"`
+		Description     string `json:"description,omitempty" maxLength:"4000"`
+		Proof           string `json:"proof" enum:"both,either" doc:"What askers prove: an account at a sign-in provider and their address, or either of them"`
+		Question        string `json:"question,omitempty" maxLength:"240"`
+		AnswerNeeded    bool   `json:"answer_needed,omitempty"`
+		InvitationsOnly bool   `json:"invitations_only,omitempty"`
+	}
+}
+
 type superLinkInput struct {
 	FederationPath
 	Body struct {
@@ -66,6 +78,7 @@ func (a *api) federations() {
 	add(a, op("create-federation", http.MethodPost, "/federations", "Make a federation", signedIn), a.createFederation)
 	add(a, op("get-federation", http.MethodGet, "/federations/{federation}", "One federation", signedIn), a.getFederation)
 	add(a, op("resize-federation", http.MethodPatch, "/federations/{federation}", "Change the total of partitions", signedIn), a.resizeFederation)
+	add(a, op("configure-federation", http.MethodPut, "/federations/{federation}/settings", "Change its texts, and how people ask to join", signedIn), a.configureFederation)
 	add(a, op("set-superlink", http.MethodPut, "/federations/{federation}/superlink", "Start or stop the SuperLink", signedIn), a.setSuperLink)
 	add(a, op("list-nodes", http.MethodGet, "/federations/{federation}/nodes", "The SuperNodes", signedIn), a.listNodes)
 }
@@ -113,6 +126,19 @@ func (a *api) resizeFederation(ctx context.Context, in *resizeInput) (*body[Fede
 		return nil, err
 	}
 	if f, err = a.Onboarding.Resize(ctx, callerOf(ctx).actor, f.ID, in.Body.Partitions); err != nil {
+		return nil, err
+	}
+	return answer(a.federationView(f, role)), nil
+}
+
+func (a *api) configureFederation(ctx context.Context, in *configureInput) (*body[Federation], error) {
+	f, role, err := a.federation(ctx, in.Slug, domain.RoleManager)
+	if err != nil {
+		return nil, err
+	}
+	b := in.Body
+	asking := domain.Asking{Proof: domain.Proof(b.Proof), Question: b.Question, AnswerNeeded: b.AnswerNeeded, InvitationsOnly: b.InvitationsOnly}
+	if f, err = a.Onboarding.Configure(ctx, callerOf(ctx).actor, f.ID, b.Name, b.Description, asking); err != nil {
 		return nil, err
 	}
 	return answer(a.federationView(f, role)), nil

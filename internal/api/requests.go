@@ -40,6 +40,7 @@ type askInput struct {
 		Name         string `json:"name" maxLength:"120"`
 		Organisation string `json:"organisation,omitempty" maxLength:"120"`
 		Message      string `json:"message,omitempty" maxLength:"2000"`
+		Invitation   string `json:"invitation,omitempty" maxLength:"100" doc:"The last part of an invitation's link"`
 	}
 }
 
@@ -104,7 +105,12 @@ func (a *api) ask(ctx context.Context, in *askInput) (*body[Asked], error) {
 	if err != nil {
 		return nil, err
 	}
-	r, err := a.Onboarding.Ask(ctx, onboarding.AskInput{FederationID: f.ID, Email: in.Body.Email, Name: in.Body.Name, Organisation: in.Body.Organisation, Message: in.Body.Message, Address: clientOf(ctx).address})
+	asker := a.visitor(ctx)
+	if email, err := domain.NormalEmail(in.Body.Email); err != nil || asker.Email != "" && asker.Email != email {
+		asker = domain.Person{} // who asks for somebody else proves nothing by being signed in
+	}
+	r, err := a.Onboarding.Ask(ctx, onboarding.AskInput{FederationID: f.ID, Email: in.Body.Email, Name: in.Body.Name, Organisation: in.Body.Organisation, Message: in.Body.Message,
+		Invitation: in.Body.Invitation, Asker: asker, Address: clientOf(ctx).address})
 	if err != nil {
 		return nil, err
 	}
@@ -112,7 +118,7 @@ func (a *api) ask(ctx context.Context, in *askInput) (*body[Asked], error) {
 }
 
 func (a *api) verify(ctx context.Context, in *verifyInput) (*verifyOutput, error) {
-	r, err := a.Onboarding.Verify(ctx, in.Ref, in.Body.Code)
+	r, err := a.Onboarding.Verify(ctx, in.Ref, in.Body.Code, domain.Person{})
 	if err != nil {
 		return nil, err
 	}

@@ -26,6 +26,7 @@ var (
 var pageAccess = map[string][]string{
 	"GET /{$}": everybody, "GET /signin": everybody, "POST /signin": everybody, "GET /signin/{secret}": everybody, "POST /signin/{secret}": everybody,
 	"GET /signin/with/{provider}": everybody, "GET /signin/callback/{provider}": everybody, "GET /setup/{secret}": everybody, "POST /setup/{secret}": everybody, "POST /signout": everybody, "GET /join/{fed}": everybody, "POST /join/{fed}": everybody,
+	"GET /i/{secret}": everybody, "POST /i/{secret}": everybody,
 	"GET /verify": everybody, "POST /verify": everybody, "POST /verify/resend": everybody,
 	"GET /me": known, "GET /me/{fed}": known, "GET /me/{fed}/events": askers, "POST /me/{fed}/token": askers, "POST /me/{fed}/key": askers, "POST /me/{fed}/withdraw": askers,
 	"GET /me/account": known, "POST /me/account/sessions": known, "POST /me/account/identities": known, "POST /me/account/tokens": known, "POST /me/account/tokens/revoke": known,
@@ -33,6 +34,7 @@ var pageAccess = map[string][]string{
 	"GET /f": known, "POST /f": admins,
 	"GET /f/{fed}": members, "GET /f/{fed}/events": members, "POST /f/{fed}/superlink/{action}": managers, "POST /f/{fed}/partitions": managers,
 	"GET /f/{fed}/requests": managers, "GET /f/{fed}/requests/events": managers, "POST /f/{fed}/requests/approve": managers, "POST /f/{fed}/requests/reject": managers, "POST /f/{fed}/requests/revoke": managers,
+	"GET /f/{fed}/invites": managers, "POST /f/{fed}/invites": managers, "POST /f/{fed}/invites/import": managers, "POST /f/{fed}/invites/revoke": managers, "POST /f/{fed}/invites/rules": managers, "POST /f/{fed}/invites/rules/drop": managers, "POST /f/{fed}/settings": managers,
 	"GET /f/{fed}/nodes": managers, "GET /f/{fed}/nodes/events": managers, "POST /f/{fed}/nodes/suspend": managers, "POST /f/{fed}/nodes/resume": managers, "GET /f/{fed}/launch": managers, "GET /f/{fed}/launch/events": managers, "POST /f/{fed}/launch": managers, "POST /f/{fed}/apps": managers,
 	"GET /f/{fed}/runs": members, "GET /f/{fed}/runs/events": members, "GET /f/{fed}/runs/{run}": members, "GET /f/{fed}/runs/{run}/events": members, "POST /f/{fed}/runs/{run}/stop": managers,
 	"GET /f/{fed}/runs/{run}/metrics.json": members, "GET /f/{fed}/runs/{run}/log.json": members, "GET /f/{fed}/runs/{run}/log.txt": members, "GET /f/{fed}/runs/{run}/artifacts/{path...}": members,
@@ -67,6 +69,7 @@ var apiAccess = map[string][]string{
 	"enrol": everybody, "agent-config": nobody, "agent-report": nobody, "ask": everybody, "verify": everybody, "resend": everybody,
 	"me": known, "my-requests": known, "make-join-command": theOne, "make-challenge": theOne, "upload-key": theOne, "withdraw": theOne,
 	"list-federations": known, "create-federation": admins, "get-federation": members, "resize-federation": managers, "set-superlink": managers, "list-nodes": watchers,
+	"list-invitations": managers, "invite": managers, "import-invitations": managers, "revoke-invitation": managers, "list-rules": managers, "add-rule": managers, "drop-rule": managers, "configure-federation": managers,
 	"list-requests": managers, "approve": managers, "reject": managers, "revoke": managers, "suspend": managers, "resume": managers, "list-mails": admins, "list-apps": managers, "upload-app": managers,
 	"launch-run": managers, "list-runs": members, "get-run": members, "stop-run": managers, "run-metrics": members, "run-log": members,
 }
@@ -75,6 +78,7 @@ var apiAccess = map[string][]string{
 var bodies = map[string]string{
 	"enrol": `{"token":"a.b.c","public_key":"x","proof":"x"}`, "ask": `{"email":"nobody","name":""}`, "verify": `{"code":"22222222"}`, "upload-key": `{"public_key":"x","challenge":"x","signature":"x"}`,
 	"create-federation": `{"slug":"-","name":"x","partitions":1}`, "resize-federation": `{"partitions":0}`, "set-superlink": `{"state":"stopped"}`, "approve": `{"refs":["NOT-THERE"]}`, "reject": `{"reason":" "}`,
+	"invite": `{"uses":1,"days":1,"domain":"x"}`, "import-invitations": `{"emails":"","days":1}`, "add-rule": `{"kind":"organisation","value":"x"}`, "configure-federation": `{"name":"","proof":"both"}`,
 	"revoke": `{"reason":" "}`, "suspend": `{"reason":" "}`, "launch-run": `{"app":"nothing"}`, "upload-app": "no app",
 }
 
@@ -90,7 +94,7 @@ func TestEveryOperationIsForThoseWhoMay(t *testing.T) {
 	if len(spec.Paths) < 20 {
 		t.Fatalf("only %d paths are described", len(spec.Paths))
 	}
-	fill := strings.NewReplacer("{federation}", "fed", "{run}", "r-1", "{ref}", s.kept.Ref)
+	fill := strings.NewReplacer("{federation}", "fed", "{run}", "r-1", "{ref}", s.kept.Ref, "{id}", "999")
 	for path, methods := range spec.Paths {
 		for method, op := range methods {
 			may, listed := apiAccess[op.OperationID]

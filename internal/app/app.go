@@ -123,7 +123,7 @@ func (a *App) rules() {
 	a.Accounts = account.New(account.Options{Store: store.Adapt[account.Tx](a.db), Clock: a.o.Clock, Admins: c.Admins, Providers: providers(c.SignIn), SiteName: c.SiteName,
 		PublicURL: a.PublicURL, MailState: a.Mail.State, MailWake: a.Mail.Wake})
 	a.Onboarding = onboarding.New(onboarding.Options{Store: store.Adapt[onboarding.Tx](a.db), Events: a.bus, Clock: a.o.Clock, PublicURL: a.PublicURL, Pin: a.tls.Pin,
-		MailState: a.Mail.State, MailWake: a.Mail.Wake, MailTakes: mailTakes(a.Mail), NodesChanged: func(fedID int64) { a.nodes.changed(fedID) }})
+		MailState: a.Mail.State, MailWake: a.Mail.Wake, MailTakes: mailTakes(a.Mail), Providers: len(a.Accounts.Ways()), NodesChanged: func(fedID int64) { a.nodes.changed(fedID) }})
 	a.Catalog = catalog.New(catalog.Options{Store: store.Adapt[catalog.Tx](a.db), Clock: a.o.Clock, Log: a.o.Log, Build: a.python.build})
 }
 

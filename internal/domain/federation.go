@@ -18,6 +18,35 @@ type Federation struct {
 	Parallel        int  // runs at once, 1 unless told otherwise
 	EngineWanted    bool // the SuperLink should be up
 	CreatedAt       time.Time
+	Asking          Asking
+}
+
+// Proof is what somebody who asks to join has to prove.
+type Proof string
+
+// Proofs. Where no sign-in provider is configured, the mailed code is the sign-in, and both ask for it alone.
+const (
+	ProofBoth   Proof = "both"   // an account at a sign-in provider, and the e-mail address by a mailed code
+	ProofEither Proof = "either" // being signed in with a proven address, or a mailed code
+)
+
+// Asking is how people ask to join a federation.
+type Asking struct {
+	Proof           Proof
+	Question        string // above the field for the asker's words; "" for the usual one
+	AnswerNeeded    bool   // the question must be answered
+	InvitationsOnly bool   // only who has an invitation may ask
+}
+
+// DefaultQuestion is what askers are asked unless managers ask something else.
+const DefaultQuestion = "What would you train on?"
+
+// Asked is the question above the field for the asker's words.
+func (a Asking) Asked() string {
+	if a.Question == "" {
+		return DefaultQuestion
+	}
+	return a.Question
 }
 
 var slugPattern = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?$`)

@@ -50,6 +50,7 @@ type Request struct {
 	VerifiedAt   time.Time // code entered
 	DecidedAt    time.Time
 	ExpiresAt    time.Time // of an unverified one
+	InvitationID int64     // by which it came; 0 for none
 	Code         ActivationCode
 }
 

@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"crypto/subtle"
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 
@@ -19,7 +20,9 @@ type AskInput struct {
 	Name         string
 	Organisation string
 	Message      string
-	Address      string // of the client, for limits
+	Address      string        // of the client, for limits
+	Invitation   string        // the secret of the link by which they came; may be empty
+	Asker        domain.Person // who is signed in; ID 0 for nobody
 }
 
 const (
@@ -49,6 +52,13 @@ func (s *Service) Ask(ctx context.Context, in AskInput) (domain.Request, error) 
 		if err != nil {
 			return err
 		}
+		if fed.Asking.AnswerNeeded && in.Message == "" {
+			return domain.Errorf(domain.Invalid, "%s asks for an answer here.", fed.Name).At("message")
+		}
+		inv, err := s.checkAsker(ctx, tx, fed, in, email)
+		if err != nil {
+			return err
+		}
 		p, err := s.person(ctx, tx, email, in)
 		if err != nil {
 			return err
@@ -56,14 +66,16 @@ func (s *Service) Ask(ctx context.Context, in AskInput) (domain.Request, error) 
 		r, err = tx.ActiveRequest(ctx, fed.ID, p.ID)
 		switch {
 		case err == nil:
-			_, err = s.sendCode(ctx, tx, fed, &r)
-			return err
+			if r.State == domain.Unverified && inv.ID != 0 {
+				r.InvitationID = inv.ID
+			}
+			return s.proveOrSend(ctx, tx, fed, in, &r)
 		case domain.CodeOf(err) != domain.NotFound:
 			return err
 		}
 		now := s.now()
 		r = domain.Request{Ref: newRef(), FederationID: fed.ID, PersonID: p.ID, Email: email, State: domain.Unverified, Partition: -1,
-			Name: in.Name, Organisation: in.Organisation, Message: in.Message, CreatedAt: now, ExpiresAt: now.Add(domain.RequestsLife)}
+			Name: in.Name, Organisation: in.Organisation, Message: in.Message, InvitationID: inv.ID, CreatedAt: now, ExpiresAt: now.Add(domain.RequestsLife)}
 		if err := tx.InsertRequest(ctx, &r); err != nil {
 			return err
 		}
@@ -71,8 +83,7 @@ func (s *Service) Ask(ctx context.Context, in AskInput) (domain.Request, error) 
 		if err := tx.InsertAudit(ctx, s.entry(actor, r, "request."+string(domain.Unverified), nil)); err != nil {
 			return err
 		}
-		_, err = s.sendCode(ctx, tx, fed, &r)
-		return err
+		return s.proveOrSend(ctx, tx, fed, in, &r)
 	})
 	if err != nil {
 		return domain.Request{}, err
@@ -80,6 +91,18 @@ func (s *Service) Ask(ctx context.Context, in AskInput) (domain.Request, error) 
 	s.MailWake()
 	s.publish(r)
 	return r, nil
+}
+
+// proveOrSend takes a sign-in as proof where that is enough, and mails a code otherwise.
+func (s *Service) proveOrSend(ctx context.Context, tx Tx, fed domain.Federation, in AskInput, r *domain.Request) error {
+	if proven(fed, in, r.Email) {
+		if r.State == domain.Unverified {
+			return s.arrive(ctx, tx, r)
+		}
+		return nil
+	}
+	_, err := s.sendCode(ctx, tx, fed, r)
+	return err
 }
 
 func (s *Service) checkAsk(in *AskInput) (string, error) {
@@ -202,7 +225,10 @@ func (s *Service) Resend(ctx context.Context, ref, address string) error {
 
 // Verify takes the mailed code. A request that waited for it becomes pending; for a later one the code proves who it is and
 // changes nothing. Wrong codes count; after five the code is used up. A right code works once.
-func (s *Service) Verify(ctx context.Context, ref, code string) (domain.Request, error) {
+//
+// current is who is signed in (ID 0: nobody). If they have no address yet, the code shows that theirs is the request's: their
+// accounts at sign-in providers become those of its person.
+func (s *Service) Verify(ctx context.Context, ref, code string, current domain.Person) (domain.Request, error) {
 	var r domain.Request
 	var refused *domain.Error
 	err := s.Store.InTx(ctx, func(tx Tx) error {
@@ -219,14 +245,15 @@ func (s *Service) Verify(ctx context.Context, ref, code string) (domain.Request,
 		if refused = s.tryCode(&r, code); refused != nil {
 			return tx.UpdateRequest(ctx, r)
 		}
+		if current.ID != 0 && current.Email == "" && current.ID != r.PersonID {
+			if err := s.unite(ctx, tx, current, r); err != nil {
+				return err
+			}
+		}
 		if r.State != domain.Unverified {
 			return tx.UpdateRequest(ctx, r)
 		}
-		r.VerifiedAt = s.now()
-		if err := s.transition(ctx, tx, domain.Actor{Kind: "person", PersonID: r.PersonID, Name: r.Name}, &r, domain.Pending, nil); err != nil {
-			return err
-		}
-		return s.remind(ctx, tx, r.FederationID)
+		return s.arrive(ctx, tx, &r)
 	})
 	if err != nil {
 		return domain.Request{}, err
@@ -237,6 +264,15 @@ func (s *Service) Verify(ctx context.Context, ref, code string) (domain.Request,
 	s.MailWake()
 	s.publish(r)
 	return r, nil
+}
+
+// unite gives the accounts of a person without an address to the person of a request, whose address they just proved.
+func (s *Service) unite(ctx context.Context, tx Tx, from domain.Person, r domain.Request) error {
+	if err := tx.MoveIdentities(ctx, from.ID, r.PersonID); err != nil {
+		return err
+	}
+	return tx.InsertAudit(ctx, domain.AuditEntry{At: s.now(), Actor: domain.Actor{Kind: "person", PersonID: r.PersonID, Name: r.Name}, Action: "identity.moved", ObjectKind: "person",
+		ObjectID: strconv.FormatInt(r.PersonID, 10), Detail: map[string]string{"from": strconv.FormatInt(from.ID, 10), "request": r.Ref}})
 }
 
 // tryCode compares a code and uses up a try, or the code.

@@ -15,11 +15,11 @@ func TestFromAskingToAPartition(t *testing.T) {
 	w := newWorld(t, storetest.SQLite(t), 3)
 	r := w.ask("a@example.org")
 	code := w.code("a@example.org")
-	r, err := w.s.Verify(w.ctx, strings.ToLower(r.Ref), " "+strings.ToLower(strings.ReplaceAll(code, "-", ""))+" ") // as people type
+	r, err := w.s.Verify(w.ctx, strings.ToLower(r.Ref), " "+strings.ToLower(strings.ReplaceAll(code, "-", ""))+" ", domain.Person{}) // as people type
 	if err != nil || r.State != domain.Pending || r.Partition != -1 {
 		t.Fatalf("%+v, %v", r, err)
 	}
-	_, err = w.s.Verify(w.ctx, r.Ref, code)
+	_, err = w.s.Verify(w.ctx, r.Ref, code, domain.Person{})
 	w.wantCode(err, domain.Expired, "code") // a code works once
 	rs, err := w.s.Approve(w.ctx, manager, []int64{r.ID}, onboarding.NextFreePartition)
 	if err != nil || rs[0].Partition != 0 || rs[0].DecidedBy != "Manager" {
@@ -52,12 +52,12 @@ func TestAskingNeverTellsWhoIsKnown(t *testing.T) {
 		}
 	}
 	// A code for a request that is further on proves who it is and moves nothing.
-	got, err := w.s.Verify(w.ctx, again.Ref, w.code("known@example.org"))
+	got, err := w.s.Verify(w.ctx, again.Ref, w.code("known@example.org"), domain.Person{})
 	if err != nil || got.State != domain.Approved {
 		t.Errorf("%s, %v", got.State, err)
 	}
-	_, wrong := w.s.Verify(w.ctx, "ZZZZ-ZZZZ", "22222222")
-	_, other := w.s.Verify(w.ctx, unknown.Ref, "22222222")
+	_, wrong := w.s.Verify(w.ctx, "ZZZZ-ZZZZ", "22222222", domain.Person{})
+	_, other := w.s.Verify(w.ctx, unknown.Ref, "22222222", domain.Person{})
 	if wrong == nil || other == nil || wrong.Error() != other.Error() {
 		t.Errorf("an unknown reference says %q, a known one %q", wrong, other)
 	}
@@ -80,10 +80,10 @@ func TestCodesAreLimited(t *testing.T) {
 	w := newWorld(t, storetest.SQLite(t), 3)
 	r := w.ask("a@example.org")
 	for left := domain.CodeTries - 1; left >= 0; left-- {
-		_, err := w.s.Verify(w.ctx, r.Ref, "22222222")
+		_, err := w.s.Verify(w.ctx, r.Ref, "22222222", domain.Person{})
 		w.wantCode(err, domain.Invalid, "code")
 	}
-	_, err := w.s.Verify(w.ctx, r.Ref, w.code("a@example.org"))
+	_, err := w.s.Verify(w.ctx, r.Ref, w.code("a@example.org"), domain.Person{})
 	w.wantCode(err, domain.Expired, "code") // the right one, too late
 
 	w.wantCode(w.s.Resend(w.ctx, r.Ref, "b"), domain.Limited, "") // within the minute
@@ -98,11 +98,11 @@ func TestCodesAreLimited(t *testing.T) {
 		t.Errorf("%d mails for one request", n)
 	}
 	w.clock.pass(domain.CodeLife + time.Second)
-	_, err = w.s.Verify(w.ctx, r.Ref, w.code("a@example.org"))
+	_, err = w.s.Verify(w.ctx, r.Ref, w.code("a@example.org"), domain.Person{})
 	w.wantCode(err, domain.Expired, "code")
 	w.clock.pass(24 * time.Hour)
 	w.wantCode(w.s.Resend(w.ctx, r.Ref, "b"), "", "") // the next day
-	if got, err := w.s.Verify(w.ctx, r.Ref, w.code("a@example.org")); err != nil || got.State != domain.Pending {
+	if got, err := w.s.Verify(w.ctx, r.Ref, w.code("a@example.org"), domain.Person{}); err != nil || got.State != domain.Pending {
 		t.Errorf("%s, %v", got.State, err)
 	}
 }

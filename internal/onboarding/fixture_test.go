@@ -97,7 +97,7 @@ func (w *world) mails() (out []domain.Mail) {
 func (w *world) pending(email string) domain.Request {
 	w.t.Helper()
 	r := w.ask(email)
-	r, err := w.s.Verify(w.ctx, r.Ref, w.code(email))
+	r, err := w.s.Verify(w.ctx, r.Ref, w.code(email), domain.Person{})
 	if err != nil || r.State != domain.Pending {
 		w.t.Fatalf("%s: %v", r.State, err)
 	}

@@ -22,6 +22,25 @@ and press the button there. If you did not ask for this, do nothing.
 `, fed.Name, code, r.Ref, link)}
 }
 
+func invitationMail(fed domain.Federation, inv domain.Invitation, by, link string) domain.Mail {
+	next := "You ask to join, a manager reviews, you run one command on the machine that holds your data."
+	if inv.Auto {
+		next = "You confirm your e-mail address and run one command on the machine that holds your data."
+	}
+	about := ""
+	if fed.Description != "" {
+		about = fed.Description + "\n\n"
+	}
+	return domain.Mail{Subject: "You are invited to " + fed.Name, Text: fmt.Sprintf(`%s invites you to take part in %s.
+
+%s%s Your data stays there.
+
+    %s
+
+The link is for this address alone, once, until %s. If you do not want to take part, do nothing.
+`, by, fed.Name, about, next, link, inv.ExpiresAt.UTC().Format("2 January 2006"))}
+}
+
 func approvedMail(fed domain.Federation, r domain.Request, base string) domain.Mail {
 	return domain.Mail{Subject: "You are in: " + fed.Name, Text: fmt.Sprintf(`Your request %s to join %s is approved.
 Partition %d of %d is yours.

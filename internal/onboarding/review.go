@@ -6,7 +6,6 @@ import (
 	"strings"
 
 	"blossomtune/internal/domain"
-	"blossomtune/internal/events"
 )
 
 // NextFreePartition as a partition means: the lowest that nobody holds.
@@ -198,88 +197,4 @@ func (s *Service) ExpireOld(ctx context.Context) (int, error) {
 	})
 	s.publish(out...)
 	return len(out), err
-}
-
-// CreateFederation adds a federation.
-func (s *Service) CreateFederation(ctx context.Context, actor domain.Actor, f domain.Federation) (domain.Federation, error) {
-	f.Name, f.Description = clean(f.Name), strings.TrimSpace(f.Description)
-	if err := domain.CheckSlug(f.Slug); err != nil {
-		return f, err
-	}
-	if err := domain.CheckTotal(f.TotalPartitions); err != nil {
-		return f, err
-	}
-	if f.Name == "" || len(f.Name) > maxShort {
-		return f, domain.Errorf(domain.Invalid, "A name has 1 to %d bytes.", maxShort).At("name")
-	}
-	f.Parallel, f.CreatedAt = max(f.Parallel, 1), s.now()
-	err := s.Store.InTx(ctx, func(tx Tx) error {
-		if err := tx.InsertFederation(ctx, &f); err != nil {
-			return err
-		}
-		return tx.InsertAudit(ctx, domain.AuditEntry{At: s.now(), Actor: actor, Action: "federation.created", ObjectKind: "federation", ObjectID: f.Slug, FederationID: f.ID,
-			Detail: map[string]string{"partitions": fmt.Sprint(f.TotalPartitions)}})
-	})
-	return f, err
-}
-
-// Resize changes a federation's total of partitions. Growing takes effect at once; shrinking below a held partition is a
-// [domain.Conflict] that names the holders.
-func (s *Service) Resize(ctx context.Context, actor domain.Actor, fedID int64, total int) (domain.Federation, error) {
-	if err := domain.CheckTotal(total); err != nil {
-		return domain.Federation{}, err
-	}
-	return s.changeFederation(ctx, actor, fedID, "federation.resized", func(tx Tx, f *domain.Federation) (map[string]string, error) {
-		held, err := tx.HeldPartitions(ctx, fedID)
-		if err != nil {
-			return nil, err
-		}
-		var holders []string
-		for p := total; p < f.TotalPartitions; p++ {
-			if r, taken := held[p]; taken {
-				holders = append(holders, fmt.Sprintf("%s (partition %d)", r.Name, p))
-			}
-		}
-		if len(holders) > 0 {
-			return nil, domain.Errorf(domain.Conflict, "%d partitions are too few for %s.", total, strings.Join(holders, ", ")).Fix("Revoke their access first, or keep a larger total.").At("partitions")
-		}
-		detail := map[string]string{"from": fmt.Sprint(f.TotalPartitions), "to": fmt.Sprint(total)}
-		f.TotalPartitions = total
-		return detail, nil
-	})
-}
-
-// WantEngine keeps whether the federation's SuperLink should be up.
-func (s *Service) WantEngine(ctx context.Context, actor domain.Actor, fedID int64, up bool) (domain.Federation, error) {
-	action := "superlink.stopped"
-	if up {
-		action = "superlink.started"
-	}
-	return s.changeFederation(ctx, actor, fedID, action, func(_ Tx, f *domain.Federation) (map[string]string, error) {
-		f.EngineWanted = up
-		return nil, nil
-	})
-}
-
-func (s *Service) changeFederation(ctx context.Context, actor domain.Actor, fedID int64, action string, change func(Tx, *domain.Federation) (map[string]string, error)) (domain.Federation, error) {
-	var f domain.Federation
-	err := s.Store.InTx(ctx, func(tx Tx) error {
-		var err error
-		if f, err = tx.FederationByID(ctx, fedID); err != nil {
-			return err
-		}
-		before := f
-		detail, err := change(tx, &f)
-		if err != nil || f == before {
-			return err
-		}
-		if err := tx.UpdateFederation(ctx, f); err != nil {
-			return err
-		}
-		return tx.InsertAudit(ctx, domain.AuditEntry{At: s.now(), Actor: actor, Action: action, ObjectKind: "federation", ObjectID: f.Slug, FederationID: f.ID, Detail: detail})
-	})
-	if err == nil {
-		s.Events.Publish(events.Event{Topic: FederationTopic(fedID), Kind: "changed"})
-	}
-	return f, err
 }

@@ -26,6 +26,18 @@ type Tx interface {
 	PersonByID(ctx context.Context, id int64) (domain.Person, error)
 	PersonByEmail(ctx context.Context, email string) (domain.Person, error)
 	InsertPerson(ctx context.Context, p *domain.Person) error
+	IdentitiesOf(ctx context.Context, personID int64) ([]domain.Identity, error)
+	MoveIdentities(ctx context.Context, from, to int64) error
+
+	InsertInvitation(ctx context.Context, v *domain.Invitation) error
+	UpdateInvitation(ctx context.Context, v domain.Invitation) error
+	InvitationByHash(ctx context.Context, hash []byte) (domain.Invitation, error)
+	InvitationByID(ctx context.Context, id int64) (domain.Invitation, error)
+	Invitations(ctx context.Context, fedID, beforeID int64, n int) ([]domain.Invitation, error)
+	InvitedEmails(ctx context.Context, fedID int64, now time.Time) (map[string]bool, error)
+	InsertRule(ctx context.Context, v *domain.ApprovalRule) error
+	Rules(ctx context.Context, fedID int64) ([]domain.ApprovalRule, error)
+	DeleteRule(ctx context.Context, fedID, id int64) error
 
 	InsertRequest(ctx context.Context, r *domain.Request) error
 	UpdateRequest(ctx context.Context, r domain.Request) error
@@ -76,6 +88,8 @@ type Options struct {
 	MailWake  func()                  // a mail was queued
 	// MailTakes reports whether a domain takes mail: a [domain.Invalid] error if it surely does not. nil: not asked, since no mail goes out.
 	MailTakes func(ctx context.Context, host string) error
+	// Providers is how many sign-in providers there are. Without one nobody is asked to sign in with an account.
+	Providers int
 	// NodesChanged is called after a key of the federation was enrolled or revoked, outside of any transaction.
 	NodesChanged func(fedID int64)
 }

@@ -58,3 +58,8 @@ func (tx *Tx) UpdateIdentity(ctx context.Context, v domain.Identity) error {
 func (tx *Tx) DeleteIdentity(ctx context.Context, id int64) error {
 	return tx.one(ctx, "identity", "DELETE FROM identity WHERE id = $1", id)
 }
+
+// MoveIdentities gives all identities of one person to another.
+func (tx *Tx) MoveIdentities(ctx context.Context, from, to int64) error {
+	return tx.exec(ctx, "identity", "UPDATE identity SET person_id = $2 WHERE person_id = $1", from, to)
+}

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"time"
 
@@ -62,12 +63,13 @@ func (tx *Tx) UpdateNodeSeen(ctx context.Context, id int64, v domain.NodeSeen) e
 		id, millis(v.FirstAt), millis(v.LastAt), bit(v.Online), v.BytesIn, v.BytesOut, v.Flwr, v.Agent, v.Python)
 }
 
-const federationColumns = "id, slug, name, description, total_partitions, parallel, engine_wanted, created_at"
+const federationColumns = "id, slug, name, description, total_partitions, parallel, engine_wanted, created_at, proof, question, answer_needed, invitations_only"
 
 func scanFederation(s scanner) (f domain.Federation, err error) {
-	var wanted, created int64
-	err = s.Scan(&f.ID, &f.Slug, &f.Name, &f.Description, &f.TotalPartitions, &f.Parallel, &wanted, &created)
-	f.EngineWanted, f.CreatedAt = wanted == 1, moment(created)
+	var wanted, created, needed, only int64
+	a := &f.Asking
+	err = s.Scan(&f.ID, &f.Slug, &f.Name, &f.Description, &f.TotalPartitions, &f.Parallel, &wanted, &created, &a.Proof, &a.Question, &needed, &only)
+	f.EngineWanted, f.CreatedAt, a.AnswerNeeded, a.InvitationsOnly = wanted == 1, moment(created), needed == 1, only == 1
 	return f, err
 }
 
@@ -88,8 +90,9 @@ func (tx *Tx) Federations(ctx context.Context) ([]domain.Federation, error) {
 
 // InsertFederation adds a federation and sets its id. A taken slug is a [domain.Conflict] at field "slug".
 func (tx *Tx) InsertFederation(ctx context.Context, f *domain.Federation) error {
-	err := tx.insert(ctx, "federation", &f.ID, "INSERT INTO federation (slug, name, description, total_partitions, parallel, engine_wanted, created_at) VALUES ($1, $2, $3, $4, $5, $6, $7)",
-		f.Slug, f.Name, f.Description, f.TotalPartitions, max(f.Parallel, 1), bit(f.EngineWanted), millis(f.CreatedAt))
+	err := tx.insert(ctx, "federation", &f.ID, "INSERT INTO federation (slug, name, description, total_partitions, parallel, engine_wanted, created_at, proof, question, answer_needed, invitations_only) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
+		f.Slug, f.Name, f.Description, f.TotalPartitions, max(f.Parallel, 1), bit(f.EngineWanted), millis(f.CreatedAt),
+		string(cmp.Or(f.Asking.Proof, domain.ProofBoth)), f.Asking.Question, bit(f.Asking.AnswerNeeded), bit(f.Asking.InvitationsOnly))
 	if unique(err, "slug") {
 		return domain.Errorf(domain.Conflict, "There is a federation %q already.", f.Slug).Fix("Choose another address.").At("slug").Because(err)
 	}
@@ -98,8 +101,9 @@ func (tx *Tx) InsertFederation(ctx context.Context, f *domain.Federation) error 
 
 // UpdateFederation writes a federation; its slug stays.
 func (tx *Tx) UpdateFederation(ctx context.Context, f domain.Federation) error {
-	return tx.one(ctx, "federation", "UPDATE federation SET name = $2, description = $3, total_partitions = $4, parallel = $5, engine_wanted = $6 WHERE id = $1",
-		f.ID, f.Name, f.Description, f.TotalPartitions, max(f.Parallel, 1), bit(f.EngineWanted))
+	return tx.one(ctx, "federation", `UPDATE federation SET name = $2, description = $3, total_partitions = $4, parallel = $5, engine_wanted = $6,
+		proof = $7, question = $8, answer_needed = $9, invitations_only = $10 WHERE id = $1`, f.ID, f.Name, f.Description, f.TotalPartitions, max(f.Parallel, 1), bit(f.EngineWanted),
+		string(cmp.Or(f.Asking.Proof, domain.ProofBoth)), f.Asking.Question, bit(f.Asking.AnswerNeeded), bit(f.Asking.InvitationsOnly))
 }
 
 // Setting returns a stored value, "" if there is none.

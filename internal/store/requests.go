@@ -10,14 +10,14 @@ import (
 )
 
 const requestColumns = `r.id, r.ref, r.federation_id, r.person_id, r.state, r.partition_id, r.name, r.organisation, COALESCE(p.email, ''), r.message, r.reason, r.decided_by,
-	r.created_at, r.verified_at, r.decided_at, r.expires_at, r.code_hash, r.code_expires_at, r.code_tries, r.code_sent, r.code_sent_at`
+	r.created_at, r.verified_at, r.decided_at, r.expires_at, r.code_hash, r.code_expires_at, r.code_tries, r.code_sent, r.code_sent_at, r.invitation_id`
 
 const fromRequest = "SELECT " + requestColumns + " FROM request r JOIN person p ON p.id = r.person_id"
 
 func scanRequest(s scanner) (r domain.Request, err error) {
 	var created, verified, decided, expires, codeExpires, codeSent int64
 	err = s.Scan(&r.ID, &r.Ref, &r.FederationID, &r.PersonID, &r.State, &r.Partition, &r.Name, &r.Organisation, &r.Email, &r.Message, &r.Reason, &r.DecidedBy,
-		&created, &verified, &decided, &expires, &r.Code.Hash, &codeExpires, &r.Code.Tries, &r.Code.Sent, &codeSent)
+		&created, &verified, &decided, &expires, &r.Code.Hash, &codeExpires, &r.Code.Tries, &r.Code.Sent, &codeSent, &r.InvitationID)
 	r.CreatedAt, r.VerifiedAt, r.DecidedAt, r.ExpiresAt = moment(created), moment(verified), moment(decided), moment(expires)
 	r.Code.ExpiresAt, r.Code.SentAt = moment(codeExpires), moment(codeSent)
 	return r, err
@@ -26,8 +26,8 @@ func scanRequest(s scanner) (r domain.Request, err error) {
 // InsertRequest adds a request and sets its id. A second active one of the same person is a [domain.Conflict].
 func (tx *Tx) InsertRequest(ctx context.Context, r *domain.Request) error {
 	err := tx.insert(ctx, "request", &r.ID, `INSERT INTO request (ref, federation_id, person_id, state, partition_id, name, organisation, message, reason, decided_by,
-		created_at, verified_at, decided_at, expires_at, code_hash, code_expires_at, code_tries, code_sent, code_sent_at)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)`, append([]any{r.Ref, r.FederationID, r.PersonID}, requestValues(*r)...)...)
+		created_at, verified_at, decided_at, expires_at, code_hash, code_expires_at, code_tries, code_sent, code_sent_at, invitation_id)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20)`, append([]any{r.Ref, r.FederationID, r.PersonID}, requestValues(*r)...)...)
 	if unique(err, "request.person_id") || unique(err, "request_active") {
 		return domain.Errorf(domain.Conflict, "This person has an active request already.").Because(err)
 	}
@@ -36,13 +36,13 @@ func (tx *Tx) InsertRequest(ctx context.Context, r *domain.Request) error {
 
 func requestValues(r domain.Request) []any {
 	return []any{string(r.State), r.Partition, r.Name, r.Organisation, r.Message, r.Reason, r.DecidedBy, millis(r.CreatedAt), millis(r.VerifiedAt), millis(r.DecidedAt), millis(r.ExpiresAt),
-		r.Code.Hash, millis(r.Code.ExpiresAt), r.Code.Tries, r.Code.Sent, millis(r.Code.SentAt)}
+		r.Code.Hash, millis(r.Code.ExpiresAt), r.Code.Tries, r.Code.Sent, millis(r.Code.SentAt), r.InvitationID}
 }
 
 // UpdateRequest writes a request. A partition that another approved request holds is a [domain.Conflict] at field "partition".
 func (tx *Tx) UpdateRequest(ctx context.Context, r domain.Request) error {
 	err := tx.one(ctx, "request", `UPDATE request SET state = $2, partition_id = $3, name = $4, organisation = $5, message = $6, reason = $7, decided_by = $8,
-		created_at = $9, verified_at = $10, decided_at = $11, expires_at = $12, code_hash = $13, code_expires_at = $14, code_tries = $15, code_sent = $16, code_sent_at = $17
+		created_at = $9, verified_at = $10, decided_at = $11, expires_at = $12, code_hash = $13, code_expires_at = $14, code_tries = $15, code_sent = $16, code_sent_at = $17, invitation_id = $18
 		WHERE id = $1`, append([]any{r.ID}, requestValues(r)...)...)
 	if unique(err, "request.partition_id") || unique(err, "request_holder") {
 		return domain.Errorf(domain.Conflict, "Partition %d has a holder already.", r.Partition).At("partition").Because(err)

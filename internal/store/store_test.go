@@ -32,7 +32,7 @@ func in(t *testing.T, db *store.DB, fn func(tx *store.Tx) error) {
 
 func federation(t *testing.T, db *store.DB) domain.Federation {
 	t.Helper()
-	f := domain.Federation{Slug: "cardio", Name: "Cardio", TotalPartitions: 10, Parallel: 1, EngineWanted: true, CreatedAt: now}
+	f := domain.Federation{Slug: "cardio", Name: "Cardio", TotalPartitions: 10, Parallel: 1, EngineWanted: true, CreatedAt: now, Asking: domain.Asking{Proof: domain.ProofEither, Question: "Q?", AnswerNeeded: true, InvitationsOnly: true}}
 	in(t, db, func(tx *store.Tx) error { return tx.InsertFederation(ctx, &f) })
 	return f
 }

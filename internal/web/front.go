@@ -2,6 +2,7 @@ package web
 
 import (
 	"net/http"
+	"slices"
 
 	"blossomtune/internal/domain"
 )
@@ -13,6 +14,7 @@ func (s *server) front(w http.ResponseWriter, r *http.Request, v *visit) error {
 		return err
 	}
 	if !v.known() {
+		feds = slices.DeleteFunc(feds, func(f domain.Federation) bool { return f.Asking.InvitationsOnly })
 		s.render(w, r, v, http.StatusOK, page{title: "Train together, keep the data at home", mid: true}, frontPage(s.SiteName, feds))
 		return nil
 	}

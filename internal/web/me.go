@@ -36,7 +36,9 @@ func (s *server) me(w http.ResponseWriter, r *http.Request, v *visit) error {
 	for _, f := range feds {
 		req, asked := newest[f.ID]
 		if !asked {
-			others = append(others, f)
+			if !f.Asking.InvitationsOnly {
+				others = append(others, f)
+			}
 			continue
 		}
 		st, err := s.standing(ctx, &visit{person: v.person, fed: f, mine: req})

@@ -45,7 +45,7 @@ type Accounts interface {
 // Onboarding is the life of requests, partitions and keys.
 type Onboarding interface {
 	Ask(ctx context.Context, in onboarding.AskInput) (domain.Request, error)
-	Verify(ctx context.Context, ref, code string) (domain.Request, error)
+	Verify(ctx context.Context, ref, code string, current domain.Person) (domain.Request, error)
 	Resend(ctx context.Context, ref, address string) error
 	Approve(ctx context.Context, actor domain.Actor, ids []int64, partition int) ([]domain.Request, error)
 	Reject(ctx context.Context, actor domain.Actor, id int64, reason string) (domain.Request, error)
@@ -55,6 +55,16 @@ type Onboarding interface {
 	Resume(ctx context.Context, actor domain.Actor, requestID int64) (domain.NodeKey, error)
 	CreateFederation(ctx context.Context, actor domain.Actor, f domain.Federation) (domain.Federation, error)
 	Resize(ctx context.Context, actor domain.Actor, fedID int64, total int) (domain.Federation, error)
+	Configure(ctx context.Context, actor domain.Actor, fedID int64, name, description string, asking domain.Asking) (domain.Federation, error)
+
+	Invite(ctx context.Context, actor domain.Actor, in onboarding.InviteInput) (link string, inv domain.Invitation, err error)
+	ImportInvitations(ctx context.Context, actor domain.Actor, fedID int64, text string, days int, auto bool) (onboarding.Imported, error)
+	Invitation(ctx context.Context, secret string) (domain.Invitation, domain.Federation, error)
+	Invitations(ctx context.Context, fedID, beforeID int64, n int) ([]domain.Invitation, error)
+	RevokeInvitation(ctx context.Context, actor domain.Actor, fedID, id int64) error
+	Rules(ctx context.Context, fedID int64) ([]domain.ApprovalRule, error)
+	AddRule(ctx context.Context, actor domain.Actor, fedID int64, kind domain.RuleKind, value string) (domain.ApprovalRule, error)
+	DropRule(ctx context.Context, actor domain.Actor, fedID, id int64) error
 
 	Federations(ctx context.Context) ([]domain.Federation, error)
 	FederationBySlug(ctx context.Context, slug string) (domain.Federation, error)

@@ -13,12 +13,13 @@ type settingsView struct {
 	grants []domain.RoleGrant
 	email  string // kept input
 	role   string
+	want   domain.Federation // of the form of the federation itself, kept input
 	errs   formErrors
 }
 
 func (s *server) settingsView(ctx context.Context, v *visit) (settingsView, error) {
 	head, _, err := s.head(ctx, v, "settings")
-	sv := settingsView{fedHead: head, role: string(domain.RoleViewer)}
+	sv := settingsView{fedHead: head, role: string(domain.RoleViewer), want: v.fed}
 	if err != nil {
 		return sv, err
 	}
@@ -58,6 +59,31 @@ func (s *server) grant(w http.ResponseWriter, r *http.Request, v *visit) error {
 		return err
 	}
 	sv.email, sv.role, sv.errs = email, role, errs
+	s.render(w, r, v, status, page{title: "Settings · " + v.fed.Name, nav: "f"}, settingsPage(sv))
+	return nil
+}
+
+// configure changes what the federation says of itself and how people ask to join it.
+func (s *server) configure(w http.ResponseWriter, r *http.Request, v *visit) error {
+	if err := parseForm(r); err != nil {
+		return err
+	}
+	f := r.PostForm
+	want := domain.Federation{Name: f.Get("name"), Description: f.Get("description"), Asking: domain.Asking{Proof: domain.Proof(f.Get("proof")), Question: f.Get("question"),
+		AnswerNeeded: f.Get("answer_needed") != "", InvitationsOnly: f.Get("invitations_only") != ""}}
+	_, err := s.Onboarding.Configure(r.Context(), v.actor(), v.fed.ID, want.Name, want.Description, want.Asking)
+	if err == nil {
+		return s.done(w, r, "/f/"+v.fed.Slug+"/settings", "Saved.")
+	}
+	errs, status, err := formError(err, "name", "description", "proof", "question")
+	if err != nil {
+		return err
+	}
+	sv, err := s.settingsView(r.Context(), v)
+	if err != nil {
+		return err
+	}
+	sv.want, sv.errs = want, errs
 	s.render(w, r, v, status, page{title: "Settings · " + v.fed.Name, nav: "f"}, settingsPage(sv))
 	return nil
 }
