@@ -70,6 +70,8 @@ type listRequestsInput struct {
 	FederationPath
 	State  []string `query:"state" enum:"unverified,pending,approved,rejected,revoked,withdrawn,expired"`
 	Search string   `query:"search" maxLength:"100"`
+	Sort   string   `query:"sort" enum:"newest,oldest,name,organisation,partition,decided" default:"newest"`
+	After  string   `query:"after" maxLength:"20" doc:"The id of the last request of the page before"`
 	Limit  int      `query:"limit" minimum:"1" maximum:"500" default:"50"`
 }
 
@@ -144,7 +146,14 @@ func (a *api) listRequests(ctx context.Context, in *listRequestsInput) (*body[[]
 	if err != nil {
 		return nil, err
 	}
-	filter := domain.RequestFilter{FederationID: f.ID, Search: in.Search, Limit: in.Limit}
+	filter := domain.RequestFilter{FederationID: f.ID, Search: in.Search, Sort: domain.RequestSort(in.Sort), Limit: in.Limit}
+	if in.After != "" {
+		last, err := a.Onboarding.ByRef(ctx, in.After)
+		if err != nil || last.FederationID != f.ID {
+			return nil, domain.Errorf(domain.NotFound, "%s has no request %q.", f.Name, in.After).At("after").Because(err)
+		}
+		filter.AfterID = last.ID
+	}
 	for _, s := range in.State {
 		filter.States = append(filter.States, domain.RequestState(s))
 	}

@@ -21,7 +21,7 @@ import (
 
 // site is a running server with two federations and somebody of every kind.
 type site struct {
-	t    *testing.T
+	t    testing.TB
 	app  *App
 	log  string            // the path of the server's log
 	fed  domain.Federation // "fed"
@@ -36,10 +36,10 @@ type site struct {
 // kinds are all kinds of visitors.
 var kinds = []string{"stranger", "outsider", "asker", "revoked", "participant", "viewer", "manager", "admin"}
 
-func newSite(t *testing.T) *site { return newSiteWith(t, func(*config.Config) {}) }
+func newSite(t testing.TB) *site { return newSiteWith(t, func(*config.Config) {}) }
 
 // newSiteWith starts a site whose configuration a test changes.
-func newSiteWith(t *testing.T, change func(*config.Config)) *site {
+func newSiteWith(t testing.TB, change func(*config.Config)) *site {
 	t.Helper()
 	env := testflwr.Venv(t)
 	s := &site{t: t, log: filepath.Join(t.TempDir(), "server.log"), cookies: map[string]string{}, persons: map[string]domain.Person{}}

@@ -1,6 +1,7 @@
 package app
 
 import (
+	"encoding/csv"
 	"net/http"
 	"net/url"
 	"regexp"
@@ -104,5 +105,22 @@ func TestFederationByInvitationOnly(t *testing.T) {
 	bad := s.send("manager", http.MethodPost, "/f/fed/settings", url.Values{"name": {""}, "description": {"kept words"}, "proof": {"x"}}, nil)
 	if bad.status != http.StatusUnprocessableEntity || !strings.Contains(bad.body, "kept words") {
 		t.Errorf("a name that is none: %d", bad.status)
+	}
+}
+
+// What strangers wrote is text in a spreadsheet, not a formula.
+func TestRequestsAsCSV(t *testing.T) {
+	s := newSite(t)
+	s.post("stranger", "/join/fed", "email", "evil@example.org", "name", `=HYPERLINK("http://evil.example","x")`, "message", "one\ntwo, \"three\"")
+	a := s.get("manager", "/f/fed/requests.csv?state=all&sort=oldest")
+	rows, err := csv.NewReader(strings.NewReader(a.body)).ReadAll()
+	if err != nil || a.status != http.StatusOK || !strings.Contains(a.header.Get("Content-Disposition"), "attachment") || len(rows) != 5 {
+		t.Fatalf("%d, %d rows, %v", a.status, len(rows), err)
+	}
+	if last := rows[4]; last[1] != "unverified" || last[3] != `'=HYPERLINK("http://evil.example","x")` || last[6] != "one\ntwo, \"three\"" {
+		t.Errorf("%q", last)
+	}
+	if only := s.get("manager", "/f/fed/requests.csv?state=approved").body; strings.Count(only, "\n") != 2 || !strings.Contains(only, "participant@example.org") {
+		t.Errorf("the filter is not kept: %q", only)
 	}
 }

@@ -1,12 +1,29 @@
 package domain
 
-// RequestFilter chooses requests, newest first. Zero fields choose all.
+// RequestSort is an order of requests.
+type RequestSort string
+
+// Orders of requests; the empty one is [SortNewest].
+const (
+	SortNewest       RequestSort = "newest"
+	SortOldest       RequestSort = "oldest"
+	SortName         RequestSort = "name"
+	SortOrganisation RequestSort = "organisation"
+	SortPartition    RequestSort = "partition"
+	SortDecided      RequestSort = "decided" // the latest decision first
+)
+
+// RequestSorts are all orders.
+var RequestSorts = []RequestSort{SortNewest, SortOldest, SortName, SortOrganisation, SortPartition, SortDecided}
+
+// RequestFilter chooses requests and orders them. Zero fields choose all, newest first.
 type RequestFilter struct {
 	FederationID int64
 	States       []RequestState
 	Search       string // part of the name, organisation, e-mail or ref, in any case
-	Limit        int    // 0: 50
-	BeforeID     int64  // cursor: only requests with a smaller id
+	Sort         RequestSort
+	Limit        int   // 0: 50
+	AfterID      int64 // cursor: only what comes after this request in the order
 }
 
 // RunFilter chooses runs, newest first. Zero fields choose all.

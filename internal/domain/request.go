@@ -115,6 +115,12 @@ type NodeSeen struct {
 	Python   string
 }
 
+// NodeCount counts a federation's keys.
+type NodeCount struct {
+	Good   int // not revoked
+	Online int // of these
+}
+
 // OnlineWindow is how long a SuperNode counts as online after its last request: two of Flower's longest heartbeat intervals and a little.
 const OnlineWindow = 50 * time.Second
 

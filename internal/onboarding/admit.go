@@ -67,7 +67,7 @@ func (s *Service) arrive(ctx context.Context, tx Tx, r *domain.Request) error {
 	if err != nil {
 		return err
 	}
-	held, err := tx.HeldPartitions(ctx, fed.ID)
+	held, err := tx.PartitionsHeld(ctx, fed.ID)
 	if err != nil || len(nextFree(held, fed.TotalPartitions, 1)) == 0 { // then it waits for a manager
 		return s.orRemind(ctx, tx, r.FederationID, err)
 	}

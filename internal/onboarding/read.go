@@ -47,7 +47,17 @@ func (s *Service) Latest(ctx context.Context, fedID, personID int64) (domain.Req
 	return view(ctx, s, func(tx Tx) (domain.Request, error) { return tx.LatestRequest(ctx, fedID, personID) })
 }
 
-// List returns the requests that a filter chooses, newest first.
+// CountChosen counts the requests that a filter chooses.
+func (s *Service) CountChosen(ctx context.Context, f domain.RequestFilter) (int, error) {
+	return view(ctx, s, func(tx Tx) (int, error) { return tx.CountChosen(ctx, f) })
+}
+
+// CountNodes counts a federation's keys.
+func (s *Service) CountNodes(ctx context.Context, fedID int64) (domain.NodeCount, error) {
+	return view(ctx, s, func(tx Tx) (domain.NodeCount, error) { return tx.CountNodes(ctx, fedID) })
+}
+
+// List returns the requests that a filter chooses, in its order.
 func (s *Service) List(ctx context.Context, f domain.RequestFilter) ([]domain.Request, error) {
 	return view(ctx, s, func(tx Tx) ([]domain.Request, error) { return tx.Requests(ctx, f) })
 }
@@ -74,7 +84,7 @@ func (s *Service) NextFree(ctx context.Context, fedID int64, n int) ([]int, erro
 		if err != nil {
 			return nil, err
 		}
-		held, err := tx.HeldPartitions(ctx, fedID)
+		held, err := tx.PartitionsHeld(ctx, fedID)
 		return nextFree(held, fed.TotalPartitions, n), err
 	})
 }

@@ -3,6 +3,7 @@ package onboarding
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	"blossomtune/internal/domain"
@@ -50,11 +51,7 @@ func (s *Service) approve(ctx context.Context, tx Tx, actor domain.Actor, id int
 	if !r.State.May(domain.Approved) {
 		return r, domain.Errorf(domain.Conflict, "The request of %s is %s, not pending.", r.Name, r.State)
 	}
-	held, err := tx.HeldPartitions(ctx, fed.ID)
-	if err != nil {
-		return r, err
-	}
-	if partition, err = choose(fed, held, partition); err != nil {
+	if partition, err = choose(ctx, tx, fed, partition); err != nil {
 		return r, err
 	}
 	r.Partition, r.DecidedAt, r.DecidedBy = partition, s.now(), actor.Name
@@ -64,7 +61,11 @@ func (s *Service) approve(ctx context.Context, tx Tx, actor domain.Actor, id int
 	return r, s.mail(ctx, tx, r.Email, approvedMail(fed, r, s.PublicURL()))
 }
 
-func choose(fed domain.Federation, held map[int]domain.Request, partition int) (int, error) {
+func choose(ctx context.Context, tx Tx, fed domain.Federation, partition int) (int, error) {
+	held, err := tx.PartitionsHeld(ctx, fed.ID)
+	if err != nil {
+		return 0, err
+	}
 	free := nextFree(held, fed.TotalPartitions, 1)
 	if partition == NextFreePartition {
 		if len(free) == 0 {
@@ -75,22 +76,29 @@ func choose(fed domain.Federation, held map[int]domain.Request, partition int) (
 	if partition < 0 || partition >= fed.TotalPartitions {
 		return 0, domain.Errorf(domain.Invalid, "%s has the partitions 0 to %d; there is no %d.", fed.Name, fed.TotalPartitions-1, partition).At("partition")
 	}
-	if holder, taken := held[partition]; taken {
-		e := domain.Errorf(domain.Conflict, "Partition %d just went to %s.", partition, holder.Name).At("partition")
-		if len(free) > 0 {
-			e.Message = fmt.Sprintf("Partition %d just went to %s; next free is %d.", partition, holder.Name, free[0])
-		}
-		return 0, e
+	if _, taken := slices.BinarySearch(held, partition); !taken {
+		return partition, nil
 	}
-	return partition, nil
+	holder, err := tx.Holder(ctx, fed.ID, partition)
+	if err != nil {
+		return 0, err
+	}
+	e := domain.Errorf(domain.Conflict, "Partition %d just went to %s.", partition, holder.Name).At("partition")
+	if len(free) > 0 {
+		e.Message = fmt.Sprintf("Partition %d just went to %s; next free is %d.", partition, holder.Name, free[0])
+	}
+	return 0, e
 }
 
-func nextFree(held map[int]domain.Request, total, n int) []int {
+// nextFree returns the lowest n partitions of total that are not among held, which rises.
+func nextFree(held []int, total, n int) []int {
 	var out []int
 	for p := 0; p < total && len(out) < n; p++ {
-		if _, taken := held[p]; !taken {
-			out = append(out, p)
+		if len(held) > 0 && held[0] == p {
+			held = held[1:]
+			continue
 		}
+		out = append(out, p)
 	}
 	return out
 }

@@ -48,7 +48,10 @@ type Tx interface {
 	RequestsOf(ctx context.Context, personID int64) ([]domain.Request, error)
 	Requests(ctx context.Context, f domain.RequestFilter) ([]domain.Request, error)
 	CountRequests(ctx context.Context, fedID int64) (map[domain.RequestState]int, error)
+	CountChosen(ctx context.Context, f domain.RequestFilter) (int, error)
 	HeldPartitions(ctx context.Context, fedID int64) (map[int]domain.Request, error)
+	PartitionsHeld(ctx context.Context, fedID int64) ([]int, error)
+	Holder(ctx context.Context, fedID int64, partition int) (domain.Request, error)
 	UnverifiedBefore(ctx context.Context, at time.Time) ([]domain.Request, error)
 
 	InsertJoinToken(ctx context.Context, t *domain.JoinToken) error
@@ -59,6 +62,7 @@ type Tx interface {
 	InsertNodeKey(ctx context.Context, k *domain.NodeKey) error
 	NodeKeyByFingerprint(ctx context.Context, fp string) (domain.NodeKey, error)
 	NodeKeys(ctx context.Context, fedID int64) ([]domain.NodeKey, error)
+	CountNodes(ctx context.Context, fedID int64) (domain.NodeCount, error)
 	NodeKeyOfRequest(ctx context.Context, requestID int64) (domain.NodeKey, error)
 	UpdateNodeKey(ctx context.Context, k domain.NodeKey) error
 

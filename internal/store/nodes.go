@@ -56,6 +56,12 @@ func (tx *Tx) UpdateNodeKey(ctx context.Context, k domain.NodeKey) error {
 		k.ID, int64(k.NodeID), millis(k.RevokedAt), millis(k.SuspendedAt), k.Reason)
 }
 
+// CountNodes counts a federation's good keys, and those of them that are online.
+func (tx *Tx) CountNodes(ctx context.Context, fedID int64) (domain.NodeCount, error) {
+	return get(ctx, tx, "key", func(s scanner) (c domain.NodeCount, err error) { return c, s.Scan(&c.Good, &c.Online) },
+		"SELECT COUNT(*), COALESCE(SUM(online), 0) FROM node_key WHERE federation_id = $1 AND revoked_at = 0", fedID)
+}
+
 // UpdateNodeSeen writes what the gateway saw of a SuperNode. Empty versions leave the known ones.
 func (tx *Tx) UpdateNodeSeen(ctx context.Context, id int64, v domain.NodeSeen) error {
 	return tx.one(ctx, "key", `UPDATE node_key SET first_at = $2, last_at = $3, online = $4, bytes_in = $5, bytes_out = $6,

@@ -26,23 +26,28 @@ func scanRequest(s scanner) (r domain.Request, err error) {
 // InsertRequest adds a request and sets its id. A second active one of the same person is a [domain.Conflict].
 func (tx *Tx) InsertRequest(ctx context.Context, r *domain.Request) error {
 	err := tx.insert(ctx, "request", &r.ID, `INSERT INTO request (ref, federation_id, person_id, state, partition_id, name, organisation, message, reason, decided_by,
-		created_at, verified_at, decided_at, expires_at, code_hash, code_expires_at, code_tries, code_sent, code_sent_at, invitation_id)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20)`, append([]any{r.Ref, r.FederationID, r.PersonID}, requestValues(*r)...)...)
+		created_at, verified_at, decided_at, expires_at, code_hash, code_expires_at, code_tries, code_sent, code_sent_at, invitation_id, search)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21)`, append([]any{r.Ref, r.FederationID, r.PersonID}, requestValues(*r)...)...)
 	if unique(err, "request.person_id") || unique(err, "request_active") {
 		return domain.Errorf(domain.Conflict, "This person has an active request already.").Because(err)
 	}
 	return err
 }
 
+// searchText is what a search looks through.
+func searchText(r domain.Request) string {
+	return strings.ToLower(strings.Join([]string{r.Name, r.Organisation, r.Email, r.Ref}, "\n"))
+}
+
 func requestValues(r domain.Request) []any {
 	return []any{string(r.State), r.Partition, r.Name, r.Organisation, r.Message, r.Reason, r.DecidedBy, millis(r.CreatedAt), millis(r.VerifiedAt), millis(r.DecidedAt), millis(r.ExpiresAt),
-		r.Code.Hash, millis(r.Code.ExpiresAt), r.Code.Tries, r.Code.Sent, millis(r.Code.SentAt), r.InvitationID}
+		r.Code.Hash, millis(r.Code.ExpiresAt), r.Code.Tries, r.Code.Sent, millis(r.Code.SentAt), r.InvitationID, searchText(r)}
 }
 
 // UpdateRequest writes a request. A partition that another approved request holds is a [domain.Conflict] at field "partition".
 func (tx *Tx) UpdateRequest(ctx context.Context, r domain.Request) error {
 	err := tx.one(ctx, "request", `UPDATE request SET state = $2, partition_id = $3, name = $4, organisation = $5, message = $6, reason = $7, decided_by = $8,
-		created_at = $9, verified_at = $10, decided_at = $11, expires_at = $12, code_hash = $13, code_expires_at = $14, code_tries = $15, code_sent = $16, code_sent_at = $17, invitation_id = $18
+		created_at = $9, verified_at = $10, decided_at = $11, expires_at = $12, code_hash = $13, code_expires_at = $14, code_tries = $15, code_sent = $16, code_sent_at = $17, invitation_id = $18, search = $19
 		WHERE id = $1`, append([]any{r.ID}, requestValues(r)...)...)
 	if unique(err, "request.partition_id") || unique(err, "request_holder") {
 		return domain.Errorf(domain.Conflict, "Partition %d has a holder already.", r.Partition).At("partition").Because(err)
@@ -75,20 +80,52 @@ func (tx *Tx) RequestsOf(ctx context.Context, personID int64) ([]domain.Request,
 	return list(ctx, tx, "request", scanRequest, fromRequest+" WHERE r.person_id = $1 ORDER BY r.id DESC", personID)
 }
 
-// Requests returns the requests that a filter chooses, newest first.
+// requestOrder is the expression of each order, and whether it falls. The id breaks ties in the same direction.
+var requestOrder = map[domain.RequestSort]struct {
+	by    string
+	falls bool
+}{
+	domain.SortNewest: {"r.id", true}, domain.SortOldest: {"r.id", false}, domain.SortName: {"LOWER(r.name)", false}, domain.SortOrganisation: {"LOWER(r.organisation)", false},
+	domain.SortPartition: {"r.partition_id", false}, domain.SortDecided: {"r.decided_at", true},
+}
+
+// Requests returns the requests that a filter chooses, in its order.
 func (tx *Tx) Requests(ctx context.Context, f domain.RequestFilter) ([]domain.Request, error) {
-	var w where
+	w := chooseRequests(f)
+	order, known := requestOrder[f.Sort]
+	if !known {
+		order = requestOrder[domain.SortNewest]
+	}
+	direction, beyond := "", ">"
+	if order.falls {
+		direction, beyond = " DESC", "<"
+	}
+	if f.AfterID != 0 {
+		// Two statements, because no index is used for a comparison with what a subquery returns.
+		at, err := get(ctx, tx, "request", func(s scanner) (v any, err error) { return v, s.Scan(&v) }, "SELECT "+order.by+" FROM request r WHERE r.id = $1", f.AfterID)
+		if err != nil {
+			return nil, err
+		}
+		w.after(order.by, beyond, at, f.AfterID)
+	}
+	return list(ctx, tx, "request", scanRequest, fmt.Sprintf("%s%s ORDER BY %s%s, r.id%s LIMIT %d", fromRequest, w.String(), order.by, direction, direction, limit(f.Limit)), w.args...)
+}
+
+// CountChosen counts the requests that a filter chooses; its order, limit and cursor do not matter.
+func (tx *Tx) CountChosen(ctx context.Context, f domain.RequestFilter) (int, error) {
+	w := chooseRequests(f)
+	return get(ctx, tx, "request", func(s scanner) (n int, err error) { return n, s.Scan(&n) }, "SELECT COUNT(*) FROM request r"+w.String(), w.args...)
+}
+
+func chooseRequests(f domain.RequestFilter) (w where) {
 	if f.FederationID != 0 {
 		w.add("r.federation_id = ?", f.FederationID)
 	}
-	if f.BeforeID != 0 {
-		w.add("r.id < ?", f.BeforeID)
-	}
 	w.in("r.state", words(f.States))
 	if s := strings.TrimSpace(f.Search); s != "" {
-		w.add(`(LOWER(r.name) LIKE ? ESCAPE '\' OR LOWER(r.organisation) LIKE ? ESCAPE '\' OR p.email LIKE ? ESCAPE '\' OR LOWER(r.ref) LIKE ? ESCAPE '\')`, like(s))
+		w.add(`r.search LIKE ? ESCAPE '\'`, like(s))
 	}
-	return list(ctx, tx, "request", scanRequest, fmt.Sprintf("%s%s ORDER BY r.id DESC LIMIT %d", fromRequest, w.String(), limit(f.Limit)), w.args...)
+	return w
 }
 
 func words[T ~string](in []T) []string {
@@ -122,6 +159,17 @@ func (tx *Tx) HeldPartitions(ctx context.Context, fedID int64) (map[int]domain.R
 		out[r.Partition] = r
 	}
 	return out, err
+}
+
+// PartitionsHeld returns the numbers of a federation's held partitions, rising.
+func (tx *Tx) PartitionsHeld(ctx context.Context, fedID int64) ([]int, error) {
+	return list(ctx, tx, "request", func(s scanner) (n int, err error) { return n, s.Scan(&n) },
+		"SELECT partition_id FROM request WHERE federation_id = $1 AND state = 'approved' ORDER BY partition_id", fedID)
+}
+
+// Holder returns the approved request that holds a partition.
+func (tx *Tx) Holder(ctx context.Context, fedID int64, partition int) (domain.Request, error) {
+	return get(ctx, tx, "request", scanRequest, fromRequest+" WHERE r.federation_id = $1 AND r.partition_id = $2 AND r.state = 'approved'", fedID, partition)
 }
 
 // UnverifiedBefore returns the unverified requests that expired before a moment.

@@ -224,6 +224,12 @@ func (w *where) add(cond string, arg any) {
 	w.conds = append(w.conds, strings.ReplaceAll(cond, "?", fmt.Sprintf("$%d", len(w.args))))
 }
 
+// after takes what lies beyond a row in an order: its value there, and its id.
+func (w *where) after(by, beyond string, value any, id int64) {
+	w.args = append(w.args, value, id)
+	w.conds = append(w.conds, fmt.Sprintf("(%s, r.id) %s ($%d, $%d)", by, beyond, len(w.args)-1, len(w.args)))
+}
+
 func (w *where) in(column string, values []string) {
 	if len(values) == 0 {
 		return

@@ -47,38 +47,31 @@ type overview struct {
 // maxTiles bounds the page of a large federation; the table of SuperNodes has all.
 const maxTiles = 200
 
-func (s *server) head(ctx context.Context, v *visit, tab string) (fedHead, []domain.NodeKey, error) {
+func (s *server) head(ctx context.Context, v *visit, tab string) (fedHead, error) {
 	h := fedHead{fed: v.fed, link: s.Engines.Status(v.fed.ID), manager: v.manager(), tab: tab}
-	keys, err := s.Onboarding.NodeKeys(ctx, v.fed.ID)
+	nodes, err := s.Onboarding.CountNodes(ctx, v.fed.ID)
 	if err != nil {
-		return h, nil, err
+		return h, err
 	}
-	for _, k := range keys {
-		if k.RevokedAt.IsZero() {
-			h.keys++
-			if k.Seen.Online {
-				h.online++
-			}
-		}
-	}
+	h.keys, h.online = nodes.Good, nodes.Online
 	active, err := s.Runs.List(ctx, domain.RunFilter{FederationID: v.fed.ID, States: []domain.RunState{domain.Starting, domain.Running}})
 	if err != nil {
-		return h, nil, err
+		return h, err
 	}
 	h.active = len(active)
 	if h.manager {
-		counts, err := s.Onboarding.Counts(ctx, v.fed.ID)
-		if err != nil {
-			return h, nil, err
-		}
-		h.pending = counts[domain.Pending]
+		h.pending, err = s.Onboarding.CountChosen(ctx, domain.RequestFilter{FederationID: v.fed.ID, States: []domain.RequestState{domain.Pending}})
 	}
-	return h, keys, nil
+	return h, err
 }
 
 func (s *server) overview(ctx context.Context, v *visit) (overview, error) {
-	head, keys, err := s.head(ctx, v, "overview")
+	head, err := s.head(ctx, v, "overview")
 	o := overview{fedHead: head, resize: itoa(v.fed.TotalPartitions)}
+	if err != nil {
+		return o, err
+	}
+	keys, err := s.Onboarding.NodeKeys(ctx, v.fed.ID)
 	if err != nil {
 		return o, err
 	}

@@ -39,7 +39,7 @@ func (iv invitesView) problems(which string) formErrors {
 }
 
 func (s *server) invitesView(ctx context.Context, v *visit, before int64) (invitesView, error) {
-	head, _, err := s.head(ctx, v, "invites")
+	head, err := s.head(ctx, v, "invites")
 	iv := invitesView{fedHead: head, form: invitesForm{uses: "1", days: "14"}}
 	if err != nil {
 		return iv, err

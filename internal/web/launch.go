@@ -27,7 +27,7 @@ type launchForm struct {
 }
 
 func (s *server) newLaunch(ctx context.Context, v *visit, hash string) (launchForm, error) {
-	head, _, err := s.head(ctx, v, "runs")
+	head, err := s.head(ctx, v, "runs")
 	l := launchForm{fedHead: head, parts: itoa(v.fed.TotalPartitions), config: map[string]string{}}
 	if err != nil {
 		return l, err

@@ -31,7 +31,7 @@ func (s *server) logs(w http.ResponseWriter, r *http.Request, v *visit) error {
 	if partName(part) == "" {
 		part = logParts[0].key
 	}
-	head, _, err := s.head(r.Context(), v, "logs")
+	head, err := s.head(r.Context(), v, "logs")
 	if err != nil {
 		return err
 	}

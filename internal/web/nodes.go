@@ -22,8 +22,12 @@ type nodeList struct {
 }
 
 func (s *server) nodeList(ctx context.Context, v *visit) (nodeList, error) {
-	head, keys, err := s.head(ctx, v, "nodes")
+	head, err := s.head(ctx, v, "nodes")
 	l := nodeList{fedHead: head}
+	if err != nil {
+		return l, err
+	}
+	keys, err := s.Onboarding.NodeKeys(ctx, v.fed.ID)
 	if err != nil {
 		return l, err
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"net/url"
 	"slices"
 	"strconv"
 	"strings"
@@ -24,17 +25,26 @@ var requestTabs = []requestTab{
 	{"rejected", "Rejected", []domain.RequestState{domain.Rejected}},
 	{"ended", "Ended", []domain.RequestState{domain.Revoked, domain.Withdrawn, domain.ExpiredReq}},
 	{"unverified", "Not confirmed", []domain.RequestState{domain.Unverified}},
+	{"all", "All", nil},
+}
+
+// reviewQuery is what of the requests is looked at; it is the page's address.
+type reviewQuery struct {
+	tab    requestTab
+	search string
+	sort   domain.RequestSort
+	after  int64  // cursor
+	ref    string // of the request that is looked at
 }
 
 // review is everything the page of requests shows.
 type review struct {
 	fedHead
-	tab     requestTab
-	search  string
+	q       reviewQuery
 	counts  map[string]int
 	list    []domain.Request
-	next    int64
-	before  int64
+	total   int   // that the search finds in this tab
+	next    int64 // cursor of the next page
 	free    []int
 	chosen  domain.Request // ID 0 for none
 	history []domain.Request
@@ -47,38 +57,75 @@ const requestsPageSize = 50
 // freeShown is how many free partitions a manager can choose from.
 const freeShown = 500
 
-func reviewQuery(r *http.Request) (tab, search, ref string, before int64) {
-	q := r.URL.Query()
-	before, _ = strconv.ParseInt(q.Get("before"), 10, 64)
-	return q.Get("state"), strings.TrimSpace(q.Get("q")), q.Get("request"), max(before, 0)
+func queryOf(r *http.Request) reviewQuery {
+	v := r.URL.Query()
+	after, _ := strconv.ParseInt(v.Get("after"), 10, 64) // nonsense is the first page
+	q := reviewQuery{search: strings.TrimSpace(v.Get("q")), sort: domain.RequestSort(v.Get("sort")), after: max(after, 0), ref: v.Get("request")}
+	q.search = q.search[:min(len(q.search), 100)]
+	if !slices.Contains(domain.RequestSorts, q.sort) {
+		q.sort = domain.SortNewest
+	}
+	return q.in(v.Get("state"))
 }
 
-func (s *server) review(ctx context.Context, v *visit, tab, search, ref string, before int64) (review, error) {
-	head, _, err := s.head(ctx, v, "requests")
-	rv := review{fedHead: head, tab: requestTabs[0], search: search, before: before, counts: map[string]int{}}
+// in returns the query in the tab with a key; without such a tab it stays where it is.
+func (q reviewQuery) in(key string) reviewQuery {
+	for _, t := range requestTabs {
+		if t.key == key {
+			q.tab = t
+		}
+	}
+	return q
+}
+
+// address is the query as the part of an address after the question mark; change alters the query first.
+func (q reviewQuery) address(change func(*reviewQuery)) string {
+	if change != nil {
+		change(&q)
+	}
+	v := url.Values{"state": {q.tab.key}}
+	for key, text := range map[string]string{"q": q.search, "request": q.ref} {
+		if text != "" {
+			v.Set(key, text)
+		}
+	}
+	if q.sort != domain.SortNewest {
+		v.Set("sort", string(q.sort))
+	}
+	if q.after != 0 {
+		v.Set("after", itoa64(q.after))
+	}
+	return v.Encode()
+}
+
+func (q reviewQuery) filter(fedID int64) domain.RequestFilter {
+	return domain.RequestFilter{FederationID: fedID, States: q.tab.states, Search: q.search, Sort: q.sort, AfterID: q.after, Limit: requestsPageSize + 1}
+}
+
+func (s *server) review(ctx context.Context, v *visit, q reviewQuery) (review, error) {
+	head, err := s.head(ctx, v, "requests")
+	rv := review{fedHead: head, q: q, counts: map[string]int{}}
 	if err != nil {
 		return rv, err
 	}
-	if ref != "" {
-		if rv.chosen, err = s.chosen(ctx, v, ref); err != nil {
+	if q.ref != "" {
+		if rv.chosen, err = s.chosen(ctx, v, q.ref); err != nil {
 			return rv, err
 		}
-		if tab == "" {
-			tab = tabOf(rv.chosen.State)
-		}
+		rv.q = rv.q.in(tabOf(rv.chosen.State, q.tab))
 	}
-	for _, t := range requestTabs {
-		if t.key == tab {
-			rv.tab = t
-		}
+	if rv.q.tab.key == "" {
+		rv.q.tab = requestTabs[0]
 	}
 	counts, err := s.Onboarding.Counts(ctx, v.fed.ID)
 	if err != nil {
 		return rv, err
 	}
-	for _, t := range requestTabs {
-		for _, st := range t.states {
-			rv.counts[t.key] += counts[st]
+	for state, n := range counts {
+		for _, t := range requestTabs {
+			if t.states == nil || slices.Contains(t.states, state) {
+				rv.counts[t.key] += n
+			}
 		}
 	}
 	if err := s.reviewList(ctx, v, &rv); err != nil {
@@ -90,13 +137,18 @@ func (s *server) review(ctx context.Context, v *visit, tab, search, ref string, 
 
 // reviewList reads the list, and what else is known of the person that is looked at.
 func (s *server) reviewList(ctx context.Context, v *visit, rv *review) (err error) {
-	f := domain.RequestFilter{FederationID: v.fed.ID, States: rv.tab.states, Search: rv.search, Limit: requestsPageSize + 1, BeforeID: rv.before}
-	if rv.list, err = s.Onboarding.List(ctx, f); err != nil {
+	if rv.list, err = s.Onboarding.List(ctx, rv.q.filter(v.fed.ID)); err != nil {
 		return err
 	}
 	if len(rv.list) > requestsPageSize {
 		rv.list = rv.list[:requestsPageSize]
 		rv.next = rv.list[requestsPageSize-1].ID
+	}
+	rv.total = rv.counts[rv.q.tab.key]
+	if rv.q.search != "" {
+		if rv.total, err = s.Onboarding.CountChosen(ctx, rv.q.filter(v.fed.ID)); err != nil {
+			return err
+		}
 	}
 	if rv.chosen.ID == 0 && len(rv.list) > 0 {
 		rv.chosen = rv.list[0]
@@ -113,7 +165,11 @@ func (s *server) reviewList(ctx context.Context, v *visit, rv *review) (err erro
 	return err
 }
 
-func tabOf(state domain.RequestState) string {
+// tabOf is the tab in which a request is shown: the one asked for, unless it is not in there.
+func tabOf(state domain.RequestState, asked requestTab) string {
+	if asked.key != "" && (asked.states == nil || slices.Contains(asked.states, state)) {
+		return asked.key
+	}
 	for _, t := range requestTabs {
 		if slices.Contains(t.states, state) {
 			return t.key
@@ -132,8 +188,7 @@ func (s *server) chosen(ctx context.Context, v *visit, ref string) (domain.Reque
 }
 
 func (s *server) requests(w http.ResponseWriter, r *http.Request, v *visit) error {
-	tab, search, ref, before := reviewQuery(r)
-	rv, err := s.review(r.Context(), v, tab, search, ref, before)
+	rv, err := s.review(r.Context(), v, queryOf(r))
 	if err != nil {
 		return err
 	}
@@ -143,18 +198,18 @@ func (s *server) requests(w http.ResponseWriter, r *http.Request, v *visit) erro
 
 func (s *server) showReview(w http.ResponseWriter, r *http.Request, v *visit, status int, rv review) {
 	p := page{title: "Requests · " + v.fed.Name, nav: "f"}
-	if rv.before == 0 && rv.search == "" {
-		p.events = "/f/" + v.fed.Slug + "/requests/events?state=" + rv.tab.key + "&request=" + rv.chosen.Ref
+	if rv.q.after == 0 {
+		p.events = "/f/" + v.fed.Slug + "/requests/events?" + rv.q.address(func(q *reviewQuery) { q.ref = rv.chosen.Ref })
 	}
 	s.render(w, r, v, status, p, requestsPage(rv))
 }
 
 func (s *server) requestsEvents(w http.ResponseWriter, r *http.Request, v *visit) error {
-	tab, search, ref, _ := reviewQuery(r)
+	q := queryOf(r)
 	return s.follow(w, r, aManager, v, view{
 		topics: fedTopics(v.fed.ID),
 		look: func(ctx context.Context, v *visit) ([]region, []signal, error) {
-			rv, err := s.review(ctx, v, tab, search, ref, 0)
+			rv, err := s.review(ctx, v, q)
 			return []region{{"head", federationHead(rv.fedHead)}, {"tabs", federationTabs(rv.fedHead)}, {"chips", requestChips(rv)}, {"list", requestRows(rv)}, {"bulk", requestBulk(rv)}}, nil, err
 		},
 	})
@@ -183,12 +238,21 @@ func (s *server) mineOnly(ctx context.Context, v *visit, ids []string) ([]domain
 	return out, nil
 }
 
+// picked are the requests that a form is about: those named, or all pending ones that a search finds.
+func (s *server) picked(r *http.Request, v *visit) ([]domain.Request, error) {
+	if r.PostForm.Get("all") == "" {
+		return s.mineOnly(r.Context(), v, r.PostForm["id"])
+	}
+	f := domain.RequestFilter{FederationID: v.fed.ID, States: []domain.RequestState{domain.Pending}, Search: r.PostForm.Get("q"), Sort: domain.SortOldest, Limit: freeShown}
+	return s.Onboarding.List(r.Context(), f)
+}
+
 // approve gives one request a named partition, or several the next free ones.
 func (s *server) approve(w http.ResponseWriter, r *http.Request, v *visit) error {
 	if err := parseForm(r); err != nil {
 		return err
 	}
-	chosen, err := s.mineOnly(r.Context(), v, r.PostForm["id"])
+	chosen, err := s.picked(r, v)
 	if err != nil {
 		return s.decideFailed(w, r, v, domain.Request{}, err)
 	}
@@ -234,7 +298,7 @@ func (s *server) decideFailed(w http.ResponseWriter, r *http.Request, v *visit, 
 	if err != nil {
 		return err
 	}
-	rv, err := s.review(r.Context(), v, "", "", req.Ref, 0)
+	rv, err := s.review(r.Context(), v, reviewQuery{sort: domain.SortNewest, ref: req.Ref})
 	if err != nil {
 		return err
 	}

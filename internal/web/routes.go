@@ -62,6 +62,7 @@ func (s *server) table() []route {
 		{"POST /f/{fed}/superlink/{action}", aManager, s.superLink},
 		{"POST /f/{fed}/partitions", aManager, s.resize},
 		{"GET /f/{fed}/requests", aManager, s.requests},
+		{"GET /f/{fed}/requests.csv", aManager, s.requestsCSV},
 		{"GET /f/{fed}/requests/events", aManager, s.requestsEvents},
 		{"POST /f/{fed}/requests/approve", aManager, s.approve},
 		{"POST /f/{fed}/requests/reject", aManager, s.reject},

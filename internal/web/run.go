@@ -49,7 +49,7 @@ func (s *server) findRun(ctx context.Context, r *http.Request, v *visit) (domain
 }
 
 func (s *server) detail(ctx context.Context, v *visit, name string) (runDetail, error) {
-	head, keys, err := s.head(ctx, v, "runs")
+	head, err := s.head(ctx, v, "runs")
 	d := runDetail{fedHead: head, names: v.names()}
 	if err != nil {
 		return d, err
@@ -61,6 +61,10 @@ func (s *server) detail(ctx context.Context, v *visit, name string) (runDetail, 
 		return d, err
 	}
 	if d.files, err = s.Runs.Artifacts(ctx, d.run); err != nil {
+		return d, err
+	}
+	keys, err := s.Onboarding.NodeKeys(ctx, v.fed.ID)
+	if err != nil {
 		return d, err
 	}
 	d.labels = nodeLabels(keys)

@@ -20,7 +20,7 @@ type runList struct {
 }
 
 func (s *server) runList(ctx context.Context, v *visit, state string, before int64) (runList, error) {
-	head, _, err := s.head(ctx, v, "runs")
+	head, err := s.head(ctx, v, "runs")
 	l := runList{fedHead: head, state: state, before: before}
 	if err != nil {
 		return l, err

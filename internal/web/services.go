@@ -72,6 +72,8 @@ type Onboarding interface {
 	ByRef(ctx context.Context, ref string) (domain.Request, error)
 	Latest(ctx context.Context, fedID, personID int64) (domain.Request, error)
 	List(ctx context.Context, f domain.RequestFilter) ([]domain.Request, error)
+	CountChosen(ctx context.Context, f domain.RequestFilter) (int, error)
+	CountNodes(ctx context.Context, fedID int64) (domain.NodeCount, error)
 	Counts(ctx context.Context, fedID int64) (map[domain.RequestState]int, error)
 	MyRequests(ctx context.Context, personID int64) ([]domain.Request, error)
 	Holders(ctx context.Context, fedID int64) (map[int]domain.Request, error)

@@ -18,7 +18,7 @@ type settingsView struct {
 }
 
 func (s *server) settingsView(ctx context.Context, v *visit) (settingsView, error) {
-	head, _, err := s.head(ctx, v, "settings")
+	head, err := s.head(ctx, v, "settings")
 	sv := settingsView{fedHead: head, role: string(domain.RoleViewer), want: v.fed}
 	if err != nil {
 		return sv, err
