@@ -109,14 +109,19 @@ func TestPagesInABrowser(t *testing.T) {
 	var asked struct{ Ref string }
 	waiting.must("POST", "/federations/fed/requests", map[string]string{"email": "waiting@example.org", "name": "Waiting", "organisation": "Site West", "message": "MRI, 4000 scans"}, &asked)
 	unverified := asked.Ref
+	var invited struct{ Link string }
+	s.admin.must("POST", "/federations/fed/invitations", map[string]any{"note": "Site East", "uses": 5, "days": 14, "auto": true, "domain": "east.example"}, &invited)
+	s.admin.must("POST", "/federations/fed/invitations/import", map[string]any{"emails": "north@example.org", "days": 14}, nil)
+	s.admin.must("POST", "/federations/fed/rules", map[string]string{"kind": "organisation", "value": "huggingface:acme"}, nil)
 	live := ".b-live.is-ok"
-	s.browse("", visit{Name: "front", Path: "/"}, visit{Name: "signin", Path: "/signin"}, visit{Name: "join", Path: "/join/fed"}, visit{Name: "verify", Path: "/verify?ref=" + unverified},
+	s.browse("", visit{Name: "front", Path: "/"}, visit{Name: "signin", Path: "/signin"}, visit{Name: "join", Path: "/join/fed"}, visit{Name: "invitation", Path: strings.TrimPrefix(invited.Link, s.url)}, visit{Name: "verify", Path: "/verify?ref=" + unverified},
 		visit{Name: "nothing", Path: "/nothing", Status: 404})
 	waiting.must("POST", "/requests/"+unverified+"/verify", map[string]string{"code": s.mailedCode("waiting@example.org")}, nil)
 	s.browse(waiting.cookie(), visit{Name: "me-pending", Path: "/me/fed", Wait: []string{live}})
 	s.browse(one.c.cookie(), visit{Name: "me", Path: "/me"}, visit{Name: "me-online", Path: "/me/fed", Wait: []string{live}})
 	run := func(name string) string { return "/f/fed/runs/" + name }
 	s.browse(s.signIn(), visit{Name: "federations", Path: "/f"}, visit{Name: "federation", Path: "/f/fed", Wait: []string{live}}, visit{Name: "requests", Path: "/f/fed/requests", Wait: []string{live}},
+		visit{Name: "requests-all", Path: "/f/fed/requests?state=all&sort=name&q=e"}, visit{Name: "invites", Path: "/f/fed/invites"},
 		visit{Name: "nodes", Path: "/f/fed/nodes", Wait: []string{live}}, visit{Name: "launch", Path: "/f/fed/launch", Wait: []string{live}},
 		visit{Name: "runs", Path: "/f/fed/runs", Wait: []string{live}}, visit{Name: "logs", Path: "/f/fed/logs", Wait: []string{".b-log li"}}, visit{Name: "mail", Path: "/admin/mail", Wait: []string{live}},
 		visit{Name: "account", Path: "/me/account"}, visit{Name: "settings", Path: "/f/fed/settings"}, visit{Name: "people", Path: "/admin/people"},

@@ -38,6 +38,7 @@ type Options struct {
 	PythonDir    string // holds the Python environments; default: "python" beside or in Dir
 	Requirements []byte // further packages with hashes for the environment
 	NodePort     int    // of the SuperNode on loopback; 0: a free one
+	ShareOutput  bool   // the last lines of a ClientApp that failed go to the federation's managers
 	Version      string // of this program, reported to the server
 	In           io.Reader
 	Out          io.Writer // progress, one line each
@@ -48,6 +49,7 @@ type Options struct {
 type joining struct {
 	o     Options
 	srv   server
+	clock *serverClock
 	input *bufio.Reader
 
 	mu sync.Mutex // of Out
@@ -109,7 +111,7 @@ func prepare(o Options) (*joining, *token, error) {
 	default:
 		return nil, nil, domain.Errorf(domain.Invalid, "--deps is never, ask or allow, not %q.", o.Deps).At("deps")
 	}
-	j := &joining{o: o, input: bufio.NewReader(io.LimitReader(o.In, 64<<10))}
+	j := &joining{o: o, clock: &serverClock{local: o.Clock}, input: bufio.NewReader(io.LimitReader(o.In, 64<<10))}
 	text := o.Token
 	j.o.Token = ""
 	if text == "-" {

@@ -55,14 +55,14 @@ func (j *joining) enrol(ctx context.Context, h home, tok token) (*state, error) 
 	if err != nil {
 		return nil, err
 	}
-	hc, err := j.srv.client(ca)
+	conn, err := connect(j.srv, string(ca), j.clock)
 	if err != nil {
 		return nil, err
 	}
-	defer hc.CloseIdleConnections()
+	defer conn.close()
 	var got enrolment
 	ask := map[string]string{"token": tok.text, "public_key": string(pub), "proof": proof}
-	if err := j.srv.call(ctx, hc, http.MethodPost, "/api/v1/agent/enrol", ask, nil, &got); err != nil {
+	if err := j.srv.call(ctx, conn.client(), http.MethodPost, "/api/v1/agent/enrol", ask, nil, &got); err != nil {
 		return nil, enrolWords(err)
 	}
 	if got.SuperLink == "" || got.Federation.Slug == "" || filepath.Base(got.Federation.Slug) != got.Federation.Slug {
@@ -74,8 +74,12 @@ func (j *joining) enrol(ctx context.Context, h home, tok token) (*state, error) 
 	return st, h.save(st)
 }
 
-// take brings the state up to date with the server. The CA stays the one that was checked against the pin.
+// take brings the state up to date with the server. Its word on the CA is taken too: it came over a connection that the CA of
+// before vouches for. So a machine follows when the CA is replaced, as long as it is there while both are good.
 func (st *state) take(e enrolment) {
+	if st.CAPEM != "" && e.CAPEM != "" {
+		st.CAPEM = e.CAPEM
+	}
 	st.Slug, st.Name, st.SuperLink, st.Flwr = e.Federation.Slug, e.Federation.Name, e.SuperLink, e.Flwr
 	st.Partition, st.NumPartitions = e.Partition, e.NumPartitions
 	if e.NodeID != 0 {

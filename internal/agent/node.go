@@ -3,13 +3,17 @@ package agent
 import (
 	"context"
 	"crypto/ecdsa"
+	"crypto/tls"
 	"errors"
 	"fmt"
+	"io"
+	"log"
 	"net"
 	"net/http"
 	"os"
 	"runtime"
 	"strconv"
+	"sync"
 	"time"
 
 	"blossomtune/internal/domain"
@@ -24,8 +28,9 @@ type node struct {
 	h    home
 	st   *state
 	key  *ecdsa.PrivateKey
+	pem  []byte // the key's public half
 	env  python.Env
-	http *http.Client
+	conn *connection
 	deps bool
 
 	suspended string // as last said
@@ -37,15 +42,15 @@ func (j *joining) node(ctx context.Context, h home, st *state) (*node, error) {
 	if err != nil {
 		return nil, err
 	}
-	var ca []byte
-	if st.CAPEM != "" {
-		ca = []byte(st.CAPEM)
-	}
-	hc, err := j.srv.client(ca)
+	public, err := publicPEM(key)
 	if err != nil {
 		return nil, err
 	}
-	n := &node{j: j, h: h, st: st, key: key, http: hc, deps: j.allowDeps()}
+	conn, err := connect(j.srv, st.CAPEM, j.clock)
+	if err != nil {
+		return nil, err
+	}
+	n := &node{j: j, h: h, st: st, key: key, pem: public, conn: conn, deps: j.allowDeps()}
 	n.env, err = j.environment(ctx, h)
 	return n, err
 }
@@ -60,7 +65,7 @@ type report struct {
 
 // signed signs a call as this machine's SuperNode signs its own.
 func (n *node) signed(h http.Header) error {
-	sig, err := wire.SignHeaders(n.key, n.j.o.Clock())
+	sig, err := wire.SignHeaders(n.key, n.j.clock.now())
 	for k, v := range sig {
 		h[k] = v
 	}
@@ -72,13 +77,31 @@ func (n *node) ask(ctx context.Context) (got enrolment, reached bool, err error)
 	ctx, cancel := context.WithTimeout(ctx, askLimit)
 	defer cancel()
 	rep := report{Flwr: n.env.FlwrVersion, Agent: n.j.o.Version, Python: n.env.PythonVersion, System: runtime.GOOS + "/" + runtime.GOARCH}
-	switch err := n.j.srv.call(ctx, n.http, http.MethodPost, "/api/v1/agent/report", rep, n.signed, &got); domain.CodeOf(err) {
-	case "":
-		return got, true, nil
-	case domain.Unauthenticated, domain.Forbidden:
-		return got, false, errEnded(n.h, n.st)
+	before := n.j.clock.ahead()
+	for try := 0; ; try++ {
+		err := n.j.srv.call(ctx, n.conn.client(), http.MethodPost, "/api/v1/agent/report", rep, n.signed, &got)
+		switch code := domain.CodeOf(err); {
+		case code == "":
+			n.sayClock(before)
+			return got, true, nil
+		case code == domain.Unauthenticated && try == 0 && n.j.clock.ahead() != before:
+			continue // it was signed with a wrong time; the answer told the right one
+		case code == domain.Unauthenticated, code == domain.Forbidden:
+			return got, false, errEnded(n.h, n.st)
+		}
+		return got, false, nil //nolint:nilerr // the SuperNode itself tries for ever
 	}
-	return got, false, nil // the SuperNode itself tries for ever
+}
+
+// sayClock tells the owner of a clock that is off, when that is learned.
+func (n *node) sayClock(before time.Duration) {
+	if d := n.j.clock.ahead(); d != 0 && d != before {
+		way := "behind"
+		if d < 0 {
+			way = "ahead of"
+		}
+		n.j.say("This machine's clock is %s %s the server's. That is allowed for; setting it right is better.", d.Abs(), way)
+	}
 }
 
 // tell takes over what has changed at the server. A server that is away does not keep a SuperNode from starting.
@@ -92,9 +115,24 @@ func (n *node) tell(ctx context.Context) error {
 	if *n.st == before {
 		return nil
 	}
+	if n.st.CAPEM != before.CAPEM {
+		if err := n.trustAnew(n.st.CAPEM); err != nil {
+			return err
+		}
+	}
 	if before.Partition != n.st.Partition || before.NumPartitions != n.st.NumPartitions {
 		n.j.say("This machine is partition %d of %d now.", n.st.Partition, n.st.NumPartitions)
 	}
+	return n.h.save(n.st)
+}
+
+// trustAnew follows the server to another CA.
+func (n *node) trustAnew(caPEM string) error {
+	if err := n.conn.trust(caPEM); err != nil {
+		return err
+	}
+	n.st.CAPEM = caPEM
+	n.j.say("The server has told of its new CA; this machine trusts it from now on.")
 	return n.h.save(n.st)
 }
 
@@ -120,7 +158,12 @@ func (n *node) stale(ctx context.Context) bool {
 	}
 	now := *n.st
 	now.take(got)
-	now.NodeID = n.st.NodeID // given by the SuperLink; the SuperNode need not know
+	if now.CAPEM != n.st.CAPEM { // the SuperNode need not know
+		if err := n.trustAnew(now.CAPEM); err != nil {
+			n.j.say("The server's new CA cannot be kept: %v", err)
+		}
+	}
+	now.NodeID, now.CAPEM = n.st.NodeID, n.st.CAPEM // given by the SuperLink; the SuperNode need not know
 	return now != *n.st && !got.Busy
 }
 
@@ -139,22 +182,20 @@ func (n *node) keep(ctx context.Context) error {
 		}
 		began := n.j.o.Clock()
 		from := sizeOf(n.h.logFile())
-		child, err := n.start()
+		sn, err := n.start()
 		if err != nil {
 			return err
 		}
-		anew := n.watch(ctx, child, from)
-		if anew {
-			n.j.say("The federation has changed; starting the SuperNode anew.")
-			child.Stop(stopGrace)
-			continue
-		}
+		anew := n.watch(ctx, sn.child, from)
+		exit := sn.end(anew || ctx.Err() != nil)
 		if ctx.Err() != nil {
-			child.Stop(stopGrace)
 			n.j.say("Stopped.")
 			return nil //nolint:nilerr // it was asked to stop
 		}
-		exit := child.Exit()
+		if anew {
+			n.j.say("The federation has changed; starting the SuperNode anew.")
+			continue
+		}
 		out := readFrom(n.h.logFile(), from)
 		if err := final(exitCodeIn(out), n.h); err != nil {
 			return err
@@ -214,7 +255,26 @@ func (n *node) watch(ctx context.Context, child *keeper.Child, from int64) (anew
 	}
 }
 
-func (n *node) start() (*keeper.Child, error) {
+// superNode is a running SuperNode with what stands around it: the local proxy before it, the ClientApps behind it.
+type superNode struct {
+	child    *keeper.Child
+	proxy    *http.Server
+	apps     sync.WaitGroup
+	stopApps context.CancelFunc
+}
+
+// end ends all of it, the SuperNode first where it still runs: it says goodbye through the proxy.
+func (s *superNode) end(stop bool) keeper.Exit {
+	if stop {
+		s.child.Stop(stopGrace)
+	}
+	s.stopApps()
+	s.apps.Wait()
+	_ = s.proxy.Close()
+	return s.child.Exit()
+}
+
+func (n *node) start() (*superNode, error) {
 	port, err := n.port()
 	if err != nil {
 		return nil, err
@@ -224,22 +284,47 @@ func (n *node) start() (*keeper.Child, error) {
 			return nil, fmt.Errorf("making the SuperNode's directory: %w", err)
 		}
 	}
-	args := []string{"--superlink", n.st.SuperLink, "--auth-supernode-private-key", n.h.keyFile(n.st.TokenID),
+	apps, err := n.clientApps(port)
+	if err != nil {
+		return nil, err
+	}
+	proxy, addr, err := n.serveProxy(apps.announce)
+	if err != nil {
+		return nil, err
+	}
+	args := []string{"--superlink", addr, "--root-certificates", n.h.localCA(), "--auth-supernode-private-key", n.h.localKey(),
+		"--isolation", "process", "--superexec-auth-secret-file", n.h.launchSecret(),
 		"--node-config", domain.NodeConfig(n.st.Partition, n.st.NumPartitions), "--host", "127.0.0.1", "--port", strconv.Itoa(port)}
-	if n.st.CAPEM != "" {
-		args = append(args, "--root-certificates", n.h.caFile())
-	}
-	if n.deps {
-		args = append(args, "--allow-runtime-dependency-installation")
-	}
 	child, err := keeper.Start(keeper.Command{
 		Path: n.env.Bin("flower-supernode"), Args: args, Dir: n.h.file("work"), Env: n.env.Environ(n.h.file("flwr_home")),
 		LogFile: n.h.logFile(), Log: keeper.Rotation{Max: 10 << 20, Keep: 3}, DieWithParent: true,
 	})
 	if err != nil {
-		return nil, errors.Join(domain.Errorf(domain.Unavailable, "The SuperNode could not be started."), err)
+		return nil, errors.Join(domain.Errorf(domain.Unavailable, "The SuperNode could not be started."), err, proxy.Close())
 	}
-	return child, nil
+	ctx, cancel := context.WithCancel(context.Background())
+	sn := &superNode{child: child, proxy: proxy, stopApps: cancel}
+	sn.apps.Go(func() { apps.run(ctx) })
+	return sn, nil
+}
+
+// serveProxy starts the local proxy on a free port.
+func (n *node) serveProxy(onMessage func()) (*http.Server, string, error) {
+	loc, err := makeLocal(n.h)
+	if err != nil {
+		return nil, "", err
+	}
+	p := &localProxy{superLink: n.st.SuperLink, transport: n.conn.transport,
+		sign:      func() (http.Header, error) { return wire.SignHeaders(n.key, n.j.clock.now()) },
+		publicPEM: n.pem, local: loc, clock: n.j.clock, onMessage: onMessage}
+	var lc net.ListenConfig
+	ln, err := lc.Listen(context.Background(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		return nil, "", fmt.Errorf("finding a free port: %w", err)
+	}
+	srv := &http.Server{Handler: p.handler(), ReadHeaderTimeout: 10 * time.Second, IdleTimeout: time.Minute, ErrorLog: log.New(io.Discard, "", 0)}
+	go func() { _ = srv.Serve(tls.NewListener(ln, loc.tls)) }()
+	return srv, ln.Addr().String(), nil
 }
 
 // port returns a free port on loopback for the SuperNode's own Runtime API.

@@ -8,7 +8,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"syscall"
 
 	"blossomtune/internal/domain"
 )
@@ -78,7 +77,7 @@ func (h home) lock() (*os.File, error) {
 	if err != nil {
 		return nil, fmt.Errorf("locking %s: %w", h, err)
 	}
-	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
+	if err := lockFile(f); err != nil {
 		f.Close()
 		return nil, domain.Errorf(domain.Conflict, "An agent is running already with %s.", h).
 			Fix("Nothing more is needed; stop that one first if you want to start it anew here.").Because(err)

@@ -8,7 +8,6 @@ import (
 	"encoding/hex"
 	"encoding/pem"
 	"errors"
-	"fmt"
 	"io"
 	"net/http"
 	"time"
@@ -45,18 +44,6 @@ func (s server) trust(ctx context.Context, pin string) ([]byte, error) {
 	}
 	return nil, domain.Errorf(domain.Forbidden, "%s is not the server that this token was made by: its certificate has another fingerprint.", s.base).
 		Fix("Nothing was sent. Check the address. If it is right, ask the federation's manager whether the server's CA was replaced, and get a new token.")
-}
-
-// client returns an HTTP client that trusts caPEM alone, or this machine's roots if it is nil.
-func (s server) client(caPEM []byte) (*http.Client, error) {
-	if caPEM == nil {
-		return newHTTPClient(nil), nil
-	}
-	roots := x509.NewCertPool()
-	if !roots.AppendCertsFromPEM(caPEM) {
-		return nil, fmt.Errorf("the CA certificate cannot be read")
-	}
-	return newHTTPClient(&tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12}), nil
 }
 
 // newHTTPClient makes a client that follows no redirect: it would carry the token elsewhere.

@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"net/http"
+	"strings"
 
 	"blossomtune/internal/domain"
 	"blossomtune/internal/onboarding"
@@ -41,10 +42,22 @@ type reportInput struct {
 	}
 }
 
+type exitInput struct {
+	Body struct {
+		RunID    uint64   `json:"run_id,string" doc:"The SuperLink's id of the run"`
+		ExitCode int      `json:"exit_code" minimum:"-1" maximum:"65535"`
+		Signal   string   `json:"signal,omitempty" maxLength:"20" pattern:"^[A-Z0-9]*$"`
+		Kind     string   `json:"kind,omitempty" maxLength:"100" pattern:"^[A-Za-z0-9_]*$" doc:"Of the exception, without its message"`
+		Module   string   `json:"module,omitempty" maxLength:"100" pattern:"^[A-Za-z0-9_.]*$" doc:"That could not be imported"`
+		Output   []string `json:"output,omitempty" maxItems:"20" doc:"The last lines, where their owner shares them"`
+	}
+}
+
 func (a *api) agent() {
 	add(a, op("enrol", http.MethodPost, "/agent/enrol", "Enrol a machine's key with a join token", anyone), a.enrol)
 	add(a, op("agent-config", http.MethodGet, "/agent/config", "What the machine with the signing key needs to know", aNode), a.agentConfig)
 	add(a, op("agent-report", http.MethodPost, "/agent/report", "Tell the versions in use; answers with the configuration", aNode), a.agentReport)
+	add(a, op("agent-exit", http.MethodPost, "/agent/exits", "Tell how a ClientApp failed", aNode), a.agentExit)
 }
 
 func (a *api) enrolmentView(ctx context.Context, e onboarding.Enrolment) (*body[Enrolment], error) {
@@ -91,4 +104,13 @@ func (a *api) agentReport(ctx context.Context, in *reportInput) (*body[Enrolment
 		return nil, err
 	}
 	return a.enrolmentView(ctx, e)
+}
+
+func (a *api) agentExit(ctx context.Context, in *exitInput) (*none, error) {
+	e, err := a.nodeOf(ctx)
+	if err != nil {
+		return nil, err
+	}
+	b := in.Body
+	return nil, a.Runs.AppExited(ctx, e.Key, domain.AppExit{EngineRunID: b.RunID, ExitCode: b.ExitCode, Signal: b.Signal, Kind: b.Kind, Module: b.Module, Output: strings.Join(b.Output, "\n")})
 }

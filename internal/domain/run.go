@@ -123,6 +123,22 @@ type Exchange struct {
 	Error        string
 }
 
+// AppExit is how a participant's ClientApp failed, as its agent tells.
+type AppExit struct {
+	FederationID int64
+	EngineRunID  uint64
+	NodeID       uint64
+	ExitCode     int    // Flower's number where it wrote one; -1 where a signal ended it
+	Signal       string // that ended it
+	Kind         string // of the exception, without its message: that may hold the participant's data
+	Module       string // that could not be imported
+	Output       string // the last lines, where the participant shares them
+	At           time.Time
+}
+
+// MaxAppExits is how many failures of one SuperNode in one run are kept.
+const MaxAppExits = 50
+
 // Mail is one e-mail in the outbox.
 type Mail struct {
 	ID        int64

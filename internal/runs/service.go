@@ -37,6 +37,9 @@ type Tx interface {
 	Metrics(ctx context.Context, fedID int64, engineRunID uint64, afterID int64) ([]domain.Metric, error)
 	Exchanges(ctx context.Context, fedID int64, engineRunID uint64) ([]domain.Exchange, error)
 
+	InsertAppExit(ctx context.Context, e domain.AppExit) (bool, error)
+	AppExits(ctx context.Context, fedID int64, engineRunID uint64) ([]domain.AppExit, error)
+
 	InsertAudit(ctx context.Context, e domain.AuditEntry) error
 }
 

@@ -21,13 +21,14 @@ import (
 // runDetail is everything that the page of a run shows but its log and charts.
 type runDetail struct {
 	fedHead
-	run    domain.Run
-	app    domain.AppVersion
-	files  []runs.Artifact
-	lanes  []lane
-	rounds []int             // the columns of the map
-	labels map[string]string // "partition 3" by node id
-	names  bool              // the visitor may see who launched it
+	run      domain.Run
+	app      domain.AppVersion
+	files    []runs.Artifact
+	lanes    []lane
+	rounds   []int             // the columns of the map
+	labels   map[string]string // "partition 3" by node id
+	names    bool              // the visitor may see who launched it
+	failures []runs.AppFailure
 }
 
 // lane is one participant's row of the map.
@@ -69,8 +70,20 @@ func (s *server) detail(ctx context.Context, v *visit, name string) (runDetail, 
 	}
 	d.labels = nodeLabels(keys)
 	exchanges, err := s.Runs.Exchanges(ctx, d.run)
+	if err != nil {
+		return d, err
+	}
 	d.lanes, d.rounds = lanesOf(exchanges, d.labels, d.run)
+	d.failures, err = s.Runs.AppFailures(ctx, d.run)
 	return d, err
+}
+
+// failedAt names the SuperNode of a failure.
+func (d runDetail) failedAt(f runs.AppFailure) string {
+	if label := d.labels[strconv.FormatUint(f.NodeID, 10)]; label != "" {
+		return strings.ToUpper(label[:1]) + label[1:]
+	}
+	return "A SuperNode that is gone"
 }
 
 func nodeLabels(keys []domain.NodeKey) map[string]string {

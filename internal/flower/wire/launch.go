@@ -16,8 +16,11 @@ import (
 	"google.golang.org/protobuf/proto"
 )
 
-// ServerAppTask is the task type of a run's ServerApp.
-const ServerAppTask = "flwr-serverapp"
+// The task types that launchers acquire: a run's ServerApp from the SuperLink, a message's ClientApp from a SuperNode.
+const (
+	ServerAppTask = "flwr-serverapp"
+	ClientAppTask = "flwr-clientapp"
+)
 
 // Task is a task that the launcher has acquired; the token is the ServerApp's for the Runtime API.
 type Task struct {
