@@ -70,6 +70,17 @@ func (s *server) becomes(name, state string, limit time.Duration) runView {
 	return r
 }
 
+// ends waits until a run has ended, however.
+func (s *server) ends(name string, limit time.Duration) runView {
+	s.t.Helper()
+	var r runView
+	await(s.t, limit, name+" has ended", func() (string, bool) {
+		r = s.get(name)
+		return r.State, domain.RunState(r.State).Ended()
+	})
+	return r
+}
+
 func (s *server) logFile(r runView) string {
 	return filepath.Join(s.data, "federations", "1", "runs", r.EngineRunID, "serverapp.log")
 }

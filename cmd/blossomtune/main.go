@@ -25,6 +25,7 @@ type cli struct {
 	Join    joinCmd    `cmd:"" help:"Join a federation with this machine."`
 	Token   tokenCmd   `cmd:"" help:"API tokens."`
 	Link    linkCmd    `cmd:"" help:"Print a one-time link that signs this host's admin in."`
+	CA      caCmd      `cmd:"" name:"ca" help:"The server's own CA."`
 	Config  configCmd  `cmd:"" help:"Print the effective settings, secrets masked."`
 	Version versionCmd `cmd:"" help:"Print the version."`
 	Keeper  keeperCmd  `cmd:"" hidden:"" help:"Own a federation's SuperLink (started by the server)."`

@@ -194,7 +194,11 @@ func (n *node) report(ctx context.Context, e appExit) {
 	for wait := time.Second; wait < time.Minute; wait *= 2 {
 		err := n.j.srv.call(ctx, n.conn.client(), http.MethodPost, "/api/v1/agent/exits", e, n.signed, nil)
 		var d *domain.Error
-		if err == nil || errors.As(err, &d) && d.Code != domain.Unavailable && d.Code != domain.Limited {
+		if err == nil {
+			return
+		}
+		if errors.As(err, &d) && d.Code != domain.Unavailable && d.Code != domain.Limited {
+			n.j.say("The server does not take the report of it: %s", d.Message)
 			return
 		}
 		timer := time.NewTimer(wait)

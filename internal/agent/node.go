@@ -33,7 +33,8 @@ type node struct {
 	conn *connection
 	deps bool
 
-	suspended string // as last said
+	suspended string        // as last said
+	saidClock time.Duration // what the clock is off, as last said
 }
 
 // node prepares everything that a SuperNode needs.
@@ -82,7 +83,7 @@ func (n *node) ask(ctx context.Context) (got enrolment, reached bool, err error)
 		err := n.j.srv.call(ctx, n.conn.client(), http.MethodPost, "/api/v1/agent/report", rep, n.signed, &got)
 		switch code := domain.CodeOf(err); {
 		case code == "":
-			n.sayClock(before)
+			n.sayClock()
 			return got, true, nil
 		case code == domain.Unauthenticated && try == 0 && n.j.clock.ahead() != before:
 			continue // it was signed with a wrong time; the answer told the right one
@@ -93,14 +94,18 @@ func (n *node) ask(ctx context.Context) (got enrolment, reached bool, err error)
 	}
 }
 
-// sayClock tells the owner of a clock that is off, when that is learned.
-func (n *node) sayClock(before time.Duration) {
-	if d := n.j.clock.ahead(); d != 0 && d != before {
-		way := "behind"
-		if d < 0 {
-			way = "ahead of"
-		}
-		n.j.say("This machine's clock is %s %s the server's. That is allowed for; setting it right is better.", d.Abs(), way)
+// sayClock tells the owner of a clock that is off, once.
+func (n *node) sayClock() {
+	d := n.j.clock.ahead()
+	if (d - n.saidClock).Abs() <= tolerated {
+		return
+	}
+	n.saidClock = d
+	switch {
+	case d > 0:
+		n.j.say("This machine's clock is %s behind the server's. That is allowed for; setting it right is better.", d)
+	case d < 0:
+		n.j.say("This machine's clock is %s ahead of the server's. That is allowed for; setting it right is better.", d.Abs())
 	}
 }
 
@@ -316,7 +321,7 @@ func (n *node) serveProxy(onMessage func()) (*http.Server, string, error) {
 	}
 	p := &localProxy{superLink: n.st.SuperLink, transport: n.conn.transport,
 		sign:      func() (http.Header, error) { return wire.SignHeaders(n.key, n.j.clock.now()) },
-		publicPEM: n.pem, local: loc, clock: n.j.clock, onMessage: onMessage}
+		publicPEM: n.pem, local: loc, onMessage: onMessage}
 	var lc net.ListenConfig
 	ln, err := lc.Listen(context.Background(), "tcp", "127.0.0.1:0")
 	if err != nil {

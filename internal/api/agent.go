@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"net/http"
+	"strconv"
 	"strings"
 
 	"blossomtune/internal/domain"
@@ -44,7 +45,7 @@ type reportInput struct {
 
 type exitInput struct {
 	Body struct {
-		RunID    uint64   `json:"run_id,string" doc:"The SuperLink's id of the run"`
+		RunID    string   `json:"run_id" maxLength:"20" doc:"The SuperLink's id of the run"`
 		ExitCode int      `json:"exit_code" minimum:"-1" maximum:"65535"`
 		Signal   string   `json:"signal,omitempty" maxLength:"20" pattern:"^[A-Z0-9]*$"`
 		Kind     string   `json:"kind,omitempty" maxLength:"100" pattern:"^[A-Za-z0-9_]*$" doc:"Of the exception, without its message"`
@@ -112,5 +113,9 @@ func (a *api) agentExit(ctx context.Context, in *exitInput) (*none, error) {
 		return nil, err
 	}
 	b := in.Body
-	return nil, a.Runs.AppExited(ctx, e.Key, domain.AppExit{EngineRunID: b.RunID, ExitCode: b.ExitCode, Signal: b.Signal, Kind: b.Kind, Module: b.Module, Output: strings.Join(b.Output, "\n")})
+	id, err := strconv.ParseUint(b.RunID, 10, 64)
+	if err != nil {
+		return nil, domain.Errorf(domain.Invalid, "%q is no id of a run.", b.RunID).At("run_id")
+	}
+	return nil, a.Runs.AppExited(ctx, e.Key, domain.AppExit{EngineRunID: id, ExitCode: b.ExitCode, Signal: b.Signal, Kind: b.Kind, Module: b.Module, Output: strings.Join(b.Output, "\n")})
 }

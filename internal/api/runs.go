@@ -28,11 +28,20 @@ type Run struct {
 	Round       int            `json:"round"`
 	Rounds      int            `json:"rounds" doc:"0 while unknown"`
 	Cause       *domain.Cause  `json:"cause,omitempty"`
+	Failures    []AppFailure   `json:"clientapp_failures,omitempty" doc:"Of one run: how ClientApps failed"`
 	CreatedBy   string         `json:"created_by,omitempty"`
 	CreatedAt   time.Time      `json:"created_at"`
 	StartingAt  *time.Time     `json:"starting_at,omitempty"`
 	RunningAt   *time.Time     `json:"running_at,omitempty"`
 	EndedAt     *time.Time     `json:"ended_at,omitempty"`
+}
+
+// AppFailure is one way in which a participant's ClientApp failed.
+type AppFailure struct {
+	NodeID  uint64 `json:"node_id,string"`
+	Times   int    `json:"times"`
+	Message string `json:"message"`
+	Remedy  string `json:"remedy"`
 }
 
 func runView(r domain.Run, slug string, role domain.Role) Run {
@@ -158,7 +167,12 @@ func (a *api) getRun(ctx context.Context, in *RunPath) (*body[Run], error) {
 	if err != nil {
 		return nil, err
 	}
-	return answer(runView(r, f.Slug, role)), nil
+	out := runView(r, f.Slug, role)
+	failures, err := a.Runs.AppFailures(ctx, r)
+	for _, v := range failures {
+		out.Failures = append(out.Failures, AppFailure{NodeID: v.NodeID, Times: v.Times, Message: v.Message, Remedy: v.Remedy})
+	}
+	return answer(out), err
 }
 
 func (a *api) stopRun(ctx context.Context, in *RunPath) (*body[Run], error) {

@@ -12,25 +12,34 @@ import (
 // files is a certificate that somebody else renews in place, such as an ACME client.
 type files struct {
 	certFile, keyFile string
+	ca                []byte    // of a private CA
 	stamp             time.Time // newest modification of the two when they were last read
 }
 
-func openFiles(o Options) (source, []byte, error) {
+func openFiles(o Options) (source, error) {
 	pair, err := tls.LoadX509KeyPair(o.CertFile, o.KeyFile)
 	if err != nil {
-		return nil, nil, domain.Errorf(domain.Invalid, "The certificate %s and the key %s cannot be used together.", o.CertFile, o.KeyFile).
+		return nil, domain.Errorf(domain.Invalid, "The certificate %s and the key %s cannot be used together.", o.CertFile, o.KeyFile).
 			Fix("Give a PEM chain file and its PEM key file, both readable by the server.").Because(err)
 	}
 	s := &files{certFile: o.CertFile, keyFile: o.KeyFile}
 	if o.Public || trustedBySystem(pair, o.Clock()) {
-		return s, nil, nil
+		return s, nil
 	}
 	ca := rootOf(pair)
 	if ca == nil {
-		return nil, nil, domain.Errorf(domain.Invalid, "The certificate in %s is of a private CA, and the CA's own certificate is not in that file.", o.CertFile).
+		return nil, domain.Errorf(domain.Invalid, "The certificate in %s is of a private CA, and the CA's own certificate is not in that file.", o.CertFile).
 			Fix("Append the CA's (self-signed) certificate to the file: participants need it to check this server.")
 	}
-	return s, ca.Raw, nil
+	s.ca = ca.Raw
+	return s, nil
+}
+
+func (s *files) roots() [][]byte {
+	if s.ca == nil {
+		return nil
+	}
+	return [][]byte{s.ca}
 }
 
 func trustedBySystem(pair tls.Certificate, now time.Time) bool {

@@ -34,25 +34,36 @@ type own struct {
 	hosts []string
 	ca    *x509.Certificate
 	key   *ecdsa.PrivateKey
+	next  *x509.Certificate // the CA to be, see [Rotate]; nil for none
 }
 
-func openOwn(o Options) (source, []byte, error) {
+func openOwn(o Options) (source, error) {
 	if err := os.MkdirAll(o.Dir, 0o700); err != nil {
-		return nil, nil, fmt.Errorf("making the certificate directory: %w", err)
+		return nil, fmt.Errorf("making the certificate directory: %w", err)
 	}
 	s := &own{dir: o.Dir, hosts: withLocal(o.Hosts)}
+	if err := finishPromotion(o.Dir); err != nil {
+		return nil, err
+	}
 	ca, key, err := readPair(filepath.Join(o.Dir, "ca.pem"), filepath.Join(o.Dir, "ca.key"))
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		if ca, key, err = s.makeCA(o.Clock()); err != nil {
-			return nil, nil, fmt.Errorf("making the CA: %w", err)
+			return nil, fmt.Errorf("making the CA: %w", err)
 		}
 	case err != nil:
-		return nil, nil, domain.Errorf(domain.Invalid, "The CA in %s cannot be read.", o.Dir).
+		return nil, domain.Errorf(domain.Invalid, "The CA in %s cannot be read.", o.Dir).
 			Fix("Restore ca.pem and ca.key from a backup. Removing both makes a new CA, and every participant has to join again.").Because(err)
 	}
 	s.ca, s.key = ca, key
-	return s, ca.Raw, nil
+	return s, nil
+}
+
+func (s *own) roots() [][]byte {
+	if s.next != nil {
+		return [][]byte{s.ca.Raw, s.next.Raw}
+	}
+	return [][]byte{s.ca.Raw}
 }
 
 func withLocal(hosts []string) []string {
@@ -71,6 +82,11 @@ func (s *own) makeCA(now time.Time) (*x509.Certificate, *ecdsa.PrivateKey, error
 		return nil, nil, domain.Errorf(domain.Invalid, "The CA's key, ca.key, is missing in %s.", s.dir).
 			Fix("Restore it from a backup. Removing ca.pem makes a new CA, and every participant has to join again.")
 	}
+	return newCA(s.dir, "ca", now)
+}
+
+// newCA makes a CA and writes it under a name.
+func newCA(dir, name string, now time.Time) (*x509.Certificate, *ecdsa.PrivateKey, error) {
 	key, err := ecdsa.GenerateKey(elliptic.P384(), rand.Reader)
 	if err != nil {
 		return nil, nil, err
@@ -93,7 +109,7 @@ func (s *own) makeCA(now time.Time) (*x509.Certificate, *ecdsa.PrivateKey, error
 	if err != nil {
 		return nil, nil, err
 	}
-	if err := writePair(s.dir, "ca", der, key); err != nil {
+	if err := writePair(dir, name, der, key); err != nil {
 		return nil, nil, err
 	}
 	ca, err := x509.ParseCertificate(der)
@@ -102,6 +118,9 @@ func (s *own) makeCA(now time.Time) (*x509.Certificate, *ecdsa.PrivateKey, error
 
 // cert returns the current or stored certificate while it has time left and names all hosts, else a new one.
 func (s *own) cert(now time.Time, current *tls.Certificate) (*tls.Certificate, error) {
+	if err := s.lookForNext(now); err != nil {
+		return nil, err
+	}
 	if current != nil && s.serves(current.Leaf, now) {
 		return current, nil
 	}

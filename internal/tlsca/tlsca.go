@@ -28,11 +28,11 @@ type Options struct {
 
 // Authority holds the server's certificate and what participants need to check it. It is safe for concurrent use.
 type Authority struct {
-	opts  Options
-	caPEM []byte // what a participant trusts; nil when public
-	pin   string
+	opts Options
 
 	mu      sync.Mutex
+	caPEM   []byte // what a participant trusts; nil when public
+	pin     string
 	current *tls.Certificate
 	checked time.Time // when the files or the validity were last looked at
 	source  source
@@ -41,6 +41,8 @@ type Authority struct {
 // source makes or reads certificates; cert may return the current one unchanged.
 type source interface {
 	cert(now time.Time, current *tls.Certificate) (*tls.Certificate, error)
+	// roots are the CA certificates (DER) to trust, the one behind cert first; none where every machine trusts it already.
+	roots() [][]byte
 }
 
 // Open loads the identity, making what is missing. It returns an [domain.Invalid] error for given files that cannot serve:
@@ -50,28 +52,28 @@ func Open(o Options) (*Authority, error) {
 		o.Clock = time.Now
 	}
 	a := &Authority{opts: o}
-	var ca []byte
 	var err error
 	if o.CertFile != "" {
-		a.source, ca, err = openFiles(o)
+		a.source, err = openFiles(o)
 	} else {
-		a.source, ca, err = openOwn(o)
+		a.source, err = openOwn(o)
 	}
 	if err != nil {
 		return nil, err
 	}
-	a.setTrust(ca)
 	_, err = a.certificate(nil)
 	return a, err
 }
 
-func (a *Authority) setTrust(caDER []byte) {
-	if a.opts.Public || caDER == nil {
-		a.pin = PublicPin
+func (a *Authority) setTrust(roots [][]byte) {
+	a.pin, a.caPEM = PublicPin, nil
+	if a.opts.Public || len(roots) == 0 {
 		return
 	}
-	a.caPEM = pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: caDER})
-	a.pin = PinOf(caDER)
+	a.pin = PinOf(roots[0])
+	for _, der := range roots {
+		a.caPEM = append(a.caPEM, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})...)
+	}
 }
 
 // PinOf returns the pin of a CA certificate: the hex SHA-256 of its DER.
@@ -81,10 +83,21 @@ func PinOf(der []byte) string {
 }
 
 // Pin returns the hex SHA-256 of the CA certificate's DER, or [PublicPin].
-func (a *Authority) Pin() string { return a.pin }
+func (a *Authority) Pin() string {
+	_, _ = a.certificate(nil) // takes over what has changed; an old one goes on
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.pin
+}
 
-// CAPEM returns the CA certificate that participants trust, in PEM; nil when the pin is [PublicPin].
-func (a *Authority) CAPEM() []byte { return a.caPEM }
+// CAPEM returns the CA certificates that participants trust, in PEM; nil when the pin is [PublicPin]. There are two while the CA is
+// being replaced: the present one first, then the next.
+func (a *Authority) CAPEM() []byte {
+	_, _ = a.certificate(nil)
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.caPEM
+}
 
 // TLSConfig returns a configuration for servers, HTTP/2 included. The certificate behind it renews itself.
 func (a *Authority) TLSConfig() *tls.Config {
@@ -96,7 +109,7 @@ func (a *Authority) TLSConfig() *tls.Config {
 }
 
 // checkEvery is how often a handshake looks whether the certificate needs renewal or its file has changed.
-const checkEvery = time.Minute
+const checkEvery = 10 * time.Second
 
 // certificate gives the current certificate; a failed renewal leaves the old one in use.
 func (a *Authority) certificate(*tls.ClientHelloInfo) (*tls.Certificate, error) {
@@ -115,5 +128,6 @@ func (a *Authority) certificate(*tls.ClientHelloInfo) (*tls.Certificate, error) 
 		return nil, err
 	}
 	a.current = next
+	a.setTrust(a.source.roots())
 	return next, nil
 }

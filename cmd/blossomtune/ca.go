@@ -1,0 +1,32 @@
+package main
+
+import (
+	"fmt"
+	"path/filepath"
+	"time"
+
+	"blossomtune/internal/tlsca"
+)
+
+type caCmd struct {
+	Rotate caRotateCmd `cmd:"" help:"Replace the server's own CA. Agents follow by themselves within two weeks; --now ends the wait."`
+}
+
+type caRotateCmd struct {
+	Data string `help:"Data directory of the server." default:"blossomtune-data" env:"BLOSSOMTUNE_DATA" type:"path"`
+	Now  bool   `help:"Take the new CA into use now. Machines that were away since it was made must get a new token."`
+}
+
+// Run tells participants of a new CA, or takes it into use.
+func (c *caRotateCmd) Run() error {
+	at, pin, err := tlsca.Rotate(filepath.Join(c.Data, "tls"), time.Now(), c.Now)
+	if err != nil {
+		return err
+	}
+	if c.Now {
+		fmt.Printf("The new CA (SHA-256 %s) is in use within seconds.\n", pin)
+		return nil
+	}
+	fmt.Printf("The new CA (SHA-256 %s) is told to participants from now on, and in use from %s.\nAgents follow by themselves. Who runs plain Flower downloads ca.pem anew until then.\n", pin, at.UTC().Format("2 January 2006, 15:04 UTC"))
+	return nil
+}

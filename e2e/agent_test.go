@@ -1,0 +1,111 @@
+package e2e
+
+import (
+	"bytes"
+	"context"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"blossomtune/apps"
+	"blossomtune/internal/agent"
+)
+
+// output is what a program says, for a test that reads along.
+type output struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+// Write keeps what is said.
+func (o *output) Write(p []byte) (int, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.b.Write(p)
+}
+
+// String returns all of it.
+func (o *output) String() string {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.b.String()
+}
+
+// joinAt runs the agent in this process, with a clock that is off, and waits until its SuperNode is online.
+func (p *person) joinAt(off time.Duration) *output {
+	p.s.t.Helper()
+	var cmd struct{ Token string }
+	p.c.must("POST", "/me/requests/"+p.ref+"/token", nil, &cmd)
+	ctx, stop := context.WithCancel(context.Background())
+	out, ended := new(output), make(chan error, 1)
+	go func() {
+		ended <- agent.Join(ctx, agent.Options{URL: p.s.url, Token: cmd.Token, Dir: filepath.Join(p.home, "agent"), PythonDir: filepath.Join(p.s.data, "python"), Deps: agent.DepsNever, Requirements: apps.Requirements,
+			Clock: func() time.Time { return time.Now().Add(off) }, Version: "test", Out: out})
+	}()
+	t := p.s.t
+	t.Cleanup(func() {
+		stop()
+		if err := <-ended; err != nil {
+			t.Errorf("%s: %v", p.name, err)
+		}
+		if t.Failed() {
+			t.Logf("%s said:\n%s\nand its SuperNode:\n%s", p.name, out, tail(filepath.Join(p.home, "agent", "supernode.log")))
+		}
+	})
+	p.online()
+	return out
+}
+
+// The agent stands between SuperNode and server: clocks that are off by ten minutes, a ClientApp that fails on one machine alone,
+// and a CA that is replaced are its business, and nobody else's.
+func TestTheAgentStandsBetween(t *testing.T) {
+	s := start(t, 10)
+	slow, fast := s.approved("Slow"), s.approved("Fast")
+	said := slow.joinAt(-10 * time.Minute)
+	fast.joinAt(10 * time.Minute)
+	if !strings.Contains(said.String(), "clock is ") || !strings.Contains(said.String(), "behind the server's") {
+		t.Errorf("the agent does not tell of the clock:\n%s", said)
+	}
+	r := s.launch(s.app("steady"), map[string]string{"num-server-rounds": "2", "pause": "0"})
+	s.becomes(r.Name, "completed", 2*time.Minute)
+
+	r = s.launch(s.app("one_fails"), map[string]string{"num-server-rounds": "2", "pause": "0"})
+	s.ends(r.Name, 2*time.Minute)
+	var failed struct {
+		Failures []struct {
+			NodeID          string `json:"node_id"`
+			Message, Remedy string
+		} `json:"clientapp_failures"`
+	}
+	await(t, 10*time.Second, "the failure is told", func() (string, bool) {
+		s.admin.must("GET", "/runs/"+r.Name, nil, &failed)
+		return "none", len(failed.Failures) > 0
+	})
+	if f := failed.Failures[0]; len(failed.Failures) != 1 || f.NodeID != s.node(1).NodeID || f.Message != "cannot import not_installed_here." || !strings.Contains(f.Remedy, "not_installed_here") {
+		t.Errorf("%+v", failed.Failures)
+	}
+
+	certificates := func() int {
+		pem, err := os.ReadFile(slow.fetchCA())
+		if err != nil {
+			t.Fatal(err)
+		}
+		return bytes.Count(pem, []byte("BEGIN CERTIFICATE"))
+	}
+	before := command(t, s.data, "cat", filepath.Join(s.data, "tls", "ca.pem"))
+	command(t, s.data, bin(t), "ca", "rotate", "--data", s.data)
+	await(t, 30*time.Second, "the new CA is told", func() (string, bool) { n := certificates(); return itoa(n), n == 2 })
+	await(t, 40*time.Second, "the agent trusts it", func() (string, bool) {
+		return said.String(), strings.Contains(said.String(), "told of its new CA")
+	})
+	command(t, s.data, bin(t), "ca", "rotate", "--data", s.data, "--now")
+	await(t, 30*time.Second, "the new CA is in use", func() (string, bool) { n := certificates(); return itoa(n), n == 1 })
+	if after := command(t, s.data, "cat", filepath.Join(s.data, "tls", "ca.pem")); after == before {
+		t.Fatal("the CA is the old one")
+	}
+	r = s.launch(s.app("steady"), map[string]string{"num-server-rounds": "2", "pause": "0"})
+	s.becomes(r.Name, "completed", 2*time.Minute)
+}
