@@ -3,8 +3,11 @@ package e2e
 import (
 	"bytes"
 	"context"
+	"net/http"
+	"net/url"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"sync"
 	"testing"
@@ -108,4 +111,53 @@ func TestTheAgentStandsBetween(t *testing.T) {
 	}
 	r = s.launch(s.app("steady"), map[string]string{"num-server-rounds": "2", "pause": "0"})
 	s.becomes(r.Name, "completed", 2*time.Minute)
+}
+
+var terminalCode = regexp.MustCompile(`/device\?code=([0-9A-Z-]{14})`)
+
+// A machine without a token: it is checked, shows a code, is approved in the browser, connects, and leaves nothing behind.
+func TestJoinByACodeAndLeave(t *testing.T) {
+	s := start(t, 10)
+	p := s.approved("Terminal")
+	check := command(t, p.home, bin(t), "join", s.url, "--preflight")
+	for _, line := range []string{"ok    name", "ok    connection", "ok    certificate", "ok    clock", "ok    version", "ok    python"} {
+		if !strings.Contains(check, line) {
+			t.Errorf("the check lacks %q:\n%s", line, check)
+		}
+	}
+	home := filepath.Join(p.home, "agent")
+	p.run(bin(t), "join", s.url, "--dir", home, "--python-dir", filepath.Join(s.data, "python"), "--deps", "never")
+	code := ""
+	await(t, 20*time.Second, "the terminal shows a code", func() (string, bool) {
+		out := tail(filepath.Join(p.home, "node.log"))
+		if m := terminalCode.FindStringSubmatch(out); m != nil {
+			code = m[1]
+		}
+		return out, code != ""
+	})
+	for _, form := range []url.Values{{"code": {code[:12] + "22"}, "request": {"1"}}, {"code": {code}, "request": {"1"}}} {
+		res, err := p.c.http.PostForm(s.url+"/device", form)
+		if err != nil {
+			t.Fatal(err)
+		}
+		res.Body.Close()
+		if wrong := form.Get("code") != code; wrong != (res.StatusCode != http.StatusOK) {
+			t.Errorf("code %q: %s", form.Get("code"), res.Status)
+		}
+	}
+	p.online()
+	key := p.key()
+	if err := p.node.Process.Signal(os.Interrupt); err != nil {
+		t.Fatal(err)
+	}
+	if err := p.node.Wait(); err != nil {
+		t.Errorf("join ends with %v after Ctrl-C", err)
+	}
+	said := command(t, p.home, bin(t), "leave", s.url, "--dir", home)
+	if _, err := os.Stat(home); !os.IsNotExist(err) || !strings.Contains(said, "refuses this machine's key") {
+		t.Errorf("leave left something: %v\n%s", err, said)
+	}
+	if status := s.fleet(t, key, "/v1/fleet/pull-messages", nil); status != http.StatusUnauthorized {
+		t.Errorf("the key that left gets %d", status)
+	}
 }

@@ -9,6 +9,7 @@ need node "Node 20 or newer"
 need chromium "Debian: apt-get install chromium"
 need ssh-keygen "Debian: apt-get install openssh-client"
 need unshare "Debian: apt-get install util-linux"
+need systemd-analyze "Debian: apt-get install systemd"
 ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || { echo "make test needs PostgreSQL (Debian: apt-get install postgresql)" >&2; exit 1; }
 
 echo "== Python apps"

@@ -6,6 +6,7 @@ import (
 
 	"blossomtune/apps"
 	"blossomtune/internal/agent"
+	"blossomtune/internal/domain"
 )
 
 type joinCmd struct {
@@ -16,11 +17,32 @@ type joinCmd struct {
 	Python    string `help:"Python 3.11 or newer to make the environment with. Default: the newest found on PATH." env:"BLOSSOMTUNE_PYTHON"`
 	PythonDir string `help:"Directory of the Python environments." name:"python-dir" type:"path" hidden:""`
 	Share     bool   `help:"When an app fails on this machine, send its last 20 lines to the federation's managers. They may hold your data; without this only the kind of the error goes out." name:"share-output"`
+	Service   bool   `help:"Install a service (systemd, launchd) that runs the SuperNode from now on, and return."`
+	Preflight bool   `help:"Check this machine, the way to the server and the clock, without a token and without changing anything."`
 	NodePort  int    `help:"Port of the SuperNode on this machine; 0 takes a free one." name:"node-port"`
 }
 
 // Run joins, and keeps the SuperNode running until it is told to stop.
 func (c *joinCmd) Run(ctx context.Context) error {
-	return agent.Join(ctx, agent.Options{URL: c.URL, Token: c.Token, Dir: c.Dir, Deps: agent.Deps(c.Deps), Python: c.Python, PythonDir: c.PythonDir, Requirements: apps.Requirements,
-		NodePort: c.NodePort, ShareOutput: c.Share, Version: versionOf(), In: os.Stdin, Out: os.Stdout})
+	o := agent.Options{URL: c.URL, Token: c.Token, Dir: c.Dir, Deps: agent.Deps(c.Deps), Python: c.Python, PythonDir: c.PythonDir, Requirements: apps.Requirements,
+		NodePort: c.NodePort, ShareOutput: c.Share, Service: c.Service, Version: versionOf(), In: os.Stdin, Out: os.Stdout}
+	if !c.Preflight {
+		return agent.Join(ctx, o)
+	}
+	o.Token = ""
+	good, err := agent.Preflight(ctx, o)
+	if err == nil && !good {
+		err = domain.Errorf(domain.Unavailable, "This machine cannot join yet.").Fix("Follow the arrows above, then run the check again.")
+	}
+	return err
+}
+
+type leaveCmd struct {
+	URL string `arg:"" help:"Address of the server."`
+	Dir string `help:"Directory of this machine's key, state and log. Default: below ~/.blossomtune." type:"path"`
+}
+
+// Run undoes what join did on this machine.
+func (c *leaveCmd) Run(ctx context.Context) error {
+	return agent.Leave(ctx, agent.Options{URL: c.URL, Dir: c.Dir, Deps: agent.DepsNever, Version: versionOf(), Out: os.Stdout})
 }

@@ -23,6 +23,7 @@ type cli struct {
 	Serve   serveCmd   `cmd:"" help:"Run the server."`
 	Demo    demoCmd    `cmd:"" help:"Show a whole federation on this machine: server, two participants, one run."`
 	Join    joinCmd    `cmd:"" help:"Join a federation with this machine."`
+	Leave   leaveCmd   `cmd:"" help:"Undo join on this machine: the service, the key here and at the server, every file."`
 	Token   tokenCmd   `cmd:"" help:"API tokens."`
 	Link    linkCmd    `cmd:"" help:"Print a one-time link that signs this host's admin in."`
 	CA      caCmd      `cmd:"" name:"ca" help:"The server's own CA."`
@@ -40,8 +41,16 @@ func main() {
 	if err := k.Run(); err != nil {
 		complain(err)
 		stop()
-		os.Exit(1)
+		os.Exit(exitCode(err))
 	}
+}
+
+// exitCode is 2 where a new start changes nothing: the server does not let this machine in. A service does not start again then.
+func exitCode(err error) int {
+	if domain.CodeOf(err) == domain.Forbidden {
+		return 2
+	}
+	return 1
 }
 
 // complain writes an error as cause and remedy.

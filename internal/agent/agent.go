@@ -6,6 +6,7 @@ package agent
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -38,6 +39,7 @@ type Options struct {
 	PythonDir    string // holds the Python environments; default: "python" beside or in Dir
 	Requirements []byte // further packages with hashes for the environment
 	NodePort     int    // of the SuperNode on loopback; 0: a free one
+	Service      bool   // let the system run the SuperNode, and return
 	ShareOutput  bool   // the last lines of a ClientApp that failed go to the federation's managers
 	Version      string // of this program, reported to the server
 	In           io.Reader
@@ -63,7 +65,16 @@ func Join(ctx context.Context, o Options) error {
 		return err
 	}
 	h, st, err := j.open(tok)
-	if err != nil {
+	if errors.Is(err, errNoToken) {
+		t, err := j.deviceToken(ctx)
+		if err != nil {
+			return stopped(ctx, err)
+		}
+		tok = &t
+		if h, st, err = j.open(tok); err != nil {
+			return err
+		}
+	} else if err != nil {
 		return err
 	}
 	guard, err := h.lock()
@@ -83,7 +94,37 @@ func Join(ctx context.Context, o Options) error {
 	if err != nil {
 		return stopped(ctx, err)
 	}
+	if o.Service {
+		_ = guard.Close() // the service takes it
+		return j.asService(ctx, n)
+	}
 	return stopped(ctx, n.keep(ctx))
+}
+
+// asService lets the system run what this command would.
+func (j *joining) asService(ctx context.Context, n *node) error {
+	self, err := os.Executable()
+	if err != nil {
+		return err
+	}
+	deps := DepsNever
+	if n.deps {
+		deps = DepsAllow
+	}
+	args := []string{self, "join", j.srv.base.String(), "--dir", string(n.h), "--deps", string(deps)}
+	if j.o.PythonDir == "" && j.o.Dir == "" {
+		args = append(args, "--python-dir", filepath.Join(filepath.Dir(string(n.h)), "python"))
+	} else if j.o.PythonDir != "" {
+		args = append(args, "--python-dir", j.o.PythonDir)
+	}
+	if j.o.ShareOutput {
+		args = append(args, "--share-output")
+	}
+	s, err := serviceOf(n.h, args, "SuperNode of "+n.st.Name+" (BlossomTune)")
+	if err != nil {
+		return err
+	}
+	return s.install(ctx, j.say)
 }
 
 // stopped makes an ordinary end of what ctx interrupted.
@@ -158,15 +199,13 @@ func (j *joining) open(tok *token) (home, *state, error) {
 		return "", nil, domain.Errorf(domain.Invalid, "This machine is enrolled in %d federations of %s.", len(found), j.srv.base.Host).
 			Fix("Say which one with --dir: %s.", joinHomes(found)).At("dir")
 	case tok == nil:
-		return "", nil, needToken()
+		return "", nil, errNoToken
 	}
 	return j.openDir(home(filepath.Join(base, j.srv.name()+"_joining_"+tok.public)), tok)
 }
 
-func needToken() error {
-	return domain.Errorf(domain.Invalid, "This machine is not enrolled there yet.").
-		Fix("Copy the whole command, with --token, from your status page.").At("token")
-}
+// errNoToken: this machine is not enrolled there yet, and has no token to be.
+var errNoToken = errors.New("no token")
 
 func joinHomes(hs []home) string {
 	words := make([]string, len(hs))
@@ -193,7 +232,7 @@ func (j *joining) openDir(h home, tok *token) (home, *state, error) {
 		st = nil // a new token is a new enrolment, with a new key
 	}
 	if st == nil && tok == nil {
-		return "", nil, needToken()
+		return "", nil, errNoToken
 	}
 	if st != nil {
 		j.srv, err = parseServer(j.o.URL, st.Pin)

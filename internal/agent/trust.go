@@ -21,16 +21,9 @@ func (s server) trust(ctx context.Context, pin string) ([]byte, error) {
 	if pin == publicPin {
 		return nil, nil
 	}
-	// The answer is checked against the pin, so the connection need not be: this request carries nothing.
-	hc := newHTTPClient(&tls.Config{InsecureSkipVerify: true})
-	defer hc.CloseIdleConnections()
-	body, status, err := get(ctx, hc, s.base.JoinPath("/ca.pem").String())
+	body, err := s.fetchCA(ctx)
 	if err != nil {
-		return nil, s.unreachable(err)
-	}
-	if status != http.StatusOK {
-		return nil, domain.Errorf(domain.Unavailable, "%s does not answer like a BlossomTune server (status %d for /ca.pem).", s.base, status).
-			Fix("Check the address; copy the whole command from your status page.")
+		return nil, err
 	}
 	for rest := body; ; {
 		var block *pem.Block
@@ -44,6 +37,22 @@ func (s server) trust(ctx context.Context, pin string) ([]byte, error) {
 	}
 	return nil, domain.Errorf(domain.Forbidden, "%s is not the server that this token was made by: its certificate has another fingerprint.", s.base).
 		Fix("Nothing was sent. Check the address. If it is right, ask the federation's manager whether the server's CA was replaced, and get a new token.")
+}
+
+// fetchCA gets what the server says is its CA. The answer is checked against a pin, so the connection need not be: this request
+// carries nothing.
+func (s server) fetchCA(ctx context.Context) ([]byte, error) {
+	hc := newHTTPClient(&tls.Config{InsecureSkipVerify: true})
+	defer hc.CloseIdleConnections()
+	body, status, err := get(ctx, hc, s.base.JoinPath("/ca.pem").String())
+	if err != nil {
+		return nil, s.unreachable(err)
+	}
+	if status != http.StatusOK {
+		return nil, domain.Errorf(domain.Unavailable, "%s does not answer like a BlossomTune server (status %d for /ca.pem).", s.base, status).
+			Fix("Check the address; copy the whole command from your status page.")
+	}
+	return body, nil
 }
 
 // newHTTPClient makes a client that follows no redirect: it would carry the token elsewhere.

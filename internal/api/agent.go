@@ -54,7 +54,37 @@ type exitInput struct {
 	}
 }
 
+type deviceInput struct {
+	Body struct {
+		Host string `json:"host" maxLength:"120" doc:"What the machine calls itself"`
+	}
+}
+
+// DeviceCode is what a terminal without a token shows and waits with.
+type DeviceCode struct {
+	Code     string `json:"code" doc:"Two groups; the terminal adds a third from the CA that it sees"`
+	Secret   string `json:"secret"`
+	Page     string `json:"page" doc:"Where the code is entered"`
+	Interval int    `json:"interval" doc:"Seconds between two questions"`
+	Seconds  int    `json:"seconds" doc:"How long the code works"`
+}
+
+type devicePollInput struct {
+	Body struct {
+		Secret string `json:"secret" maxLength:"100"`
+	}
+}
+
+// DeviceToken is the join token of an approved terminal; empty while it waits.
+type DeviceToken struct {
+	Token string `json:"token"`
+}
+
 func (a *api) agent() {
+	add(a, op("agent-about", http.MethodGet, "/agent/about", "The versions that the server runs", anyone), a.agentAbout)
+	add(a, op("agent-leave", http.MethodPost, "/agent/leave", "Give the signing key up for ever; the partition stays", aNode), a.agentLeave)
+	add(a, op("ask-device", http.MethodPost, "/agent/device", "Let a terminal without a token wait for its approval in a browser", anyone), a.askDevice)
+	add(a, op("poll-device", http.MethodPost, "/agent/device/token", "Ask whether the terminal is approved", anyone), a.pollDevice)
 	add(a, op("enrol", http.MethodPost, "/agent/enrol", "Enrol a machine's key with a join token", anyone), a.enrol)
 	add(a, op("agent-config", http.MethodGet, "/agent/config", "What the machine with the signing key needs to know", aNode), a.agentConfig)
 	add(a, op("agent-report", http.MethodPost, "/agent/report", "Tell the versions in use; answers with the configuration", aNode), a.agentReport)
@@ -118,4 +148,38 @@ func (a *api) agentExit(ctx context.Context, in *exitInput) (*none, error) {
 		return nil, domain.Errorf(domain.Invalid, "%q is no id of a run.", b.RunID).At("run_id")
 	}
 	return nil, a.Runs.AppExited(ctx, e.Key, domain.AppExit{EngineRunID: id, ExitCode: b.ExitCode, Signal: b.Signal, Kind: b.Kind, Module: b.Module, Output: strings.Join(b.Output, "\n")})
+}
+
+func (a *api) askDevice(ctx context.Context, in *deviceInput) (*body[DeviceCode], error) {
+	v, secret, err := a.Onboarding.AskDevice(in.Body.Host, clientOf(ctx).address)
+	if err != nil {
+		return nil, err
+	}
+	return answer(DeviceCode{Code: v.Code, Secret: secret, Page: a.Connection().PublicURL + "/device", Interval: 2, Seconds: int(v.Until.Sub(v.Asked).Seconds())}), nil
+}
+
+func (a *api) pollDevice(_ context.Context, in *devicePollInput) (*body[DeviceToken], error) {
+	token, err := a.Onboarding.PollDevice(in.Body.Secret)
+	if err != nil {
+		return nil, err
+	}
+	return answer(DeviceToken{token}), nil
+}
+
+// About is what a machine needs to know before it joins.
+type About struct {
+	Version string `json:"version"`
+	Flwr    string `json:"flwr_version"`
+}
+
+func (a *api) agentAbout(_ context.Context, _ *none) (*body[About], error) {
+	return answer(About{Version: a.Version, Flwr: a.Connection().Flwr}), nil
+}
+
+func (a *api) agentLeave(ctx context.Context, _ *none) (*none, error) {
+	e, err := a.nodeOf(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return nil, a.Onboarding.Leave(ctx, e)
 }

@@ -28,6 +28,7 @@ var pageAccess = map[string][]string{
 	"GET /signin/with/{provider}": everybody, "GET /signin/callback/{provider}": everybody, "GET /setup/{secret}": everybody, "POST /setup/{secret}": everybody, "POST /signout": everybody, "GET /join/{fed}": everybody, "POST /join/{fed}": everybody,
 	"GET /i/{secret}": everybody, "POST /i/{secret}": everybody,
 	"GET /verify": everybody, "POST /verify": everybody, "POST /verify/resend": everybody,
+	"GET /device": known, "POST /device": known,
 	"GET /me": known, "GET /me/{fed}": known, "GET /me/{fed}/events": askers, "POST /me/{fed}/token": askers, "POST /me/{fed}/key": askers, "POST /me/{fed}/withdraw": askers,
 	"GET /me/account": known, "POST /me/account/sessions": known, "POST /me/account/identities": known, "POST /me/account/tokens": known, "POST /me/account/tokens/revoke": known,
 	"GET /f/{fed}/settings": managers, "POST /f/{fed}/settings/roles": managers, "GET /admin/people": admins, "POST /admin/people/{id}": admins,
@@ -66,7 +67,7 @@ func TestEveryPageIsForThoseWhoMay(t *testing.T) {
 }
 
 var apiAccess = map[string][]string{
-	"enrol": everybody, "agent-config": nobody, "agent-report": nobody, "agent-exit": nobody, "ask": everybody, "verify": everybody, "resend": everybody,
+	"enrol": everybody, "agent-config": nobody, "agent-report": nobody, "agent-exit": nobody, "agent-about": everybody, "agent-leave": nobody, "ask-device": everybody, "poll-device": everybody, "ask": everybody, "verify": everybody, "resend": everybody,
 	"me": known, "my-requests": known, "make-join-command": theOne, "make-challenge": theOne, "upload-key": theOne, "withdraw": theOne,
 	"list-federations": known, "create-federation": admins, "get-federation": members, "resize-federation": managers, "set-superlink": managers, "list-nodes": watchers,
 	"list-invitations": managers, "invite": managers, "import-invitations": managers, "revoke-invitation": managers, "list-rules": managers, "add-rule": managers, "drop-rule": managers, "configure-federation": managers,
@@ -78,7 +79,7 @@ var apiAccess = map[string][]string{
 var bodies = map[string]string{
 	"enrol": `{"token":"a.b.c","public_key":"x","proof":"x"}`, "ask": `{"email":"nobody","name":""}`, "verify": `{"code":"22222222"}`, "upload-key": `{"public_key":"x","challenge":"x","signature":"x"}`,
 	"create-federation": `{"slug":"-","name":"x","partitions":1}`, "resize-federation": `{"partitions":0}`, "set-superlink": `{"state":"stopped"}`, "approve": `{"refs":["NOT-THERE"]}`, "reject": `{"reason":" "}`,
-	"invite": `{"uses":1,"days":1,"domain":"x"}`, "import-invitations": `{"emails":"","days":1}`, "add-rule": `{"kind":"organisation","value":"x"}`, "configure-federation": `{"name":"","proof":"both"}`,
+	"ask-device": `{"host":"x"}`, "poll-device": `{"secret":"x"}`, "invite": `{"uses":1,"days":1,"domain":"x"}`, "import-invitations": `{"emails":"","days":1}`, "add-rule": `{"kind":"organisation","value":"x"}`, "configure-federation": `{"name":"","proof":"both"}`,
 	"revoke": `{"reason":" "}`, "suspend": `{"reason":" "}`, "launch-run": `{"app":"nothing"}`, "upload-app": "no app",
 }
 

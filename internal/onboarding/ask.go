@@ -138,9 +138,7 @@ func (s *Service) person(ctx context.Context, tx Tx, email string, in AskInput) 
 	return p, tx.InsertPerson(ctx, &p)
 }
 
-// alphabet has no letters or digits that are taken for one another; 32 of them are 5 bits each.
-const alphabet = "23456789ABCDEFGHJKLMNPQRSTUVWXYZ"
-
+// readable makes a code that people can read aloud.
 func readable(groups, size int) string {
 	raw := make([]byte, groups*size)
 	_, _ = rand.Read(raw) // never fails
@@ -149,26 +147,12 @@ func readable(groups, size int) string {
 		if i > 0 && i%size == 0 {
 			b.WriteByte('-')
 		}
-		b.WriteByte(alphabet[int(c)%len(alphabet)])
+		b.WriteByte(domain.CodeAlphabet[int(c)%len(domain.CodeAlphabet)])
 	}
 	return b.String()
 }
 
 func newRef() string { return readable(2, 4) }
-
-// normalCode undoes what people do to a code when they type it.
-func normalCode(code string) string {
-	code = strings.Map(func(r rune) rune {
-		switch {
-		case r >= 'a' && r <= 'z':
-			return r - 'a' + 'A'
-		case strings.ContainsRune(alphabet, r):
-			return r
-		}
-		return -1
-	}, code)
-	return code
-}
 
 func codeHash(ref, code string) []byte {
 	sum := sha256.Sum256([]byte("blossomtune-code:" + ref + ":" + code))
@@ -185,7 +169,7 @@ func (s *Service) sendCode(ctx context.Context, tx Tx, fed domain.Federation, r 
 		return false, nil
 	}
 	code := readable(2, 4)
-	r.Code = domain.ActivationCode{Hash: codeHash(r.Ref, normalCode(code)), ExpiresAt: now.Add(domain.CodeLife), Sent: r.Code.Sent + 1, SentAt: now}
+	r.Code = domain.ActivationCode{Hash: codeHash(r.Ref, domain.NormalCode(code)), ExpiresAt: now.Add(domain.CodeLife), Sent: r.Code.Sent + 1, SentAt: now}
 	if err := tx.UpdateRequest(ctx, *r); err != nil {
 		return false, err
 	}
@@ -281,7 +265,7 @@ func (s *Service) tryCode(r *domain.Request, code string) *domain.Error {
 	switch {
 	case r.State == domain.ExpiredReq || len(c.Hash) == 0 || s.now().After(c.ExpiresAt) || c.Tries >= domain.CodeTries:
 		return domain.Errorf(domain.Expired, "This code has run out.").Fix("Send a new code. Your answers are kept.").At("code")
-	case subtle.ConstantTimeCompare(c.Hash, codeHash(r.Ref, normalCode(code))) != 1:
+	case subtle.ConstantTimeCompare(c.Hash, codeHash(r.Ref, domain.NormalCode(code))) != 1:
 		c.Tries++
 		if c.Tries >= domain.CodeTries {
 			c.Hash = nil

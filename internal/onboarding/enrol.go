@@ -190,3 +190,19 @@ func (s *Service) EnrolmentOf(ctx context.Context, fingerprint string) (Enrolmen
 	})
 	return out, err
 }
+
+// Leave ends a key on the word of the machine that holds it. The request stays approved: its owner can connect again with a new key.
+func (s *Service) Leave(ctx context.Context, e Enrolment) error {
+	err := s.Store.InTx(ctx, func(tx Tx) error {
+		if err := s.revokeKey(ctx, tx, e.Request.ID); err != nil {
+			return err
+		}
+		actor := domain.Actor{Kind: "node", Name: fmt.Sprintf("partition %d", e.Request.Partition)}
+		return tx.InsertAudit(ctx, domain.AuditEntry{At: s.now(), Actor: actor, Action: "node_key.left", ObjectKind: "node_key", ObjectID: e.Key.Fingerprint, FederationID: e.Request.FederationID,
+			Detail: map[string]string{"request": e.Request.Ref}})
+	})
+	if err == nil {
+		s.keyChanged(e.Request)
+	}
+	return err
+}

@@ -104,11 +104,15 @@ type Service struct {
 	asks    *domain.Limiter
 	syncing sync.Mutex
 	gone    map[int64]bool // keys known to be unregistered; guarded by syncing
+
+	devices     devices
+	deviceTries *domain.Limiter
 }
 
 // New returns a Service.
 func New(o Options) *Service {
-	return &Service{Options: o, asks: domain.NewLimiter(30, 10*time.Minute), gone: map[int64]bool{}}
+	return &Service{Options: o, asks: domain.NewLimiter(30, 10*time.Minute), gone: map[int64]bool{},
+		devices: devices{open: map[string]*Device{}}, deviceTries: domain.NewLimiter(20, 10*time.Minute)}
 }
 
 func (s *Service) now() time.Time { return s.Clock().UTC().Truncate(time.Millisecond) }
@@ -149,3 +153,5 @@ func RequestsTopic(fedID int64) string { return "requests:" + strconv.FormatInt(
 
 // FederationTopic is the topic of a federation's own events: its settings, its partitions.
 func FederationTopic(fedID int64) string { return "federation:" + strconv.FormatInt(fedID, 10) }
+
+func itoa64(n int64) string { return strconv.FormatInt(n, 10) }

@@ -43,6 +43,8 @@ func (s *server) table() []route {
 		{"POST /verify", anyone, s.verify},
 		{"POST /verify/resend", anyone, s.resend},
 
+		{"GET /device", signedIn, s.deviceForm},
+		{"POST /device", signedIn, s.approveDevice},
 		{"GET /me", signedIn, s.me},
 		{"GET /me/account", signedIn, s.account},
 		{"POST /me/account/sessions", signedIn, s.endSessions},

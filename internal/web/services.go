@@ -81,6 +81,8 @@ type Onboarding interface {
 	KeyOf(ctx context.Context, requestID int64) (domain.NodeKey, error)
 	NextFree(ctx context.Context, fedID int64, n int) ([]int, error)
 
+	FindDevice(personID int64, code string) (onboarding.Device, error)
+	ApproveDevice(ctx context.Context, actor domain.Actor, code string, requestID int64) (domain.Request, error)
 	NewJoinToken(ctx context.Context, actor domain.Actor, requestID int64) (token string, expires time.Time, err error)
 	Challenge(ctx context.Context, requestID int64) (string, error)
 	EnrolUpload(ctx context.Context, actor domain.Actor, requestID int64, publicKey, challenge, signature string) (domain.NodeKey, error)

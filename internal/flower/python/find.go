@@ -60,6 +60,12 @@ func find(ctx context.Context, named string) (interpreter, error) {
 	return interpreter{}, e.Fix("Install one (Debian, Ubuntu: apt install python3 python3-venv; Fedora: dnf install python3; macOS: brew install python@3.12), or name one with BLOSSOMTUNE_PYTHON.")
 }
 
+// Find returns the Python that [Ensure] would make an environment with: the named one, or the first on PATH that is new enough.
+func Find(ctx context.Context, named string) (path, version string, err error) {
+	p, err := find(ctx, named)
+	return p.path, p.version, err
+}
+
 const probeScript = `import sys, importlib.util as u
 print("%d.%d.%d" % sys.version_info[:3])
 print(getattr(sys, "_base_executable", None) or sys.executable)
