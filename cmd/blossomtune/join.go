@@ -17,6 +17,7 @@ type joinCmd struct {
 	Python    string `help:"Python 3.11 or newer to make the environment with. Default: the newest found on PATH." env:"BLOSSOMTUNE_PYTHON"`
 	PythonDir string `help:"Directory of the Python environments." name:"python-dir" type:"path" hidden:""`
 	Share     bool   `help:"When an app fails on this machine, send its last 20 lines to the federation's managers. They may hold your data; without this only the kind of the error goes out." name:"share-output"`
+	NewKey    bool   `help:"Put a new key in the place of this machine's first; the approval stays." name:"new-key"`
 	Service   bool   `help:"Install a service (systemd, launchd) that runs the SuperNode from now on, and return."`
 	Preflight bool   `help:"Check this machine, the way to the server and the clock, without a token and without changing anything."`
 	NodePort  int    `help:"Port of the SuperNode on this machine; 0 takes a free one." name:"node-port"`
@@ -25,7 +26,7 @@ type joinCmd struct {
 // Run joins, and keeps the SuperNode running until it is told to stop.
 func (c *joinCmd) Run(ctx context.Context) error {
 	o := agent.Options{URL: c.URL, Token: c.Token, Dir: c.Dir, Deps: agent.Deps(c.Deps), Python: c.Python, PythonDir: c.PythonDir, Requirements: apps.Requirements,
-		NodePort: c.NodePort, ShareOutput: c.Share, Service: c.Service, Version: versionOf(), In: os.Stdin, Out: os.Stdout}
+		NodePort: c.NodePort, ShareOutput: c.Share, Service: c.Service, NewKey: c.NewKey, Version: versionOf(), In: os.Stdin, Out: os.Stdout}
 	if !c.Preflight {
 		return agent.Join(ctx, o)
 	}

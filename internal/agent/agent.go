@@ -39,6 +39,7 @@ type Options struct {
 	PythonDir    string // holds the Python environments; default: "python" beside or in Dir
 	Requirements []byte // further packages with hashes for the environment
 	NodePort     int    // of the SuperNode on loopback; 0: a free one
+	NewKey       bool   // put a new key in the place of the enrolled one first
 	Service      bool   // let the system run the SuperNode, and return
 	ShareOutput  bool   // the last lines of a ClientApp that failed go to the federation's managers
 	Version      string // of this program, reported to the server
@@ -93,6 +94,14 @@ func Join(ctx context.Context, o Options) error {
 	n, err := j.node(ctx, h, st)
 	if err != nil {
 		return stopped(ctx, err)
+	}
+	if err := n.finishRotation(ctx); err != nil {
+		return stopped(ctx, err)
+	}
+	if o.NewKey {
+		if err := n.rotate(ctx); err != nil {
+			return stopped(ctx, err)
+		}
 	}
 	if o.Service {
 		_ = guard.Close() // the service takes it

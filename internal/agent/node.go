@@ -62,6 +62,8 @@ type report struct {
 	Agent  string `json:"agent"`
 	Python string `json:"python"`
 	System string `json:"system"`
+	Clock  int    `json:"clock_off,omitempty"`
+	Proxy  string `json:"proxy,omitempty"`
 }
 
 // signed signs a call as this machine's SuperNode signs its own.
@@ -77,7 +79,8 @@ func (n *node) signed(h http.Header) error {
 func (n *node) ask(ctx context.Context) (got enrolment, reached bool, err error) {
 	ctx, cancel := context.WithTimeout(ctx, askLimit)
 	defer cancel()
-	rep := report{Flwr: n.env.FlwrVersion, Agent: n.j.o.Version, Python: n.env.PythonVersion, System: runtime.GOOS + "/" + runtime.GOARCH}
+	rep := report{Flwr: n.env.FlwrVersion, Agent: n.j.o.Version, Python: n.env.PythonVersion, System: runtime.GOOS + "/" + runtime.GOARCH,
+		Clock: int(n.j.clock.ahead().Seconds()), Proxy: n.j.srv.proxy()}
 	before := n.j.clock.ahead()
 	for try := 0; ; try++ {
 		err := n.j.srv.call(ctx, n.conn.client(), http.MethodPost, "/api/v1/agent/report", rep, n.signed, &got)

@@ -112,3 +112,12 @@ func portOf(s server) string {
 	}
 	return "443"
 }
+
+// proxy is the host:port of the proxy between this machine and the server; "" for none.
+func (s server) proxy() string {
+	u, err := http.ProxyFromEnvironment(&http.Request{URL: s.base})
+	if err != nil || u == nil {
+		return ""
+	}
+	return u.Host
+}

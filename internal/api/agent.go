@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"time"
 
 	"blossomtune/internal/domain"
 	"blossomtune/internal/onboarding"
@@ -40,6 +41,8 @@ type reportInput struct {
 		Agent  string `json:"agent" maxLength:"40"`
 		Python string `json:"python" maxLength:"40"`
 		System string `json:"system" maxLength:"40"`
+		Clock  int    `json:"clock_off,omitempty" doc:"What the machine's clock is behind the server's, in seconds"`
+		Proxy  string `json:"proxy,omitempty" maxLength:"260" doc:"host:port of the proxy it goes through"`
 	}
 }
 
@@ -57,6 +60,13 @@ type exitInput struct {
 type deviceInput struct {
 	Body struct {
 		Host string `json:"host" maxLength:"120" doc:"What the machine calls itself"`
+	}
+}
+
+type rotateInput struct {
+	Body struct {
+		PublicKey string `json:"public_key" maxLength:"1024" doc:"PEM"`
+		Proof     string `json:"proof" maxLength:"512" doc:"base64 of an ECDSA signature over SHA-256 of blossomtune-enrol: and the old key's fingerprint"`
 	}
 }
 
@@ -82,6 +92,7 @@ type DeviceToken struct {
 
 func (a *api) agent() {
 	add(a, op("agent-about", http.MethodGet, "/agent/about", "The versions that the server runs", anyone), a.agentAbout)
+	add(a, op("rotate-key", http.MethodPost, "/agent/key", "Put a new key in the place of the signing one", aNode), a.rotateKey)
 	add(a, op("agent-leave", http.MethodPost, "/agent/leave", "Give the signing key up for ever; the partition stays", aNode), a.agentLeave)
 	add(a, op("ask-device", http.MethodPost, "/agent/device", "Let a terminal without a token wait for its approval in a browser", anyone), a.askDevice)
 	add(a, op("poll-device", http.MethodPost, "/agent/device/token", "Ask whether the terminal is approved", anyone), a.pollDevice)
@@ -131,7 +142,8 @@ func (a *api) agentReport(ctx context.Context, in *reportInput) (*body[Enrolment
 	if err != nil {
 		return nil, err
 	}
-	if err := a.Reported(ctx, e.Key, domain.NodeSeen{Flwr: in.Body.Flwr, Agent: in.Body.Agent, Python: in.Body.Python}); err != nil {
+	if err := a.Reported(ctx, e.Key, domain.NodeSeen{Flwr: in.Body.Flwr, Agent: in.Body.Agent, Python: in.Body.Python,
+		ClockOff: time.Duration(in.Body.Clock) * time.Second, Proxy: in.Body.Proxy}); err != nil {
 		return nil, err
 	}
 	return a.enrolmentView(ctx, e)
@@ -182,4 +194,15 @@ func (a *api) agentLeave(ctx context.Context, _ *none) (*none, error) {
 		return nil, err
 	}
 	return nil, a.Onboarding.Leave(ctx, e)
+}
+
+func (a *api) rotateKey(ctx context.Context, in *rotateInput) (*body[Enrolment], error) {
+	e, err := a.nodeOf(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if e, err = a.Onboarding.Rotate(ctx, e, []byte(in.Body.PublicKey), in.Body.Proof); err != nil {
+		return nil, err
+	}
+	return a.enrolmentView(ctx, e)
 }

@@ -149,8 +149,7 @@ func (a *App) reported(ctx context.Context, k domain.NodeKey, v domain.NodeSeen)
 		if err != nil {
 			return err
 		}
-		now.Seen.Flwr, now.Seen.Agent, now.Seen.Python = v.Flwr, v.Agent, v.Python
-		return tx.UpdateNodeSeen(ctx, now.ID, now.Seen)
+		return tx.UpdateNodeMachine(ctx, now.ID, v)
 	})
 }
 
@@ -161,7 +160,7 @@ type seenStore struct{ db *store.DB }
 func (s seenStore) SaveSeen(ctx context.Context, seen []fleet.Seen) error {
 	return s.db.InTx(ctx, func(tx *store.Tx) error {
 		for _, v := range seen {
-			v.Seen.Flwr, v.Seen.Agent, v.Seen.Python = "", "", ""
+			v.Seen.Agent, v.Seen.Python = "", "" // the gateway hears of flwr alone
 			if err := tx.UpdateNodeSeen(ctx, v.Key.ID, v.Seen); err != nil && domain.CodeOf(err) != domain.NotFound {
 				return err
 			}

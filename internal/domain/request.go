@@ -3,6 +3,7 @@ package domain
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -113,6 +114,32 @@ type NodeSeen struct {
 	Flwr     string // version, as reported by our agent; may be empty
 	Agent    string
 	Python   string
+	ClockOff time.Duration // what the machine's clock is behind ours, as its agent tells; whole seconds
+	Proxy    string        // host:port of the proxy it goes through, as its agent tells
+}
+
+// Verdict says whether the SuperNode of a good key can take part in a run with a version of Flower, and if not, why and who mends it.
+func (k NodeKey) Verdict(flwr string) (good bool, why, remedy string) {
+	switch {
+	case !k.SuspendedAt.IsZero():
+		return false, "suspended", "Resume it, or run without it."
+	case k.Seen.FirstAt.IsZero():
+		return false, "never seen", "Its owner runs the command of the status page."
+	case k.Seen.Flwr != "" && !sameMinor(k.Seen.Flwr, flwr):
+		return false, fmt.Sprintf("flwr %s, this needs %s", k.Seen.Flwr, flwr), "Its owner updates blossomtune (or flwr) and connects again."
+	case !k.Seen.Online:
+		return false, "offline", "Its owner starts the same command again."
+	}
+	return true, "compatible", ""
+}
+
+// sameMinor reports whether two versions differ in their last number at most: what Flower's own parts demand of one another.
+func sameMinor(a, b string) bool {
+	cut := func(v string) string {
+		parts := strings.SplitN(v, ".", 3)
+		return strings.Join(parts[:min(2, len(parts))], ".")
+	}
+	return cut(a) == cut(b)
 }
 
 // NodeCount counts a federation's keys.

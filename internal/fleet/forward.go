@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/http/httputil"
 	"net/url"
+	"regexp"
 	"strings"
 	"sync"
 	"time"
@@ -184,6 +185,9 @@ func (c *call) answered(res *http.Response) error {
 		c.node.heartbeatAt = now
 	case c.meth.sign == signHello && ok:
 		c.node.refusedAt = time.Time{}
+		if v := c.r.Header.Get(headerVersion); versionPattern.MatchString(v) {
+			c.node.seen.Flwr = v
+		}
 	}
 	c.node.mu.Unlock()
 	if c.meth.sign == signBye && ok {
@@ -191,6 +195,11 @@ func (c *call) answered(res *http.Response) error {
 	}
 	return nil
 }
+
+// headerVersion is where each part of Flower tells its version (flwr 1.41).
+const headerVersion = "flwr-package-version"
+
+var versionPattern = regexp.MustCompile(`^[0-9][0-9A-Za-z.+-]{0,39}$`)
 
 // waitOnline reports whether an activation refused as still online shall be tried again: yes, until a heartbeat shows that
 // another SuperNode with this key is alive.

@@ -191,6 +191,33 @@ func (s *Service) EnrolmentOf(ctx context.Context, fingerprint string) (Enrolmen
 	return out, err
 }
 
+// Rotate puts a new key in the place of a good one, on that one's word: the request, its approval and its partition stay. proof shows
+// that the new key is the caller's too: a signature over the fingerprint of the old one.
+func (s *Service) Rotate(ctx context.Context, e Enrolment, publicKey []byte, proof string) (Enrolment, error) {
+	key, fp, err := domain.ParseNodeKey(publicKey)
+	if err == nil {
+		err = checkProof(key, e.Key.Fingerprint, proof)
+	}
+	if err != nil {
+		return e, err
+	}
+	err = s.Store.InTx(ctx, func(tx Tx) error {
+		old, err := tx.NodeKeyOfRequest(ctx, e.Request.ID)
+		if err != nil || old.Fingerprint != e.Key.Fingerprint {
+			return domain.Errorf(domain.Conflict, "This key was replaced meanwhile.").Because(err)
+		}
+		if e, err = s.enrolment(ctx, tx, e.Request.ID); err != nil {
+			return err
+		}
+		e.Key, err = s.putKey(ctx, tx, domain.Actor{Kind: "node", Name: fmt.Sprintf("partition %d", e.Request.Partition)}, e.Request, key, fp, old.Via)
+		return err
+	})
+	if err == nil {
+		s.keyChanged(e.Request)
+	}
+	return e, err
+}
+
 // Leave ends a key on the word of the machine that holds it. The request stays approved: its owner can connect again with a new key.
 func (s *Service) Leave(ctx context.Context, e Enrolment) error {
 	err := s.Store.InTx(ctx, func(tx Tx) error {

@@ -45,7 +45,7 @@ func (s *Service) Board(ctx context.Context, fedID int64) (verdict Mark, checks 
 	if err != nil {
 		return NoGo, nil, err
 	}
-	checks = []Check{s.superLinkCheck(fedID), nodesCheck(keys), queueCheck(fed, active)}
+	checks = []Check{s.superLinkCheck(fedID), nodesCheck(keys), s.versionsCheck(keys), queueCheck(fed, active)}
 	verdict = Go
 	for _, c := range checks {
 		if c.Mark == NoGo || c.Mark == Caution && verdict == Go {
@@ -88,6 +88,24 @@ func nodesCheck(keys []domain.NodeKey) Check {
 	case len(offline) > 0:
 		c.Mark, c.Found = Caution, c.Found+", partition "+strings.Join(offline, ", ")+" offline"
 		c.Fix = "It goes on without them if the app's strategy does."
+	}
+	return c
+}
+
+// versionsCheck looks at what the SuperNodes that are there run.
+func (s *Service) versionsCheck(keys []domain.NodeKey) Check {
+	c := Check{Mark: Go, What: "Versions", Needed: "flwr " + s.Flwr, Found: "all compatible"}
+	var wrong []string
+	for _, k := range keys {
+		if !k.RevokedAt.IsZero() || !k.Seen.Online {
+			continue
+		}
+		if good, why, _ := k.Verdict(s.Flwr); !good && k.SuspendedAt.IsZero() {
+			wrong = append(wrong, fmt.Sprintf("partition %d: %s", k.Partition, why))
+		}
+	}
+	if len(wrong) > 0 {
+		c.Mark, c.Found, c.Fix = Caution, strings.Join(wrong, "; "), "Their owners update blossomtune and connect again, or suspend them for this run."
 	}
 	return c
 }

@@ -101,6 +101,7 @@ type Options struct {
 	Events *events.Bus
 	Clock  domain.Clock
 	Logger *slog.Logger
+	Flwr   string // the version of Flower that runs need
 }
 
 // Service is the life of runs. Its methods are safe for concurrent use.

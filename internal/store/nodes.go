@@ -9,14 +9,14 @@ import (
 )
 
 const nodeKeyColumns = `id, federation_id, request_id, partition_id, public_pem, fingerprint, node_id, via, created_at, revoked_at,
-	suspended_at, suspend_reason, first_at, last_at, online, bytes_in, bytes_out, flwr, agent, python`
+	suspended_at, suspend_reason, first_at, last_at, online, bytes_in, bytes_out, flwr, agent, python, clock_off, proxy`
 
 func scanNodeKey(s scanner) (k domain.NodeKey, err error) {
-	var node, created, revoked, suspended, first, last, online int64
+	var node, created, revoked, suspended, first, last, online, off int64
 	err = s.Scan(&k.ID, &k.FederationID, &k.RequestID, &k.Partition, &k.PublicPEM, &k.Fingerprint, &node, &k.Via, &created, &revoked,
-		&suspended, &k.Reason, &first, &last, &online, &k.Seen.BytesIn, &k.Seen.BytesOut, &k.Seen.Flwr, &k.Seen.Agent, &k.Seen.Python)
+		&suspended, &k.Reason, &first, &last, &online, &k.Seen.BytesIn, &k.Seen.BytesOut, &k.Seen.Flwr, &k.Seen.Agent, &k.Seen.Python, &off, &k.Seen.Proxy)
 	k.NodeID, k.CreatedAt, k.RevokedAt, k.SuspendedAt = uint64(node), moment(created), moment(revoked), moment(suspended)
-	k.Seen.FirstAt, k.Seen.LastAt, k.Seen.Online = moment(first), moment(last), online == 1
+	k.Seen.FirstAt, k.Seen.LastAt, k.Seen.Online, k.Seen.ClockOff = moment(first), moment(last), online == 1, time.Duration(off)*time.Second
 	return k, err
 }
 
@@ -67,6 +67,12 @@ func (tx *Tx) UpdateNodeSeen(ctx context.Context, id int64, v domain.NodeSeen) e
 	return tx.one(ctx, "key", `UPDATE node_key SET first_at = $2, last_at = $3, online = $4, bytes_in = $5, bytes_out = $6,
 		flwr = CASE WHEN $7 = '' THEN flwr ELSE $7 END, agent = CASE WHEN $8 = '' THEN agent ELSE $8 END, python = CASE WHEN $9 = '' THEN python ELSE $9 END WHERE id = $1`,
 		id, millis(v.FirstAt), millis(v.LastAt), bit(v.Online), v.BytesIn, v.BytesOut, v.Flwr, v.Agent, v.Python)
+}
+
+// UpdateNodeMachine writes what an agent told of its machine.
+func (tx *Tx) UpdateNodeMachine(ctx context.Context, id int64, v domain.NodeSeen) error {
+	return tx.one(ctx, "key", "UPDATE node_key SET flwr = $2, agent = $3, python = $4, clock_off = $5, proxy = $6 WHERE id = $1",
+		id, v.Flwr, v.Agent, v.Python, int64(v.ClockOff/time.Second), v.Proxy)
 }
 
 const federationColumns = "id, slug, name, description, total_partitions, parallel, engine_wanted, created_at, proof, question, answer_needed, invitations_only"

@@ -19,11 +19,12 @@ type nodeList struct {
 	fedHead
 	lines   []nodeLine
 	waiting []domain.Request // approved, without a key
+	flwr    string           // the version that runs need
 }
 
 func (s *server) nodeList(ctx context.Context, v *visit) (nodeList, error) {
 	head, err := s.head(ctx, v, "nodes")
-	l := nodeList{fedHead: head}
+	l := nodeList{fedHead: head, flwr: s.Connection().Flwr}
 	if err != nil {
 		return l, err
 	}

@@ -1,0 +1,74 @@
+package agent
+
+import (
+	"context"
+	"crypto/ecdsa"
+	"net/http"
+	"os"
+
+	"blossomtune/internal/domain"
+	"blossomtune/internal/flower/wire"
+)
+
+// nextKey is a key that takes the place of the enrolled one; it is on disk before the server hears of it.
+func (h home) nextKey(tokenID string) string { return h.keyFile(tokenID) + ".next" }
+
+// rotate puts a new key in the place of the enrolled one: the approval and the partition stay. A try that was interrupted is
+// finished: whichever of the two keys the server knows is used.
+func (n *node) rotate(ctx context.Context) error {
+	key, _, err := loadOrMakeKey(n.h.nextKey(n.st.TokenID))
+	if err != nil {
+		return err
+	}
+	public, err := publicPEM(key)
+	if err != nil {
+		return err
+	}
+	_, fingerprint, err := wire.ParsePublicKey(n.pem)
+	if err != nil {
+		return err
+	}
+	proof, err := prove(key, fingerprint)
+	if err != nil {
+		return err
+	}
+	var got enrolment
+	err = n.j.srv.call(ctx, n.conn.client(), http.MethodPost, "/api/v1/agent/key", map[string]string{"public_key": string(public), "proof": proof}, n.signed, &got)
+	if err != nil {
+		return err
+	}
+	n.j.say("This machine has a new key; the old one is refused from now on.")
+	return n.use(key, public)
+}
+
+// use takes the next key into use.
+func (n *node) use(key *ecdsa.PrivateKey, public []byte) error {
+	if err := os.Rename(n.h.nextKey(n.st.TokenID), n.h.keyFile(n.st.TokenID)); err != nil {
+		return err
+	}
+	n.key, n.pem, n.st.NodeID = key, public, 0
+	return n.h.save(n.st)
+}
+
+// finishRotation takes the next key into use if an interrupted rotation has brought it to the server.
+func (n *node) finishRotation(ctx context.Context) error {
+	key, err := loadKey(n.h.nextKey(n.st.TokenID))
+	if err != nil {
+		return nil //nolint:nilerr // there is none
+	}
+	public, err := publicPEM(key)
+	if err != nil {
+		return err
+	}
+	old := n.key
+	n.key = key
+	_, reached, err := n.ask(ctx)
+	n.key = old
+	if reached && err == nil {
+		return n.use(key, public)
+	}
+	if domain.CodeOf(err) == domain.Forbidden { // the server never heard of it
+		return os.Remove(n.h.nextKey(n.st.TokenID))
+	}
+	return nil
+}
