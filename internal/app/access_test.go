@@ -29,7 +29,7 @@ var pageAccess = map[string][]string{
 	"GET /i/{secret}": everybody, "POST /i/{secret}": everybody,
 	"GET /verify": everybody, "POST /verify": everybody, "POST /verify/resend": everybody,
 	"GET /device": known, "POST /device": known,
-	"GET /me": known, "GET /me/{fed}": known, "GET /me/{fed}/events": askers, "POST /me/{fed}/token": askers, "POST /me/{fed}/key": askers, "POST /me/{fed}/withdraw": askers,
+	"GET /me": known, "GET /me/{fed}": known, "GET /me/{fed}/events": askers, "POST /me/{fed}/token": askers, "GET /me/{fed}/bundle.zip": askers, "GET /me/{fed}/it": askers, "POST /me/{fed}/key": askers, "POST /me/{fed}/withdraw": askers,
 	"GET /me/account": known, "POST /me/account/sessions": known, "POST /me/account/identities": known, "POST /me/account/tokens": known, "POST /me/account/tokens/revoke": known,
 	"GET /f/{fed}/settings": managers, "POST /f/{fed}/settings/roles": managers, "GET /admin/people": admins, "POST /admin/people/{id}": admins,
 	"GET /f": known, "POST /f": admins,

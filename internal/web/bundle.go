@@ -1,0 +1,102 @@
+package web
+
+import (
+	"archive/zip"
+	"bytes"
+	"fmt"
+	"io/fs"
+	"net/http"
+	"strings"
+	"time"
+
+	"blossomtune/internal/domain"
+)
+
+// inPart lets only those through whose request in the federation is approved.
+func inPart(v *visit) error {
+	switch {
+	case v.mine.ID == 0:
+		return noFederation()
+	case v.mine.State != domain.Approved:
+		return domain.Errorf(domain.Conflict, "Your request is %s; this is for those who are in.", v.mine.State).Fix("Your own page says where your request stands.")
+	}
+	return nil
+}
+
+// bundle is everything that a participant's machine needs, in one file, but no key and no token: those are made there.
+func (s *server) bundle(w http.ResponseWriter, r *http.Request, v *visit) error {
+	if err := inPart(v); err != nil {
+		return err
+	}
+	st, err := s.standing(r.Context(), v)
+	if err != nil {
+		return err
+	}
+	var b bytes.Buffer
+	z := zip.NewWriter(&b)
+	for _, f := range bundleFiles(st) {
+		h := &zip.FileHeader{Name: st.fed.Slug + "/" + f.name, Method: zip.Deflate, Modified: s.Clock().UTC().Truncate(time.Second)}
+		h.SetMode(f.mode)
+		out, err := z.CreateHeader(h)
+		if err == nil {
+			_, err = out.Write([]byte(f.text))
+		}
+		if err != nil {
+			return err
+		}
+	}
+	if err := z.Close(); err != nil {
+		return err
+	}
+	h := w.Header()
+	h.Set("Content-Type", "application/zip")
+	h.Set("Cache-Control", "no-store")
+	h.Set("Content-Disposition", `attachment; filename="`+st.fed.Slug+`-connect.zip"`)
+	_, _ = w.Write(b.Bytes())
+	return nil
+}
+
+type bundleFile struct {
+	name string
+	mode fs.FileMode
+	text string
+}
+
+func bundleFiles(st standing) []bundleFile {
+	files := []bundleFile{
+		{"README.txt", 0o644, bundleReadme(st)},
+		{"connect.sh", 0o755, "#!/bin/sh\n# Connects this machine. Shows a code to enter in a browser, then goes on by itself.\nexec blossomtune join " + st.conn.PublicURL + "\n"},
+		{"connect.bat", 0o644, "@rem Connects this machine. Shows a code to enter in a browser, then goes on by itself.\r\nblossomtune join " + st.conn.PublicURL + "\r\n"},
+		{"plain-flower.sh", 0o755, "#!/bin/sh\n# For who runs flwr " + st.conn.Flwr + " without blossomtune: the key beside this file must be enrolled on your status page.\ncd \"$(dirname \"$0\")\" || exit 1\nexec " + st.superNodeCommand() + "\n"},
+	}
+	if st.pinned() {
+		files = append(files, bundleFile{"ca.pem", 0o644, string(st.conn.CAPEM)})
+	}
+	return files
+}
+
+func bundleReadme(st standing) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s: connect partition %d of %d\n\n", st.fed.Name, st.request.Partition, st.fed.TotalPartitions)
+	fmt.Fprintf(&b, "1. Put the program blossomtune on the machine that holds the data, and Python 3.11 or newer.\n2. Run connect.sh (Windows: connect.bat).\n3. Open the page that it shows, signed in as %s, and press the button.\n\n", st.request.Email)
+	fmt.Fprintf(&b, "Check first, without changing anything:\n    blossomtune join %s --preflight\nUndo everything:\n    blossomtune leave %s\n\n", st.conn.PublicURL, st.conn.PublicURL)
+	fmt.Fprintf(&b, "Outgoing: TLS to %s. Nothing comes in.\n", st.conn.SuperLink)
+	if st.pinned() {
+		fmt.Fprintf(&b, "SHA-256 of ca.pem: %s\n", st.caFingerprint())
+	}
+	fmt.Fprintf(&b, "\nThis file holds no key and no token. The key is made on your machine and never leaves it.\nYour status page: %s/me/%s\n", st.conn.PublicURL, st.fed.Slug)
+	return b.String()
+}
+
+// itPage is for those who look after the participant's network and machine, to be printed.
+func (s *server) itPage(w http.ResponseWriter, r *http.Request, v *visit) error {
+	if err := inPart(v); err != nil {
+		return err
+	}
+	st, err := s.standing(r.Context(), v)
+	if err != nil {
+		return err
+	}
+	s.render(w, r, v, http.StatusOK, page{title: "For IT · " + v.fed.Name, nav: "me", mid: true}, itSheet(st))
+	return nil
+}
