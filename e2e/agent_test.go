@@ -146,13 +146,18 @@ func TestJoinByACodeAndLeave(t *testing.T) {
 		}
 	}
 	p.online()
+	p.interrupted()
+	old := p.key()
+	p.run(bin(t), "join", s.url, "--dir", home, "--python-dir", filepath.Join(s.data, "python"), "--deps", "never", "--new-key")
+	p.online()
 	key := p.key()
-	if err := p.node.Process.Signal(os.Interrupt); err != nil {
-		t.Fatal(err)
+	if key.Equal(old) || s.node(p.partition).Partition != p.partition {
+		t.Errorf("the key is the old one, or partition %d is not kept", p.partition)
 	}
-	if err := p.node.Wait(); err != nil {
-		t.Errorf("join ends with %v after Ctrl-C", err)
+	if status := s.fleet(t, old, "/v1/fleet/pull-messages", nil); status != http.StatusUnauthorized {
+		t.Errorf("the key that was replaced gets %d", status)
 	}
+	p.interrupted()
 	said := command(t, p.home, bin(t), "leave", s.url, "--dir", home)
 	if _, err := os.Stat(home); !os.IsNotExist(err) || !strings.Contains(said, "refuses this machine's key") {
 		t.Errorf("leave left something: %v\n%s", err, said)
@@ -160,4 +165,19 @@ func TestJoinByACodeAndLeave(t *testing.T) {
 	if status := s.fleet(t, key, "/v1/fleet/pull-messages", nil); status != http.StatusUnauthorized {
 		t.Errorf("the key that left gets %d", status)
 	}
+}
+
+// interrupted is a Ctrl-C at the participant's: the agent ends without an error.
+func (p *person) interrupted() {
+	p.s.t.Helper()
+	if err := p.node.Process.Signal(os.Interrupt); err != nil {
+		p.s.t.Fatal(err)
+	}
+	if err := p.node.Wait(); err != nil {
+		p.s.t.Errorf("join ends with %v after Ctrl-C", err)
+	}
+	await(p.s.t, time.Minute, p.name+" is offline", func() (string, bool) {
+		n := p.s.node(p.partition)
+		return n.State, n.State != "online"
+	})
 }

@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"errors"
 	"fmt"
 	"math"
 	"os"
@@ -9,6 +10,7 @@ import (
 	"sort"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -257,24 +259,30 @@ func grown(t *testing.T, s *server, p *person) {
 	})
 }
 
-// revoked ends a participant's access: its SuperNode ends, and its key stays refused.
+// revoked ends a participant's access: within ten seconds its SuperNode is gone, not a byte passes any more, and its key stays refused.
 func revoked(t *testing.T, s *server, p *person) {
-	s.admin.must("POST", "/requests/"+p.ref+"/revoke", map[string]string{"reason": "the study has ended"}, nil)
+	key := p.key()
 	ended := make(chan error, 1)
 	go func() { ended <- p.node.Wait() }()
+	s.admin.must("POST", "/requests/"+p.ref+"/revoke", map[string]string{"reason": "the study has ended"}, nil)
 	select {
 	case err := <-ended:
 		if err == nil {
 			t.Errorf("join ended with 0 after a revocation")
 		}
-	case <-time.After(time.Minute):
-		t.Fatalf("join goes on a minute after the revocation")
+	case <-time.After(10 * time.Second):
+		t.Fatalf("join goes on ten seconds after the revocation")
 	}
 	if out := tail(filepath.Join(p.home, "node.log")); !strings.Contains(out, "has ended") {
 		t.Errorf("join does not say why it ended:\n%s", out)
 	}
-	if status := s.fleet(t, p.key(), "/v1/fleet/pull-messages", nil); status != 401 {
-		t.Errorf("the revoked key gets %d, want 401", status)
+	if err := syscall.Kill(-p.node.Process.Pid, 0); !errors.Is(err, syscall.ESRCH) {
+		t.Errorf("something of the revoked SuperNode's group still runs: %v", err)
+	}
+	for _, path := range []string{"/v1/fleet/pull-messages", "/v1/fleet/push-messages", "/v1/fleet/pull-object", "/v1/fleet/send-node-heartbeat"} {
+		if status := s.fleet(t, key, path, nil); status != 401 {
+			t.Errorf("the revoked key gets %d at %s, want 401", status, path)
+		}
 	}
 }
 

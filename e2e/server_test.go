@@ -68,6 +68,7 @@ type server struct {
 	addr  string
 	url   string
 	env   python.Env
+	with  []string // settings by the environment
 	cmd   *exec.Cmd
 	admin *client
 }
@@ -97,7 +98,13 @@ func freeAddr(t *testing.T) string {
 // start starts a server with one federation, "fed", whose SuperLink is up. Everything ends with the test.
 func start(t *testing.T, partitions int) *server {
 	t.Helper()
-	s := &server{t: t, data: newData(t), addr: freeAddr(t), env: testflwr.Venv(t)}
+	return startWith(t, partitions, freeAddr(t))
+}
+
+// startWith is start with an address to listen on and further settings.
+func startWith(t *testing.T, partitions int, addr string, settings ...string) *server {
+	t.Helper()
+	s := &server{t: t, data: newData(t), addr: addr, env: testflwr.Venv(t), with: settings}
 	_, port, _ := net.SplitHostPort(s.addr)
 	s.url = "http://localhost:" + port
 	t.Cleanup(s.stopAll)
@@ -136,6 +143,7 @@ func (s *server) serve() {
 	defer log.Close()
 	s.cmd = exec.CommandContext(context.Background(), bin(s.t), "serve", "--data", s.data, "--listen", s.addr, "--stop-engine")
 	s.cmd.Stdout, s.cmd.Stderr = log, log
+	s.cmd.Env = append(os.Environ(), s.with...)
 	s.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	if err := s.cmd.Start(); err != nil {
 		s.t.Fatal(err)

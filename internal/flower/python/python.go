@@ -61,7 +61,19 @@ func (e Env) Environ(flwrHome string) []string {
 	env := append(passed(), "PATH="+bin+string(os.PathListSeparator)+os.Getenv("PATH"), "VIRTUAL_ENV="+e.Dir,
 		"FLWR_HOME="+flwrHome, "FLWR_TELEMETRY_ENABLED=0", "FLWR_DISABLE_UPDATE_CHECK=1",
 		"PYTHONUNBUFFERED=1", "PYTHONUTF8=1")
-	return env
+	return append(env, noProxy()...)
+}
+
+// noProxy keeps Flower's parts from asking an organisation's proxy for one another: they meet on loopback. Both spellings are read.
+func noProxy() []string {
+	list := "localhost,127.0.0.1,::1"
+	for _, name := range []string{"NO_PROXY", "no_proxy"} {
+		if v := os.Getenv(name); v != "" {
+			list = v + "," + list
+			break
+		}
+	}
+	return []string{"NO_PROXY=" + list, "no_proxy=" + list}
 }
 
 var passedNames = []string{"HOME", "USER", "LOGNAME", "LANG", "LC_ALL", "TZ", "TMPDIR", "TEMP", "TMP", "SYSTEMROOT", "USERPROFILE", "LOCALAPPDATA", "APPDATA",

@@ -1,0 +1,44 @@
+// Drives real browsers for a test: one JSON command a line on stdin, one JSON answer a line on stdout.
+// {who, do: open|fill|click|wait|read|shot, at, value}; each who has a browser of their own. Usage: node drive.mjs ASSETS CHROMIUM
+import { createRequire } from 'node:module';
+import { createInterface } from 'node:readline';
+
+const require = createRequire(process.argv[2] + '/package.json');
+const { chromium } = require('playwright-core');
+const flags = ['--headless', '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync'];
+const browser = await chromium.launch({ executablePath: process.argv[3], args: flags });
+const pages = {};
+
+async function pageOf(who) {
+  if (!pages[who]) { // the server has a CA of its own, as at most hospitals: people click the warning away once
+    const context = await browser.newContext({ ignoreHTTPSErrors: true, viewport: { width: 1280, height: 900 } });
+    pages[who] = await context.newPage();
+    pages[who].setDefaultTimeout(20000);
+  }
+  return pages[who];
+}
+
+async function act({ who, do: what, at, value }) {
+  const page = await pageOf(who);
+  switch (what) {
+    case 'cookie': await page.context().addCookies([{ name: 'blossomtune_session', value, url: at }]); return '';
+    case 'open': await page.goto(at, { waitUntil: 'load' }); return page.url();
+    case 'fill': await page.fill(at, value); return '';
+    case 'click': await page.click(at); return '';
+    case 'wait': await page.waitForSelector(at, { state: 'attached' }); return '';
+    case 'read': return value ? await page.getAttribute(at, value) : await page.textContent(at);
+    case 'shot': await page.screenshot({ path: at, fullPage: true }); return '';
+  }
+  throw new Error('no such command: ' + what);
+}
+
+for await (const line of createInterface({ input: process.stdin })) {
+  const command = JSON.parse(line);
+  try {
+    console.log(JSON.stringify({ ok: true, value: await act(command) }));
+  } catch (e) {
+    const page = pages[command.who];
+    console.log(JSON.stringify({ ok: false, value: `${e}\nat ${page?.url()}: ${await page?.textContent('body').catch(() => '')}` }));
+  }
+}
+await browser.close();
