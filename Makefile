@@ -5,7 +5,7 @@ BIN := bin/blossomtune
 ASSETS := internal/web/assets
 TOOL := $(GO) tool -modfile=tools/go.mod
 
-.PHONY: demo build assets test lint generate bench hooks dist clean
+.PHONY: demo build assets test lint cross generate bench hooks dist clean
 
 ## demo: build, then a whole federation on this machine (ARGS=--exit ends when its run has ended)
 demo: build
@@ -33,6 +33,11 @@ test: build
 ## lint: golangci-lint with the import rules, ruff, and a check that generated code is current
 lint:
 	./scripts/lint.sh
+
+## cross: what participants run elsewhere builds there, tests included: macOS whole, Windows the program
+cross: assets
+	GOOS=darwin GOARCH=arm64 $(GO) vet ./...
+	GOOS=windows GOARCH=amd64 CGO_ENABLED=0 $(GO) build -o /dev/null ./cmd/blossomtune
 
 ## generate: templ and protobuf code
 generate:

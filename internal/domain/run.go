@@ -123,6 +123,12 @@ type Exchange struct {
 	Error        string
 }
 
+// Part is what a SuperNode has taken part in, over all runs.
+type Part struct {
+	Rounds int
+	Runs   int
+}
+
 // AppExit is how a participant's ClientApp failed, as its agent tells.
 type AppExit struct {
 	FederationID int64

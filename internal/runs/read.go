@@ -53,6 +53,15 @@ func (s *Service) Exchanges(ctx context.Context, run domain.Run) (out []domain.E
 	return out, err
 }
 
+// Part returns what a SuperNode has taken part in; nothing for one that the SuperLink does not know yet.
+func (s *Service) Part(ctx context.Context, fedID int64, nodeID uint64) (p domain.Part, err error) {
+	if nodeID == 0 {
+		return p, nil
+	}
+	err = s.Store.View(ctx, func(tx Tx) (err error) { p, err = tx.Part(ctx, fedID, nodeID); return err })
+	return p, err
+}
+
 // MaxLogLines is the most lines one call of [Service.Log] returns.
 const MaxLogLines = 5000
 

@@ -36,6 +36,7 @@ type Tx interface {
 	InsertMetrics(ctx context.Context, ms []domain.Metric) (int, error)
 	Metrics(ctx context.Context, fedID int64, engineRunID uint64, afterID int64) ([]domain.Metric, error)
 	Exchanges(ctx context.Context, fedID int64, engineRunID uint64) ([]domain.Exchange, error)
+	Part(ctx context.Context, fedID int64, nodeID uint64) (domain.Part, error)
 
 	InsertAppExit(ctx context.Context, e domain.AppExit) (bool, error)
 	AppExits(ctx context.Context, fedID int64, engineRunID uint64) ([]domain.AppExit, error)

@@ -84,3 +84,10 @@ func (tx *Tx) Exchanges(ctx context.Context, fedID int64, engineRunID uint64) ([
 	return list(ctx, tx, "exchange", scanExchange, `SELECT federation_id, engine_run_id, message_id, round, phase, node_id, asked_at, replied_at, failed, error
 		FROM exchange WHERE federation_id = $1 AND engine_run_id = $2 ORDER BY round, phase DESC, node_id, message_id`, fedID, int64(engineRunID))
 }
+
+// Part returns what a SuperNode has taken part in: a round counts when a reply of its came and was no error.
+func (tx *Tx) Part(ctx context.Context, fedID int64, nodeID uint64) (domain.Part, error) {
+	return get(ctx, tx, "part", func(s scanner) (p domain.Part, err error) { return p, s.Scan(&p.Rounds, &p.Runs) },
+		`SELECT COUNT(*), COUNT(DISTINCT engine_run_id) FROM (SELECT DISTINCT engine_run_id, round FROM exchange
+		WHERE federation_id = $1 AND node_id = $2 AND replied_at > 0 AND failed = 0) AS taken`, fedID, int64(nodeID))
+}

@@ -137,6 +137,9 @@ func TestMetricsAreStoredOnceAndExactly(t *testing.T) {
 			if d := cmp.Diff([]domain.Exchange{replied}, es); d != "" || err != nil {
 				t.Error(err, d)
 			}
+			if part, err := tx.Part(ctx, 1, 7); part != (domain.Part{Rounds: 1, Runs: 1}) || err != nil {
+				t.Error(part, err)
+			}
 			return nil
 		})
 	})

@@ -101,6 +101,7 @@ type Runs interface {
 	List(ctx context.Context, f domain.RunFilter) ([]domain.Run, error)
 	Metrics(ctx context.Context, run domain.Run, afterID int64) ([]domain.Metric, error)
 	Exchanges(ctx context.Context, run domain.Run) ([]domain.Exchange, error)
+	Part(ctx context.Context, fedID int64, nodeID uint64) (domain.Part, error)
 	AppFailures(ctx context.Context, run domain.Run) ([]runs.AppFailure, error)
 	Log(ctx context.Context, run domain.Run, from, limit int) ([]logfile.Line, int, error)
 	Artifacts(ctx context.Context, run domain.Run) ([]runs.Artifact, error)

@@ -26,6 +26,7 @@ type standing struct {
 	request   domain.Request
 	key       domain.NodeKey // ID 0 without one
 	run       domain.Run     // that runs now; ID 0 without one
+	part      domain.Part    // of its SuperNode, over all runs
 	training  bool           // asked in the run and not replied yet
 	stage     stage
 	conn      Connection
@@ -83,6 +84,9 @@ func (s *server) standing(ctx context.Context, v *visit) (standing, error) {
 		}
 		if err == nil {
 			st.key = k
+			if st.part, err = s.Runs.Part(ctx, v.fed.ID, k.NodeID); err != nil {
+				return st, err
+			}
 		}
 		if st.run, err = s.runningRun(ctx, v.fed.ID); err != nil {
 			return st, err

@@ -134,10 +134,8 @@ func (c *cluster) serve(data string) error {
 	}
 	ready := make(chan error, 1)
 	go func() {
-		// The death signal is bound to the thread that started the child; this goroutine keeps its thread for ever.
-		lockThread()
 		cmd := c.command("postgres", "-D", data, "-k", c.dir, "-c", "listen_addresses=", "-c", "fsync=off", "-c", "max_connections=200")
-		cmd.SysProcAttr.Pdeathsig = syscall.SIGQUIT
+		dieWith(cmd.SysProcAttr)
 		cmd.Stdout, cmd.Stderr = log, log
 		ready <- cmd.Start()
 		_ = cmd.Wait()
