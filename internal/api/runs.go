@@ -22,8 +22,11 @@ type Run struct {
 	AppHash     string         `json:"app_hash"`
 	Partitions  int            `json:"partitions"`
 	Config      map[string]any `json:"config" doc:"What differs from the app's defaults"`
+	Settings    RunSettings    `json:"settings"`
 	Note        string         `json:"note,omitempty"`
 	Tags        []string       `json:"tags"`
+	Override    string         `json:"override,omitempty" doc:"Why it was launched although the board said no-go"`
+	NotBefore   *time.Time     `json:"not_before,omitempty"`
 	EngineRunID uint64         `json:"engine_run_id,string"`
 	Round       int            `json:"round"`
 	Rounds      int            `json:"rounds" doc:"0 while unknown"`
@@ -45,14 +48,14 @@ type AppFailure struct {
 }
 
 func runView(r domain.Run, slug string, role domain.Role) Run {
-	out := Run{Name: r.Name, Federation: slug, State: string(r.State), App: r.AppID, AppVersion: r.AppVersion, AppHash: r.AppHash, Partitions: r.TotalPartitions, Config: r.Config,
+	out := Run{Name: r.Name, Federation: slug, State: string(r.State), App: r.AppID, AppVersion: r.AppVersion, AppHash: r.AppHash, Partitions: r.TotalPartitions, Config: r.Config, Settings: settingsView(r.Settings), NotBefore: when(r.NotBefore),
 		Note: r.Note, Tags: append([]string{}, r.Tags...), EngineRunID: r.EngineRunID, Round: r.Round, Rounds: r.Rounds, CreatedAt: r.CreatedAt,
 		StartingAt: when(r.StartingAt), RunningAt: when(r.RunningAt), EndedAt: when(r.EndedAt)}
 	if r.Cause != (domain.Cause{}) {
 		out.Cause = &r.Cause
 	}
 	if role.AtLeast(domain.RoleViewer) {
-		out.CreatedBy = r.CreatedBy
+		out.CreatedBy, out.Override = r.CreatedBy, r.Override
 	} else if out.Cause != nil && r.State == domain.Stopped {
 		out.Cause = nil // it names who stopped it
 	}
@@ -66,9 +69,12 @@ type launchInput struct {
 		Name                string            `json:"name,omitempty" doc:"The Run ID; left out: the next free one"`
 		Partitions          int               `json:"partitions,omitempty" doc:"Total; left out: the federation's"`
 		Config              map[string]string `json:"config,omitempty" doc:"Values as text; keys left out keep the default"`
-		InstallDependencies bool              `json:"install_dependencies,omitempty"`
+		InstallDependencies bool              `json:"install_dependencies,omitempty" doc:"The same as in settings"`
+		Settings            *LaunchSettings   `json:"settings,omitempty"`
 		Note                string            `json:"note,omitempty"`
 		Tags                []string          `json:"tags,omitempty"`
+		NotBefore           time.Time         `json:"not_before,omitzero" doc:"Left out: as soon as it can"`
+		Override            string            `json:"override,omitempty" doc:"An admin's reason to launch although the board says no-go"`
 	}
 }
 
@@ -97,7 +103,11 @@ func (a *api) runs() {
 	add(a, op("launch-run", http.MethodPost, "/federations/{federation}/runs", "Put a run into the queue", signedIn), a.launch)
 	add(a, op("list-runs", http.MethodGet, "/federations/{federation}/runs", "Runs, newest first", signedIn), a.listRuns)
 	add(a, op("get-run", http.MethodGet, "/runs/{run}", "One run", signedIn), a.getRun)
-	add(a, op("stop-run", http.MethodPost, "/runs/{run}/stop", "Stop a run", signedIn), a.stopRun)
+	add(a, op("stop-run", http.MethodPost, "/runs/{run}/stop", "Stop a run; a queued one is cancelled", signedIn), a.stopRun)
+	add(a, op("clone-run", http.MethodPost, "/runs/{run}/clone", "Launch a run again, with changes or as it was", signedIn), a.cloneRun)
+	add(a, op("move-run", http.MethodPost, "/runs/{run}/move", "Give a queued run another place", signedIn), a.moveRun)
+	add(a, op("requeue-run", http.MethodPost, "/runs/{run}/requeue", "Take the cancelling of a queued run back", signedIn), a.requeueRun)
+	add(a, op("list-queue", http.MethodGet, "/federations/{federation}/queue", "The queued runs, the next first", signedIn), a.listQueue)
 	add(a, op("run-metrics", http.MethodGet, "/runs/{run}/metrics", "Metrics in the order of their arrival", signedIn), a.metrics)
 	add(a, op("run-log", http.MethodGet, "/runs/{run}/log", "Lines of the ServerApp's log", signedIn), a.log)
 }
@@ -115,8 +125,9 @@ func (a *api) launch(ctx context.Context, in *launchInput) (*body[Run], error) {
 			return nil, err
 		}
 	}
+	settings := b.Settings.over(domain.RunSettings{Limits: f.Limits, InstallDependencies: b.InstallDependencies})
 	r, err := a.Runs.Launch(ctx, callerOf(ctx).actor, runs.LaunchInput{FederationID: f.ID, AppHash: b.App, Name: b.Name, Partitions: b.Partitions, Config: b.Config,
-		Settings: domain.RunSettings{InstallDependencies: b.InstallDependencies}, Note: b.Note, Tags: b.Tags})
+		Settings: settings, Limits: &settings.Limits, Note: b.Note, Tags: b.Tags, NotBefore: b.NotBefore, Override: b.Override})
 	if err != nil {
 		return nil, err
 	}

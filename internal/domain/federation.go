@@ -19,7 +19,13 @@ type Federation struct {
 	EngineWanted    bool // the SuperLink should be up
 	CreatedAt       time.Time
 	Asking          Asking
+	Limits          Limits // of runs that name none of their own
+	IdleStop        int    // minutes without a run after which the SuperLink stops until the next one; 0: never
+	EngineIdle      bool   // it has stopped for that, and starts with the next run
 }
+
+// MaxIdleStop is the longest that a SuperLink waits for a run, in minutes.
+const MaxIdleStop = 7 * 24 * 60
 
 // Proof is what somebody who asks to join has to prove.
 type Proof string
@@ -91,4 +97,5 @@ type SuperLink struct {
 	PID      int
 	Restarts int    // since the keeper started
 	Reason   string // for failed, restarting and unreachable: the cause, for people
+	Idle     bool   // it is stopped because nothing ran, and starts with the next run
 }

@@ -50,18 +50,15 @@ type Run struct {
 	Rounds          int    // planned rounds; 0 while unknown
 	Round           int    // the newest round begun; 0 before the first
 	CreatedBy       string
-	StopAsked       bool // somebody asked to stop it; it ends as stopped
+	StopAsked       bool   // somebody asked to stop it; it ends as stopped
+	Place           int64  // in its federation's queue: the lowest is next
+	Override        string // why an admin launched it although the board said no-go; "" where it did not
+	NotBefore       time.Time
+	ProgressAt      time.Time // when it was last seen to come along; zero before its ServerApp did anything
 	CreatedAt       time.Time
 	StartingAt      time.Time
 	RunningAt       time.Time
 	EndedAt         time.Time
-}
-
-// RunSettings is how the engine runs an app, recorded with the run.
-type RunSettings struct {
-	InstallDependencies bool          `json:"install_dependencies"` // the ServerApp's, from the app's pyproject.toml, with uv
-	LogLevel            string        `json:"log_level,omitempty"`  // "", DEBUG, INFO, WARNING, ERROR
-	WallLimit           time.Duration `json:"wall_limit,omitempty"` // 0: none
 }
 
 // Cause is why a run ended early: what happened, what to do, and the lines that show it.

@@ -22,6 +22,9 @@ type Command struct {
 	// DieWithParent ends the child when this process dies, even by kill -9 (Linux only; elsewhere it is left to the
 	// next keeper to end it).
 	DieWithParent bool
+
+	// CPUs are the only ones that the child and all that it starts may run on; nil: those of this process. Linux only.
+	CPUs []int
 }
 
 // Exit is how a child ended.
@@ -61,7 +64,7 @@ func Start(c Command) (*Child, error) {
 	cmd.SysProcAttr = childAttr(c.DieWithParent)
 	ch := &Child{done: make(chan struct{})}
 	started := make(chan error)
-	go ch.live(cmd, started)
+	go ch.live(cmd, c.CPUs, started)
 	if err := <-started; err != nil {
 		return nil, fmt.Errorf("starting %s: %w", c.Path, err)
 	}
@@ -73,10 +76,11 @@ func Start(c Command) (*Child, error) {
 
 // live starts the command and waits for it on one thread that it keeps: the kernel sends the parent-death signal when the
 // thread that started the child ends, not when the process does.
-func (c *Child) live(cmd *exec.Cmd, started chan<- error) {
+func (c *Child) live(cmd *exec.Cmd, cpus []int, started chan<- error) {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
-	if err := cmd.Start(); err != nil {
+	err := onCPUs(cpus, cmd.Start)
+	if err != nil {
 		started <- err
 		return
 	}
@@ -84,7 +88,7 @@ func (c *Child) live(cmd *exec.Cmd, started chan<- error) {
 	c.id.PID = cmd.Process.Pid // also when it has ended already
 	group := watchGroup(cmd.Process)
 	started <- nil
-	err := cmd.Wait()
+	err = cmd.Wait()
 	killRest(group)
 	c.exit = exitOf(cmd.ProcessState, err)
 	close(c.done)

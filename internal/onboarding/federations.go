@@ -25,6 +25,9 @@ func (s *Service) CreateFederation(ctx context.Context, actor domain.Actor, f do
 		return f, err
 	}
 	f.Parallel, f.CreatedAt = max(f.Parallel, 1), s.now()
+	if f.Limits == (domain.Limits{}) {
+		f.Limits = domain.DefaultLimits
+	}
 	err := s.Store.InTx(ctx, func(tx Tx) error {
 		if err := tx.InsertFederation(ctx, &f); err != nil {
 			return err
@@ -68,7 +71,7 @@ func (s *Service) WantEngine(ctx context.Context, actor domain.Actor, fedID int6
 		action = "superlink.started"
 	}
 	return s.changeFederation(ctx, actor, fedID, action, func(_ Tx, f *domain.Federation) (map[string]string, error) {
-		f.EngineWanted = up
+		f.EngineWanted, f.EngineIdle = up, false
 		return nil, nil
 	})
 }

@@ -33,6 +33,10 @@ func (s *Service) cause(ctx context.Context, run domain.Run, e EngineRun, t Task
 	switch {
 	case t.Reason != "":
 		c.Code, c.Message, c.Remedy = "launcher", t.Reason, "Look at the keeper's log; then launch the run again."
+	case t.OverMemory > 0:
+		c.Code = "memory_limit"
+		c.Message = fmt.Sprintf("The ServerApp held %d MB of memory; its limit is %d MB.", t.OverMemory/1_000_000, run.Settings.MemoryMB)
+		c.Remedy = "Launch it again with a higher limit, or with a smaller model or fewer participants in a round."
 	case t.Signal != "":
 		c.Code, c.Message = "signal", fmt.Sprintf("The ServerApp was ended by %s.", t.Signal)
 		c.Remedy = "If nobody ended it by hand, the machine may have run out of memory: look at its system log, or give the run fewer or smaller models."

@@ -149,8 +149,11 @@ func (s *Service) startNext(ctx context.Context, fedID int64) error {
 			return err
 		}
 		queued, err := tx.QueuedRuns(ctx, fedID)
-		if err == nil && len(queued) > 0 {
-			next = &queued[0]
+		for i := range queued {
+			if due(queued[i], s.Clock()) {
+				next = &queued[i]
+				break
+			}
 		}
 		return err
 	})

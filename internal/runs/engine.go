@@ -181,7 +181,7 @@ func (s *Service) advance(ctx context.Context, run domain.Run, v view) error {
 }
 
 func (s *Service) overdue(run domain.Run) bool {
-	return run.Settings.WallLimit > 0 && !run.StartingAt.IsZero() && s.Clock().Sub(run.StartingAt) > run.Settings.WallLimit
+	return run.Settings.Wall > 0 && !run.StartingAt.IsZero() && s.Clock().Sub(run.StartingAt) > run.Settings.Wall
 }
 
 func (s *Service) overrun(ctx context.Context, run domain.Run) error {
@@ -189,7 +189,7 @@ func (s *Service) overrun(ctx context.Context, run domain.Run) error {
 		return err
 	}
 	return s.fail(ctx, run, domain.Cause{Code: "wall_limit", ExitCode: -1, Where: "ServerApp",
-		Message: fmt.Sprintf("The run passed its time limit of %s.", run.Settings.WallLimit), Remedy: "Launch it again with fewer rounds or a longer limit."})
+		Message: fmt.Sprintf("The run passed its time limit of %s.", domain.Span(run.Settings.Wall)), Remedy: "Launch it again with fewer rounds or a longer limit."})
 }
 
 func (s *Service) stopEngineRun(ctx context.Context, run domain.Run, e EngineRun) error {

@@ -6,6 +6,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"time"
 
 	"blossomtune/internal/domain"
 )
@@ -20,30 +21,44 @@ type LaunchInput struct {
 	Partitions   int               // the total; 0 takes the federation's
 	Config       map[string]string // key to text; keys left out keep the app's default
 	Settings     domain.RunSettings
+	Limits       *domain.Limits // nil: the federation's; they are kept in the run's settings
 	Note         string
 	Tags         []string
+	NotBefore    time.Time // zero: as soon as it can
+	Override     string    // an admin's reason to launch although the board says no-go; kept only where it does
 }
 
 const (
 	maxNote = 2000
 	maxTags = 20
 	maxTag  = 40
+
+	maxReason = 500
+	maxAhead  = 366 * 24 * time.Hour // how far ahead a run may be planned
 )
 
 // Launch puts a run into its federation's queue. The app version, the config and the settings are kept with it.
 // On bad input it returns a [domain.Errors] with an error at each field, and nothing changes; a taken Run ID is a
-// [domain.Conflict] at field "run_id".
+// [domain.Conflict] at field "run_id". Where the board says no-go it is a [domain.Conflict] at field "override", unless an admin
+// gives a reason.
 func (s *Service) Launch(ctx context.Context, actor domain.Actor, in LaunchInput) (domain.Run, error) {
+	verdict, checks, err := s.Board(ctx, in.FederationID)
+	if err != nil {
+		return domain.Run{}, err
+	}
+	if verdict != NoGo {
+		in.Override = ""
+	}
 	var run domain.Run
-	err := s.Store.InTx(ctx, func(tx Tx) error {
+	err = s.Store.InTx(ctx, func(tx Tx) error {
 		var err error
-		if run, err = s.prepare(ctx, tx, actor, in); err != nil {
+		if run, err = s.prepare(ctx, tx, actor, in, overridden(actor, in, verdict, checks)); err != nil {
 			return err
 		}
 		if err := tx.InsertRun(ctx, &run); err != nil {
 			return err
 		}
-		return tx.InsertAudit(ctx, s.entry(actor, run, "run.queued", map[string]string{"app": run.AppID + " " + run.AppVersion, "app_hash": run.AppHash}))
+		return tx.InsertAudit(ctx, s.entry(actor, run, "run.queued", map[string]string{"app": run.AppID + " " + run.AppVersion, "app_hash": run.AppHash, "override": run.Override}))
 	})
 	if err != nil {
 		return domain.Run{}, err
@@ -53,7 +68,7 @@ func (s *Service) Launch(ctx context.Context, actor domain.Actor, in LaunchInput
 	return run, nil
 }
 
-func (s *Service) prepare(ctx context.Context, tx Tx, actor domain.Actor, in LaunchInput) (domain.Run, error) {
+func (s *Service) prepare(ctx context.Context, tx Tx, actor domain.Actor, in LaunchInput, noGo error) (domain.Run, error) {
 	fed, err := tx.FederationByID(ctx, in.FederationID)
 	if err != nil {
 		return domain.Run{}, err
@@ -71,7 +86,13 @@ func (s *Service) prepare(ctx context.Context, tx Tx, actor domain.Actor, in Lau
 		in.Partitions = fed.TotalPartitions
 	}
 	add(s.checkPartitions(ctx, tx, fed, in.Partitions))
-	add(checkWords(in))
+	if in.Limits != nil {
+		in.Settings.Limits = *in.Limits
+	} else {
+		in.Settings.Limits = fed.Limits
+	}
+	add(s.checkWords(in))
+	add(in.Settings.Check(s.MachineIndex))
 	app, err := tx.AppVersionByHash(ctx, in.AppHash, false)
 	var config map[string]any
 	switch {
@@ -83,6 +104,7 @@ func (s *Service) prepare(ctx context.Context, tx Tx, actor domain.Actor, in Lau
 		config, err = domain.ParseConfig(app.Config, in.Config)
 		add(err)
 	}
+	add(noGo)
 	if err := errs.OrNil(); err != nil {
 		if len(errs) == 1 {
 			return domain.Run{}, errs[0]
@@ -92,7 +114,7 @@ func (s *Service) prepare(ctx context.Context, tx Tx, actor domain.Actor, in Lau
 	return domain.Run{
 		FederationID: fed.ID, Name: in.Name, State: domain.Queued, AppHash: app.Hash, AppID: app.ID(), AppVersion: app.Version,
 		TotalPartitions: in.Partitions, Config: config, Settings: in.Settings, Note: in.Note, Tags: in.Tags,
-		Rounds: plannedRounds(app, config), CreatedBy: actor.Name, CreatedAt: s.Clock().UTC(),
+		Rounds: plannedRounds(app, config), CreatedBy: actor.Name, CreatedAt: s.Clock().UTC(), NotBefore: in.NotBefore.UTC(), Override: in.Override,
 	}, nil
 }
 
@@ -122,7 +144,28 @@ func (s *Service) checkPartitions(ctx context.Context, tx Tx, fed domain.Federat
 		Fix("Launch with %d, or change the federation's total and have the participants start their SuperNodes again.", fed.TotalPartitions).At("partitions")
 }
 
-func checkWords(in LaunchInput) error {
+// overridden is the error of a launch that the board is against, unless somebody who may gives a reason.
+func overridden(actor domain.Actor, in LaunchInput, verdict Mark, checks []Check) error {
+	if verdict != NoGo {
+		return nil
+	}
+	may := actor.Admin || actor.Kind == domain.System.Kind
+	switch reason := strings.TrimSpace(in.Override); {
+	case reason != "" && may && len(reason) <= maxReason:
+		return nil
+	case reason != "" && may:
+		return domain.Errorf(domain.Invalid, "The reason is longer than %d bytes.", maxReason).At("override")
+	}
+	for _, c := range checks {
+		if c.Mark == NoGo {
+			return domain.Errorf(domain.Conflict, "The board says no-go: %s is %s, and a launch needs it %s.", c.What, c.Found, c.Needed).
+				Fix("%s An admin can launch anyway, with a reason.", c.Fix).At("override")
+		}
+	}
+	return nil
+}
+
+func (s *Service) checkWords(in LaunchInput) error {
 	if len(in.Note) > maxNote {
 		return domain.Errorf(domain.Invalid, "The note is longer than %d bytes.", maxNote).At("note")
 	}
@@ -134,13 +177,10 @@ func checkWords(in LaunchInput) error {
 			return domain.Errorf(domain.Invalid, "A tag has 1 to %d bytes.", maxTag).At("tags")
 		}
 	}
-	switch in.Settings.LogLevel {
-	case "", "DEBUG", "INFO", "WARNING", "ERROR":
-	default:
-		return domain.Errorf(domain.Invalid, "%q is no log level.", in.Settings.LogLevel).Fix("Use DEBUG, INFO, WARNING or ERROR.").At("log_level")
-	}
-	if in.Settings.WallLimit < 0 {
-		return domain.Errorf(domain.Invalid, "A time limit is not negative.").At("wall_limit")
+	if !in.NotBefore.IsZero() {
+		if ahead := in.NotBefore.Sub(s.Clock()); ahead < -time.Minute || ahead > maxAhead {
+			return domain.Errorf(domain.Invalid, "A run can be planned for up to a year from now.").Fix("Leave the start empty to run as soon as it can.").At("not_before")
+		}
 	}
 	return nil
 }
@@ -173,30 +213,35 @@ func (s *Service) SuggestName(ctx context.Context, fedID int64, appHash string) 
 		if err != nil {
 			return err
 		}
-		base := shortName(app.Name)
-		all, err := tx.Runs(ctx, domain.RunFilter{FederationID: fedID, Limit: 500})
-		if err != nil {
-			return err
-		}
-		n := 0
-		for _, r := range all {
-			if m := trailingNumber.FindStringSubmatch(r.Name); m != nil && strings.TrimSuffix(r.Name, m[0]) == base {
-				if k, _ := strconv.Atoi(m[1]); k > n {
-					n = k
-				}
-			}
-		}
-		for {
-			n++
-			name = fmt.Sprintf("%s-%d", base, n)
-			if _, err := tx.RunByName(ctx, name); domain.CodeOf(err) == domain.NotFound {
-				return nil
-			} else if err != nil {
-				return err
-			}
-		}
+		name, err = freeName(ctx, tx, fedID, shortName(app.Name))
+		return err
 	})
 	return name, err
+}
+
+// freeName is a Run ID that nobody has: a base and the number after the highest that it has in the federation.
+func freeName(ctx context.Context, tx Tx, fedID int64, base string) (string, error) {
+	all, err := tx.Runs(ctx, domain.RunFilter{FederationID: fedID, Limit: 500})
+	if err != nil {
+		return "", err
+	}
+	n := 0
+	for _, r := range all {
+		if m := trailingNumber.FindStringSubmatch(r.Name); m != nil && strings.TrimSuffix(r.Name, m[0]) == base {
+			if k, _ := strconv.Atoi(m[1]); k > n {
+				n = k
+			}
+		}
+	}
+	for {
+		n++
+		name := fmt.Sprintf("%s-%d", base, n)
+		if _, err := tx.RunByName(ctx, name); domain.CodeOf(err) == domain.NotFound {
+			return name, nil
+		} else if err != nil {
+			return "", err
+		}
+	}
 }
 
 // shortName makes the part of a Run ID that names its app: "quickstart_digits" becomes "digits".

@@ -93,6 +93,7 @@ type Task struct {
 	ExitCode    int    // -1 when it was ended by a signal or is unknown
 	Signal      string // the signal's name, if one ended it
 	Reason      string // why the launcher could not start it or lost it; may be empty
+	OverMemory  int64  // the bytes that it held when it was ended for holding more than its settings allow; 0: it was not
 }
 
 // Options are the parts a [Service] works with.
@@ -103,6 +104,8 @@ type Options struct {
 	Clock  domain.Clock
 	Logger *slog.Logger
 	Flwr   string // the version of Flower that runs need
+
+	MachineIndex string // the package index that this machine is configured with; "" for the usual one
 }
 
 // Service is the life of runs. Its methods are safe for concurrent use.

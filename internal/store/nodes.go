@@ -3,6 +3,7 @@ package store
 import (
 	"cmp"
 	"context"
+	"encoding/json"
 	"time"
 
 	"blossomtune/internal/domain"
@@ -75,14 +76,17 @@ func (tx *Tx) UpdateNodeMachine(ctx context.Context, id int64, v domain.NodeSeen
 		id, v.Flwr, v.Agent, v.Python, int64(v.ClockOff/time.Second), v.Proxy)
 }
 
-const federationColumns = "id, slug, name, description, total_partitions, parallel, engine_wanted, created_at, proof, question, answer_needed, invitations_only"
+const federationColumns = "id, slug, name, description, total_partitions, parallel, engine_wanted, created_at, proof, question, answer_needed, invitations_only, run_limits, idle_stop, engine_idle"
 
 func scanFederation(s scanner) (f domain.Federation, err error) {
-	var wanted, created, needed, only int64
+	var wanted, created, needed, only, idle int64
+	var limits string
 	a := &f.Asking
-	err = s.Scan(&f.ID, &f.Slug, &f.Name, &f.Description, &f.TotalPartitions, &f.Parallel, &wanted, &created, &a.Proof, &a.Question, &needed, &only)
-	f.EngineWanted, f.CreatedAt, a.AnswerNeeded, a.InvitationsOnly = wanted == 1, moment(created), needed == 1, only == 1
-	return f, err
+	if err = s.Scan(&f.ID, &f.Slug, &f.Name, &f.Description, &f.TotalPartitions, &f.Parallel, &wanted, &created, &a.Proof, &a.Question, &needed, &only, &limits, &f.IdleStop, &idle); err != nil {
+		return f, err
+	}
+	f.EngineWanted, f.CreatedAt, a.AnswerNeeded, a.InvitationsOnly, f.EngineIdle = wanted == 1, moment(created), needed == 1, only == 1, idle == 1
+	return f, json.Unmarshal([]byte(limits), &f.Limits)
 }
 
 // FederationByID returns a federation.
@@ -102,9 +106,10 @@ func (tx *Tx) Federations(ctx context.Context) ([]domain.Federation, error) {
 
 // InsertFederation adds a federation and sets its id. A taken slug is a [domain.Conflict] at field "slug".
 func (tx *Tx) InsertFederation(ctx context.Context, f *domain.Federation) error {
-	err := tx.insert(ctx, "federation", &f.ID, "INSERT INTO federation (slug, name, description, total_partitions, parallel, engine_wanted, created_at, proof, question, answer_needed, invitations_only) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
+	err := tx.insert(ctx, "federation", &f.ID, "INSERT INTO federation (slug, name, description, total_partitions, parallel, engine_wanted, created_at, proof, question, answer_needed, invitations_only, run_limits, idle_stop, engine_idle) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)",
 		f.Slug, f.Name, f.Description, f.TotalPartitions, max(f.Parallel, 1), bit(f.EngineWanted), millis(f.CreatedAt),
-		string(cmp.Or(f.Asking.Proof, domain.ProofBoth)), f.Asking.Question, bit(f.Asking.AnswerNeeded), bit(f.Asking.InvitationsOnly))
+		string(cmp.Or(f.Asking.Proof, domain.ProofBoth)), f.Asking.Question, bit(f.Asking.AnswerNeeded), bit(f.Asking.InvitationsOnly),
+		asJSON(f.Limits), f.IdleStop, bit(f.EngineIdle))
 	if unique(err, "slug") {
 		return domain.Errorf(domain.Conflict, "There is a federation %q already.", f.Slug).Fix("Choose another address.").At("slug").Because(err)
 	}
@@ -114,8 +119,9 @@ func (tx *Tx) InsertFederation(ctx context.Context, f *domain.Federation) error 
 // UpdateFederation writes a federation; its slug stays.
 func (tx *Tx) UpdateFederation(ctx context.Context, f domain.Federation) error {
 	return tx.one(ctx, "federation", `UPDATE federation SET name = $2, description = $3, total_partitions = $4, parallel = $5, engine_wanted = $6,
-		proof = $7, question = $8, answer_needed = $9, invitations_only = $10 WHERE id = $1`, f.ID, f.Name, f.Description, f.TotalPartitions, max(f.Parallel, 1), bit(f.EngineWanted),
-		string(cmp.Or(f.Asking.Proof, domain.ProofBoth)), f.Asking.Question, bit(f.Asking.AnswerNeeded), bit(f.Asking.InvitationsOnly))
+		proof = $7, question = $8, answer_needed = $9, invitations_only = $10, run_limits = $11, idle_stop = $12, engine_idle = $13 WHERE id = $1`, f.ID, f.Name, f.Description, f.TotalPartitions, max(f.Parallel, 1), bit(f.EngineWanted),
+		string(cmp.Or(f.Asking.Proof, domain.ProofBoth)), f.Asking.Question, bit(f.Asking.AnswerNeeded), bit(f.Asking.InvitationsOnly),
+		asJSON(f.Limits), f.IdleStop, bit(f.EngineIdle))
 }
 
 // Setting returns a stored value, "" if there is none.

@@ -100,7 +100,8 @@ func (j *job) again() bool {
 	j.mu.Unlock()
 	j.l.mu.Lock()
 	defer j.l.mu.Unlock()
-	return !stopped && !j.l.tasks[j.order.EngineRunID].Alive()
+	t := j.l.tasks[j.order.EngineRunID]
+	return !stopped && !t.Alive() && t.OverMemory == 0
 }
 
 func (j *job) attempt(task wire.Task, proxyAddr string) (keeper.Exit, error) {
@@ -119,6 +120,7 @@ func (j *job) attempt(task wire.Task, proxyAddr string) (keeper.Exit, error) {
 	j.l.update(task.RunID, func(t *Task) {
 		t.State, t.PID, t.StartedAt, t.Attempts = Running, child.Identity().PID, j.l.Clock().UTC(), t.Attempts+1
 	})
+	j.watchMemory(child)
 	exit := child.Exit()
 	j.mu.Lock()
 	j.child = nil
@@ -137,13 +139,11 @@ func (j *job) start(proxyAddr, token string) (*keeper.Child, error) {
 	if j.order.Settings.InstallDependencies {
 		args = append(args, "--allow-runtime-dependency-installation")
 	}
-	env := j.l.Env.Environ(filepath.Join(j.dir, homeName))
-	if level := j.order.Settings.LogLevel; level != "" {
-		env = append(env, "FLWR_LOG_LEVEL="+level)
-	}
+	cpus := chosenCPUs(j.order, keeper.AllowedCPUs())
+	env := append(j.l.Env.Environ(filepath.Join(j.dir, homeName)), settingsEnv(j.order.Settings)...)
 	child, err := keeper.Start(keeper.Command{
 		Path: j.l.Env.Bin("flwr-serverapp"), Args: args, Dir: filepath.Join(j.dir, WorkName), Env: env,
-		LogFile: filepath.Join(j.dir, LogName), DieWithParent: true,
+		LogFile: filepath.Join(j.dir, LogName), DieWithParent: true, CPUs: cpus,
 	})
 	if err != nil {
 		return nil, errors.Join(errors.New("flwr-serverapp"), err)

@@ -87,7 +87,7 @@ func (l *Launcher) Launch(o Order) error {
 	if _, known := l.tasks[o.EngineRunID]; known {
 		return nil
 	}
-	t := &Task{EngineRunID: o.EngineRunID, Settings: o.Settings, State: Ordered, OrderedAt: l.Clock().UTC(), ExitCode: -1}
+	t := &Task{EngineRunID: o.EngineRunID, State: Ordered, OrderedAt: l.Clock().UTC(), ExitCode: -1}
 	if err := writeTask(RunDir(l.FedDir, o.EngineRunID), *t); err != nil {
 		return fmt.Errorf("keeping the order: %w", err)
 	}

@@ -35,22 +35,22 @@ const (
 
 // Task is one run's ServerApp: durable in launch.json of the run's directory, so that it is known after a restart.
 type Task struct {
-	EngineRunID      uint64             `json:"engine_run_id"`
-	TaskID           uint64             `json:"task_id,omitempty"`
-	Settings         domain.RunSettings `json:"settings"`
-	State            State              `json:"state"`
-	Attempts         int                `json:"attempts"` // processes started
-	PID              int                `json:"pid,omitempty"`
-	OrderedAt        time.Time          `json:"ordered_at"`
-	StartedAt        time.Time          `json:"started_at,omitzero"`         // of the last process
-	FirstRequestAt   time.Time          `json:"first_request_at,omitzero"`   // its first call of the Runtime API
-	FirstHeartbeatAt time.Time          `json:"first_heartbeat_at,omitzero"` // from then on the SuperLink watches it too
-	EndedAt          time.Time          `json:"ended_at,omitzero"`
-	ExitCode         int                `json:"exit_code"`                   // -1 while it runs, when a signal ended it, or unknown
-	Signal           string             `json:"signal,omitempty"`            // the signal that ended it
-	Reason           string             `json:"reason,omitempty"`            // why the launcher could not start it, or lost it
-	OutputSubStatus  string             `json:"output_sub_status,omitempty"` // what it told the SuperLink at its end
-	OutputDetails    string             `json:"output_details,omitempty"`
+	EngineRunID      uint64    `json:"engine_run_id"`
+	TaskID           uint64    `json:"task_id,omitempty"`
+	State            State     `json:"state"`
+	Attempts         int       `json:"attempts"` // processes started
+	PID              int       `json:"pid,omitempty"`
+	OrderedAt        time.Time `json:"ordered_at"`
+	StartedAt        time.Time `json:"started_at,omitzero"`         // of the last process
+	FirstRequestAt   time.Time `json:"first_request_at,omitzero"`   // its first call of the Runtime API
+	FirstHeartbeatAt time.Time `json:"first_heartbeat_at,omitzero"` // from then on the SuperLink watches it too
+	EndedAt          time.Time `json:"ended_at,omitzero"`
+	ExitCode         int       `json:"exit_code"`                   // -1 while it runs, when a signal ended it, or unknown
+	Signal           string    `json:"signal,omitempty"`            // the signal that ended it
+	Reason           string    `json:"reason,omitempty"`            // why the launcher could not start it, or lost it
+	OverMemory       int64     `json:"over_memory,omitempty"`       // bytes that its processes held when they were ended for that
+	OutputSubStatus  string    `json:"output_sub_status,omitempty"` // what it told the SuperLink at its end
+	OutputDetails    string    `json:"output_details,omitempty"`
 }
 
 // Alive reports whether the ServerApp has given a sign of life.

@@ -1,0 +1,8 @@
+//go:build !linux
+
+package keeper
+
+// AllowedCPUs lists the CPUs that this process may run on; nil where that cannot be known.
+func AllowedCPUs() []int { return nil }
+
+func onCPUs(_ []int, start func() error) error { return start() }
