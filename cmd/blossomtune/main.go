@@ -55,6 +55,13 @@ func exitCode(err error) int {
 
 // complain writes an error as cause and remedy.
 func complain(err error) {
+	var several domain.Errors
+	if errors.As(err, &several) && len(several) > 1 {
+		for _, e := range several {
+			complain(e)
+		}
+		return
+	}
 	var e *domain.Error
 	if !errors.As(err, &e) {
 		fmt.Fprintln(os.Stderr, "blossomtune:", err)

@@ -10,6 +10,9 @@ import (
 
 	"blossomtune/internal/app"
 	"blossomtune/internal/config"
+	"blossomtune/internal/site"
+
+	"github.com/alecthomas/kong"
 )
 
 type serveCmd struct {
@@ -17,9 +20,8 @@ type serveCmd struct {
 }
 
 // Run serves until it is told to stop.
-func (c *serveCmd) Run(ctx context.Context) error {
-	c.InSpace(os.Getenv)
-	if err := c.Resolve(); err != nil {
+func (c *serveCmd) Run(ctx context.Context, k *kong.Context) error {
+	if err := settle(&c.Config, k); err != nil {
 		return err
 	}
 	log := newLogger(c.LogLevel, c.LogFormat)
@@ -41,6 +43,25 @@ func (c *serveCmd) Run(ctx context.Context) error {
 	}
 	<-ctx.Done()
 	return stopAfter(a, c.Config, nil)
+}
+
+// settle brings the settings together: flags before the environment, that before the file, that before what a Space injects.
+func settle(c *config.Config, k *kong.Context) error {
+	given := map[string]bool{}
+	for _, p := range k.Path {
+		if p.Flag != nil {
+			given[p.Flag.Name] = true
+		}
+	}
+	err := c.LoadFile(func(flag, env string) bool {
+		_, set := os.LookupEnv(env)
+		return set || given[flag]
+	})
+	if err != nil {
+		return err
+	}
+	c.InSpace(os.Getenv)
+	return c.Resolve()
 }
 
 // stopAfter stops the server and returns the first thing that went wrong.
@@ -71,13 +92,22 @@ type configCmd struct {
 	config.Config
 }
 
-// Run prints the settings as an environment file.
-func (c *configCmd) Run() error {
-	if err := c.Resolve(); err != nil {
+// Run prints the settings as an environment file, and what the configuration file says of the site.
+func (c *configCmd) Run(k *kong.Context) error {
+	if err := settle(&c.Config, k); err != nil {
 		return err
 	}
 	for _, s := range c.Settings() {
-		fmt.Printf("# %s\n%s=%s\n", s.Help, s.Env, s.Value)
+		from := ""
+		if s.From != "" {
+			from = " (" + s.From + ")"
+		}
+		fmt.Printf("# %s%s\n%s=%s\n", s.Help, from, s.Env, s.Value)
+	}
+	for _, f := range site.Fields() {
+		if g, given := c.Site[f.Key]; given {
+			fmt.Printf("# site.%s (%s)\n#   %s\n", f.Key, g.From, site.Brief(g.Value))
+		}
 	}
 	return nil
 }

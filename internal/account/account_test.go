@@ -22,7 +22,7 @@ type desk struct {
 func newDesk(t *testing.T) *desk {
 	t.Helper()
 	d := &desk{t: t, db: storetest.SQLite(t), now: time.Date(2026, 11, 23, 9, 0, 0, 0, time.UTC)}
-	d.Service = account.New(account.Options{Store: store.Adapt[account.Tx](d.db), Clock: func() time.Time { return d.now }, Admins: []string{" Boss@Example.org "}, SiteName: "Fed",
+	d.Service = account.New(account.Options{Store: store.Adapt[account.Tx](d.db), Clock: func() time.Time { return d.now }, Admins: []string{" Boss@Example.org "},
 		PublicURL: func() string { return "https://fl.example.org" }, MailState: func() domain.MailState { return domain.MailHeld }, MailWake: func() {}})
 	return d
 }

@@ -2,11 +2,11 @@ package account
 
 import (
 	"context"
-	"fmt"
 	"strings"
 	"time"
 
 	"blossomtune/internal/domain"
+	"blossomtune/internal/site"
 )
 
 // How long one-time links live.
@@ -76,7 +76,7 @@ func (s *Service) MailSignInLink(ctx context.Context, email, address string) err
 		if err := s.insertSignIn(ctx, tx, p.ID, secret); err != nil {
 			return err
 		}
-		m := signInMail(s.SiteName, s.PublicURL()+"/signin/"+secret)
+		m := s.Texts.Mail(site.MailSignIn, map[string]string{"link": s.PublicURL() + "/signin/" + secret})
 		m.To, m.State, m.CreatedAt, m.NextAt = email, s.MailState(), s.now(), s.now()
 		if err := tx.InsertMail(ctx, &m); err != nil {
 			return err
@@ -98,15 +98,6 @@ func (s *Service) newAdmin(ctx context.Context, tx Tx, email string) (domain.Per
 		}
 	}
 	return domain.Person{}, nil
-}
-
-func signInMail(site, link string) domain.Mail {
-	return domain.Mail{Subject: "Sign in to " + site, Text: fmt.Sprintf(`Open this link and press the button there to sign in to %s:
-
-    %s
-
-It works once, for 30 minutes. If you did not ask for it, do nothing.
-`, site, link)}
 }
 
 // Link returns a one-time link that can still be used; looking changes nothing.

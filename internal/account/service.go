@@ -13,6 +13,7 @@ import (
 
 	"blossomtune/internal/account/provider"
 	"blossomtune/internal/domain"
+	"blossomtune/internal/site"
 )
 
 // Tx is what accounts need of a transaction.
@@ -63,13 +64,18 @@ type Store interface {
 	View(ctx context.Context, fn func(Tx) error) error
 }
 
+// Texts words mails.
+type Texts interface {
+	Mail(kind string, values map[string]string) domain.Mail
+}
+
 // Options are the parts a [Service] works with.
 type Options struct {
 	Store     Store
 	Clock     domain.Clock
 	Admins    []string // instance admins: e-mail addresses, "provider:login", "provider-org:organisation"
 	Providers []*provider.Provider
-	SiteName  string
+	Texts     Texts // of the mails; nil: the usual ones
 	PublicURL func() string
 	MailState func() domain.MailState
 	MailWake  func()
@@ -85,6 +91,9 @@ type Service struct {
 
 // New returns a Service.
 func New(o Options) *Service {
+	if o.Texts == nil {
+		o.Texts = site.Defaults()
+	}
 	for i, a := range o.Admins {
 		o.Admins[i] = strings.ToLower(strings.TrimSpace(a))
 	}

@@ -14,6 +14,7 @@ import (
 	"blossomtune/internal/mail"
 	"blossomtune/internal/onboarding"
 	"blossomtune/internal/runs"
+	"blossomtune/internal/site"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
@@ -47,6 +48,7 @@ type Options struct {
 	Catalog    *catalog.Service
 	Runs       *runs.Service
 	Mail       *mail.Service
+	Site       *site.Service
 	Engines    Engines
 	NodeSigner NodeSigner
 	Reported   func(ctx context.Context, key domain.NodeKey, versions domain.NodeSeen) error
@@ -86,6 +88,7 @@ func New(o Options) http.Handler {
 	a.apps()
 	a.runs()
 	a.outbox()
+	a.settings()
 	mux.HandleFunc("/api/", func(w http.ResponseWriter, _ *http.Request) {
 		writeError(w, domain.Errorf(domain.NotFound, "There is no such operation."))
 	})

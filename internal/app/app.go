@@ -29,6 +29,7 @@ import (
 	"blossomtune/internal/onboarding"
 	"blossomtune/internal/portmux"
 	"blossomtune/internal/runs"
+	branding "blossomtune/internal/site"
 	"blossomtune/internal/store"
 	"blossomtune/internal/tlsca"
 )
@@ -56,6 +57,7 @@ type App struct {
 	Catalog    *catalog.Service
 	Runs       *runs.Service
 	Mail       *mail.Service
+	Site       *branding.Service
 	Engines    *Engines
 
 	manager *engine.Manager
@@ -88,7 +90,11 @@ func New(ctx context.Context, o Options) (*App, error) {
 	if a.db, err = store.Open(ctx, o.Config.Database); err != nil {
 		return nil, err
 	}
+	a.Site = branding.New(branding.Options{Store: store.Adapt[branding.Tx](a.db), Clock: o.Clock, Given: o.Config.Site})
 	if err = a.db.Migrate(ctx); err == nil {
+		err = a.Site.Load(ctx)
+	}
+	if err == nil {
 		a.tls, err = openTLS(o)
 	}
 	if err != nil {
@@ -118,13 +124,13 @@ func openTLS(o Options) (*tlsca.Authority, error) {
 // rules makes the parts that know no wire and no surface.
 func (a *App) rules() {
 	c := a.o.Config
-	a.Mail = mail.New(mail.Options{Store: store.Adapt[mail.Tx](a.db), Events: a.bus, Clock: a.o.Clock, Log: a.o.Log, SiteName: c.SiteName,
+	a.Mail = mail.New(mail.Options{Store: store.Adapt[mail.Tx](a.db), Events: a.bus, Clock: a.o.Clock, Log: a.o.Log, Site: a.Site,
 		Host: c.Mail.Host, Port: c.Mail.Port, User: c.Mail.User, Password: c.Mail.Password, From: c.Mail.From, TLS: c.Mail.TLS,
 		Mailjet: mail.Mailjet{Key: c.Mailjet.Key, Secret: c.Mailjet.Secret, URL: c.Mailjet.URL}})
-	a.Accounts = account.New(account.Options{Store: store.Adapt[account.Tx](a.db), Clock: a.o.Clock, Admins: c.Admins, Providers: providers(c.SignIn), SiteName: c.SiteName,
+	a.Accounts = account.New(account.Options{Store: store.Adapt[account.Tx](a.db), Clock: a.o.Clock, Admins: c.Admins, Providers: providers(c.SignIn), Texts: a.Site,
 		PublicURL: a.PublicURL, MailState: a.Mail.State, MailWake: a.Mail.Wake})
 	a.Onboarding = onboarding.New(onboarding.Options{Store: store.Adapt[onboarding.Tx](a.db), Events: a.bus, Clock: a.o.Clock, PublicURL: a.PublicURL, Pin: a.tls.Pin,
-		MailState: a.Mail.State, MailWake: a.Mail.Wake, MailTakes: mailTakes(a.Mail), Providers: len(a.Accounts.Ways()), NodesChanged: func(fedID int64) { a.nodes.changed(fedID) }})
+		MailState: a.Mail.State, MailWake: a.Mail.Wake, Texts: a.Site, MailTakes: mailTakes(a.Mail), Providers: len(a.Accounts.Ways()), NodesChanged: func(fedID int64) { a.nodes.changed(fedID) }})
 	a.Catalog = catalog.New(catalog.Options{Store: store.Adapt[catalog.Tx](a.db), Clock: a.o.Clock, Log: a.o.Log, Build: a.python.build})
 }
 

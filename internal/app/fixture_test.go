@@ -52,7 +52,7 @@ func newSiteWith(t testing.TB, change func(*config.Config)) *site {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { file.Close() })
-	c := config.Config{Data: data, Listen: "127.0.0.1:0", SiteName: "BlossomTune"}
+	c := config.Config{Data: data, Listen: "127.0.0.1:0"}
 	change(&c)
 	err = c.Resolve()
 	if err == nil {

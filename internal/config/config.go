@@ -1,8 +1,11 @@
 // Package config is the one place where every setting of the server is named, documented and checked.
-// The command line fills the struct: each field is a flag and an environment variable BLOSSOMTUNE_<NAME>.
+// The command line fills the struct: each field is a flag, an environment variable BLOSSOMTUNE_<NAME> and a key of the
+// configuration file.
 package config
 
 import (
+	"cmp"
+	"errors"
 	"fmt"
 	"net"
 	"net/url"
@@ -10,10 +13,14 @@ import (
 	"reflect"
 	"strings"
 	"time"
+
+	"blossomtune/internal/domain"
+	"blossomtune/internal/site"
 )
 
 // Config is every setting of `blossomtune serve`. Zero values are usable; [Config.Resolve] fills what depends on others.
 type Config struct {
+	File      string   `help:"Configuration file (TOML): a flag's name without its dashes = its value; and the site's texts below [site]. Flags and the environment go before it." env:"BLOSSOMTUNE_CONFIG" name:"config" type:"path"`
 	Data      string   `help:"Directory that holds everything: database, certificates, Python environment, engines." default:"blossomtune-data" env:"BLOSSOMTUNE_DATA" type:"path"`
 	Listen    string   `help:"Address and port to listen on; the one port for browsers, the API and SuperNodes." default:"127.0.0.1:8443" env:"BLOSSOMTUNE_LISTEN"`
 	PublicURL string   `help:"Address under which browsers and participants reach this server, e.g. https://fl.example.org. Default: made from --listen." env:"BLOSSOMTUNE_PUBLIC_URL" name:"public-url"`
@@ -35,9 +42,12 @@ type Config struct {
 
 	SignIn SignIn `embed:"" envprefix:"BLOSSOMTUNE_"`
 
-	SiteName  string `help:"Name shown in pages and mails." default:"BlossomTune" env:"BLOSSOMTUNE_SITE_NAME" name:"site-name"`
+	SiteName  string `help:"Name shown in pages and mails; admins cannot change it then. Default: BlossomTune, or what they have set." env:"BLOSSOMTUNE_SITE_NAME" name:"site-name"`
 	LogLevel  string `help:"Least level that is logged." default:"info" enum:"debug,info,warn,error" env:"BLOSSOMTUNE_LOG_LEVEL" name:"log-level"`
 	LogFormat string `help:"Form of log lines." default:"text" enum:"text,json" env:"BLOSSOMTUNE_LOG_FORMAT" name:"log-format"`
+
+	Site    map[string]site.Given `kong:"-"` // the texts of the file's [site], checked
+	Origins map[string]string     `kong:"-"` // where in the file a setting comes from, by flag
 }
 
 // Mail is how e-mail goes out. Without a host, mails stay in the outbox, which an admin can open.
@@ -57,31 +67,24 @@ type Mailjet struct {
 	URL    string `help:"Address of Mailjet's API." default:"https://api.mailjet.com" env:"URL" name:"url"`
 }
 
-// Resolve checks the settings and fills those that follow from others. Its errors name the setting.
-func (c *Config) Resolve() error {
+// Resolve checks the settings and fills those that follow from others. Its errors name the setting and where it comes from.
+func (c *Config) Resolve() error { return c.located(c.resolve()) }
+
+func (c *Config) resolve() error {
 	data, err := filepath.Abs(c.Data)
 	if err != nil {
-		return fmt.Errorf("--data: %w", err)
+		return wrong("data", "%q is no directory.", c.Data).Because(err)
 	}
 	c.Data = data
 	host, port, err := net.SplitHostPort(c.Listen)
 	if err != nil {
-		return fmt.Errorf("--listen %q is not ADDRESS:PORT: %w", c.Listen, err)
+		return wrong("listen", "%q is not ADDRESS:PORT.", c.Listen).Fix("Write it like 0.0.0.0:8443.").Because(err)
 	}
-	if (c.TLSCert == "") != (c.TLSKey == "") {
-		return fmt.Errorf("--tls-cert and --tls-key go together")
+	if err := c.checkPairs(); err != nil {
+		return err
 	}
-	if (c.Mail.Host != "" || c.Mailjet.Key != "") && c.Mail.From == "" {
-		return fmt.Errorf("--smtp-from, the sender's address, is needed with --smtp-host or --mailjet-key")
-	}
-	if (c.Mailjet.Key == "") != (c.Mailjet.Secret == "") {
-		return fmt.Errorf("--mailjet-key and --mailjet-secret go together")
-	}
-	if c.SignIn.MicrosoftClientID != "" && c.SignIn.MicrosoftTenant == "" {
-		return fmt.Errorf("--microsoft-tenant is needed with --microsoft-client-id: without it anybody with a Microsoft account could sign in")
-	}
-	if (c.SignIn.OIDCIssuer == "") != (c.SignIn.OIDCClientID == "") {
-		return fmt.Errorf("--oidc-issuer and --oidc-client-id go together")
+	if err := c.takeSiteName(); err != nil {
+		return err
 	}
 	if c.Database == "" {
 		c.Database = "sqlite:" + filepath.Join(c.Data, "blossomtune.db")
@@ -90,6 +93,44 @@ func (c *Config) Resolve() error {
 		c.PublicURL = DefaultPublicURL(host, port)
 	}
 	return c.checkPublicURL()
+}
+
+func wrong(flag, format string, args ...any) *domain.Error {
+	return domain.Errorf(domain.Invalid, format, args...).At(flag)
+}
+
+// checkPairs refuses settings without those that they need.
+func (c *Config) checkPairs() error {
+	switch s := c.SignIn; {
+	case (c.TLSCert == "") != (c.TLSKey == ""):
+		return wrong("tls-cert", "It and --tls-key go together.").Fix("Give both, or neither: then a certificate is made.")
+	case (c.Mail.Host != "" || c.Mailjet.Key != "") && c.Mail.From == "":
+		return wrong("smtp-from", "The sender's address is missing.").Fix("It is needed with --smtp-host or --mailjet-key.")
+	case (c.Mailjet.Key == "") != (c.Mailjet.Secret == ""):
+		return wrong("mailjet-key", "It and --mailjet-secret go together.").Fix("Give both.")
+	case s.MicrosoftClientID != "" && s.MicrosoftTenant == "":
+		return wrong("microsoft-tenant", "The tenant is missing.").Fix("It is needed with --microsoft-client-id: without it anybody with a Microsoft account could sign in.")
+	case (s.OIDCIssuer == "") != (s.OIDCClientID == ""):
+		return wrong("oidc-issuer", "It and --oidc-client-id go together.").Fix("Give both.")
+	}
+	return nil
+}
+
+// takeSiteName puts the name that a flag, the environment or the file gives among the site's texts.
+func (c *Config) takeSiteName() error {
+	if c.SiteName == "" {
+		return nil
+	}
+	name, err := site.Check(site.KeyName, c.SiteName)
+	var e *domain.Error
+	if errors.As(err, &e) {
+		return e.At("site-name")
+	}
+	if c.Site == nil {
+		c.Site = map[string]site.Given{}
+	}
+	c.Site[site.KeyName] = site.Given{Value: name, From: cmp.Or(c.Origins["site-name"], "BLOSSOMTUNE_SITE_NAME or --site-name")}
+	return nil
 }
 
 // DefaultPublicURL is the address of a server without --public-url: plain HTTP on this machine, where a browser needs no certificate.
@@ -107,7 +148,7 @@ func (c *Config) checkPublicURL() error {
 	}
 	u, err := url.Parse(c.PublicURL)
 	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || strings.Trim(u.Path, "/") != "" {
-		return fmt.Errorf("--public-url %q is not like https://fl.example.org (no path: a SuperNode cannot have one)", c.PublicURL)
+		return wrong("public-url", "%q is no address of a server.", c.PublicURL).Fix("Write it like https://fl.example.org, without a path: a SuperNode cannot have one.")
 	}
 	c.PublicURL = strings.TrimRight(c.PublicURL, "/")
 	return nil
@@ -118,15 +159,25 @@ type Setting struct {
 	Env   string
 	Value string
 	Help  string
+	From  string // where in the configuration file it was set; "" elsewhere
 }
 
 // Settings lists the effective settings with secrets masked, in the order of the struct.
-func (c Config) Settings() []Setting { return settings(reflect.ValueOf(c), "") }
+func (c Config) Settings() []Setting {
+	out := settings(reflect.ValueOf(c), "")
+	for i, f := range c.flags() {
+		out[i].From = c.Origins[f.name]
+	}
+	return out
+}
 
 func settings(v reflect.Value, prefix string) []Setting {
 	var out []Setting
 	for i := range v.NumField() {
 		f := v.Type().Field(i)
+		if f.Tag.Get("kong") == "-" {
+			continue
+		}
 		if f.Type.Kind() == reflect.Struct {
 			out = append(out, settings(v.Field(i), f.Tag.Get("envprefix"))...)
 			continue

@@ -20,9 +20,10 @@ type SignIn struct {
 	MicrosoftClientSecret string `help:"Microsoft Entra: its secret." env:"MICROSOFT_CLIENT_SECRET" name:"microsoft-client-secret" secret:"all"`
 	MicrosoftTenant       string `help:"Microsoft Entra: id of the tenant whose accounts may sign in." env:"MICROSOFT_TENANT" name:"microsoft-tenant"`
 
-	HuggingFaceClientID     string `help:"Hugging Face: client id. Inside a Space what the Space injects is used." env:"HUGGINGFACE_CLIENT_ID" name:"huggingface-client-id"`
-	HuggingFaceClientSecret string `help:"Hugging Face: its secret." env:"HUGGINGFACE_CLIENT_SECRET" name:"huggingface-client-secret" secret:"all"`
-	HuggingFaceURL          string `help:"Hugging Face." default:"https://huggingface.co" env:"HUGGINGFACE_URL" name:"huggingface-url"`
+	HuggingFaceClientID     string   `help:"Hugging Face: client id. Inside a Space what the Space injects is used." env:"HUGGINGFACE_CLIENT_ID" name:"huggingface-client-id"`
+	HuggingFaceClientSecret string   `help:"Hugging Face: its secret." env:"HUGGINGFACE_CLIENT_SECRET" name:"huggingface-client-secret" secret:"all"`
+	HuggingFaceURL          string   `help:"Hugging Face." default:"https://huggingface.co" env:"HUGGINGFACE_URL" name:"huggingface-url"`
+	HuggingFaceScopes       []string `help:"What is asked of Hugging Face." default:"openid,profile,email" env:"HUGGINGFACE_SCOPES" name:"huggingface-scopes"`
 
 	OIDCIssuer       string `help:"Any other OpenID Connect issuer, such as an organisation's own: where its discovery document is." env:"OIDC_ISSUER" name:"oidc-issuer"`
 	OIDCClientID     string `help:"Its client id." env:"OIDC_CLIENT_ID" name:"oidc-client-id"`
@@ -45,6 +46,9 @@ func (c *Config) InSpace(env func(string) string) {
 		c.SignIn.HuggingFaceClientID, c.SignIn.HuggingFaceClientSecret = env("OAUTH_CLIENT_ID"), env("OAUTH_CLIENT_SECRET")
 		if url := env("OPENID_PROVIDER_URL"); url != "" {
 			c.SignIn.HuggingFaceURL = strings.TrimSuffix(url, "/")
+		}
+		if scopes := strings.Fields(env("OAUTH_SCOPES")); len(scopes) > 0 {
+			c.SignIn.HuggingFaceScopes = scopes
 		}
 	}
 }

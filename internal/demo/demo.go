@@ -113,7 +113,7 @@ func (d *demo) serve(ctx context.Context) error {
 }
 
 func (d *demo) start(ctx context.Context, listen string) (*app.App, error) {
-	c := config.Config{Data: d.o.Data, Listen: listen, SiteName: "BlossomTune"}
+	c := config.Config{Data: d.o.Data, Listen: listen}
 	if err := c.Resolve(); err != nil {
 		return nil, err
 	}

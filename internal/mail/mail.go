@@ -12,6 +12,7 @@ import (
 
 	"blossomtune/internal/domain"
 	"blossomtune/internal/events"
+	"blossomtune/internal/site"
 
 	gomail "github.com/wneessen/go-mail"
 )
@@ -34,6 +35,12 @@ type Store interface {
 	View(ctx context.Context, fn func(Tx) error) error
 }
 
+// Site is how this server calls itself, at the moment of each mail.
+type Site interface {
+	Name() string
+	Value(key string) string
+}
+
 // Options are the parts a [Service] works with.
 type Options struct {
 	Store    Store
@@ -47,7 +54,7 @@ type Options struct {
 	From     string
 	TLS      string // "starttls", "tls" or "none"
 	Mailjet  Mailjet
-	SiteName string
+	Site     Site
 	Timeout  time.Duration // of one mail's way; 0: 30 s
 }
 
@@ -59,6 +66,9 @@ type Service struct {
 
 // New returns a Service; [Service.Run] must run for anything to be sent.
 func New(o Options) *Service {
+	if o.Site == nil {
+		o.Site = site.Defaults()
+	}
 	if o.Timeout == 0 {
 		o.Timeout = 30 * time.Second
 	}

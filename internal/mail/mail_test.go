@@ -21,6 +21,7 @@ import (
 	"blossomtune/internal/domain"
 	"blossomtune/internal/events"
 	"blossomtune/internal/mail"
+	"blossomtune/internal/site"
 	"blossomtune/internal/store"
 	"blossomtune/internal/store/storetest"
 	"blossomtune/internal/tlsca"
@@ -144,7 +145,8 @@ func newPost(t *testing.T, o mail.Options) *post {
 	t.Helper()
 	p := &post{t: t, db: storetest.SQLite(t), now: time.Now().UTC().Truncate(time.Millisecond), log: &lockedBuffer{}}
 	o.Store, o.Events, o.Clock, o.Log = store.Adapt[mail.Tx](p.db), events.NewBus(), p.clock, slog.New(slog.NewTextHandler(p.log, nil))
-	o.Host, o.From, o.SiteName = "localhost", "fl@example.org", "Fed <1>"
+	o.Host, o.From = "localhost", "fl@example.org"
+	o.Site = site.New(site.Options{Given: map[string]site.Given{site.KeyName: {Value: "Fed <1>"}}})
 	p.s = mail.New(o)
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan struct{})

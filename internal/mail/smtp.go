@@ -24,7 +24,7 @@ func (s *Service) send(ctx context.Context, m domain.Mail) error {
 
 func (s *Service) sendSMTP(ctx context.Context, m domain.Mail) error {
 	msg := gomail.NewMsg()
-	if err := msg.FromFormat(s.SiteName, s.From); err != nil {
+	if err := msg.FromFormat(s.Site.Name(), s.From); err != nil {
 		return fmt.Errorf("sender %q: %w", s.From, err)
 	}
 	if err := msg.To(m.To); err != nil {
@@ -35,7 +35,7 @@ func (s *Service) sendSMTP(ctx context.Context, m domain.Mail) error {
 	msg.SetDate()
 	msg.SetGenHeader("Auto-Submitted", "auto-generated")
 	msg.SetBodyString(gomail.TypeTextPlain, m.Text)
-	msg.AddAlternativeString(gomail.TypeTextHTML, htmlOf(m))
+	msg.AddAlternativeString(gomail.TypeTextHTML, htmlOf(m, s.brand()))
 	client, err := s.client()
 	if err != nil {
 		return fmt.Errorf("setting up SMTP: %w", err)

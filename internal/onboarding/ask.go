@@ -173,7 +173,7 @@ func (s *Service) sendCode(ctx context.Context, tx Tx, fed domain.Federation, r 
 	if err := tx.UpdateRequest(ctx, *r); err != nil {
 		return false, err
 	}
-	return true, s.mail(ctx, tx, r.Email, codeMail(fed, *r, code, s.PublicURL()))
+	return true, s.mail(ctx, tx, r.Email, s.codeMail(fed, r.Ref, code))
 }
 
 // Resend mails a new code for a request. It says nothing of the request; only the limit on mails is told.

@@ -115,7 +115,7 @@ func (s *Service) ImportInvitations(ctx context.Context, actor domain.Actor, fed
 			inv := domain.Invitation{FederationID: fedID, Email: email, Uses: 1, Auto: auto}
 			secret, err := s.insertInvitation(ctx, tx, actor, &inv, days)
 			if err == nil {
-				err = s.mail(ctx, tx, email, invitationMail(fed, inv, actor.Name, s.inviteLink(secret)))
+				err = s.mail(ctx, tx, email, s.invitationMail(fed, inv, actor.Name, s.inviteLink(secret)))
 			}
 			if err != nil {
 				return err

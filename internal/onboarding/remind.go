@@ -58,7 +58,7 @@ func (s *Service) remind(ctx context.Context, tx Tx, fedID int64) error {
 		return err
 	}
 	for _, address := range to {
-		if err := s.mail(ctx, tx, address, waitingMail(fed, waiting, s.PublicURL())); err != nil {
+		if err := s.mail(ctx, tx, address, s.waitingMail(fed, waiting)); err != nil {
 			return err
 		}
 	}

@@ -58,7 +58,7 @@ func (s *Service) approve(ctx context.Context, tx Tx, actor domain.Actor, id int
 	if err := s.transition(ctx, tx, actor, &r, domain.Approved, map[string]string{"partition": fmt.Sprint(partition)}); err != nil {
 		return r, err
 	}
-	return r, s.mail(ctx, tx, r.Email, approvedMail(fed, r, s.PublicURL()))
+	return r, s.mail(ctx, tx, r.Email, s.approvedMail(fed, r))
 }
 
 func choose(ctx context.Context, tx Tx, fed domain.Federation, partition int) (int, error) {
@@ -113,7 +113,7 @@ func (s *Service) Reject(ctx context.Context, actor domain.Actor, id int64, reas
 		if err := s.transition(ctx, tx, actor, r, domain.Rejected, map[string]string{"reason": reason}); err != nil {
 			return err
 		}
-		return s.mail(ctx, tx, r.Email, rejectedMail(fed, *r, s.PublicURL()))
+		return s.mail(ctx, tx, r.Email, s.rejectedMail(fed, *r))
 	})
 }
 
@@ -133,7 +133,7 @@ func (s *Service) Revoke(ctx context.Context, actor domain.Actor, id int64, reas
 		if err := tx.DropJoinTokens(ctx, r.ID); err != nil {
 			return err
 		}
-		return s.mail(ctx, tx, r.Email, revokedMail(fed, *r))
+		return s.mail(ctx, tx, r.Email, s.revokedMail(fed, *r))
 	})
 	if err == nil {
 		s.NodesChanged(r.FederationID)

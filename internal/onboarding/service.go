@@ -13,6 +13,7 @@ import (
 
 	"blossomtune/internal/domain"
 	"blossomtune/internal/events"
+	"blossomtune/internal/site"
 )
 
 // Tx is what onboarding needs of a transaction.
@@ -81,6 +82,11 @@ type Store interface {
 	View(ctx context.Context, fn func(Tx) error) error
 }
 
+// Texts words mails.
+type Texts interface {
+	Mail(kind string, values map[string]string) domain.Mail
+}
+
 // Options are the parts a [Service] works with.
 type Options struct {
 	Store     Store
@@ -90,6 +96,7 @@ type Options struct {
 	Pin       func() string           // of join tokens: the CA's SHA-256 in hex, or "public"
 	MailState func() domain.MailState // of a new mail: queued, or held where no SMTP server is configured
 	MailWake  func()                  // a mail was queued
+	Texts     Texts                   // of the mails; nil: the usual ones
 	// MailTakes reports whether a domain takes mail: a [domain.Invalid] error if it surely does not. nil: not asked, since no mail goes out.
 	MailTakes func(ctx context.Context, host string) error
 	// Providers is how many sign-in providers there are. Without one nobody is asked to sign in with an account.
@@ -111,6 +118,9 @@ type Service struct {
 
 // New returns a Service.
 func New(o Options) *Service {
+	if o.Texts == nil {
+		o.Texts = site.Defaults()
+	}
 	return &Service{Options: o, asks: domain.NewLimiter(30, 10*time.Minute), gone: map[int64]bool{},
 		devices: devices{open: map[string]*Device{}}, deviceTries: domain.NewLimiter(20, 10*time.Minute)}
 }

@@ -20,7 +20,7 @@ func (s *Service) Suspend(ctx context.Context, actor domain.Actor, requestID int
 			return domain.Errorf(domain.Conflict, "The SuperNode of %s is suspended already.", e.Request.Name)
 		}
 		k.SuspendedAt, k.Reason = s.now(), reason
-		return s.mail(ctx, tx, e.Request.Email, suspendedMail(e.Federation, e.Request, reason))
+		return s.mail(ctx, tx, e.Request.Email, s.suspendedMail(e.Federation, e.Request, reason))
 	})
 }
 

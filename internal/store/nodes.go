@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"strings"
 	"time"
 
 	"blossomtune/internal/domain"
@@ -136,6 +137,23 @@ func (tx *Tx) Setting(ctx context.Context, key string) (string, error) {
 // PutSetting stores a value.
 func (tx *Tx) PutSetting(ctx context.Context, key, value string) error {
 	return tx.exec(ctx, "setting", "INSERT INTO setting (key, value) VALUES ($1, $2) ON CONFLICT (key) DO UPDATE SET value = excluded.value", key, value)
+}
+
+// Settings returns the stored values whose keys begin with a prefix.
+func (tx *Tx) Settings(ctx context.Context, prefix string) (map[string]string, error) {
+	type pair struct{ key, value string }
+	all, err := list(ctx, tx, "setting", func(s scanner) (p pair, err error) { return p, s.Scan(&p.key, &p.value) },
+		`SELECT key, value FROM setting WHERE key LIKE $1 ESCAPE '\'`, strings.TrimPrefix(like(prefix), "%"))
+	out := map[string]string{}
+	for _, p := range all {
+		out[p.key] = p.value
+	}
+	return out, err
+}
+
+// DropSetting forgets a stored value; one that is not there is no error.
+func (tx *Tx) DropSetting(ctx context.Context, key string) error {
+	return tx.exec(ctx, "setting", "DELETE FROM setting WHERE key = $1", key)
 }
 
 const mailColumns = "id, recipient, subject, body, state, tries, next_at, last_error, created_at, sent_at"

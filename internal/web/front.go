@@ -15,7 +15,7 @@ func (s *server) front(w http.ResponseWriter, r *http.Request, v *visit) error {
 	}
 	if !v.known() {
 		feds = slices.DeleteFunc(feds, func(f domain.Federation) bool { return f.Asking.InvitationsOnly })
-		s.render(w, r, v, http.StatusOK, page{title: "Train together, keep the data at home", mid: true}, frontPage(s.SiteName, feds))
+		s.render(w, r, v, http.StatusOK, page{title: "Train together, keep the data at home", mid: true}, frontPage(s.Site.Welcome(), feds))
 		return nil
 	}
 	own, err := s.watched(r, v, feds)

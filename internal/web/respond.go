@@ -39,7 +39,7 @@ type crumb struct{ name, href string }
 
 // render writes a page.
 func (s *server) render(w http.ResponseWriter, r *http.Request, v *visit, status int, p page, content templ.Component) {
-	f := frame{page: p, site: s.SiteName, version: s.Version, assets: s.assets, person: v.person, flash: s.takeFlash(w, r)}
+	f := frame{page: p, site: s.look(), version: s.Version, assets: s.assets, person: v.person, flash: s.takeFlash(w, r)}
 	var b bytes.Buffer
 	if err := layout(f, content).Render(s.drawContext(r.Context()), &b); err != nil {
 		if r.Context().Err() == nil {

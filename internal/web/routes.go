@@ -26,6 +26,9 @@ type route struct {
 func (s *server) table() []route {
 	return []route{
 		{"GET /{$}", anyone, s.front},
+		{"GET /help", anyone, s.help},
+		{"GET /site.css", anyone, s.siteCSS},
+		{"GET /site/logo", anyone, s.logo},
 		{"GET /signin", anyone, s.signInForm},
 		{"POST /signin", anyone, s.signInMail},
 		{"GET /signin/{secret}", anyone, s.linkForm},
@@ -102,6 +105,8 @@ func (s *server) table() []route {
 
 		{"GET /admin/people", anAdmin, s.people},
 		{"POST /admin/people/{id}", anAdmin, s.setAdmin},
+		{"GET /admin/settings", anAdmin, s.siteSettings},
+		{"POST /admin/settings", anAdmin, s.changeSite},
 		{"GET /admin/mail", anAdmin, s.mail},
 		{"POST /admin/mail/{id}", anAdmin, s.resendMail},
 		{"GET /admin/mail/events", anAdmin, s.mailEvents},

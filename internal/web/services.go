@@ -11,6 +11,7 @@ import (
 	"blossomtune/internal/logfile"
 	"blossomtune/internal/onboarding"
 	"blossomtune/internal/runs"
+	"blossomtune/internal/site"
 )
 
 // Accounts knows people, their sessions and their roles.
@@ -118,6 +119,17 @@ type Engines interface {
 	Stop(ctx context.Context, actor domain.Actor, fedID int64) error
 	Status(fedID int64) domain.SuperLink
 	Log(fedID int64, part string) (*logfile.File, error)
+}
+
+// Site is how this server speaks of itself.
+type Site interface {
+	Name() string
+	Value(key string) string
+	Welcome() string
+	Style() string
+	Logo() (p site.Picture, tag string, ok bool)
+	Settings() []site.Setting
+	Change(ctx context.Context, actor domain.Actor, values map[string]*string) error
 }
 
 // Outbox shows mails.

@@ -38,7 +38,7 @@ func (s *server) linkForm(w http.ResponseWriter, r *http.Request, v *visit) erro
 	if _, err := s.Accounts.Link(r.Context(), r.PathValue("secret")); err != nil {
 		return err
 	}
-	s.render(w, r, v, http.StatusOK, page{title: "Sign in", mid: true}, linkPage(s.SiteName))
+	s.render(w, r, v, http.StatusOK, page{title: "Sign in", mid: true}, linkPage(s.Site.Name()))
 	return nil
 }
 
@@ -110,7 +110,7 @@ func (s *server) setupForm(w http.ResponseWriter, r *http.Request, v *visit) err
 	if err := s.setupLink(r); err != nil {
 		return err
 	}
-	s.render(w, r, v, http.StatusOK, page{title: "Set up", mid: true}, setupPage(s.SiteName, "", "", nil))
+	s.render(w, r, v, http.StatusOK, page{title: "Set up", mid: true}, setupPage(s.Site.Name(), "", "", nil))
 	return nil
 }
 
@@ -136,7 +136,7 @@ func (s *server) setup(w http.ResponseWriter, r *http.Request, v *visit) error {
 		if err != nil {
 			return err
 		}
-		s.render(w, r, v, status, page{title: "Set up", mid: true}, setupPage(s.SiteName, email, name, errs))
+		s.render(w, r, v, status, page{title: "Set up", mid: true}, setupPage(s.Site.Name(), email, name, errs))
 		return nil
 	}
 	if err := s.signIn(w, r, p.ID); err != nil {

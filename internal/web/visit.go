@@ -18,6 +18,9 @@ const (
 // maxForm bounds what a form may send; an uploaded app has a bound of its own.
 const maxForm = 256 << 10
 
+// maxSettings bounds the form of the site's settings, which has all mails and a picture in it.
+const maxSettings = 512 << 10
+
 // visit is one request with what is known of the visitor.
 type visit struct {
 	person  domain.Person // ID 0 for strangers
@@ -48,7 +51,11 @@ var errSignIn = domain.Errorf(domain.Unauthenticated, "You are not signed in.").
 func (s *server) serve(rt route) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		if r.Method == http.MethodPost && !strings.HasSuffix(rt.pattern, "/apps") {
-			r.Body = http.MaxBytesReader(w, r.Body, maxForm)
+			limit := int64(maxForm)
+			if strings.HasSuffix(rt.pattern, "/admin/settings") {
+				limit = maxSettings
+			}
+			r.Body = http.MaxBytesReader(w, r.Body, limit)
 		}
 		v := &visit{}
 		err := s.admit(r, rt.who, v)
@@ -70,7 +77,7 @@ func (s *server) admit(r *http.Request, who access, v *visit) error {
 		return errSignIn
 	}
 	if who == anAdmin && !v.person.Admin {
-		return domain.Errorf(domain.Forbidden, "This page is for the admins of %s.", s.SiteName).Fix("Ask one of them.")
+		return domain.Errorf(domain.Forbidden, "This page is for the admins of %s.", s.Site.Name()).Fix("Ask one of them.")
 	}
 	slug := r.PathValue("fed")
 	if slug == "" {

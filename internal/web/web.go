@@ -34,7 +34,7 @@ type Options struct {
 	Events        *events.Bus
 	Clock         domain.Clock
 	Log           *slog.Logger
-	SiteName      string
+	Site          Site
 	Version       string
 	BehindProxy   bool                       // a declared proxy speaks TLS to the browser
 	ClientAddress func(*http.Request) string // whom limits count
@@ -51,15 +51,12 @@ type server struct {
 
 // New returns the pages as one handler.
 func New(o Options) (http.Handler, error) {
-	if o.Accounts == nil || o.Onboarding == nil || o.Catalog == nil || o.Runs == nil || o.Engines == nil || o.Outbox == nil ||
+	if o.Accounts == nil || o.Onboarding == nil || o.Catalog == nil || o.Runs == nil || o.Engines == nil || o.Outbox == nil || o.Site == nil ||
 		o.Connection == nil || o.Events == nil || o.Clock == nil || o.ClientAddress == nil {
 		return nil, errors.New("web: a part is missing")
 	}
 	if o.Log == nil {
 		o.Log = slog.Default()
-	}
-	if o.SiteName == "" {
-		o.SiteName = "BlossomTune"
 	}
 	a, err := openAssets(distFiles)
 	if err != nil {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"sync"
 
 	"blossomtune/internal/domain"
@@ -44,7 +45,18 @@ func (o *openID) config(ctx context.Context) (*oauth2.Config, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &oauth2.Config{ClientID: o.s.ClientID, ClientSecret: o.s.ClientSecret, Endpoint: p.Endpoint(), Scopes: []string{oidc.ScopeOpenID, "profile", "email"}}, nil
+	return &oauth2.Config{ClientID: o.s.ClientID, ClientSecret: o.s.ClientSecret, Endpoint: p.Endpoint(), Scopes: o.scopes()}, nil
+}
+
+// scopes are what is asked for; without openid it would be no OpenID Connect.
+func (o *openID) scopes() []string {
+	if len(o.s.Scopes) == 0 {
+		return []string{oidc.ScopeOpenID, "profile", "email"}
+	}
+	if slices.Contains(o.s.Scopes, oidc.ScopeOpenID) {
+		return o.s.Scopes
+	}
+	return append([]string{oidc.ScopeOpenID}, o.s.Scopes...)
 }
 
 // claims are what is read of an ID token and of the userinfo answer. Hugging Face lists organisations in orgs.

@@ -20,8 +20,9 @@ type Settings struct {
 	Label        string // on the button
 	ClientID     string
 	ClientSecret string
-	Issuer       string // of an OpenID Connect provider, where its discovery document is
-	GitHub       string // of GitHub or a GitHub Enterprise server instead: its address
+	Issuer       string   // of an OpenID Connect provider, where its discovery document is
+	Scopes       []string // asked of an OpenID Connect provider besides openid; nil: profile and email
+	GitHub       string   // of GitHub or a GitHub Enterprise server instead: its address
 }
 
 // Provider is one configured provider. It is safe for concurrent use; nothing is asked of the provider before the first sign-in.

@@ -1,0 +1,67 @@
+package api
+
+import (
+	"context"
+	"net/http"
+
+	"blossomtune/internal/domain"
+	"blossomtune/internal/site"
+)
+
+// Setting is one thing that this server says of itself.
+type Setting struct {
+	Key     string `json:"key"`
+	Label   string `json:"label"`
+	Kind    string `json:"kind" enum:"line,text,colour,logo,subject,body"`
+	Value   string `json:"value" doc:"What is in force"`
+	Default string `json:"default"`
+	Set     bool   `json:"set" doc:"An admin has set it"`
+	From    string `json:"from,omitempty" doc:"Where the configuration sets it; it cannot be changed here then"`
+}
+
+type settingsInput struct {
+	Body struct {
+		Values map[string]string `json:"values,omitempty" doc:"New values by key; a logo is a data: URL of an SVG or PNG"`
+		Reset  []string          `json:"reset,omitempty" maxItems:"100" doc:"Keys that go back to their defaults"`
+	}
+}
+
+func (a *api) settings() {
+	add(a, op("get-settings", http.MethodGet, "/settings", "Name, logo, colours and texts of this server", signedIn), a.getSettings)
+	add(a, op("change-settings", http.MethodPut, "/settings", "Change some of them, all or none", signedIn), a.changeSettings)
+}
+
+func (a *api) getSettings(ctx context.Context, _ *none) (*body[[]Setting], error) {
+	if err := a.admin(ctx); err != nil {
+		return nil, err
+	}
+	return answer(settingViews(a.Site.Settings())), nil
+}
+
+func (a *api) changeSettings(ctx context.Context, in *settingsInput) (*body[[]Setting], error) {
+	if err := a.admin(ctx); err != nil {
+		return nil, err
+	}
+	values := map[string]*string{}
+	for key, value := range in.Body.Values {
+		values[key] = &value
+	}
+	for _, key := range in.Body.Reset {
+		if values[key] != nil {
+			return nil, domain.Errorf(domain.Invalid, "%s is both set and reset.", key).Fix("Take it out of one.").At(key)
+		}
+		values[key] = nil
+	}
+	if err := a.Site.Change(ctx, callerOf(ctx).actor, values); err != nil {
+		return nil, err
+	}
+	return answer(settingViews(a.Site.Settings())), nil
+}
+
+func settingViews(all []site.Setting) []Setting {
+	out := make([]Setting, len(all))
+	for i, s := range all {
+		out[i] = Setting{Key: s.Key, Label: s.Label, Kind: string(s.Kind), Value: s.Value, Default: s.Default, Set: s.Set, From: s.From}
+	}
+	return out
+}

@@ -1,0 +1,73 @@
+package site
+
+// The mails as they are unless somebody changes them. What stands on a line of its own after four spaces is made large, or a
+// button, in the HTML part.
+
+const codeText = `Your code for {federation} is
+
+    {code}
+
+It is valid for 30 minutes. Enter it on the page where you asked (request {request}), or open
+
+    {link}
+
+and press the button there. If you did not ask for this, do nothing.
+`
+
+const invitedText = `{by} invites you to take part in {federation}.
+
+{about}
+
+{next} Your data stays there.
+
+    {link}
+
+The link is for this address alone, once, until {until}. If you do not want to take part, do nothing.
+`
+
+const approvedText = `Your request {request} to join {federation} is approved.
+Partition {partition} of {total} is yours.
+
+What is left is one command on the machine that holds the data. You find it here:
+
+    {link}
+`
+
+const rejectedText = `Your request {request} to join {federation} was not accepted this time.
+
+Reason: {reason}
+
+You can ask again: {link}
+`
+
+const revokedText = `Your access to {federation} (partition {partition}, request {request}) has ended.
+
+Reason: {reason}
+
+Your SuperNode is stopped and its key is refused from now on. To come back you ask again and make a new key.
+`
+
+const suspendedText = `A manager of {federation} has suspended your SuperNode (partition {partition}).
+
+Reason: {reason}
+
+It waits and goes on by itself as soon as it is resumed; your partition is kept. You need not do anything.
+`
+
+const waitingText = `These people wait for an answer in {federation}:
+
+{names}
+
+Review them here:
+
+    {link}
+
+You get at most one such mail in 15 minutes.
+`
+
+const signInText = `Open this link and press the button there to sign in to {site}:
+
+    {link}
+
+It works once, for 30 minutes. If you did not ask for it, do nothing.
+`
