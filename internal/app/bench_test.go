@@ -4,9 +4,6 @@ import (
 	"database/sql"
 	"fmt"
 	"math/rand/v2"
-	"net/http"
-	"net/http/httptest"
-	"slices"
 	"testing"
 	"time"
 
@@ -67,43 +64,7 @@ func BenchmarkRequestsPage(b *testing.B) {
 			if name == "postgres" {
 				analyze(b, database)
 			}
-			handler, err := s.app.handler()
-			if err != nil {
-				b.Fatal(err)
-			}
-			ask := func(path string) time.Duration {
-				r := httptest.NewRequestWithContext(b.Context(), http.MethodGet, path, nil)
-				r.AddCookie(&http.Cookie{Name: "blossomtune_session", Value: s.cookies["manager"]})
-				w := httptest.NewRecorder()
-				start := time.Now()
-				handler.ServeHTTP(w, r)
-				took := time.Since(start)
-				if w.Code != http.StatusOK {
-					b.Fatalf("%s: %d %s", path, w.Code, w.Body)
-				}
-				return took
-			}
-			paths := s.requestPages(b)
-			took := map[string][]time.Duration{}
-			for b.Loop() {
-				for _, p := range paths {
-					took[p] = append(took[p], ask(p))
-				}
-			}
-			var all []time.Duration
-			worst, slowest := time.Duration(0), ""
-			for p, ds := range took {
-				all = append(all, ds...)
-				slices.Sort(ds)
-				if m := ds[len(ds)/2]; m > worst {
-					worst, slowest = m, p
-				}
-			}
-			slices.Sort(all)
-			b.ReportMetric(float64(all[len(all)/2].Microseconds())/1000, "p50-ms")
-			b.ReportMetric(float64(all[len(all)*99/100].Microseconds())/1000, "p99-ms")
-			b.ReportMetric(float64(worst.Microseconds())/1000, "slowest-page-ms")
-			b.Logf("%d pages of %d; slowest in the median: %s", len(all), len(paths), slowest)
+			s.benchPages(b, s.requestPages(b))
 		})
 	}
 }

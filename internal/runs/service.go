@@ -33,6 +33,15 @@ type Tx interface {
 	QueuedRuns(ctx context.Context, fedID int64) ([]domain.Run, error)
 	ActiveRuns(ctx context.Context) ([]domain.Run, error)
 
+	FindRuns(ctx context.Context, f domain.RunQuery, now time.Time) (domain.RunPage, error)
+	SameRuns(ctx context.Context, f domain.RunQuery, page domain.RunPage, now time.Time) (domain.RunPage, error)
+	RunChoices(ctx context.Context, fedID int64) (domain.RunChoices, error)
+	DescribeRun(ctx context.Context, r domain.Run) error
+
+	SummariseMeans(ctx context.Context, fedID int64, engineRunID uint64) error
+	MetricSummaries(ctx context.Context, fedID int64, engineRunID uint64) ([]domain.MetricSummary, error)
+	WholeMetrics(ctx context.Context, fedID int64, engineRunID uint64) ([]domain.Metric, error)
+	MeanMetrics(ctx context.Context, fedID int64, engineRunID uint64) ([]domain.Metric, error)
 	InsertMetrics(ctx context.Context, ms []domain.Metric) (int, error)
 	Metrics(ctx context.Context, fedID int64, engineRunID uint64, afterID int64) ([]domain.Metric, error)
 	Exchanges(ctx context.Context, fedID int64, engineRunID uint64) ([]domain.Exchange, error)
@@ -42,6 +51,7 @@ type Tx interface {
 	AppExits(ctx context.Context, fedID int64, engineRunID uint64) ([]domain.AppExit, error)
 
 	InsertAudit(ctx context.Context, e domain.AuditEntry) error
+	AuditEntries(ctx context.Context, f domain.AuditFilter) ([]domain.AuditEntry, error)
 }
 
 // Store runs transactions.
@@ -169,6 +179,11 @@ func (s *Service) move(ctx context.Context, actor domain.Actor, id int64, next d
 		}
 		if err := tx.UpdateRun(ctx, run); err != nil {
 			return err
+		}
+		if next.Ended() {
+			if err := tx.SummariseMeans(ctx, run.FederationID, run.EngineRunID); err != nil {
+				return err
+			}
 		}
 		moved = true
 		return tx.InsertAudit(ctx, s.entry(actor, run, "run."+string(next), map[string]string{"from": string(before), "cause": run.Cause.Message}))

@@ -26,7 +26,7 @@ func (tx *Tx) InsertMetrics(ctx context.Context, ms []domain.Metric) (int, error
 	for _, m := range ms {
 		res, err := tx.q.ExecContext(ctx, `INSERT INTO metric (federation_id, engine_run_id, round, phase, node_id, name, value, at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
 			ON CONFLICT (federation_id, engine_run_id, round, phase, node_id, name) DO NOTHING`,
-			m.FederationID, int64(m.EngineRunID), m.Round, string(m.Phase), int64(m.NodeID), m.Name, sql.NullFloat64{Float64: m.Value, Valid: !math.IsNaN(m.Value)}, millis(m.At))
+			m.FederationID, int64(m.EngineRunID), m.Round, string(m.Phase), int64(m.NodeID), m.Name, nullNaN(m.Value), millis(m.At))
 		if err != nil {
 			return added, fmt.Errorf("writing metric: %w", err)
 		}
@@ -35,6 +35,11 @@ func (tx *Tx) InsertMetrics(ctx context.Context, ms []domain.Metric) (int, error
 			return added, err
 		}
 		added += int(n)
+		if n == 1 && m.NodeID == 0 {
+			if err := tx.summarise(ctx, m); err != nil {
+				return added, err
+			}
+		}
 	}
 	return added, nil
 }

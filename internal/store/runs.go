@@ -166,11 +166,14 @@ func (tx *Tx) InsertRun(ctx context.Context, r *domain.Run) error {
 	if unique(err, "run.name") || unique(err, "run_name") {
 		return domain.Errorf(domain.Conflict, "The Run ID %q is taken.", r.Name).Fix("Choose another; names are never used twice.").At("run_id").Because(err)
 	}
-	if err != nil || r.Place != 0 {
+	if err == nil && r.Place == 0 {
+		r.Place = r.ID
+		err = tx.one(ctx, "run", "UPDATE run SET place = id WHERE id = $1", r.ID)
+	}
+	if err != nil {
 		return err
 	}
-	r.Place = r.ID
-	return tx.one(ctx, "run", "UPDATE run SET place = id WHERE id = $1", r.ID)
+	return tx.indexRun(ctx, *r)
 }
 
 // UpdateRun writes what can change of a run.

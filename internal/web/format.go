@@ -159,3 +159,9 @@ func itoa64(n int64) string { return strconv.FormatInt(n, 10) }
 
 // queryText makes a text part of an address's query.
 func queryText(s string) string { return url.QueryEscape(s) }
+
+// queryValues reads what an address holds after its question mark.
+func queryValues(text string) url.Values {
+	v, _ := url.ParseQuery(text) // of our own making
+	return v
+}

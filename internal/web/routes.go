@@ -90,6 +90,7 @@ func (s *server) table() []route {
 		{"POST /f/{fed}/apps", aManager, s.uploadApp},
 		{"GET /f/{fed}/runs", aMember, s.runs},
 		{"GET /f/{fed}/runs/events", aMember, s.runsEvents},
+		{"GET /f/{fed}/runs.csv", aMember, s.runsCSV},
 		{"GET /f/{fed}/runs/{run}", aMember, s.run},
 		{"GET /f/{fed}/runs/{run}/events", aMember, s.runEvents},
 		{"POST /f/{fed}/runs/{run}/stop", aManager, s.stopRun},

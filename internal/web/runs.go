@@ -2,74 +2,231 @@ package web
 
 import (
 	"context"
+	"math"
 	"net/http"
-	"strconv"
+	"net/url"
+	"slices"
+	"strings"
 
 	"blossomtune/internal/domain"
 )
 
-const runsPageSize = 50
+const (
+	runsPageSize = 50
+	maxColumnsOf = 12 // columns that one chooses, at once
+)
+
+// runTab is one of the lists of runs.
+type runTab struct {
+	key, name string
+	states    []domain.RunState
+}
+
+var runTabs = []runTab{
+	{"", "All", nil},
+	{"active", "Active", []domain.RunState{domain.Queued, domain.Starting, domain.Running}},
+	{"completed", "Completed", []domain.RunState{domain.Completed}},
+	{"failed", "Failed", []domain.RunState{domain.Failed}},
+	{"stopped", "Stopped", []domain.RunState{domain.Stopped}},
+}
+
+// runsQuery is what of the runs is looked at; it is the page's address.
+type runsQuery struct {
+	tab     runTab
+	search  string
+	tag     string
+	order   domain.RunOrder
+	asc     bool
+	group   string
+	columns []domain.RunColumn
+	chosen  bool // the visitor chose the columns
+	left    int  // chosen columns that are not shown
+	after   string
+	picks   []string // Run IDs picked to compare
+}
 
 // runList is a page of a federation's runs.
 type runList struct {
 	fedHead
-	runs   []domain.Run
-	state  string // the filter
-	before int64
-	next   int64 // cursor of the next page; 0 at the end
+	q       runsQuery
+	page    domain.RunPage
+	choices domain.RunChoices
+	counts  map[string]int // by tab
+	came    int            // runs that came since the page was made
 }
 
-func (s *server) runList(ctx context.Context, v *visit, state string, before int64) (runList, error) {
+func runsQueryOf(r *http.Request) runsQuery {
+	v := r.URL.Query()
+	cut := func(s string) string { return s[:min(len(s), 200)] }
+	q := runsQuery{tab: runTabs[0], search: cut(strings.TrimSpace(v.Get("q"))), tag: cut(v.Get("tag")), order: domain.RunOrder(cut(v.Get("sort"))), asc: v.Get("dir") == "asc", group: cut(v.Get("group")), chosen: v.Get("cols") != "", after: v.Get("after")}
+	for _, t := range runTabs {
+		if t.key == v.Get("state") {
+			q.tab = t
+		}
+	}
+	for _, key := range v["col"] {
+		c, ok := domain.ParseRunColumn(key)
+		switch {
+		case !ok || slices.Contains(q.columns, c):
+		case len(q.columns) == maxColumnsOf:
+			q.left++
+		default:
+			q.columns, q.chosen = append(q.columns, c), true
+		}
+	}
+	for _, name := range strings.Split(v.Get("pick"), ",") {
+		if domain.CheckRunName(name) == nil && len(q.picks) < 50 {
+			q.picks = append(q.picks, name)
+		}
+	}
+	return q
+}
+
+// address is the query as the part of an address after the question mark; change alters the query first.
+func (q runsQuery) address(change func(*runsQuery)) string {
+	if change != nil {
+		change(&q)
+	}
+	v := url.Values{}
+	set := func(key, text string) {
+		if text != "" {
+			v.Set(key, text)
+		}
+	}
+	set("state", q.tab.key)
+	set("q", q.search)
+	set("tag", q.tag)
+	set("sort", string(q.order))
+	if q.asc {
+		v.Set("dir", "asc")
+	}
+	set("group", q.group)
+	set("after", q.after)
+	set("pick", strings.Join(q.picks, ","))
+	if q.chosen {
+		v.Set("cols", "1")
+		for _, c := range q.columns {
+			v.Add("col", c.Key())
+		}
+	}
+	return v.Encode()
+}
+
+func (q runsQuery) query(fedID int64) domain.RunQuery {
+	return domain.RunQuery{FederationID: fedID, States: q.tab.states, Search: q.search, Tag: q.tag, Order: q.order, Ascending: q.asc, Group: q.group, Columns: q.columns, After: q.after, Limit: runsPageSize}
+}
+
+// usualColumns are the metrics shown to those who chose none: the last loss and accuracy of the ServerApp's own evaluation, else
+// of the participants', else of training.
+func usualColumns(choices domain.RunChoices) (out []domain.RunColumn) {
+	for _, like := range []string{"acc", "loss", ""} {
+		for _, m := range choices.Metrics {
+			if len(out) < 2 && m.Phase == choices.Metrics[0].Phase && strings.Contains(strings.ToLower(m.Name), like) {
+				m.Of = domain.Last
+				if !slices.Contains(out, m) {
+					out = append(out, m)
+					break
+				}
+			}
+		}
+	}
+	return out
+}
+
+func (s *server) runList(ctx context.Context, v *visit, q runsQuery) (runList, error) {
 	head, err := s.head(ctx, v, "runs")
-	l := runList{fedHead: head, state: state, before: before}
+	l := runList{fedHead: head, q: q}
 	if err != nil {
 		return l, err
 	}
-	f := domain.RunFilter{FederationID: v.fed.ID, Limit: runsPageSize + 1, BeforeID: before}
-	switch state {
-	case "active":
-		f.States = []domain.RunState{domain.Queued, domain.Starting, domain.Running}
-	case "completed", "failed", "stopped":
-		f.States = []domain.RunState{domain.RunState(state)}
-	default:
-		l.state = ""
-	}
-	if l.runs, err = s.Runs.List(ctx, f); err != nil {
+	if l.choices, err = s.Runs.Choices(ctx, v.fed.ID); err != nil {
 		return l, err
 	}
-	if len(l.runs) > runsPageSize {
-		l.runs = l.runs[:runsPageSize]
-		l.next = l.runs[runsPageSize-1].ID
+	if !q.chosen {
+		l.q.columns = usualColumns(l.choices)
 	}
-	return l, nil
+	l.page, err = s.Runs.Find(ctx, l.q.query(v.fed.ID))
+	l.count()
+	return l, err
 }
 
-func runQuery(r *http.Request) (state string, before int64) {
-	before, _ = strconv.ParseInt(r.URL.Query().Get("before"), 10, 64)
-	return r.URL.Query().Get("state"), max(before, 0)
+func (l *runList) count() {
+	l.counts = map[string]int{}
+	for state, n := range l.page.Counts {
+		for _, t := range runTabs {
+			if t.states == nil || slices.Contains(t.states, state) {
+				l.counts[t.key] += n
+			}
+		}
+	}
 }
 
 func (s *server) runs(w http.ResponseWriter, r *http.Request, v *visit) error {
-	state, before := runQuery(r)
-	l, err := s.runList(r.Context(), v, state, before)
+	l, err := s.runList(r.Context(), v, runsQueryOf(r))
 	if err != nil {
 		return err
 	}
 	p := page{title: "Runs · " + v.fed.Name, nav: "f"}
-	if before == 0 {
-		p.events = "/f/" + v.fed.Slug + "/runs/events?state=" + l.state
+	if l.q.after == "" {
+		p.events = "/f/" + v.fed.Slug + "/runs/events?" + l.q.address(nil)
 	}
 	s.render(w, r, v, http.StatusOK, p, runsPage(l))
 	return nil
 }
 
+// runsEvents keeps the rows where they are and changes what is in them; runs that came since wait behind a link.
 func (s *server) runsEvents(w http.ResponseWriter, r *http.Request, v *visit) error {
-	state, _ := runQuery(r)
+	var first *runList
+	q := runsQueryOf(r)
 	return s.follow(w, r, aMember, v, view{
 		topics: fedTopics(v.fed.ID),
+		poll:   pollActive,
 		look: func(ctx context.Context, v *visit) ([]region, []signal, error) {
-			l, err := s.runList(ctx, v, state, 0)
-			return []region{{"head", federationHead(l.fedHead)}, {"tabs", federationTabs(l.fedHead)}, {"runs", runsPanel(l)}}, nil, err
+			if first == nil {
+				l, err := s.runList(ctx, v, q)
+				if err != nil {
+					return nil, nil, err
+				}
+				first = &l
+			}
+			l := *first
+			var err error
+			if l.fedHead, err = s.head(ctx, v, "runs"); err != nil {
+				return nil, nil, err
+			}
+			l.page, l.came, err = s.Runs.Same(ctx, l.q.query(v.fed.ID), first.page)
+			l.count()
+			return []region{{"head", federationHead(l.fedHead)}, {"tabs", federationTabs(l.fedHead)}, {"runchips", runChips(l)}, {"runnew", runsCame(l)}, {"runrows", runRows(l)}}, nil, err
 		},
 	})
+}
+
+func cellText(c domain.RunColumn, v domain.RunCell) string {
+	switch {
+	case !v.Known:
+		return "–"
+	case c.Metric():
+		return num(v.Value)
+	}
+	return v.Text
+}
+
+// rangeText is a group's least and greatest value in a column.
+func rangeText(low, high domain.RunCell) string {
+	if !low.Known || math.IsNaN(low.Value) {
+		return ""
+	}
+	if num(low.Value) == num(high.Value) {
+		return num(low.Value)
+	}
+	return num(low.Value) + " to " + num(high.Value)
+}
+
+var whichWords = map[domain.Which]string{domain.Last: "last", domain.Lowest: "best (lowest)", domain.Highest: "best (highest)"}
+
+func phaseWords(p domain.Phase) string {
+	if p == domain.PhaseServer {
+		return "on the server"
+	}
+	return string(p)
 }

@@ -100,6 +100,9 @@ type Catalog interface {
 type Runs interface {
 	ByName(ctx context.Context, name string) (domain.Run, error)
 	List(ctx context.Context, f domain.RunFilter) ([]domain.Run, error)
+	Find(ctx context.Context, f domain.RunQuery) (domain.RunPage, error)
+	Same(ctx context.Context, f domain.RunQuery, page domain.RunPage) (now domain.RunPage, came int, err error)
+	Choices(ctx context.Context, fedID int64) (domain.RunChoices, error)
 	Metrics(ctx context.Context, run domain.Run, afterID int64) ([]domain.Metric, error)
 	Exchanges(ctx context.Context, run domain.Run) ([]domain.Exchange, error)
 	Part(ctx context.Context, fedID int64, nodeID uint64) (domain.Part, error)

@@ -8,6 +8,7 @@ import { configForms } from './config.js';
 import { requestLists } from './requests.js';
 import { logViewers } from './log.js';
 import { charts } from './charts.js';
+import { runTables } from './runs.js';
 
 window.htmx = htmx;
 live();
@@ -16,5 +17,6 @@ configForms();
 requestLists();
 logViewers();
 charts();
+runTables();
 
 confirms();

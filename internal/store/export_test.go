@@ -1,0 +1,22 @@
+package store
+
+import (
+	"context"
+	"strings"
+)
+
+// Again drops what a migration made, and runs it again over what is there.
+func (db *DB) Again(ctx context.Context, migration string, drop ...string) error {
+	text, err := migrations.ReadFile("migrations/" + db.engine + "/" + migration)
+	if err != nil {
+		return err
+	}
+	return db.InTx(ctx, func(tx *Tx) error {
+		for _, what := range append(drop, strings.TrimPrefix(string(text), "-- +goose Up")) {
+			if _, err := tx.q.ExecContext(ctx, what); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
