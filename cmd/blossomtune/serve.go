@@ -10,6 +10,7 @@ import (
 
 	"blossomtune/internal/app"
 	"blossomtune/internal/config"
+	"blossomtune/internal/logmask"
 	"blossomtune/internal/site"
 
 	"github.com/alecthomas/kong"
@@ -82,10 +83,11 @@ func newLogger(level, format string) *slog.Logger {
 	var l slog.Level
 	_ = l.UnmarshalText([]byte(level)) // the flag's enum allows levels only
 	o := &slog.HandlerOptions{Level: l}
+	out := logmask.NewWriter(os.Stderr)
 	if format == "json" {
-		return slog.New(slog.NewJSONHandler(os.Stderr, o))
+		return slog.New(slog.NewJSONHandler(out, o))
 	}
-	return slog.New(slog.NewTextHandler(os.Stderr, o))
+	return slog.New(slog.NewTextHandler(out, o))
 }
 
 type configCmd struct {

@@ -18,6 +18,7 @@ import (
 	"blossomtune/internal/domain"
 	"blossomtune/internal/flower/wire"
 	"blossomtune/internal/keeper"
+	"blossomtune/internal/logfile"
 )
 
 // clientApps launches the ClientApps of one SuperNode, in place of Flower's SuperExec: it waits for each, so that how it ended is
@@ -124,7 +125,7 @@ func (c *clientApps) runOne(ctx context.Context, task wire.Task, log string) (ke
 	}
 	child, err := keeper.Start(keeper.Command{
 		Path: c.n.env.Bin("flwr-clientapp"), Args: args, Dir: c.n.h.file("work"), Env: c.n.env.Environ(c.n.h.file("flwr_home")),
-		LogFile: log, Log: keeper.Rotation{Max: 10 << 20, Keep: 1}, DieWithParent: true,
+		LogFile: log, Log: logfile.Keep{Max: 10 << 20, Old: 1}, DieWithParent: true,
 	})
 	if err != nil {
 		return keeper.Exit{}, err

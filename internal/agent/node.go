@@ -20,6 +20,7 @@ import (
 	"blossomtune/internal/flower/python"
 	"blossomtune/internal/flower/wire"
 	"blossomtune/internal/keeper"
+	"blossomtune/internal/logfile"
 )
 
 // node keeps one SuperNode running.
@@ -305,7 +306,7 @@ func (n *node) start() (*superNode, error) {
 		"--node-config", domain.NodeConfig(n.st.Partition, n.st.NumPartitions), "--host", "127.0.0.1", "--port", strconv.Itoa(port)}
 	child, err := keeper.Start(keeper.Command{
 		Path: n.env.Bin("flower-supernode"), Args: args, Dir: n.h.file("work"), Env: n.env.Environ(n.h.file("flwr_home")),
-		LogFile: n.h.logFile(), Log: keeper.Rotation{Max: 10 << 20, Keep: 3}, DieWithParent: true,
+		LogFile: n.h.logFile(), Log: logfile.Keep{Max: 10 << 20, Old: 3}, DieWithParent: true,
 	})
 	if err != nil {
 		return nil, errors.Join(domain.Errorf(domain.Unavailable, "The SuperNode could not be started."), err, proxy.Close())

@@ -36,6 +36,8 @@ type Config struct {
 	StopEngines bool          `help:"Stop all engines when the server stops; without it they go on and are taken back at the next start." env:"BLOSSOMTUNE_STOP_ENGINE" name:"stop-engine"`
 	StopWait    time.Duration `help:"How long stopping may take before open connections are cut." default:"10s" env:"BLOSSOMTUNE_STOP_WAIT" name:"stop-wait"`
 
+	RunLogMB int64 `help:"Most megabytes that are kept of a run's log; of a longer one its begin, the lines of Flower's logger and its end." default:"256" env:"BLOSSOMTUNE_RUN_LOG_MB" name:"run-log-mb"`
+
 	Mail Mail `embed:"" prefix:"smtp-" envprefix:"BLOSSOMTUNE_SMTP_"`
 
 	Mailjet Mailjet `embed:"" prefix:"mailjet-" envprefix:"BLOSSOMTUNE_MAILJET_"`
@@ -85,6 +87,12 @@ func (c *Config) resolve() error {
 	}
 	if err := c.takeSiteName(); err != nil {
 		return err
+	}
+	if c.RunLogMB == 0 {
+		c.RunLogMB = 256
+	}
+	if c.RunLogMB < 1 || c.RunLogMB > 100_000 {
+		return fmt.Errorf("--run-log-mb is 1 to 100000, not %d", c.RunLogMB)
 	}
 	if c.Database == "" {
 		c.Database = "sqlite:" + filepath.Join(c.Data, "blossomtune.db")

@@ -8,6 +8,8 @@ import (
 	"runtime"
 	"syscall"
 	"time"
+
+	"blossomtune/internal/logfile"
 )
 
 // Command is a child to be started.
@@ -16,8 +18,8 @@ type Command struct {
 	Args    []string // without the program's name
 	Dir     string
 	Env     []string // all of it; nothing is inherited
-	LogFile string   // standard output and error are appended to it
-	Log     Rotation // when LogFile is rotated; zero: never
+	LogFile string   // standard output and error are appended to it, secrets masked
+	Log     logfile.Keep
 
 	// DieWithParent ends the child when this process dies, even by kill -9 (Linux only; elsewhere it is left to the
 	// next keeper to end it).
@@ -50,37 +52,39 @@ type Child struct {
 
 // Start starts the command as the leader of its own process group. When the command itself ends, what is left of its group is
 // killed: a child leaves nothing behind.
+//
+// Its output goes through this process, which masks secrets before anything is stored: when this process is killed, the child
+// has nobody to write to. So DieWithParent belongs to whatever is started here; what must outlive us is spawned (see [Spawn]).
 func Start(c Command) (*Child, error) {
-	log, err := os.OpenFile(c.LogFile, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	out, err := newOutput(c.LogFile, c.Log)
 	if err != nil {
 		return nil, fmt.Errorf("opening the log of %s: %w", c.Path, err)
 	}
-	defer log.Close()
 	cmd := exec.Command(c.Path, c.Args...)
-	cmd.Dir, cmd.Env, cmd.Stdout, cmd.Stderr = c.Dir, c.Env, log, log
+	cmd.Dir, cmd.Env, cmd.Stdout, cmd.Stderr = c.Dir, c.Env, out.child, out.child
 	if cmd.Env == nil {
 		cmd.Env = []string{}
 	}
 	cmd.SysProcAttr = childAttr(c.DieWithParent)
 	ch := &Child{done: make(chan struct{})}
 	started := make(chan error)
-	go ch.live(cmd, c.CPUs, started)
+	go ch.live(cmd, c.CPUs, out, started)
 	if err := <-started; err != nil {
 		return nil, fmt.Errorf("starting %s: %w", c.Path, err)
-	}
-	if c.Log.Max > 0 {
-		go c.Log.watch(c.LogFile, ch.done)
 	}
 	return ch, nil
 }
 
 // live starts the command and waits for it on one thread that it keeps: the kernel sends the parent-death signal when the
 // thread that started the child ends, not when the process does.
-func (c *Child) live(cmd *exec.Cmd, cpus []int, started chan<- error) {
+func (c *Child) live(cmd *exec.Cmd, cpus []int, out *output, started chan<- error) {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 	err := onCPUs(cpus, cmd.Start)
+	go out.copy()
+	_ = out.child.Close() // the child has its own
 	if err != nil {
+		out.end()
 		started <- err
 		return
 	}
@@ -90,6 +94,7 @@ func (c *Child) live(cmd *exec.Cmd, cpus []int, started chan<- error) {
 	started <- nil
 	err = cmd.Wait()
 	killRest(group)
+	out.end()
 	c.exit = exitOf(cmd.ProcessState, err)
 	close(c.done)
 }
@@ -107,7 +112,7 @@ func exitOf(st *os.ProcessState, err error) Exit {
 // Identity returns the child's process; its Start is empty when it had ended before it could be read.
 func (c *Child) Identity() Identity { return c.id }
 
-// Done is closed when the child has ended and was waited for.
+// Done is closed when the child has ended and was waited for, and all that it wrote is in its log.
 func (c *Child) Done() <-chan struct{} { return c.done }
 
 // Exit waits for the child's end and returns how it ended.

@@ -6,33 +6,14 @@ import (
 	"io"
 	"io/fs"
 	"os"
-	"time"
 )
 
-// Rotation caps a log that a child writes directly: when it is larger than Max bytes it is copied to FILE.1 (older ones
-// move up to FILE.<Keep>) and cut to nothing, so that the child's open file stays good. What the child writes between the
-// copy's end and the cut is lost; that is why a ServerApp's log is not rotated.
+// Rotation caps a log that a process writes itself, such as a keeper's own: when it is larger than Max bytes it is copied to
+// FILE.1 (older ones move up to FILE.<Keep>) and cut to nothing, so that the process's open file stays good. What is written
+// between the copy's end and the cut is lost.
 type Rotation struct {
 	Max  int64
-	Keep int           // old files; 0 keeps none
-	Look time.Duration // how often the size is looked at; 0: every two seconds
-}
-
-func (r Rotation) watch(path string, done <-chan struct{}) {
-	look := r.Look
-	if look == 0 {
-		look = 2 * time.Second
-	}
-	tick := time.NewTicker(look)
-	defer tick.Stop()
-	for {
-		select {
-		case <-done:
-			return
-		case <-tick.C:
-			_ = r.Rotate(path) // the next look tries again
-		}
-	}
+	Keep int // old files; 0 keeps none
 }
 
 // Rotate rotates the log if it is larger than Max.

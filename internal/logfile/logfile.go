@@ -1,44 +1,41 @@
-// Package logfile reads the log files that children write: by line number, without holding them in memory.
-// The file is the truth; a reader may come and go at any time and finds every line exactly once.
+// Package logfile keeps the log files of processes and reads them: by line number, level, round and time, without holding them
+// in memory. The file is the truth; a reader may come and go at any time and finds every line exactly once.
 package logfile
 
 import (
 	"bufio"
 	"bytes"
-	"context"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
 	"os"
 	"sync"
-	"time"
 )
 
-// MaxLine is the longest line given out, in bytes; what is longer is cut, and the cut is said in the line.
+// MaxLine is the longest line kept and given out, in bytes; what is longer is cut, and the cut is said in the line.
 const MaxLine = 16 << 10
-
-// stride is how many lines lie between two remembered offsets.
-const stride = 1000
 
 // Line is one line of a log file.
 type Line struct {
-	N    int    `json:"n"` // from 1
-	Text string `json:"text"`
+	N     int    `json:"n"`                                                       // from 1
+	At    int64  `json:"at,omitempty" doc:"When it came, Unix milliseconds"`      // 0: unknown
+	Level Level  `json:"level,omitzero" enum:"debug,info,warning,error,critical"` // of the line itself or what it continues
+	Text  string `json:"text"`
 }
 
 // File reads one log file. It is safe for use by several goroutines. The file need not exist yet.
 type File struct {
 	path string
 
-	mu     sync.Mutex
-	marks  []int64 // marks[i] is the offset of line i*stride+1
-	lines  int     // complete lines seen
-	offset int64   // of the first byte after them
+	mu  sync.Mutex
+	ix  index
+	of  os.FileInfo // what the index is of
+	gen int         // how often the file was replaced by another
 }
 
 // New returns a reader of the file at path, which may appear later.
-func New(path string) *File { return &File{path: path, marks: []int64{0}} }
+func New(path string) *File { return &File{path: path, ix: newIndex()} }
 
 // Path returns the file's path.
 func (f *File) Path() string { return f.path }
@@ -47,114 +44,55 @@ func (f *File) Path() string { return f.path }
 func (f *File) Total() (int, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	return f.total()
+	err := f.catchUp()
+	return f.ix.lines, err
 }
 
-func (f *File) total() (int, error) {
-	file, err := os.Open(f.path)
+// catchUp indexes what was added. A file that was rotated or cut is begun anew.
+func (f *File) catchUp() error {
+	st, err := os.Stat(f.path)
 	if errors.Is(err, fs.ErrNotExist) {
-		return 0, nil
+		return nil
 	}
 	if err != nil {
-		return 0, fmt.Errorf("opening log: %w", err)
+		return fmt.Errorf("looking at log: %w", err)
+	}
+	if f.of != nil && (!os.SameFile(f.of, st) || st.Size() < f.ix.offset) {
+		f.ix, f.gen = newIndex(), f.gen+1
+	}
+	if f.of != nil && os.SameFile(f.of, st) && st.Size() == f.of.Size() && f.ix.lines > 0 {
+		return nil
+	}
+	file, err := os.Open(f.path)
+	if err != nil {
+		return fmt.Errorf("opening log: %w", err)
 	}
 	defer file.Close()
-	if _, err := file.Seek(f.offset, io.SeekStart); err != nil {
-		return 0, fmt.Errorf("reading log: %w", err)
+	if st, err = file.Stat(); err != nil {
+		return fmt.Errorf("looking at log: %w", err)
 	}
-	buf := make([]byte, 256<<10)
-	at := f.offset
-	for {
-		n, err := file.Read(buf)
-		f.count(buf[:n], at)
-		at += int64(n)
-		if errors.Is(err, io.EOF) {
-			return f.lines, nil
-		}
-		if err != nil {
-			return f.lines, fmt.Errorf("reading log: %w", err)
-		}
-	}
+	f.of = st
+	return f.ix.read(file)
 }
 
-func (f *File) count(chunk []byte, at int64) {
-	for i := 0; ; {
-		j := bytes.IndexByte(chunk[i:], '\n')
-		if j < 0 {
-			return
-		}
-		i += j + 1
-		f.lines++
-		f.offset = at + int64(i)
-		if f.lines%stride == 0 {
-			f.marks = append(f.marks, f.offset)
-		}
-	}
+// view is what a reader of one moment needs of the index.
+type view struct {
+	lines  int
+	blocks []block // never changed, only appended to
+	gen    int
+}
+
+func (f *File) view() (view, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	err := f.catchUp()
+	return view{lines: f.ix.lines, blocks: f.ix.blocks, gen: f.gen}, err
 }
 
 // Lines returns up to limit complete lines from line number from (1 is the first), and how many complete lines the file has.
 func (f *File) Lines(from, limit int) ([]Line, int, error) {
-	f.mu.Lock()
-	total, err := f.total()
-	from = max(from, 1)
-	if err != nil || from > total || limit < 1 {
-		f.mu.Unlock()
-		return nil, total, err
-	}
-	mark := (from - 1) / stride
-	offset := f.marks[mark]
-	f.mu.Unlock()
-
-	file, err := os.Open(f.path)
-	if err != nil {
-		return nil, total, fmt.Errorf("opening log: %w", err)
-	}
-	defer file.Close()
-	if _, err := file.Seek(offset, io.SeekStart); err != nil {
-		return nil, total, fmt.Errorf("reading log: %w", err)
-	}
-	lines, err := read(bufio.NewReaderSize(file, 64<<10), mark*stride+1, from, min(total, from+limit-1))
-	return lines, total, err
-}
-
-func read(r *bufio.Reader, n, from, to int) ([]Line, error) {
-	out := make([]Line, 0, to-from+1)
-	for ; n <= to; n++ {
-		text, err := readLine(r)
-		if err != nil {
-			return out, fmt.Errorf("reading log: %w", err)
-		}
-		if n >= from {
-			out = append(out, Line{N: n, Text: text})
-		}
-	}
-	return out, nil
-}
-
-// readLine reads to the next newline and keeps at most MaxLine bytes of it.
-func readLine(r *bufio.Reader) (string, error) {
-	var kept []byte
-	cut := 0
-	for {
-		part, err := r.ReadSlice('\n')
-		if room := MaxLine - len(kept); len(part) > room {
-			cut += len(part) - room
-			part = part[:room]
-		}
-		kept = append(kept, part...)
-		if errors.Is(err, bufio.ErrBufferFull) {
-			continue
-		}
-		if err != nil {
-			return "", err
-		}
-		break
-	}
-	if cut > 0 {
-		return string(bytes.ToValidUTF8(kept, []byte("?"))) + fmt.Sprintf(" … [%d more bytes]", cut-1), nil
-	}
-	kept = bytes.TrimRight(kept, "\r\n")
-	return string(bytes.ToValidUTF8(kept, []byte("?"))), nil
+	p, err := f.Page(Query{From: from, Limit: limit})
+	return p.Lines, p.Total, err
 }
 
 // Tail returns the last complete lines, at most limit, and the total.
@@ -164,6 +102,164 @@ func (f *File) Tail(limit int) ([]Line, int, error) {
 		return nil, total, err
 	}
 	return f.Lines(total-limit+1, limit)
+}
+
+// Query asks for a page of a log.
+type Query struct {
+	From  int   // the first line; of a query that goes back the line before which it ends
+	Limit int   // lines at most
+	Back  bool  // the last lines before From instead of the first ones from it on
+	Least Level // only lines that are at least so grave; None: all
+}
+
+// Page is a part of a log.
+type Page struct {
+	Lines []Line `json:"lines"`
+	Total int    `json:"total" doc:"Complete lines so far"`
+	Next  int    `json:"next" doc:"The line to go on from; of a page that goes back, to go back before"`
+	Gen   int    `json:"gen" doc:"Changes when the log begins anew because it was rotated"`
+}
+
+// Page returns a page.
+func (f *File) Page(q Query) (Page, error) {
+	v, err := f.view()
+	q.From = max(q.From, 1)
+	p := Page{Lines: []Line{}, Total: v.lines, Next: q.From, Gen: v.gen}
+	if err != nil || v.lines == 0 || q.Limit < 1 || !q.Back && q.From > v.lines {
+		return p, err
+	}
+	file, err := os.Open(f.path)
+	if err != nil {
+		return p, fmt.Errorf("opening log: %w", err)
+	}
+	defer file.Close()
+	if q.Back {
+		err = v.back(file, q, &p)
+	} else {
+		err = v.forth(file, q, &p)
+	}
+	if err != nil {
+		return p, err
+	}
+	t, err := openNotes(f.path)
+	if err != nil {
+		return p, fmt.Errorf("opening a log's times: %w", err)
+	}
+	defer t.close()
+	t.stamp(p.Lines)
+	return p, nil
+}
+
+func (v view) forth(file *os.File, q Query, p *Page) error {
+	for b := (q.From - 1) / stride; b < len(v.blocks) && len(p.Lines) < q.Limit && p.Next <= v.lines; b++ {
+		last := min((b+1)*stride, v.lines)
+		if q.Least == None {
+			last = min(last, q.From+q.Limit-1)
+		}
+		if v.blocks[b].has(q.Least, (b+1)*stride <= v.lines) {
+			lines, err := v.read(file, b, max(q.From, b*stride+1), last)
+			if err != nil {
+				return err
+			}
+			for _, l := range lines {
+				if l.Level.atLeast(q.Least) {
+					p.Lines = append(p.Lines, l)
+				}
+				if p.Next = l.N + 1; len(p.Lines) == q.Limit {
+					return nil
+				}
+			}
+		}
+		p.Next = max(p.Next, last+1)
+	}
+	return nil
+}
+
+func (v view) back(file *os.File, q Query, p *Page) error {
+	before := min(q.From, v.lines+1)
+	var parts [][]Line
+	n := 0
+	for b := (before - 2) / stride; b >= 0 && before > 1 && n < q.Limit; b-- {
+		first := b*stride + 1
+		if q.Least == None {
+			first = max(first, before-q.Limit+n)
+		}
+		if v.blocks[b].has(q.Least, (b+1)*stride <= v.lines) {
+			lines, err := v.read(file, b, first, before-1)
+			if err != nil {
+				return err
+			}
+			kept := lines[:0]
+			for _, l := range lines {
+				if l.Level.atLeast(q.Least) {
+					kept = append(kept, l)
+				}
+			}
+			if over := n + len(kept) - q.Limit; over > 0 {
+				kept = kept[over:]
+				first = kept[0].N
+			}
+			parts, n = append(parts, kept), n+len(kept)
+		}
+		before = first
+	}
+	for i := len(parts) - 1; i >= 0; i-- {
+		p.Lines = append(p.Lines, parts[i]...)
+	}
+	p.Next = max(before, 1)
+	return nil
+}
+
+// read returns lines of one block.
+func (v view) read(file *os.File, b, from, to int) ([]Line, error) {
+	if _, err := file.Seek(v.blocks[b].offset, io.SeekStart); err != nil {
+		return nil, fmt.Errorf("reading log: %w", err)
+	}
+	g := v.blocks[b].before
+	r := bufio.NewReaderSize(file, 64<<10)
+	out := make([]Line, 0, max(to-from+1, 0))
+	for n := b*stride + 1; n <= to; n++ {
+		text, err := readLine(r)
+		if errors.Is(err, io.EOF) { // it was rotated meanwhile
+			return out, nil
+		}
+		if err != nil {
+			return out, fmt.Errorf("reading log: %w", err)
+		}
+		level := g.grade(text)
+		if n >= from {
+			out = append(out, Line{N: n, Text: string(bytes.ToValidUTF8(text, []byte("?"))), Level: level})
+		}
+	}
+	return out, nil
+}
+
+// readLine reads to the next newline and keeps at most MaxLine bytes of it.
+func readLine(r *bufio.Reader) ([]byte, error) {
+	var kept []byte
+	cut := 0
+	for {
+		part, err := r.ReadSlice('\n')
+		if err == nil && kept == nil && len(part) <= MaxLine {
+			return bytes.TrimRight(part, "\r\n"), nil
+		}
+		if room := MaxLine - len(kept); len(part) > room {
+			cut += len(part) - room
+			part = part[:room]
+		}
+		kept = append(kept, part...)
+		if errors.Is(err, bufio.ErrBufferFull) {
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		break
+	}
+	if cut > 0 {
+		return fmt.Appendf(kept, " … [%d more bytes]", cut-1), nil
+	}
+	return bytes.TrimRight(kept, "\r\n"), nil
 }
 
 // Seal ends the file's last line with a newline if it lacks one, so that output of a child that died in mid-line is a line too.
@@ -190,34 +286,4 @@ func (f *File) Seal() error {
 	}
 	_, err = file.WriteString("\n")
 	return err
-}
-
-// poll is how often Follow looks for new lines: well below what a person sees as a delay, and one stat call.
-const poll = 50 * time.Millisecond
-
-// Follow calls each with batches of complete lines from line number from on, as they are written, until ctx ends or each returns an error.
-func (f *File) Follow(ctx context.Context, from int, each func([]Line) error) error {
-	tick := time.NewTicker(poll)
-	defer tick.Stop()
-	next := max(from, 1)
-	for {
-		lines, _, err := f.Lines(next, 2000)
-		if err != nil {
-			return err
-		}
-		if len(lines) > 0 {
-			if err := each(lines); err != nil {
-				return err
-			}
-			next += len(lines)
-			if ctx.Err() == nil && len(lines) == 2000 {
-				continue
-			}
-		}
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-tick.C:
-		}
-	}
 }

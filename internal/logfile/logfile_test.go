@@ -1,8 +1,6 @@
 package logfile
 
 import (
-	"context"
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -63,39 +61,6 @@ func TestLongLineIsCutAndSaysSo(t *testing.T) {
 	}
 	if !strings.HasSuffix(lines[0].Text, fmt.Sprintf("[%d more bytes]", 2*MaxLine)) || lines[1].Text != "next" {
 		t.Errorf("got …%q then %q", lines[0].Text[MaxLine:], lines[1].Text)
-	}
-}
-
-func TestFollowSeesEveryLineOnce(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "x.log")
-	f := New(path)
-	const total = 5000
-	go func() {
-		for i := 1; i <= total; i++ {
-			file, err := os.OpenFile(path, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
-			if err != nil {
-				return
-			}
-			fmt.Fprintf(file, "%d\n", i)
-			file.Close()
-		}
-	}()
-	done := errors.New("done")
-	next := 1
-	err := f.Follow(context.Background(), 1, func(lines []Line) error {
-		for _, l := range lines {
-			if l.N != next || l.Text != fmt.Sprint(next) {
-				return fmt.Errorf("got line %d %q, want %d", l.N, l.Text, next)
-			}
-			next++
-		}
-		if next > total {
-			return done
-		}
-		return nil
-	})
-	if !errors.Is(err, done) {
-		t.Fatal(err)
 	}
 }
 

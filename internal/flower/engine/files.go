@@ -14,6 +14,7 @@ import (
 	"blossomtune/internal/flower/launcher"
 	"blossomtune/internal/flower/python"
 	"blossomtune/internal/keeper"
+	"blossomtune/internal/logfile"
 )
 
 // Files of a federation's directory.
@@ -34,8 +35,14 @@ const (
 	serverAppWait = 8 * time.Second
 )
 
-// logRotation is that of the keeper's and the SuperLink's log.
-var logRotation = keeper.Rotation{Max: 10 << 20, Keep: 3}
+// How much is kept of the keeper's own log, and of the SuperLink's.
+var (
+	keeperLogKeep    = keeper.Rotation{Max: 10 << 20, Keep: OldLogs}
+	superlinkLogKeep = logfile.Keep{Max: 10 << 20, Old: OldLogs}
+)
+
+// OldLogs is how many older files a part of an engine has beside its log.
+const OldLogs = 3
 
 // FedDir returns a federation's directory.
 func FedDir(dataDir string, fedID int64) string {
@@ -50,7 +57,8 @@ type state struct {
 
 // settings is what the manager tells a keeper before it starts it.
 type settings struct {
-	Env python.Env `json:"env"`
+	Env    python.Env `json:"env"`
+	RunLog int64      `json:"run_log_max"` // bytes of a run's log
 }
 
 // Status is what a keeper says of itself.

@@ -124,12 +124,12 @@ func (e *managed) spawn(ctx context.Context) error {
 	if err := os.MkdirAll(e.dir, 0o700); err != nil {
 		return fmt.Errorf("making %s: %w", e.dir, err)
 	}
-	if err := writeJSON(filepath.Join(e.dir, settingsName), settings{Env: env}); err != nil {
+	if err := writeJSON(filepath.Join(e.dir, settingsName), settings{Env: env, RunLog: e.m.o.RunLog}); err != nil {
 		return err
 	}
 	spec := e.m.o.Keeper(e.fedID)
 	spec.LogFile = filepath.Join(e.dir, keeperLog)
-	if err := logRotation.Rotate(spec.LogFile); err != nil {
+	if err := keeperLogKeep.Rotate(spec.LogFile); err != nil {
 		return err
 	}
 	p, err := keeper.Spawn(spec)

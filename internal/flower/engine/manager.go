@@ -25,6 +25,7 @@ type ManagerOptions struct {
 	Changed func(fedID int64) // called after every change that a keeper tells; may be nil
 	// Pushed is called when messages for a federation's SuperNodes have reached its SuperLink; may be nil.
 	Pushed func(fedID int64)
+	RunLog int64 // bytes that are kept of a run's log; 0: all
 	Clock  domain.Clock
 	Log    *slog.Logger
 }

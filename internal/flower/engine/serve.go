@@ -100,7 +100,7 @@ func newServer(o ServeOptions, dir string) (*server, error) {
 	k := &server{o: o, dir: dir, flwr: set.Env.FlwrVersion, subs: map[chan struct{}]bool{}}
 	k.link = &superlink{fedDir: dir, env: set.Env, clock: o.Clock, log: o.Log, changed: k.changed, policy: o.Policy}
 	k.launcher, err = launcher.New(launcher.Options{
-		FedDir: dir, Env: set.Env, Changed: k.changed, Clock: o.Clock, Log: o.Log, Proxy: k.proxy,
+		FedDir: dir, Env: set.Env, LogMax: set.RunLog, Changed: k.changed, Clock: o.Clock, Log: o.Log, Proxy: k.proxy,
 		Acquire: func(ctx context.Context) (*wire.Task, error) {
 			if k.link.Status().State != domain.SuperLinkUp {
 				return nil, nil
@@ -150,7 +150,7 @@ func (k *server) rotateLog(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-tick.C:
-			_ = logRotation.Rotate(filepath.Join(k.dir, keeperLog)) // the next look tries again
+			_ = keeperLogKeep.Rotate(filepath.Join(k.dir, keeperLog)) // the next look tries again
 		}
 	}
 }

@@ -192,7 +192,7 @@ func (s *superlink) command(port int) keeper.Command {
 			"--ssl-certfile", at(tlsName, certFile), "--ssl-keyfile", at(tlsName, keyFile), "--ssl-ca-certfile", at(tlsName, caFile),
 			"--superexec-auth-secret-file", at(secretName), "--disable-runtime-dependency-installation",
 		},
-		Dir: s.fedDir, Env: s.env.Environ(at(homeName)), LogFile: at(superlinkLog), Log: logRotation, DieWithParent: true,
+		Dir: s.fedDir, Env: s.env.Environ(at(homeName)), LogFile: at(superlinkLog), Log: superlinkLogKeep, DieWithParent: true,
 	}
 }
 

@@ -13,6 +13,7 @@ import (
 
 	"blossomtune/internal/flower/wire"
 	"blossomtune/internal/keeper"
+	"blossomtune/internal/logfile"
 )
 
 // attempts is how often a ServerApp is started that dies before its first request. A second death of that kind is no accident.
@@ -143,7 +144,7 @@ func (j *job) start(proxyAddr, token string) (*keeper.Child, error) {
 	env := append(j.l.Env.Environ(filepath.Join(j.dir, homeName)), settingsEnv(j.order.Settings)...)
 	child, err := keeper.Start(keeper.Command{
 		Path: j.l.Env.Bin("flwr-serverapp"), Args: args, Dir: filepath.Join(j.dir, WorkName), Env: env,
-		LogFile: filepath.Join(j.dir, LogName), DieWithParent: true, CPUs: cpus,
+		LogFile: filepath.Join(j.dir, LogName), Log: logfile.Keep{Max: j.l.LogMax}, DieWithParent: true, CPUs: cpus,
 	})
 	if err != nil {
 		return nil, errors.Join(errors.New("flwr-serverapp"), err)

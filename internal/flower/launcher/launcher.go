@@ -38,6 +38,7 @@ type Options struct {
 	// Proxy makes the one Runtime API that a run's ServerApp knows, and tells what it sees.
 	Proxy   func(engineRunID uint64, onSign func(Sign)) http.Handler
 	Changed func() // called after every change of a task
+	LogMax  int64  // bytes that are kept of a run's log; 0: all
 	Clock   domain.Clock
 	Log     *slog.Logger
 }
