@@ -10,6 +10,8 @@ import (
 	"blossomtune/internal/domain"
 	"blossomtune/internal/logfile"
 	"blossomtune/internal/runs"
+
+	"github.com/danielgtaylor/huma/v2"
 )
 
 // Run is one run.
@@ -91,6 +93,7 @@ type RunPath struct {
 type metricsInput struct {
 	RunPath
 	After int64 `query:"after" doc:"Only metrics with a larger id"`
+	Limit int   `query:"limit" minimum:"1" maximum:"10000" default:"10000" doc:"Ask again with the last id for more"`
 }
 
 type logInput struct {
@@ -109,6 +112,7 @@ func (a *api) runs() {
 	add(a, op("requeue-run", http.MethodPost, "/runs/{run}/requeue", "Take the cancelling of a queued run back", signedIn), a.requeueRun)
 	add(a, op("list-queue", http.MethodGet, "/federations/{federation}/queue", "The queued runs, the next first", signedIn), a.listQueue)
 	add(a, op("run-metrics", http.MethodGet, "/runs/{run}/metrics", "Metrics in the order of their arrival", signedIn), a.metrics)
+	add(a, op("run-metrics-csv", http.MethodGet, "/runs/{run}/metrics.csv", "All metrics as CSV, one a row", signedIn), a.metricsCSV)
 	add(a, op("run-log", http.MethodGet, "/runs/{run}/log", "Lines of the ServerApp's log", signedIn), a.log)
 }
 
@@ -214,7 +218,7 @@ func (a *api) metrics(ctx context.Context, in *metricsInput) (*body[[]Metric], e
 	if err != nil {
 		return nil, err
 	}
-	all, err := a.Runs.Metrics(ctx, r, in.After)
+	all, err := a.Runs.Metrics(ctx, r, in.After, in.Limit)
 	if err != nil {
 		return nil, err
 	}
@@ -229,6 +233,28 @@ func (a *api) metrics(ctx context.Context, in *metricsInput) (*body[[]Metric], e
 		out = append(out, v)
 	}
 	return answer(out), nil
+}
+
+func (a *api) metricsCSV(ctx context.Context, in *RunPath) (*huma.StreamResponse, error) {
+	r, f, _, err := a.run(ctx, in.Name, domain.RoleParticipant)
+	if err != nil {
+		return nil, err
+	}
+	keys, err := a.Onboarding.NodeKeys(ctx, f.ID)
+	if err != nil {
+		return nil, err
+	}
+	labels := map[string]string{}
+	for _, k := range keys {
+		labels[strconv.FormatUint(k.NodeID, 10)] = "partition " + strconv.Itoa(k.Partition)
+	}
+	return &huma.StreamResponse{Body: func(out huma.Context) {
+		out.SetHeader("Content-Type", "text/csv; charset=utf-8")
+		out.SetHeader("Content-Disposition", `attachment; filename="metrics-`+r.Name+`.csv"`)
+		if err := a.Runs.WriteCSV(ctx, r, labels, out.BodyWriter()); err != nil {
+			panic(http.ErrAbortHandler) // half a file must not look like a whole one
+		}
+	}}, nil
 }
 
 // Log is a part of a log.

@@ -38,7 +38,7 @@ var pageAccess = map[string][]string{
 	"GET /f/{fed}/requests.csv": managers, "GET /f/{fed}/invites": managers, "POST /f/{fed}/invites": managers, "POST /f/{fed}/invites/import": managers, "POST /f/{fed}/invites/revoke": managers, "POST /f/{fed}/invites/rules": managers, "POST /f/{fed}/invites/rules/drop": managers, "POST /f/{fed}/settings": managers,
 	"GET /f/{fed}/nodes": managers, "GET /f/{fed}/nodes/events": managers, "POST /f/{fed}/nodes/suspend": managers, "POST /f/{fed}/nodes/resume": managers, "GET /f/{fed}/launch": managers, "GET /f/{fed}/launch/events": managers, "POST /f/{fed}/launch": managers, "POST /f/{fed}/apps": managers,
 	"GET /f/{fed}/runs": members, "GET /f/{fed}/runs/events": members, "GET /f/{fed}/runs.csv": members, "GET /f/{fed}/runs/{run}": members, "GET /f/{fed}/runs/{run}/events": members, "POST /f/{fed}/runs/{run}/stop": managers,
-	"GET /f/{fed}/runs/{run}/metrics.json": members, "GET /f/{fed}/runs/{run}/log.json": members, "GET /f/{fed}/runs/{run}/log.txt": members, "GET /f/{fed}/runs/{run}/artifacts/{path...}": members,
+	"GET /f/{fed}/runs/{run}/metrics.json": members, "GET /f/{fed}/runs/{run}/metrics.csv": members, "GET /f/{fed}/runs/{run}/charts.json": members, "GET /f/{fed}/runs/{run}/log.json": members, "GET /f/{fed}/runs/{run}/log.txt": members, "GET /f/{fed}/runs/{run}/artifacts/{path...}": members,
 	"GET /f/{fed}/logs": managers, "GET /f/{fed}/logs/{file}": managers,
 	"GET /admin/settings": admins, "POST /admin/settings": admins, "GET /admin/mail": admins, "POST /admin/mail/{id}": admins, "GET /admin/mail/events": admins,
 }
@@ -73,7 +73,7 @@ var apiAccess = map[string][]string{
 	"list-invitations": managers, "invite": managers, "import-invitations": managers, "revoke-invitation": managers, "list-rules": managers, "add-rule": managers, "drop-rule": managers, "configure-federation": managers,
 	"list-requests": managers, "approve": managers, "reject": managers, "revoke": managers, "suspend": managers, "resume": managers, "list-mails": admins, "list-apps": managers, "upload-app": managers,
 	"get-settings": admins, "change-settings": admins,
-	"launch-run": managers, "list-runs": members, "get-run": members, "stop-run": managers, "clone-run": managers, "move-run": managers, "requeue-run": managers, "list-queue": members, "run-metrics": members, "run-log": members,
+	"launch-run": managers, "list-runs": members, "get-run": members, "stop-run": managers, "clone-run": managers, "move-run": managers, "requeue-run": managers, "list-queue": members, "run-metrics": members, "run-metrics-csv": members, "run-log": members,
 }
 
 // bodies are valid as far as the framework is concerned, and asked of by the rules to change nothing.

@@ -231,7 +231,7 @@ func (w *world) check(got domain.Run, e ending) {
 	if ends != 1 {
 		w.t.Errorf("the end is %d times in the audit log: %v", ends, w.audit("r1"))
 	}
-	ms, err := w.server.Metrics(w.t.Context(), got, 0)
+	ms, err := w.server.Metrics(w.t.Context(), got, 0, 0)
 	if err != nil || len(ms) != 1 || ms[0].Name != "accuracy" || ms[0].Value != 0.5 || got.Round != 1 {
 		w.t.Errorf("metrics of the log: %+v, round %d, %v", ms, got.Round, err)
 	}

@@ -20,6 +20,8 @@ type parser struct {
 	history       string
 	found         []domain.Metric
 	newRound      bool
+	names         map[string]bool
+	kept, dropped int // metrics since the first line
 }
 
 var (
@@ -97,7 +99,7 @@ func (p *parser) legacy(text string) {
 }
 
 func (p *parser) add(round int, phase domain.Phase, dict string) {
-	for _, m := range pair.FindAllStringSubmatch(dict, 200) {
+	for _, m := range pair.FindAllStringSubmatch(dict, -1) {
 		p.number(round, phase, m[1], m[2])
 	}
 }
@@ -111,7 +113,17 @@ func (p *parser) number(round int, phase domain.Phase, name, text string) {
 	if text == "nan" {
 		v = math.NaN()
 	}
-	p.found = append(p.found, domain.Metric{Round: round, Phase: phase, Name: name[:min(len(name), 200)], Value: v})
+	name = strings.ToValidUTF8(name[:min(len(name), domain.MaxMetricName)], "?")
+	if p.kept >= domain.MaxLogMetrics || !p.names[name] && len(p.names) >= domain.MaxMetricNames {
+		p.dropped++
+		return
+	}
+	if p.names == nil {
+		p.names = map[string]bool{}
+	}
+	p.names[name] = true
+	p.kept++
+	p.found = append(p.found, domain.Metric{Round: round, Phase: phase, Name: name, Value: v})
 }
 
 // take returns what was found since the last call.

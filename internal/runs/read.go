@@ -29,30 +29,6 @@ func (s *Service) List(ctx context.Context, f domain.RunFilter) (out []domain.Ru
 	return out, err
 }
 
-// Metrics returns a run's metrics in the order of their arrival, those after a given id only.
-func (s *Service) Metrics(ctx context.Context, run domain.Run, afterID int64) (out []domain.Metric, err error) {
-	if run.EngineRunID == 0 {
-		return nil, nil
-	}
-	err = s.Store.View(ctx, func(tx Tx) (err error) {
-		out, err = tx.Metrics(ctx, run.FederationID, run.EngineRunID, afterID)
-		return err
-	})
-	return out, err
-}
-
-// Exchanges returns what was asked of which SuperNode in each round of a run, and what became of it.
-func (s *Service) Exchanges(ctx context.Context, run domain.Run) (out []domain.Exchange, err error) {
-	if run.EngineRunID == 0 {
-		return nil, nil
-	}
-	err = s.Store.View(ctx, func(tx Tx) (err error) {
-		out, err = tx.Exchanges(ctx, run.FederationID, run.EngineRunID)
-		return err
-	})
-	return out, err
-}
-
 // Part returns what a SuperNode has taken part in; nothing for one that the SuperLink does not know yet.
 func (s *Service) Part(ctx context.Context, fedID int64, nodeID uint64) (p domain.Part, err error) {
 	if nodeID == 0 {

@@ -43,9 +43,8 @@ type Tx interface {
 	WholeMetrics(ctx context.Context, fedID int64, engineRunID uint64) ([]domain.Metric, error)
 	MeanMetrics(ctx context.Context, fedID int64, engineRunID uint64) ([]domain.Metric, error)
 	InsertMetrics(ctx context.Context, ms []domain.Metric) (int, error)
-	Metrics(ctx context.Context, fedID int64, engineRunID uint64, afterID int64) ([]domain.Metric, error)
-	Exchanges(ctx context.Context, fedID int64, engineRunID uint64) ([]domain.Exchange, error)
 	Part(ctx context.Context, fedID int64, nodeID uint64) (domain.Part, error)
+	watchTx
 
 	InsertAppExit(ctx context.Context, e domain.AppExit) (bool, error)
 	AppExits(ctx context.Context, fedID int64, engineRunID uint64) ([]domain.AppExit, error)
@@ -126,6 +125,8 @@ type Service struct {
 	wakes   map[int64]chan struct{}
 	tailers map[int64]*tailer
 	logs    map[int64]*logfile.File
+
+	rolling sync.Mutex // held by who brings bands up to date
 }
 
 // New returns a Service; [Service.Run] must run for anything queued to start.

@@ -88,12 +88,18 @@ func (t *tailer) store(ctx context.Context, p *parser) error {
 	for i := range found {
 		found[i].FederationID, found[i].EngineRunID, found[i].At = t.run.FederationID, t.run.EngineRunID, now
 	}
-	if len(found) == 0 && !newRound {
+	lost := p.dropped > t.parse.dropped
+	if len(found) == 0 && !newRound && !lost {
 		return nil
 	}
 	err := t.s.Store.InTx(ctx, func(tx Tx) error {
 		if _, err := tx.InsertMetrics(ctx, found); err != nil {
 			return err
+		}
+		if lost {
+			if err := tx.NoteLogDropped(ctx, t.run.FederationID, t.run.EngineRunID, p.dropped); err != nil {
+				return err
+			}
 		}
 		if !newRound {
 			return nil
@@ -116,6 +122,7 @@ func (t *tailer) store(ctx context.Context, p *parser) error {
 	}
 	if newRound {
 		t.s.publish(t.run, "round")
+		return t.s.rollUp(ctx, t.run, false)
 	}
 	return nil
 }
@@ -139,6 +146,9 @@ func (s *Service) drain(ctx context.Context, run domain.Run) error {
 	if err := t.pump(ctx); errors.As(err, &unreadable) {
 		s.Logger.Error("reading a run's log to its end", "run", run.Name, "err", err)
 	} else if err != nil {
+		return err
+	}
+	if err := s.rollUp(ctx, run, true); err != nil {
 		return err
 	}
 	s.mu.Lock()

@@ -20,3 +20,10 @@ func (db *DB) Again(ctx context.Context, migration string, drop ...string) error
 		return nil
 	})
 }
+
+// SetMaxMetrics changes how many metrics of a run are kept, and returns what takes that back.
+func SetMaxMetrics(n int64) (restore func()) {
+	before := maxMetrics
+	maxMetrics = n
+	return func() { maxMetrics = before }
+}

@@ -5,44 +5,130 @@ import (
 	"database/sql"
 	"fmt"
 	"math"
+	"strings"
 
 	"blossomtune/internal/domain"
 )
 
-// Record stores what a Runtime proxy saw, in one transaction. It is all that a keeper writes.
+// Record stores what a Runtime proxy saw, in one transaction. It is all that a keeper writes. What comes again, because an answer
+// got lost, changes nothing.
 func (db *DB) Record(ctx context.Context, o domain.Observation) error {
 	return db.InTx(ctx, func(tx *Tx) error {
+		known, err := tx.replied(ctx, o.Exchanges)
+		if err != nil {
+			return err
+		}
 		if err := tx.UpsertExchanges(ctx, o.Exchanges); err != nil {
 			return err
 		}
-		_, err := tx.InsertMetrics(ctx, o.Metrics)
-		return err
+		if len(o.Metrics) == 0 && o.Dropped == 0 {
+			return nil
+		}
+		added, over, err := tx.insertBounded(ctx, o)
+		if err != nil || added == 0 && known {
+			return err
+		}
+		dropped := int64(o.Dropped + over)
+		if known {
+			dropped = 0
+		}
+		return tx.exec(ctx, "metric meter", `INSERT INTO metric_meter (federation_id, engine_run_id, kept, dropped, log_dropped, rolled) VALUES ($1, $2, $3, $4, 0, 0)
+			ON CONFLICT (federation_id, engine_run_id) DO UPDATE SET kept = metric_meter.kept + excluded.kept, dropped = metric_meter.dropped + excluded.dropped`,
+			o.FederationID, int64(o.EngineRunID), added, dropped)
 	})
+}
+
+// replied reports whether the reply of an observation is stored already.
+func (tx *Tx) replied(ctx context.Context, es []domain.Exchange) (bool, error) {
+	for _, e := range es {
+		if e.RepliedAt.IsZero() {
+			continue
+		}
+		n, err := get(ctx, tx, "exchange", func(s scanner) (n int, err error) { return n, s.Scan(&n) },
+			"SELECT COUNT(*) FROM exchange WHERE federation_id = $1 AND engine_run_id = $2 AND message_id = $3 AND replied_at <> 0", e.FederationID, int64(e.EngineRunID), e.MessageID)
+		if err != nil || n > 0 {
+			return n > 0, err
+		}
+	}
+	return false, nil
+}
+
+// insertBounded stores an observation's metrics up to [domain.MaxMetrics] of the run, and tells how many were new and how many over.
+func (tx *Tx) insertBounded(ctx context.Context, o domain.Observation) (added, over int, err error) {
+	kept, err := get(ctx, tx, "metric meter", func(s scanner) (n int64, err error) { return n, s.Scan(&n) },
+		"SELECT COALESCE(MAX(kept), 0) FROM metric_meter WHERE federation_id = $1 AND engine_run_id = $2", o.FederationID, int64(o.EngineRunID))
+	if err != nil {
+		return 0, 0, err
+	}
+	ms := o.Metrics
+	if room := max(maxMetrics-kept, 0); int64(len(ms)) > room {
+		ms, over = ms[:room], len(ms)-int(room)
+	}
+	added, err = tx.InsertMetrics(ctx, ms)
+	return added, over, err
+}
+
+// maxMetrics is a variable for tests.
+var maxMetrics int64 = domain.MaxMetrics
+
+// NoteLogDropped stores how many of the log's metrics were left out since its first line.
+func (tx *Tx) NoteLogDropped(ctx context.Context, fedID int64, engineRunID uint64, n int) error {
+	return tx.exec(ctx, "metric meter", `INSERT INTO metric_meter (federation_id, engine_run_id, kept, dropped, log_dropped, rolled) VALUES ($1, $2, 0, 0, $3, 0)
+		ON CONFLICT (federation_id, engine_run_id) DO UPDATE SET log_dropped = excluded.log_dropped`, fedID, int64(engineRunID), n)
 }
 
 // InsertMetrics stores metrics, each (round, phase, node, name) of a run once, and returns how many were new.
 func (tx *Tx) InsertMetrics(ctx context.Context, ms []domain.Metric) (int, error) {
 	added := 0
+	var people []domain.Metric
 	for _, m := range ms {
-		res, err := tx.q.ExecContext(ctx, `INSERT INTO metric (federation_id, engine_run_id, round, phase, node_id, name, value, at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
-			ON CONFLICT (federation_id, engine_run_id, round, phase, node_id, name) DO NOTHING`,
-			m.FederationID, int64(m.EngineRunID), m.Round, string(m.Phase), int64(m.NodeID), m.Name, nullNaN(m.Value), millis(m.At))
-		if err != nil {
-			return added, fmt.Errorf("writing metric: %w", err)
+		if m.NodeID != 0 {
+			people = append(people, m)
+			continue
 		}
-		n, err := res.RowsAffected()
+		n, err := tx.insertMetrics(ctx, []domain.Metric{m})
+		if err == nil && n == 1 {
+			err = tx.summarise(ctx, m)
+		}
 		if err != nil {
 			return added, err
 		}
-		added += int(n)
-		if n == 1 && m.NodeID == 0 {
-			if err := tx.summarise(ctx, m); err != nil {
-				return added, err
-			}
+		added += n
+	}
+	for len(people) > 0 {
+		n, err := tx.insertMetrics(ctx, people[:min(len(people), metricsAtOnce)])
+		if err != nil {
+			return added, err
 		}
+		added, people = added+n, people[min(len(people), metricsAtOnce):]
 	}
 	return added, nil
 }
+
+const metricsAtOnce = 100
+
+func (tx *Tx) insertMetrics(ctx context.Context, ms []domain.Metric) (int, error) {
+	var q strings.Builder
+	q.WriteString("INSERT INTO metric (federation_id, engine_run_id, round, phase, node_id, name, value, at) VALUES ")
+	args := make([]any, 0, 8*len(ms))
+	for i, m := range ms {
+		if i > 0 {
+			q.WriteString(", ")
+		}
+		n := len(args)
+		fmt.Fprintf(&q, "($%d, $%d, $%d, $%d, $%d, $%d, $%d, $%d)", n+1, n+2, n+3, n+4, n+5, n+6, n+7, n+8)
+		args = append(args, m.FederationID, int64(m.EngineRunID), m.Round, string(m.Phase), int64(m.NodeID), m.Name, nullNaN(m.Value), millis(m.At))
+	}
+	q.WriteString(" ON CONFLICT (federation_id, engine_run_id, round, phase, node_id, name) DO NOTHING")
+	res, err := tx.q.ExecContext(ctx, q.String(), args...)
+	if err != nil {
+		return 0, fmt.Errorf("writing metrics: %w", err)
+	}
+	n, err := res.RowsAffected()
+	return int(n), err
+}
+
+const metricColumns = "id, federation_id, engine_run_id, round, phase, node_id, name, value, at"
 
 func scanMetric(s scanner) (m domain.Metric, err error) {
 	var engine, node, at int64
@@ -55,10 +141,13 @@ func scanMetric(s scanner) (m domain.Metric, err error) {
 	return m, err
 }
 
-// Metrics returns a run's metrics with an id above afterID, by id.
-func (tx *Tx) Metrics(ctx context.Context, fedID int64, engineRunID uint64, afterID int64) ([]domain.Metric, error) {
-	return list(ctx, tx, "metric", scanMetric, "SELECT id, federation_id, engine_run_id, round, phase, node_id, name, value, at FROM metric WHERE federation_id = $1 AND engine_run_id = $2 AND id > $3 ORDER BY id",
-		fedID, int64(engineRunID), afterID)
+// Metrics returns a run's metrics with an id above afterID, by id; at most most of them, or all with 0.
+func (tx *Tx) Metrics(ctx context.Context, fedID int64, engineRunID uint64, afterID int64, most int) ([]domain.Metric, error) {
+	if most <= 0 {
+		most = math.MaxInt32
+	}
+	return list(ctx, tx, "metric", scanMetric, "SELECT "+metricColumns+" FROM metric WHERE federation_id = $1 AND engine_run_id = $2 AND id > $3 ORDER BY id LIMIT $4",
+		fedID, int64(engineRunID), afterID, most)
 }
 
 // UpsertExchanges stores what was asked of SuperNodes, and completes it with the replies.
@@ -77,16 +166,16 @@ func (tx *Tx) UpsertExchanges(ctx context.Context, es []domain.Exchange) error {
 	return nil
 }
 
-func scanExchange(s scanner) (e domain.Exchange, err error) {
+func scanExchange(s scanner, more ...any) (e domain.Exchange, err error) {
 	var engine, node, asked, replied, failed int64
-	err = s.Scan(&e.FederationID, &engine, &e.MessageID, &e.Round, &e.Phase, &node, &asked, &replied, &failed, &e.Error)
+	err = s.Scan(append([]any{&e.FederationID, &engine, &e.MessageID, &e.Round, &e.Phase, &node, &asked, &replied, &failed, &e.Error}, more...)...)
 	e.EngineRunID, e.NodeID, e.AskedAt, e.RepliedAt, e.Failed = uint64(engine), uint64(node), moment(asked), moment(replied), failed == 1
 	return e, err
 }
 
 // Exchanges returns a run's exchanges by round, phase and node.
 func (tx *Tx) Exchanges(ctx context.Context, fedID int64, engineRunID uint64) ([]domain.Exchange, error) {
-	return list(ctx, tx, "exchange", scanExchange, `SELECT federation_id, engine_run_id, message_id, round, phase, node_id, asked_at, replied_at, failed, error
+	return list(ctx, tx, "exchange", func(s scanner) (domain.Exchange, error) { return scanExchange(s) }, `SELECT federation_id, engine_run_id, message_id, round, phase, node_id, asked_at, replied_at, failed, error
 		FROM exchange WHERE federation_id = $1 AND engine_run_id = $2 ORDER BY round, phase DESC, node_id, message_id`, fedID, int64(engineRunID))
 }
 

@@ -182,7 +182,7 @@ func TestSummariesEqualTheMetrics(t *testing.T) {
 					t.Fatal(len(page.Rows), err)
 				}
 				for _, row := range page.Rows {
-					ms, err := tx.Metrics(ctx, f.ID, row.Run.EngineRunID, 0)
+					ms, err := tx.Metrics(ctx, f.ID, row.Run.EngineRunID, 0, 0)
 					if err != nil {
 						return err
 					}

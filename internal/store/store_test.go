@@ -130,7 +130,7 @@ func TestMetricsAreStoredOnceAndExactly(t *testing.T) {
 			}
 		}
 		_ = db.View(ctx, func(tx *store.Tx) error {
-			got, err := tx.Metrics(ctx, 1, math.MaxUint64, 0)
+			got, err := tx.Metrics(ctx, 1, math.MaxUint64, 0, 0)
 			if d := cmp.Diff(ms, got, cmpopts.EquateNaNs(), cmpopts.IgnoreFields(domain.Metric{}, "ID")); d != "" || err != nil {
 				t.Error(err, d)
 			}

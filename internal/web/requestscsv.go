@@ -3,7 +3,6 @@ package web
 import (
 	"encoding/csv"
 	"net/http"
-	"strings"
 	"time"
 
 	"blossomtune/internal/domain"
@@ -50,7 +49,7 @@ func csvRow(q domain.Request) []string {
 	}
 	row := []string{q.Ref, string(q.State), partition, q.Name, q.Organisation, q.Email, q.Message, q.Reason, q.DecidedBy, csvTime(q.CreatedAt), csvTime(q.VerifiedAt), csvTime(q.DecidedAt)}
 	for i, cell := range row {
-		row[i] = csvCell(cell)
+		row[i] = domain.CSVCell(cell)
 	}
 	return row
 }
@@ -60,12 +59,4 @@ func csvTime(t time.Time) string {
 		return ""
 	}
 	return t.UTC().Format(time.RFC3339)
-}
-
-// csvCell keeps a spreadsheet from taking what a stranger wrote for a formula.
-func csvCell(text string) string {
-	if text != "" && strings.ContainsAny(text[:1], "=+-@\t\r\n") {
-		return "'" + text
-	}
-	return text
 }

@@ -2,7 +2,6 @@ package web
 
 import (
 	"context"
-	"encoding/json"
 	"net/http"
 
 	"blossomtune/internal/domain"
@@ -97,11 +96,8 @@ func (s *server) runEvents(w http.ResponseWriter, r *http.Request, v *visit) err
 }
 
 func (s *server) newestMetric(ctx context.Context, run domain.Run) (int64, error) {
-	all, err := s.Runs.Metrics(ctx, run, 0)
-	if len(all) == 0 {
-		return 0, err
-	}
-	return all[len(all)-1].ID, err
+	m, err := s.Runs.MetricMeter(ctx, run)
+	return m.Newest, err
 }
 
 func (s *server) stopRun(w http.ResponseWriter, r *http.Request, v *visit) error {
@@ -118,12 +114,4 @@ func (s *server) stopRun(w http.ResponseWriter, r *http.Request, v *visit) error
 		return err
 	}
 	return s.done(w, r, to, "")
-}
-
-func jsonText(v any) string {
-	text, err := json.Marshal(v)
-	if err != nil {
-		return "{}"
-	}
-	return string(text)
 }

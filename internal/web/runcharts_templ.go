@@ -8,6 +8,8 @@ package web
 import "github.com/a-h/templ"
 import templruntime "github.com/a-h/templ/runtime"
 
+import "blossomtune/internal/domain"
+
 func runCharts(d runDetail) templ.Component {
 	return templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
 		templ_7745c5c3_W, ctx := templ_7745c5c3_Input.Writer, templ_7745c5c3_Input.Context
@@ -34,28 +36,125 @@ func runCharts(d runDetail) templ.Component {
 			return templ_7745c5c3_Err
 		}
 		var templ_7745c5c3_Var2 string
-		templ_7745c5c3_Var2, templ_7745c5c3_Err = templ.JoinStringErrs("/f/" + d.fed.Slug + "/runs/" + d.run.Name + "/metrics.json")
+		templ_7745c5c3_Var2, templ_7745c5c3_Err = templ.JoinStringErrs("/f/" + d.fed.Slug + "/runs/" + d.run.Name + "/charts.json")
 		if templ_7745c5c3_Err != nil {
-			return templ.Error{Err: templ_7745c5c3_Err, FileName: `runcharts.templ`, Line: 4, Col: 139}
+			return templ.Error{Err: templ_7745c5c3_Err, FileName: `runcharts.templ`, Line: 10, Col: 75}
 		}
 		_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var2))
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 2, "\" data-nodes=\"")
+		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 2, "\" data-run=\"")
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
 		var templ_7745c5c3_Var3 string
-		templ_7745c5c3_Var3, templ_7745c5c3_Err = templ.JoinStringErrs(jsonText(d.labels))
+		templ_7745c5c3_Var3, templ_7745c5c3_Err = templ.JoinStringErrs(d.run.Name)
 		if templ_7745c5c3_Err != nil {
-			return templ.Error{Err: templ_7745c5c3_Err, FileName: `runcharts.templ`, Line: 4, Col: 173}
+			return templ.Error{Err: templ_7745c5c3_Err, FileName: `runcharts.templ`, Line: 11, Col: 23}
 		}
 		_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var3))
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 3, "\"><div class=\"b-bar\"><h2 id=\"charts-h\">Charts</h2><div class=\"b-chips b-gap\"><button type=\"button\" class=\"b-chip is-sm\" data-chart-participants aria-pressed=\"true\">Participants</button> <button type=\"button\" class=\"b-chip is-sm\" data-chart-table aria-pressed=\"false\">Table</button> <button type=\"button\" class=\"b-chip is-sm\" data-chart-log aria-pressed=\"false\">Log scale</button></div></div><p class=\"b-body b-muted\" data-chart-empty>No metric yet. Charts grow as rounds finish.</p><div class=\"b-charts\" data-chart-grid></div></section>")
+		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 3, "\" data-names=\"")
+		if templ_7745c5c3_Err != nil {
+			return templ_7745c5c3_Err
+		}
+		var templ_7745c5c3_Var4 string
+		templ_7745c5c3_Var4, templ_7745c5c3_Err = templ.JoinStringErrs(itoa(domain.MaxMetricNames))
+		if templ_7745c5c3_Err != nil {
+			return templ.Error{Err: templ_7745c5c3_Err, FileName: `runcharts.templ`, Line: 12, Col: 42}
+		}
+		_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var4))
+		if templ_7745c5c3_Err != nil {
+			return templ_7745c5c3_Err
+		}
+		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 4, "\" data-reply=\"")
+		if templ_7745c5c3_Err != nil {
+			return templ_7745c5c3_Err
+		}
+		var templ_7745c5c3_Var5 string
+		templ_7745c5c3_Var5, templ_7745c5c3_Err = templ.JoinStringErrs(itoa(domain.MaxReplyMetrics))
+		if templ_7745c5c3_Err != nil {
+			return templ.Error{Err: templ_7745c5c3_Err, FileName: `runcharts.templ`, Line: 13, Col: 43}
+		}
+		_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var5))
+		if templ_7745c5c3_Err != nil {
+			return templ_7745c5c3_Err
+		}
+		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 5, "\"><div class=\"b-bar\"><h2 id=\"charts-h\">Charts</h2><div class=\"b-chips\" role=\"group\" aria-label=\"Lines\"><button type=\"button\" class=\"b-chip is-sm\" data-chart-hide=\"aggregate\" aria-pressed=\"true\"><span class=\"b-key\"><svg aria-hidden=\"true\" viewBox=\"0 0 28 10\"><path d=\"M0 5h28\" stroke=\"var(--s1)\" stroke-width=\"2\"></path></svg> aggregate</span></button> <button type=\"button\" class=\"b-chip is-sm\" data-chart-hide=\"band\" aria-pressed=\"true\"><span class=\"b-key\"><svg aria-hidden=\"true\" viewBox=\"0 0 28 10\"><rect width=\"28\" height=\"10\" fill=\"var(--s1)\" opacity=\".16\"></rect></svg> min to max</span></button> <button type=\"button\" class=\"b-chip is-sm\" data-chart-hide=\"median\" aria-pressed=\"true\"><span class=\"b-key\"><svg aria-hidden=\"true\" viewBox=\"0 0 28 10\"><path d=\"M0 5h28\" stroke=\"var(--s1)\" stroke-width=\"1.25\" stroke-dasharray=\"3 3\"></path></svg> median</span></button></div><div class=\"b-chips b-gap\">")
+		if templ_7745c5c3_Err != nil {
+			return templ_7745c5c3_Err
+		}
+		templ_7745c5c3_Err = chartPicker().Render(ctx, templ_7745c5c3_Buffer)
+		if templ_7745c5c3_Err != nil {
+			return templ_7745c5c3_Err
+		}
+		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 6, "<button type=\"button\" class=\"b-chip is-sm\" data-chart-flag=\"table\" aria-pressed=\"false\">Table</button> <button type=\"button\" class=\"b-chip is-sm\" data-chart-flag=\"log\" aria-pressed=\"false\">Log scale</button> <button type=\"button\" class=\"b-chip is-sm\" data-chart-flag=\"smooth\" aria-pressed=\"false\">Smooth</button> <button type=\"button\" class=\"b-chip is-sm\" data-chart-flag=\"clip\" aria-pressed=\"false\">Clip outliers</button> <a class=\"b-chip is-sm\" href=\"")
+		if templ_7745c5c3_Err != nil {
+			return templ_7745c5c3_Err
+		}
+		var templ_7745c5c3_Var6 templ.SafeURL
+		templ_7745c5c3_Var6, templ_7745c5c3_Err = templ.JoinURLErrs(fedURL(d.fed, "/runs/"+d.run.Name+"/metrics.csv"))
+		if templ_7745c5c3_Err != nil {
+			return templ.Error{Err: templ_7745c5c3_Err, FileName: `runcharts.templ`, Line: 43, Col: 84}
+		}
+		_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var6))
+		if templ_7745c5c3_Err != nil {
+			return templ_7745c5c3_Err
+		}
+		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 7, "\" download>CSV</a> <a class=\"b-chip is-sm\" href=\"")
+		if templ_7745c5c3_Err != nil {
+			return templ_7745c5c3_Err
+		}
+		var templ_7745c5c3_Var7 templ.SafeURL
+		templ_7745c5c3_Var7, templ_7745c5c3_Err = templ.JoinURLErrs(fedURL(d.fed, "/runs/"+d.run.Name+"/metrics.json"))
+		if templ_7745c5c3_Err != nil {
+			return templ.Error{Err: templ_7745c5c3_Err, FileName: `runcharts.templ`, Line: 44, Col: 85}
+		}
+		_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var7))
+		if templ_7745c5c3_Err != nil {
+			return templ_7745c5c3_Err
+		}
+		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 8, "\" download>JSON</a></div></div><div class=\"b-note is-warn b-gone\" data-chart-notice role=\"status\">")
+		if templ_7745c5c3_Err != nil {
+			return templ_7745c5c3_Err
+		}
+		templ_7745c5c3_Err = state(tone{class: "is-warn", icon: "warn"}).Render(ctx, templ_7745c5c3_Buffer)
+		if templ_7745c5c3_Err != nil {
+			return templ_7745c5c3_Err
+		}
+		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 9, "<p></p></div><p class=\"b-body b-muted\" data-chart-empty>No metric yet. Charts grow as rounds finish.</p><div class=\"b-charts\" data-chart-grid></div><div class=\"b-foot b-row is-wrap\"><span class=\"b-row\" data-chart-rounds><label class=\"b-row\">Rounds <input class=\"form-control b-rounds-in\" type=\"number\" min=\"0\" step=\"1\" aria-label=\"from round\"></label> <label class=\"b-row\">to <input class=\"form-control b-rounds-in\" type=\"number\" min=\"0\" step=\"1\" aria-label=\"to round\"></label></span> <button type=\"button\" class=\"b-chip is-sm b-gone\" data-chart-whole>All rounds</button> <span class=\"b-hide\">Drag over a chart to look closer.</span> <button type=\"button\" class=\"b-chip is-sm b-gap b-gone\" data-chart-more>Show more charts</button></div><template><figure class=\"b-chart\"><figcaption><span class=\"b-muted\"></span><b></b><small></small></figcaption><div class=\"b-plot\"></div><div class=\"b-row is-wrap\"><small data-chart-note></small> <span class=\"b-chips b-gap b-noprint\"><button type=\"button\" class=\"b-chip is-sm\" data-save=\"svg\" aria-label=\"Save this chart as SVG\">SVG</button> <button type=\"button\" class=\"b-chip is-sm\" data-save=\"png\" aria-label=\"Save this chart as PNG\">PNG</button></span></div></figure></template></section>")
+		if templ_7745c5c3_Err != nil {
+			return templ_7745c5c3_Err
+		}
+		return nil
+	})
+}
+
+func chartPicker() templ.Component {
+	return templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
+		templ_7745c5c3_W, ctx := templ_7745c5c3_Input.Writer, templ_7745c5c3_Input.Context
+		if templ_7745c5c3_CtxErr := ctx.Err(); templ_7745c5c3_CtxErr != nil {
+			return templ_7745c5c3_CtxErr
+		}
+		templ_7745c5c3_Buffer, templ_7745c5c3_IsBuffer := templruntime.GetBuffer(templ_7745c5c3_W)
+		if !templ_7745c5c3_IsBuffer {
+			defer func() {
+				templ_7745c5c3_BufErr := templruntime.ReleaseBuffer(templ_7745c5c3_Buffer)
+				if templ_7745c5c3_Err == nil {
+					templ_7745c5c3_Err = templ_7745c5c3_BufErr
+				}
+			}()
+		}
+		ctx = templ.InitializeContext(ctx)
+		templ_7745c5c3_Var8 := templ.GetChildren(ctx)
+		if templ_7745c5c3_Var8 == nil {
+			templ_7745c5c3_Var8 = templ.NopComponent
+		}
+		ctx = templ.ClearChildren(ctx)
+		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 10, "<details class=\"b-menu\" data-chart-picker><summary class=\"b-chip is-sm\">Participants…</summary><div class=\"b-drop b-people\"><label class=\"b-row\"><input class=\"form-check-input\" type=\"radio\" name=\"chart-rank\" value=\"\" checked>only picked ones</label> <label class=\"b-row\"><input class=\"form-check-input\" type=\"radio\" name=\"chart-rank\" value=\"low\">5 lowest of each chart</label> <label class=\"b-row\"><input class=\"form-check-input\" type=\"radio\" name=\"chart-rank\" value=\"high\">5 highest of each chart</label> <input class=\"form-control\" type=\"search\" placeholder=\"partition\" aria-label=\"Find a partition\"><div class=\"b-stack is-8\" data-chart-people></div></div></details>")
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}

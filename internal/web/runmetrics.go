@@ -1,29 +1,27 @@
 package web
 
 import (
-	"math"
+	"context"
+	"io"
 	"net/http"
-	"strconv"
+
+	"blossomtune/internal/domain"
 )
 
-// chartMetric is a metric for the charts. JSON has no NaN and no infinities: those are text.
-type chartMetric struct {
-	ID    int64    `json:"id"`
-	Round int      `json:"round"`
-	Phase string   `json:"phase"`
-	Node  string   `json:"node"` // "0": the whole federation
-	Name  string   `json:"name"`
-	Value *float64 `json:"value,omitempty"`
-	Text  string   `json:"text,omitempty"`
+// metricsCSV is every metric of a run, for spreadsheets.
+func (s *server) metricsCSV(w http.ResponseWriter, r *http.Request, v *visit) error {
+	return s.exportMetrics(w, r, v, "text/csv; charset=utf-8", "csv", s.Runs.WriteCSV)
 }
 
-func (s *server) runMetrics(w http.ResponseWriter, r *http.Request, v *visit) error {
+// metricsJSON is every metric of a run, for programs.
+func (s *server) metricsJSON(w http.ResponseWriter, r *http.Request, v *visit) error {
+	return s.exportMetrics(w, r, v, "application/json", "json", s.Runs.WriteJSON)
+}
+
+type exporter func(ctx context.Context, run domain.Run, labels map[string]string, to io.Writer) error
+
+func (s *server) exportMetrics(w http.ResponseWriter, r *http.Request, v *visit, kind, ending string, write exporter) error {
 	run, err := s.findRun(r.Context(), r, v)
-	if err != nil {
-		return err
-	}
-	after, _ := strconv.ParseInt(r.URL.Query().Get("after"), 10, 64)
-	all, err := s.Runs.Metrics(r.Context(), run, after)
 	if err != nil {
 		return err
 	}
@@ -31,14 +29,15 @@ func (s *server) runMetrics(w http.ResponseWriter, r *http.Request, v *visit) er
 	if err != nil {
 		return err
 	}
-	out := make([]chartMetric, len(all))
-	for i, m := range all {
-		out[i] = chartMetric{ID: m.ID, Round: m.Round, Phase: string(m.Phase), Node: strconv.FormatUint(m.NodeID, 10), Name: m.Name}
-		if math.IsNaN(m.Value) || math.IsInf(m.Value, 0) {
-			out[i].Text = num(m.Value)
-		} else {
-			out[i].Value = &m.Value
+	h := w.Header()
+	h.Set("Content-Type", kind)
+	h.Set("Cache-Control", "no-store")
+	h.Set("Content-Disposition", `attachment; filename="metrics-`+run.Name+"."+ending+`"`)
+	if err := write(r.Context(), run, nodeLabels(keys), w); err != nil {
+		if r.Context().Err() == nil {
+			s.Log.Error("exporting metrics", "run", run.Name, "err", err)
 		}
+		panic(http.ErrAbortHandler) // half a file must not look like a whole one
 	}
-	return writeJSON(w, r, map[string]any{"nodes": nodeLabels(keys), "metrics": out})
+	return nil
 }

@@ -71,7 +71,7 @@ func runCSVRow(f domain.RunQuery, row domain.RunRow) []string {
 	}
 	for i, cell := range out {
 		if _, err := strconv.ParseFloat(cell, 64); err != nil {
-			out[i] = csvCell(cell)
+			out[i] = domain.CSVCell(cell)
 		}
 	}
 	return out

@@ -103,8 +103,7 @@ type Runs interface {
 	Find(ctx context.Context, f domain.RunQuery) (domain.RunPage, error)
 	Same(ctx context.Context, f domain.RunQuery, page domain.RunPage) (now domain.RunPage, came int, err error)
 	Choices(ctx context.Context, fedID int64) (domain.RunChoices, error)
-	Metrics(ctx context.Context, run domain.Run, afterID int64) ([]domain.Metric, error)
-	Exchanges(ctx context.Context, run domain.Run) ([]domain.Exchange, error)
+	Watching
 	Part(ctx context.Context, fedID int64, nodeID uint64) (domain.Part, error)
 	AppFailures(ctx context.Context, run domain.Run) ([]runs.AppFailure, error)
 	Log(ctx context.Context, run domain.Run, from, limit int) ([]logfile.Line, int, error)

@@ -114,16 +114,10 @@ func (s *server) runningRun(ctx context.Context, fedID int64) (domain.Run, error
 
 // inRound tells which nodes were asked in the run and have not replied.
 func (s *server) inRound(ctx context.Context, run domain.Run) (map[uint64]bool, error) {
-	all, err := s.Runs.Exchanges(ctx, run)
+	nodes, err := s.Runs.Waiting(ctx, run)
 	busy := map[uint64]bool{}
-	newest := 0
-	for _, e := range all {
-		newest = max(newest, e.Round)
-	}
-	for _, e := range all {
-		if e.Round == newest && e.RepliedAt.IsZero() && !e.Failed {
-			busy[e.NodeID] = true
-		}
+	for _, id := range nodes {
+		busy[id] = true
 	}
 	return busy, err
 }

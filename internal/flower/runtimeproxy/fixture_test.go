@@ -115,7 +115,7 @@ func byKey(a, b measured) int {
 func stored(t *testing.T, db *store.DB, run uint64) (out rows) {
 	t.Helper()
 	err := db.InTx(t.Context(), func(tx *store.Tx) error {
-		ms, err := tx.Metrics(t.Context(), federationID, run, 0)
+		ms, err := tx.Metrics(t.Context(), federationID, run, 0, 0)
 		if err != nil {
 			return err
 		}

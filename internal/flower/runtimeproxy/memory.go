@@ -15,8 +15,8 @@ const (
 	maxReplies  = 2_000_000 // unconfirmed replies and the objects in them
 	maxAsks     = 500_000   // messages for SuperNodes, and the objects in those whose round is not known yet
 	maxDecoding = 64 << 20  // bytes of decoded objects; content-addressed, so one may belong to several replies
-	maxPerReply = 2_000     // metrics kept of one reply
-	maxNames    = 200       // different metric names kept of one run
+	maxPerReply = domain.MaxReplyMetrics
+	maxNames    = domain.MaxMetricNames
 )
 
 // reply is a reply that the SuperLink has handed out and the ServerApp has not confirmed.
@@ -103,13 +103,12 @@ func (m *memory) object(request, answer []byte) {
 
 func (m *memory) remember(id string, o object) { m.objects.put(id, o, len(id)+o.size()) }
 
-// take returns an unconfirmed reply and the numbers in its records, in the order of their objects.
-func (m *memory) take(messageID string) (reply, []value, bool) {
+// take returns an unconfirmed reply and the numbers in its records, in the order of their objects, and how many more there were.
+func (m *memory) take(messageID string) (r reply, out []value, beyond int, ok bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	r, ok := m.replies.get(messageID)
-	if !ok {
-		return reply{}, nil, false
+	if r, ok = m.replies.get(messageID); !ok {
+		return reply{}, nil, 0, false
 	}
 	var objects []object
 	var ids []string
@@ -126,12 +125,14 @@ func (m *memory) take(messageID string) (reply, []value, bool) {
 			names[objectID] = append(names[objectID], record)
 		}
 	}
-	var out []value
 	seen := map[string]bool{}
 	for i, o := range objects {
 		// Records of equal content are one object with several names.
 		records := names[ids[i]]
 		slices.Sort(records)
+		if o.beyond > 0 && (o.metric != nil || slices.ContainsFunc(records, isMetrics)) {
+			beyond += o.beyond
+		}
 		for _, v := range o.numbers(records) {
 			if seen[v.name] { // two records with one key: the later one is told apart by its record's name
 				v.name = cut(strings.Join(records, ",")+"."+v.name, maxName)
@@ -140,7 +141,7 @@ func (m *memory) take(messageID string) (reply, []value, bool) {
 			out = append(out, v)
 		}
 	}
-	return r, out, true
+	return r, out, beyond, true
 }
 
 // bound keeps a run's metrics within their limits and says how many were left out.

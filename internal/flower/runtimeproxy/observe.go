@@ -130,15 +130,15 @@ func (p *Proxy) confirm(body []byte) domain.Observation {
 	if proto.Unmarshal(body, &in) != nil {
 		return domain.Observation{}
 	}
-	r, records, ok := p.memo.take(in.GetMessageObjectId())
+	r, records, beyond, ok := p.memo.take(in.GetMessageObjectId())
 	if !ok || r.exchange.Failed { // an error reply is stored when it is pulled
 		return domain.Observation{}
 	}
 	r.exchange.RepliedAt = p.o.Clock().UTC()
 	o := domain.Observation{Exchanges: []domain.Exchange{r.exchange}}
 	rows, over := p.memo.bound(records)
-	if over > 0 {
-		p.o.Logger.Warn("a reply has more metrics than are kept", "run", p.o.EngineRunID, "node", r.exchange.NodeID, "left_out", over)
+	if o.Dropped = over + beyond; o.Dropped > 0 {
+		p.o.Logger.Warn("a reply has more metrics than are kept", "run", p.o.EngineRunID, "node", r.exchange.NodeID, "left_out", o.Dropped)
 	}
 	for _, v := range rows {
 		o.Metrics = append(o.Metrics, domain.Metric{Round: r.exchange.Round, Phase: r.exchange.Phase, NodeID: r.exchange.NodeID, Name: v.name, Value: v.value})

@@ -258,6 +258,7 @@ func (p *Proxy) store(ctx context.Context, o domain.Observation) bool {
 		return true
 	}
 	now := p.o.Clock().UTC()
+	o.FederationID, o.EngineRunID = p.o.FederationID, p.o.EngineRunID
 	for i := range o.Exchanges {
 		o.Exchanges[i].FederationID, o.Exchanges[i].EngineRunID = p.o.FederationID, p.o.EngineRunID
 	}

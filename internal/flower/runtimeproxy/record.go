@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"blossomtune/internal/domain"
 	"blossomtune/internal/flower/wire/flwrpb"
 
 	"google.golang.org/protobuf/proto"
@@ -24,6 +25,7 @@ type object struct {
 	metric []value           // MetricRecord
 	config []value           // the numbers of a ConfigRecord
 	round  int               // of a ConfigRecord that Flower's strategies send along: its server-round
+	beyond int               // numbers that are not here, because there are too many
 }
 
 // numbers returns what an object measures when it is the record of these names.
@@ -64,10 +66,13 @@ func decode(content []byte) (object, bool) {
 		}
 		var o object
 		for _, it := range rec.GetItems() {
-			if len(o.metric) > maxPerReply { // one more than is kept, so that the loss is told
-				break
+			if len(o.metric) >= maxPerReply {
+				o.beyond++
+				continue
 			}
-			o.metric = appendValue(o.metric, it.GetKey(), it.GetValue())
+			var more int
+			o.metric, more = appendValue(o.metric, it.GetKey(), it.GetValue())
+			o.beyond += more
 		}
 		return o, true
 	case "ConfigRecord":
@@ -77,8 +82,9 @@ func decode(content []byte) (object, bool) {
 		}
 		var o object
 		for _, it := range rec.GetItems() {
-			if len(o.config) > maxPerReply {
-				break
+			if len(o.config) >= maxPerReply {
+				o.beyond++
+				continue
 			}
 			o.config = appendConfig(o.config, it.GetKey(), it.GetValue())
 		}
@@ -98,19 +104,20 @@ func decodeNames(body []byte) (object, bool) {
 }
 
 const (
-	maxName = 200
+	maxName = domain.MaxMetricName
 	maxList = 50 // numbers kept of a metric that is a list
 )
 
-func appendValue(to []value, key string, v *flwrpb.MetricRecordValue) []value {
+// appendValue adds the numbers of a value, and tells how many more it has.
+func appendValue(to []value, key string, v *flwrpb.MetricRecordValue) (out []value, more int) {
 	key = cut(key, maxName)
 	switch v := v.GetValue().(type) {
 	case *flwrpb.MetricRecordValue_Double:
-		return append(to, value{key, v.Double})
+		return append(to, value{key, v.Double}), 0
 	case *flwrpb.MetricRecordValue_Sint64:
-		return append(to, value{key, float64(v.Sint64)})
+		return append(to, value{key, float64(v.Sint64)}), 0
 	case *flwrpb.MetricRecordValue_Uint64:
-		return append(to, value{key, float64(v.Uint64)})
+		return append(to, value{key, float64(v.Uint64)}), 0
 	case *flwrpb.MetricRecordValue_DoubleList:
 		return appendList(to, key, v.DoubleList.GetVals())
 	case *flwrpb.MetricRecordValue_SintList:
@@ -118,14 +125,15 @@ func appendValue(to []value, key string, v *flwrpb.MetricRecordValue) []value {
 	case *flwrpb.MetricRecordValue_UintList:
 		return appendList(to, key, v.UintList.GetVals())
 	}
-	return to
+	return to, 0
 }
 
-func appendList[T float64 | int64 | uint64](to []value, key string, vals []T) []value {
-	for i, v := range vals[:min(len(vals), maxList)] {
+func appendList[T float64 | int64 | uint64](to []value, key string, vals []T) (out []value, more int) {
+	kept := vals[:min(len(vals), maxList)]
+	for i, v := range kept {
 		to = append(to, value{fmt.Sprintf("%s[%d]", key, i), float64(v)})
 	}
-	return to
+	return to, len(vals) - len(kept)
 }
 
 func appendConfig(to []value, key string, v *flwrpb.ConfigRecordValue) []value {

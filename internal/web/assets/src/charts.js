@@ -1,15 +1,13 @@
-// Charts: x is the round; the aggregate or the ServerApp's own value in front, participants thin behind it. They grow while the
-// run goes on, and what is drawn can be read as a table.
-import uPlot from 'uplot';
-
-const dashes = [[], [6, 4], [2, 3], [9, 4, 2, 4], [4, 2], [1, 4]];
-const probe = document.createElement('i');
-const colour = (name) => {
-  if (!probe.isConnected) { probe.className = 'b-gone'; document.body.append(probe); }
-  probe.style.setProperty('color', `var(--${name})`);
-  return getComputedStyle(probe).color;
-};
-const digits = (v) => (v == null ? '–' : typeof v === 'string' ? v : Number(v).toPrecision(4));
+// The charts of a run: every metric over rounds. The aggregate in front of the participants' band and median; single participants
+// when picked. They grow while the run goes on; what is looked at stays.
+import { drawChart } from './chart/draw.js';
+import { styleOf, digits } from './chart/style.js';
+import { smooth, clip, positive } from './chart/change.js';
+import { readView, writeView } from './chart/view.js';
+import { Series } from './chart/series.js';
+import { asTable } from './chart/table.js';
+import { asSVG, save, savePNG } from './chart/svg.js';
+import { picker } from './chart/picker.js';
 
 export function charts() {
   const el = document.querySelector('[data-charts]');
@@ -20,124 +18,200 @@ class Charts {
   constructor(el) {
     this.el = el;
     this.grid = el.querySelector('[data-chart-grid]');
-    this.nodes = JSON.parse(el.dataset.nodes || '{}'); // node id → "partition 3"
-    this.after = 0;
-    this.metrics = new Map(); // "phase name" → {phase, name, series: Map(node → Map(round → value))}
-    this.plots = new Map();
-    this.participants = true;
-    this.log = false;
+    this.view = readView();
+    this.nodes = {}; // SuperNode id → "partition 3"
+    this.series = new Map();
+    this.places = new Map();
+    this.after = null;
+    for (const b of el.querySelectorAll('[data-chart-flag]')) this.flag(b);
+    for (const b of el.querySelectorAll('[data-chart-hide]')) this.hider(b);
+    this.rounds = el.querySelector('[data-chart-rounds]');
+    this.rounds.addEventListener('change', () => this.typed());
+    el.querySelector('[data-chart-whole]').addEventListener('click', () => this.zoom(null));
+    el.querySelector('[data-chart-more]').addEventListener('click', () => { this.view.more++; this.viewChanged(true); });
+    this.picker = picker(el.querySelector('[data-chart-picker]'), this.view, () => this.viewChanged(true));
+    addEventListener('popstate', () => { this.view = readView(); this.load(true); });
     document.addEventListener('metric', () => this.load());
-    el.querySelector('[data-chart-participants]')?.addEventListener('click', (e) => { this.participants = this.press(e.currentTarget); this.redraw(); });
-    el.querySelector('[data-chart-log]')?.addEventListener('click', (e) => { this.log = this.press(e.currentTarget); this.redraw(); });
-    el.querySelector('[data-chart-table]')?.addEventListener('click', (e) => { this.table = this.press(e.currentTarget); this.redraw(); });
-    matchMedia('(prefers-color-scheme: dark)').addEventListener('change', () => this.redraw());
-    this.load();
+    matchMedia('(prefers-color-scheme: dark)').addEventListener('change', () => { for (const p of this.places.values()) { p.chart?.destroy(); p.chart = null; } this.redraw(); });
+    this.load(true);
   }
 
-  press(button) {
-    const on = button.getAttribute('aria-pressed') !== 'true';
-    button.setAttribute('aria-pressed', String(on));
-    return on;
+  flag(b) {
+    const name = b.dataset.chartFlag;
+    b.setAttribute('aria-pressed', String(this.view[name]));
+    b.addEventListener('click', () => { this.view[name] = !this.view[name]; b.setAttribute('aria-pressed', String(this.view[name])); this.viewChanged(); });
   }
 
-  async load() {
+  hider(b) {
+    const name = b.dataset.chartHide, { hide } = this.view;
+    b.setAttribute('aria-pressed', String(!hide.has(name)));
+    b.addEventListener('click', () => { hide.has(name) ? hide.delete(name) : hide.add(name); b.setAttribute('aria-pressed', String(!hide.has(name))); this.viewChanged(); });
+  }
+
+  viewChanged(reload) { writeView(this.view); reload ? this.load(true) : this.redraw(); }
+
+  zoom(range) {
+    this.view.zoom = range;
+    this.viewChanged(this.size > 1 || this.windowed);
+  }
+
+  typed() {
+    const [from, to] = [...this.rounds.querySelectorAll('input')].map((i) => Number(i.value));
+    if (from >= 0 && to > from) this.zoom([from, to]);
+  }
+
+  // load asks for what has changed since the last answer; anew for all that the view shows.
+  async load(anew) {
+    this.anew ||= anew;
     if (this.busy) { this.again = true; return; }
     this.busy = true;
     try {
       do {
         this.again = false;
-        const res = await fetch(`${this.el.dataset.charts}?after=${this.after}`);
-        if (!res.ok) return;
-        const body = await res.json();
-        Object.assign(this.nodes, body.nodes);
-        for (const m of body.metrics) this.add(m);
-        if (body.metrics.length) this.redraw();
+        const all = this.anew || this.after == null || this.view.rank !== '' || this.view.pick.length > 0;
+        this.anew = false;
+        const res = await fetch(`${this.el.dataset.charts}?${this.question(all)}`);
+        if (!res.ok) { this.say(res.status === 404 ? 'This run is not there any more.' : 'The numbers could not be read; the next change tries again.'); return; }
+        if (!this.take(await res.json(), all)) { this.again = this.anew = true; continue; }
+        this.redraw();
       } while (this.again);
     } catch { /* the connection is away: the next event tries again */ } finally { this.busy = false; }
   }
 
-  add(m) {
-    this.after = m.id;
-    if (m.name === 'num-examples') return;
-    const key = m.phase + ' ' + m.name;
-    if (!this.metrics.has(key)) this.metrics.set(key, { phase: m.phase, name: m.name, series: new Map() });
-    const { series } = this.metrics.get(key);
-    if (!series.has(m.node)) series.set(m.node, new Map());
-    series.get(m.node).set(m.round, m.value ?? m.text);
+  question(all) {
+    const q = new URLSearchParams();
+    if (!all) q.set('after', this.after);
+    if (this.view.more) q.set('more', this.view.more);
+    if (this.view.rank) q.set('rank', this.view.rank);
+    else if (this.view.pick.length) q.set('nodes', this.ids().join(','));
+    if (this.view.zoom && (this.size > 1 || this.windowed)) { q.set('from', this.view.zoom[0]); q.set('to', this.view.zoom[1]); }
+    return q;
   }
+
+  // ids are the SuperNodes of the picked partitions.
+  ids() {
+    const by = new Map(Object.entries(this.nodes).map(([id, label]) => [label.replace('partition ', ''), id]));
+    return this.view.pick.map((p) => by.get(p) ?? p).filter((id) => /^\d{3,}$/.test(id));
+  }
+
+  // take puts an answer in; it reports false when points stand for more rounds now, so that all have to be asked for.
+  take(feed, all) {
+    const first = Object.keys(this.nodes).length === 0;
+    Object.assign(this.nodes, feed.nodes ?? {});
+    if (first && all && this.view.pick.length && !this.view.rank) { this.size = feed.size; return false; } // now their ids are known
+    if (!all && feed.size !== this.size) return false;
+    this.windowed = this.view.zoom != null && (this.windowed || feed.size > 1);
+    Object.assign(this, { size: feed.size, after: feed.upto, first: feed.first, last: feed.last, feed });
+    if (all) this.series.clear();
+    for (const s of feed.series) {
+      const key = `${s.phase} ${s.name}`;
+      if (!this.series.has(key)) this.series.set(key, new Series(s));
+      this.series.get(key).take(s, feed.size);
+    }
+    this.picker.show(this.nodes);
+    return true;
+  }
+
+  say(text) { const p = this.el.querySelector('[data-chart-empty]'); p.textContent = text; p.classList.toggle('b-gone', !text); }
 
   redraw() {
-    this.el.querySelector('[data-chart-empty]')?.classList.toggle('b-gone', this.metrics.size > 0);
-    const order = ['server', 'evaluate', 'train', 'other'];
-    const keys = [...this.metrics.keys()].sort((a, b) => {
-      const x = this.metrics.get(a), y = this.metrics.get(b);
-      return order.indexOf(x.phase) - order.indexOf(y.phase) || a.localeCompare(b);
-    });
-    for (const key of keys) {
-      if (!this.plots.has(key)) {
-        const fig = document.createElement('figure');
-        fig.className = 'b-chart';
-        fig.innerHTML = '<figcaption><span class="b-muted"></span><b></b><small></small></figcaption><div class="b-plot"></div>';
-        const place = { fig, plot: fig.querySelector('.b-plot'), chart: null };
-        new ResizeObserver(() => {
-          const { clientWidth: width, clientHeight: height } = place.plot;
-          if (place.chart && width > 0 && (width !== place.chart.width || height !== place.chart.height)) place.chart.setSize({ width, height });
-        }).observe(place.plot);
-        this.plots.set(key, place);
-      }
-      this.grid.append(this.plots.get(key).fig);
-    }
-    // All figures have their place before the first is drawn, so that each measures its final width.
-    for (const key of keys) this.draw(this.metrics.get(key), this.plots.get(key));
+    this.say(this.series.size ? '' : this.feed?.ended ? 'This app reports no metrics.' : 'No metric yet. Charts grow as rounds finish.');
+    this.notice();
+    const more = this.el.querySelector('[data-chart-more]'), hidden = (this.feed?.metrics ?? 0) - 12 * (1 + this.view.more);
+    more.classList.toggle('b-gone', hidden <= 0);
+    more.textContent = `Show ${Math.min(hidden, 12)} more of ${hidden} charts`;
+    const [from, to] = this.view.zoom ?? [this.first, this.last];
+    const inputs = [...this.rounds.querySelectorAll('input')];
+    if (!inputs.includes(document.activeElement)) [inputs[0].value, inputs[1].value] = [from, to];
+    this.el.querySelector('[data-chart-whole]').classList.toggle('b-gone', !this.view.zoom);
+    for (const [key, place] of this.places) if (!this.series.has(key)) { place.chart?.destroy(); place.fig.remove(); this.places.delete(key); }
+    for (const key of this.series.keys()) this.grid.append(this.place(key).fig);
+    for (const [key, s] of this.series) this.draw(s, this.places.get(key));
   }
 
-  draw(metric, place) {
-    const { fig, plot } = place;
-    const whole = metric.series.get('0');
-    const people = [...metric.series.entries()].filter(([n]) => n !== '0').sort((a, b) => this.label(a[0]).localeCompare(this.label(b[0]), 'en', { numeric: true }));
-    const rounds = [...new Set([...metric.series.values()].flatMap((s) => [...s.keys()]))].sort((a, b) => a - b);
-    const [title, now, more] = fig.querySelector('figcaption').children;
-    const last = whole && [...whole.keys()].sort((a, b) => a - b).at(-1);
-    title.textContent = `${metric.name} · ${metric.phase === 'server' ? 'on the server' : metric.phase}`;
-    now.textContent = whole ? digits(whole.get(last)) : '';
-    const newest = people.map(([, s]) => s.get(rounds.at(-1))).filter((v) => typeof v === 'number');
-    more.textContent = newest.length ? `round ${rounds.at(-1)} · participants ${digits(Math.min(...newest))} to ${digits(Math.max(...newest))}` : last !== undefined ? `round ${last}` : '';
-    if (this.table) { place.chart?.destroy(); place.chart = null; plot.replaceChildren(this.asTable(rounds, whole, people)); plot.classList.add('is-table'); return; }
-    const series = [], data = [rounds];
-    const put = (map, label, width, dash, tone) => {
-      data.push(rounds.map((r) => { const v = map.get(r); return typeof v === 'number' ? v : null; }));
-      series.push({ label, width, dash, stroke: () => colour(tone), spanGaps: true, points: { show: rounds.length < 60, size: width > 1.5 ? 7 : 5, fill: () => colour(tone) } });
+  notice() {
+    const p = this.el.querySelector('[data-chart-notice]'), n = this.feed?.dropped ?? 0;
+    p.classList.toggle('b-gone', !n);
+    p.lastElementChild.textContent = n ? `${n.toLocaleString('en')} metric${n === 1 ? ' was' : 's were'} dropped: a limit was reached. A run keeps ${this.feed.limit.toLocaleString('en')} metrics of ${this.el.dataset.names} names, ${Number(this.el.dataset.reply).toLocaleString('en')} of one reply.` : '';
+  }
+
+  place(key) {
+    if (this.places.has(key)) return this.places.get(key);
+    const fig = this.el.querySelector('template').content.cloneNode(true).firstElementChild;
+    const place = { fig, plot: fig.querySelector('.b-plot'), chart: null };
+    fig.querySelector('[data-save=svg]').addEventListener('click', () => save(place.file + '.svg', 'image/svg+xml', asSVG(place.title, place.note, place.spec)));
+    fig.querySelector('[data-save=png]').addEventListener('click', () => savePNG(place.file + '.png', asSVG(place.title, place.note, place.spec)));
+    this.places.set(key, place);
+    return place;
+  }
+
+  people(s) {
+    return [...s.people].map(([id, values]) => [this.nodes[id] ?? 'SuperNode ' + id.slice(0, 6), values]).sort((a, b) => a[0].localeCompare(b[0], 'en', { numeric: true }));
+  }
+
+  draw(s, place) {
+    const points = s.sorted(), main = s.main(points), people = this.people(s);
+    this.caption(s, place, points, main);
+    if (this.view.table) {
+      place.chart?.destroy();
+      place.chart = null;
+      place.plot.replaceChildren(asTable(s, points, main, people));
+      place.plot.classList.add('is-table');
+      place.plot.tabIndex = 0;
+      return;
+    }
+    place.plot.classList.remove('is-table');
+    place.plot.removeAttribute('tabindex');
+    const spec = this.spec(s, points, main, people, place);
+    if (place.chart) place.chart.update(spec); else place.chart = drawChart(place.plot, spec);
+    place.plot.setAttribute('role', 'img');
+    place.plot.setAttribute('aria-label', `${place.title}: ${place.now}, ${points.length} points from round ${points[0]?.round ?? 0} to ${points.at(-1)?.round ?? 0}. The table has the numbers.`);
+  }
+
+  caption(s, place, points, main) {
+    const [title, now, more] = place.fig.querySelector('figcaption').children, last = points.at(-1) ?? {}, before = points.at(-2);
+    const value = main ? last[main.key] : last.median;
+    place.title = s.title();
+    place.file = `${this.el.dataset.run}-${s.phase}-${s.name}`.replace(/[^\w.-]+/g, '_');
+    place.now = digits(value);
+    title.textContent = place.title;
+    now.textContent = place.now;
+    const parts = [];
+    if (!main && last.median != null) parts.push('median');
+    if (main?.key === 'weighted') parts.push('mean weighted by num-examples, worked out here');
+    const old = before && (main ? before[main.key] : before.median);
+    if (typeof value === 'number' && typeof old === 'number') parts.push(`${value >= old ? '+' : ''}${digits(value - old)} on round ${before.round}`);
+    if (last.low != null && last.nodes > 0) parts.push(`participants ${digits(last.low)} to ${digits(last.high)}`);
+    if (last.odd > 0) parts.push(`${last.odd} NaN or infinite`);
+    more.textContent = parts.join(' · ');
+  }
+
+  spec(s, points, main, people, place) {
+    const { view } = this, notes = [];
+    const x = points.map((p) => p.round);
+    const number = (v) => (typeof v === 'number' ? v : null);
+    const lines = [];
+    const add = (line) => {
+      if (view.log) { const [values, gone] = positive(line.values); line.values = values; if (gone) notes.push(`${line.label}: ${gone} not above 0, not on a log scale`); }
+      if (view.smooth && !line.plain) lines.push({ ...line, key: line.key + ' raw', faint: true }, { ...line, values: smooth(line.values) });
+      else lines.push(line);
     };
-    if (this.participants) people.forEach(([n, s], i) => put(s, this.label(n), 1.25, dashes[(i + 1) % dashes.length], 's' + (2 + (i % 5))));
-    if (whole) put(whole, metric.phase === 'server' ? 'server' : 'aggregate', 2, [], 's1');
-    place.chart?.destroy();
-    place.chart = null;
-    plot.replaceChildren();
-    plot.classList.remove('is-table');
-    if (!series.length) return;
-    const axis = { stroke: () => colour('muted'), font: '12px ' + getComputedStyle(document.body).fontFamily, ticks: { show: false }, grid: { stroke: () => colour('rule'), width: 1 } };
-    place.chart = new uPlot({
-      width: plot.clientWidth || 400, height: plot.clientHeight || 216, series: [{ label: 'round' }, ...series], legend: { show: false }, padding: [8, 12, 0, 0],
-      cursor: { sync: { key: 'run' }, y: false }, scales: { x: { time: false, range: (_u, lo, hi) => (lo === hi ? [lo - 0.5, hi + 0.5] : [lo, hi]) }, y: { distr: this.log ? 3 : 1 } },
-      axes: [{ ...axis, grid: { show: false }, size: 28, gap: 6, incrs: [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000], values: (_u, v) => v.map((n) => (n % 1 ? '' : n)) }, { ...axis, size: 52, gap: 6 }],
-    }, data, plot);
-    plot.setAttribute('role', 'img');
-    plot.setAttribute('aria-label', `${title.textContent}: ${now.textContent || more.textContent}, ${rounds.length} rounds`);
-  }
-
-  label(node) { return this.nodes[node] ?? 'SuperNode ' + node.slice(0, 6); }
-
-  asTable(rounds, whole, people) {
-    const table = document.createElement('table');
-    table.className = 'b-table is-kv';
-    const head = table.createTHead().insertRow();
-    const names = [...(whole ? [['whole', whole]] : []), ...people.map(([n, s]) => [this.label(n), s])];
-    for (const h of ['round', ...names.map(([n]) => n)]) { const th = document.createElement('th'); th.textContent = h; head.append(th); }
-    const body = table.createTBody();
-    for (const r of rounds) {
-      const tr = body.insertRow();
-      for (const v of [r, ...names.map(([, s]) => digits(s.get(r)))]) tr.insertCell().textContent = v;
-    }
-    return table;
+    const spread = points.some((p) => p.nodes > 1);
+    if (spread && !view.hide.has('median')) add({ key: 'median', label: 'median', values: points.map((p) => number(p.median)), tone: 's1', width: 1.25, dash: [3, 3], plain: true });
+    for (const [label, values] of people) add({ key: label, label, values: x.map((r) => number(values.get(r))), ...styleOf(label.replace('partition ', '')) });
+    if (main && !view.hide.has('aggregate')) add({ key: 'main', label: main.label, values: points.map((p) => number(p[main.key])), tone: 's1', width: 2, marker: 'circle' });
+    let band = spread && !view.hide.has('band') ? { tone: 's1', low: points.map((p) => number(p.low)), high: points.map((p) => number(p.high)) } : null;
+    if (band && view.log) band = { ...band, low: band.low.map((v) => (v > 0 ? v : null)), high: band.high.map((v) => (v > 0 ? v : null)) };
+    const cut = view.clip && clip([...lines.map((l) => l.values), ...(band ? [band.low, band.high] : [])]);
+    if (cut) notes.push(`${cut.outside} point${cut.outside === 1 ? '' : 's'} outside`);
+    if (view.smooth) notes.push('smoothed (moving average 0.6); the raw values are faint');
+    if (this.size > 1) notes.push(`a point is the last of ${this.size} rounds; the band spans all of them`);
+    const odd = points.filter((p) => main && typeof p[main.key] === 'string').length;
+    if (odd) notes.push(`${odd} NaN or infinite, not drawn`);
+    place.note = notes.join(' · ');
+    place.fig.querySelector('[data-chart-note]').textContent = place.note;
+    const planned = this.feed.rounds, live = !this.feed.ended && planned > this.last;
+    place.spec = { x, lines, band, log: view.log, limits: cut?.limits, sync: 'run', zoom: (r) => this.zoom(r), range: view.zoom ?? [Math.min(this.first, x[0] ?? 0), live ? planned : this.last], ahead: live ? this.last : null };
+    return place.spec;
   }
 }

@@ -1,0 +1,228 @@
+package runs
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"blossomtune/internal/domain"
+)
+
+// watchTx is what a transaction tells of a run's metrics and rounds.
+type watchTx interface {
+	Metrics(ctx context.Context, fedID int64, engineRunID uint64, afterID int64, most int) ([]domain.Metric, error)
+	MetricMeter(ctx context.Context, fedID int64, engineRunID uint64) (domain.MetricMeter, error)
+	NoteLogDropped(ctx context.Context, fedID int64, engineRunID uint64, n int) error
+	NodeMetrics(ctx context.Context, fedID int64, engineRunID uint64, node uint64, q domain.BandQuery) ([]domain.Metric, error)
+	MetricNames(ctx context.Context, fedID int64, engineRunID uint64) ([]domain.MetricName, error)
+	RankedNodes(ctx context.Context, fedID int64, engineRunID uint64, round int, phase domain.Phase, name string, highest bool, n int) ([]uint64, error)
+	RollUp(ctx context.Context, fedID int64, engineRunID uint64, again bool) (more bool, err error)
+	Bands(ctx context.Context, fedID int64, engineRunID uint64, q domain.BandQuery) ([]domain.Band, error)
+	BandRounds(ctx context.Context, fedID int64, engineRunID uint64) (first, last int, err error)
+
+	Exchanges(ctx context.Context, fedID int64, engineRunID uint64) ([]domain.Exchange, error)
+	Passages(ctx context.Context, fedID int64, engineRunID uint64, round int) ([]domain.Passage, error)
+	LastRound(ctx context.Context, fedID int64, engineRunID uint64) (int, error)
+	Waiting(ctx context.Context, fedID int64, engineRunID uint64, round int) ([]uint64, error)
+	RoundSpans(ctx context.Context, fedID int64, engineRunID uint64, from int) ([]domain.RoundSpan, error)
+	Participation(ctx context.Context, fedID int64, engineRunID uint64, nodes []uint64, size, open int) (map[uint64]map[int]domain.Cell, error)
+	Presences(ctx context.Context, fedID int64, nodes []uint64) (map[uint64][]domain.Presence, error)
+	Traffic(ctx context.Context, fedID int64, engineRunID uint64) ([]domain.Traffic, error)
+}
+
+// look reads what there is of a run at the engine; a run that has not come there has nothing.
+func look[T any](ctx context.Context, s *Service, run domain.Run, read func(Tx) (T, error)) (out T, err error) {
+	if run.EngineRunID == 0 {
+		return out, nil
+	}
+	err = s.Store.View(ctx, func(tx Tx) (err error) { out, err = read(tx); return err })
+	return out, err
+}
+
+// Metrics returns a run's metrics in the order of their arrival, those after a given id only; at most most of them, or all with 0.
+func (s *Service) Metrics(ctx context.Context, run domain.Run, afterID int64, most int) ([]domain.Metric, error) {
+	return look(ctx, s, run, func(tx Tx) ([]domain.Metric, error) {
+		return tx.Metrics(ctx, run.FederationID, run.EngineRunID, afterID, most)
+	})
+}
+
+// MetricMeter tells how many metrics of a run are kept, and how many the limits left out.
+func (s *Service) MetricMeter(ctx context.Context, run domain.Run) (domain.MetricMeter, error) {
+	return look(ctx, s, run, func(tx Tx) (domain.MetricMeter, error) {
+		return tx.MetricMeter(ctx, run.FederationID, run.EngineRunID)
+	})
+}
+
+// MetricNames returns which metrics a run has. It brings the run's bands up to date first.
+func (s *Service) MetricNames(ctx context.Context, run domain.Run) ([]domain.MetricName, error) {
+	if run.EngineRunID == 0 {
+		return nil, nil
+	}
+	if err := s.rollUp(ctx, run, false); err != nil {
+		return nil, err
+	}
+	return look(ctx, s, run, func(tx Tx) ([]domain.MetricName, error) {
+		return tx.MetricNames(ctx, run.FederationID, run.EngineRunID)
+	})
+}
+
+// Bands returns what one of a run's metrics comes to over all SuperNodes.
+func (s *Service) Bands(ctx context.Context, run domain.Run, q domain.BandQuery) ([]domain.Band, error) {
+	return look(ctx, s, run, func(tx Tx) ([]domain.Band, error) { return tx.Bands(ctx, run.FederationID, run.EngineRunID, q) })
+}
+
+// BandRounds returns the first and the last round of a run that has metrics.
+func (s *Service) BandRounds(ctx context.Context, run domain.Run) (first, last int, err error) {
+	rounds, err := look(ctx, s, run, func(tx Tx) ([2]int, error) {
+		first, last, err := tx.BandRounds(ctx, run.FederationID, run.EngineRunID)
+		return [2]int{first, last}, err
+	})
+	return rounds[0], rounds[1], err
+}
+
+// NodeMetrics returns what one SuperNode sent of a metric.
+func (s *Service) NodeMetrics(ctx context.Context, run domain.Run, node uint64, q domain.BandQuery) ([]domain.Metric, error) {
+	return look(ctx, s, run, func(tx Tx) ([]domain.Metric, error) {
+		return tx.NodeMetrics(ctx, run.FederationID, run.EngineRunID, node, q)
+	})
+}
+
+// RankedNodes returns the SuperNodes with the lowest or highest values of a metric in a round.
+func (s *Service) RankedNodes(ctx context.Context, run domain.Run, round int, phase domain.Phase, name string, highest bool, n int) ([]uint64, error) {
+	return look(ctx, s, run, func(tx Tx) ([]uint64, error) {
+		return tx.RankedNodes(ctx, run.FederationID, run.EngineRunID, round, phase, name, highest, n)
+	})
+}
+
+// rollUp brings a run's bands up to date. Many readers at once do it once.
+func (s *Service) rollUp(ctx context.Context, run domain.Run, again bool) error {
+	m, err := s.MetricMeter(ctx, run)
+	if err != nil || m.Newest == m.Rolled && !again {
+		return err
+	}
+	s.rolling.Lock()
+	defer s.rolling.Unlock()
+	for more := true; more && ctx.Err() == nil; {
+		err := s.Store.InTx(ctx, func(tx Tx) (err error) {
+			more, err = tx.RollUp(ctx, run.FederationID, run.EngineRunID, again)
+			return err
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return ctx.Err()
+}
+
+// Recorded tells those who watch a federation's running runs that its keeper has stored something of them.
+func (s *Service) Recorded(fedID int64) {
+	s.mu.Lock()
+	var running []domain.Run
+	for _, t := range s.tailers {
+		if t.run.FederationID == fedID {
+			running = append(running, t.run)
+		}
+	}
+	s.mu.Unlock()
+	for _, run := range running {
+		s.publish(run, "metric")
+	}
+}
+
+// Exchanges returns everything that was asked in a run, and what became of it.
+func (s *Service) Exchanges(ctx context.Context, run domain.Run) ([]domain.Exchange, error) {
+	return look(ctx, s, run, func(tx Tx) ([]domain.Exchange, error) { return tx.Exchanges(ctx, run.FederationID, run.EngineRunID) })
+}
+
+// Passages returns what was asked of which SuperNode in one round of a run, and how it went.
+func (s *Service) Passages(ctx context.Context, run domain.Run, round int) ([]domain.Passage, error) {
+	return look(ctx, s, run, func(tx Tx) ([]domain.Passage, error) {
+		return tx.Passages(ctx, run.FederationID, run.EngineRunID, round)
+	})
+}
+
+// LastRound returns the newest round in which somebody was asked; 0 before the first.
+func (s *Service) LastRound(ctx context.Context, run domain.Run) (int, error) {
+	return look(ctx, s, run, func(tx Tx) (int, error) { return tx.LastRound(ctx, run.FederationID, run.EngineRunID) })
+}
+
+// Waiting returns the SuperNodes that were asked in a run's newest round and have not replied.
+func (s *Service) Waiting(ctx context.Context, run domain.Run) ([]uint64, error) {
+	return look(ctx, s, run, func(tx Tx) ([]uint64, error) {
+		last, err := tx.LastRound(ctx, run.FederationID, run.EngineRunID)
+		if err != nil {
+			return nil, err
+		}
+		return tx.Waiting(ctx, run.FederationID, run.EngineRunID, last)
+	})
+}
+
+// Traffic returns what went to and from each SuperNode because of a run.
+func (s *Service) Traffic(ctx context.Context, run domain.Run) ([]domain.Traffic, error) {
+	return look(ctx, s, run, func(tx Tx) ([]domain.Traffic, error) { return tx.Traffic(ctx, run.FederationID, run.EngineRunID) })
+}
+
+// Participation tells what happened to some SuperNodes in the rounds of a run, in bins of size rounds. Rounds before open are over.
+func (s *Service) Participation(ctx context.Context, run domain.Run, nodes []uint64, size, open int) (map[uint64]map[int]domain.Cell, error) {
+	return look(ctx, s, run, func(tx Tx) (map[uint64]map[int]domain.Cell, error) {
+		return tx.Participation(ctx, run.FederationID, run.EngineRunID, nodes, size, open)
+	})
+}
+
+// Presences returns when some SuperNodes of a run's federation came and went.
+func (s *Service) Presences(ctx context.Context, run domain.Run, nodes []uint64) (map[uint64][]domain.Presence, error) {
+	return look(ctx, s, run, func(tx Tx) (map[uint64][]domain.Presence, error) { return tx.Presences(ctx, run.FederationID, nodes) })
+}
+
+// RoundSpans returns when the rounds of a run from one on began.
+func (s *Service) RoundSpans(ctx context.Context, run domain.Run, from int) ([]domain.RoundSpan, error) {
+	return look(ctx, s, run, func(tx Tx) ([]domain.RoundSpan, error) {
+		return tx.RoundSpans(ctx, run.FederationID, run.EngineRunID, from)
+	})
+}
+
+// Pace is how a running run comes along.
+type Pace struct {
+	Left time.Duration // until it has done all its rounds; 0 while that cannot be told
+	Slow bool          // the round takes longer than the ones before let expect
+}
+
+const (
+	paceRounds = 5 // rounds that a pace is taken from
+	slowFactor = 2 // a round that takes this many times the median is slow
+)
+
+// Pace estimates from the last rounds how long a run will still take. It can tell from the second round on, where the number of
+// rounds is known.
+func (s *Service) Pace(ctx context.Context, run domain.Run) (Pace, error) {
+	if run.State != domain.Running || run.Round < 2 {
+		return Pace{}, nil
+	}
+	spans, err := s.RoundSpans(ctx, run, max(run.Round-paceRounds, 1))
+	return paceOf(spans, run.Rounds, s.Clock()), err
+}
+
+func paceOf(spans []domain.RoundSpan, rounds int, now time.Time) Pace {
+	var took []time.Duration
+	for i := 1; i < len(spans); i++ {
+		if spans[i].Round == spans[i-1].Round+1 {
+			took = append(took, spans[i].FirstAsk.Sub(spans[i-1].FirstAsk))
+		}
+	}
+	if len(took) == 0 {
+		return Pace{}
+	}
+	took = took[max(len(took)-paceRounds, 0):]
+	slices.Sort(took)
+	usual := took[len(took)/2]
+	if len(took)%2 == 0 {
+		usual = (took[len(took)/2-1] + usual) / 2
+	}
+	last := spans[len(spans)-1]
+	so := now.Sub(last.FirstAsk)
+	p := Pace{Slow: so > slowFactor*usual && so > time.Second}
+	if left := rounds - last.Round + 1; left > 0 {
+		p.Left = max(time.Duration(left)*usual-min(so, usual), time.Second)
+	}
+	return p
+}

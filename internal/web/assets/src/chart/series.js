@@ -1,0 +1,32 @@
+// One metric over rounds, as the server tells it: kept by point, so that what comes later replaces what it changes.
+const columns = ['low', 'median', 'high', 'weighted', 'whole', 'nodes', 'odd'];
+
+export class Series {
+  constructor({ phase, name }) {
+    this.phase = phase;
+    this.name = name;
+    this.points = new Map(); // by bin of rounds
+    this.people = new Map(); // by SuperNode
+  }
+
+  take(s, size) {
+    s.rounds.forEach((round, i) => {
+      const p = { round };
+      for (const c of columns) p[c] = s[c]?.[i] ?? null;
+      this.points.set(Math.floor(round / size), p);
+    });
+    this.people = new Map((s.people ?? []).map((p) => [p.node, new Map(p.rounds.map((r, i) => [r, p.values[i]]))]));
+  }
+
+  // sorted returns the points in the order of rounds.
+  sorted() { return [...this.points.values()].sort((a, b) => a.round - b.round); }
+
+  // main is the line in front: what the app itself tells, or our mean where it tells nothing.
+  main(points) {
+    if (points.some((p) => p.whole != null)) return { key: 'whole', label: this.phase === 'server' ? 'ServerApp' : 'aggregate' };
+    if (points.some((p) => p.weighted != null)) return { key: 'weighted', label: 'mean, weighted by num-examples' };
+    return null;
+  }
+
+  title() { return `${this.name} · ${this.phase === 'server' ? 'on the server' : this.phase}`; }
+}
