@@ -33,12 +33,21 @@ type Run struct {
 	Round       int            `json:"round"`
 	Rounds      int            `json:"rounds" doc:"0 while unknown"`
 	Cause       *domain.Cause  `json:"cause,omitempty"`
+	Waits       *Wait          `json:"waits,omitempty" doc:"Of one run that has not ended: what it waits for"`
 	Failures    []AppFailure   `json:"clientapp_failures,omitempty" doc:"Of one run: how ClientApps failed"`
 	CreatedBy   string         `json:"created_by,omitempty"`
 	CreatedAt   time.Time      `json:"created_at"`
 	StartingAt  *time.Time     `json:"starting_at,omitempty"`
 	RunningAt   *time.Time     `json:"running_at,omitempty"`
 	EndedAt     *time.Time     `json:"ended_at,omitempty"`
+}
+
+// Wait is what a run that has not ended waits for.
+type Wait struct {
+	What  string     `json:"what"`
+	Since *time.Time `json:"since,omitempty"`
+	Helps string     `json:"helps" doc:"Whether patience helps, and what else does"`
+	Late  bool       `json:"late" doc:"It will not come right by itself, or takes longer than it should"`
 }
 
 // AppFailure is one way in which a participant's ClientApp failed.
@@ -183,6 +192,13 @@ func (a *api) getRun(ctx context.Context, in *RunPath) (*body[Run], error) {
 		return nil, err
 	}
 	out := runView(r, f.Slug, role)
+	wait, err := a.Runs.Wait(ctx, r)
+	if err != nil {
+		return nil, err
+	}
+	if wait.What != "" {
+		out.Waits = &Wait{What: wait.What, Since: when(wait.Since), Helps: wait.Helps, Late: wait.Late}
+	}
 	failures, err := a.Runs.AppFailures(ctx, r)
 	for _, v := range failures {
 		out.Failures = append(out.Failures, AppFailure{NodeID: v.NodeID, Times: v.Times, Message: v.Message, Remedy: v.Remedy})

@@ -3,6 +3,7 @@ package runs
 import (
 	"context"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -43,6 +44,7 @@ type AppFailure struct {
 	Message string // begins with "cannot", "raised" …, to follow a name
 	Remedy  string
 	Output  string // of the last time, where its owner shares it
+	Rounds  []int  // in which that was, where it is known
 }
 
 // AppFailures sums up how ClientApps failed in a run, by SuperNode and cause.
@@ -51,8 +53,12 @@ func (s *Service) AppFailures(ctx context.Context, run domain.Run) ([]AppFailure
 		return nil, nil
 	}
 	var all []domain.AppExit
+	var errors []domain.Exchange
 	err := s.Store.View(ctx, func(tx Tx) (err error) {
-		all, err = tx.AppExits(ctx, run.FederationID, run.EngineRunID)
+		if all, err = tx.AppExits(ctx, run.FederationID, run.EngineRunID); err != nil {
+			return err
+		}
+		errors, err = tx.FailedExchanges(ctx, run.FederationID, run.EngineRunID)
 		return err
 	})
 	var out []AppFailure
@@ -68,7 +74,47 @@ func (s *Service) AppFailures(ctx context.Context, run domain.Run) ([]AppFailure
 			out[i].Output = e.Output
 		}
 	}
-	return out, err
+	return withErrors(out, errors), err
+}
+
+// withErrors adds what only the wire told: the error replies of SuperNodes whose agents have told nothing, if they have one.
+func withErrors(out []AppFailure, errors []domain.Exchange) []AppFailure {
+	told := len(out)
+	for _, e := range errors {
+		message, remedy, lost := errorWords(e.Error)
+		if !lost && slices.ContainsFunc(out[:told], func(f AppFailure) bool { return f.NodeID == e.NodeID }) {
+			continue
+		}
+		i := slices.IndexFunc(out, func(f AppFailure) bool { return f.NodeID == e.NodeID && f.Message == message })
+		if i < 0 {
+			i = len(out)
+			out = append(out, AppFailure{NodeID: e.NodeID, Message: message, Remedy: remedy})
+		}
+		out[i].Times++
+		out[i].Rounds = append(out[i].Rounds, e.Round)
+	}
+	return out
+}
+
+// raisedPattern finds the exception's kind in an error reply of flwr 1.41: <class 'ZeroDivisionError'>:<'division by zero'>. Its
+// message is not told on: it may hold the participant's data.
+var raisedPattern = regexp.MustCompile(`^<class '(?:[\w.]*\.)?(\w+)'>`)
+
+// errorWords has the words for an error reply, and whether the SuperNode was lost rather than its ClientApp failing.
+func errorWords(reason string) (message, remedy string, lost bool) {
+	switch m := raisedPattern.FindStringSubmatch(reason); {
+	case m != nil && (m[1] == "ModuleNotFoundError" || m[1] == "ImportError"):
+		return "raised " + m[1] + ".", "Its owner installs what the app imports beside the SuperNode; the log on that machine names it.", false
+	case m != nil:
+		return "raised " + m[1] + ".", "The log of the run on that machine shows the lines; an app that copes with that machine's data mends it.", false
+	case strings.HasPrefix(reason, "Error: Node Unavailable"):
+		return "went offline before it answered.", "Its partition is kept; its owner starts the SuperNode again.", true
+	case strings.HasPrefix(reason, "Error: Reply Message Unavailable"), strings.HasPrefix(reason, "Error: Message Unavailable"):
+		return "did not answer in time.", "It may be too slow for this run, or was started anew meanwhile.", true
+	case strings.HasPrefix(reason, "An exception was raised when attempting to load"):
+		return "cannot load the app.", "Its owner looks at the log of the run on that machine for what is missing.", false
+	}
+	return "answered with an error.", "Its owner looks at the log of the run on that machine.", false
 }
 
 // appWords has the words for how a ClientApp failed (flower-facts: 201 exception, 250 communication, 607 import, 608 dependencies).
@@ -84,6 +130,8 @@ func appWords(e domain.AppExit) (message, remedy string) {
 		return "could not be started.", "Its owner runs join again; it mends the Python environment."
 	case e.ExitCode == 607:
 		return "cannot import the app.", "Its owner looks at the log of the run on that machine for what is missing."
+	case e.ExitCode == 606:
+		return "has another Flower version than the app needs.", "Its owner runs join again; it brings the version that this server needs."
 	case e.ExitCode == 608:
 		return "could not install the packages that the app names.", "Fix the dependencies in pyproject.toml, or its owner gives pip a way to its index."
 	case e.ExitCode == 250:

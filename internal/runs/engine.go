@@ -165,8 +165,9 @@ func (s *Service) advance(ctx context.Context, run domain.Run, v view) error {
 		return s.settle(ctx, run, engine, task)
 	case engine.Finished():
 		return s.settle(ctx, run, engine, task)
-	case s.overdue(run):
-		return s.overrun(ctx, run)
+	}
+	if over, err := s.overrun(ctx, run); over || err != nil {
+		return err
 	}
 	if !launched {
 		if err := s.Engine.Launch(ctx, run.FederationID, run.EngineRunID, run.Settings); err != nil {
@@ -178,18 +179,6 @@ func (s *Service) advance(ctx context.Context, run domain.Run, v view) error {
 		return err
 	}
 	return nil
-}
-
-func (s *Service) overdue(run domain.Run) bool {
-	return run.Settings.Wall > 0 && !run.StartingAt.IsZero() && s.Clock().Sub(run.StartingAt) > run.Settings.Wall
-}
-
-func (s *Service) overrun(ctx context.Context, run domain.Run) error {
-	if err := s.halt(ctx, run); err != nil {
-		return err
-	}
-	return s.fail(ctx, run, domain.Cause{Code: "wall_limit", ExitCode: -1, Where: "ServerApp",
-		Message: fmt.Sprintf("The run passed its time limit of %s.", domain.Span(run.Settings.Wall)), Remedy: "Launch it again with fewer rounds or a longer limit."})
 }
 
 func (s *Service) stopEngineRun(ctx context.Context, run domain.Run, e EngineRun) error {

@@ -25,6 +25,7 @@ type fakeEngine struct {
 	tasks   map[uint64]*runs.Task
 	started int // StartRun calls that took effect
 	up      bool
+	mute    bool // ServerApps give no sign of life
 
 	before, after func(call string) error // may "kill" the server around any call
 }
@@ -86,7 +87,7 @@ func (f *fakeEngine) Launch(_ context.Context, _ int64, id uint64, _ domain.RunS
 		if f.tasks[id] != nil {
 			return nil
 		}
-		f.tasks[id] = &runs.Task{EngineRunID: id, Alive: true}
+		f.tasks[id] = &runs.Task{EngineRunID: id, Alive: !f.mute}
 		f.find(id).Status = "running"
 		return f.log(id, "INFO :      [ROUND 1/1]\nINFO :      Global evaluation\nINFO :      \t└──> MetricRecord: {'accuracy': 0.5}\n")
 	})

@@ -76,6 +76,7 @@ type world struct {
 	fed    domain.Federation
 	server *runs.Service
 	kills  *killer
+	fixed  atomic.Pointer[time.Time] // what the clock shows; nil: the time
 }
 
 var appHash = fmt.Sprintf("%064d", 7)
@@ -104,7 +105,7 @@ func (w *world) boot(k *killer) {
 	}
 	w.kills = k
 	w.engine.before, w.engine.after = k.before, k.afterwards
-	w.server = runs.New(runs.Options{Store: killedStore{store.Adapt[runs.Tx](w.db), k}, Engine: w.engine, Events: events.NewBus(), Clock: time.Now, Logger: slog.New(slog.DiscardHandler)})
+	w.server = runs.New(runs.Options{Store: killedStore{store.Adapt[runs.Tx](w.db), k}, Engine: w.engine, Events: events.NewBus(), Clock: w.now, Logger: slog.New(slog.DiscardHandler)})
 }
 
 func (w *world) launch(name string) domain.Run {

@@ -96,7 +96,7 @@ func TestARunThatIsPlannedStartsThen(t *testing.T) {
 		}
 	}
 	w.queueIs("later")
-	w.server.Clock = func() time.Time { return time.Now().Add(61 * time.Minute) }
+	w.at(time.Now().Add(61 * time.Minute))
 	w.until(later.ID, isRunning)
 	for _, bad := range []time.Time{time.Now().Add(-time.Hour), time.Now().AddDate(2, 0, 0)} {
 		in.Name, in.NotBefore = "bad", bad

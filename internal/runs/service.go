@@ -46,6 +46,9 @@ type Tx interface {
 	Part(ctx context.Context, fedID int64, nodeID uint64) (domain.Part, error)
 	watchTx
 
+	NewestExchanges(ctx context.Context, fedID int64, engineRunID uint64) ([]domain.Exchange, error)
+	FailedExchanges(ctx context.Context, fedID int64, engineRunID uint64) ([]domain.Exchange, error)
+
 	InsertAppExit(ctx context.Context, e domain.AppExit) (bool, error)
 	AppExits(ctx context.Context, fedID int64, engineRunID uint64) ([]domain.AppExit, error)
 
@@ -121,6 +124,8 @@ type Options struct {
 type Service struct {
 	Options
 
+	began time.Time // before this nobody here has watched
+
 	mu      sync.Mutex
 	wakes   map[int64]chan struct{}
 	tailers map[int64]*tailer
@@ -131,7 +136,7 @@ type Service struct {
 
 // New returns a Service; [Service.Run] must run for anything queued to start.
 func New(o Options) *Service {
-	return &Service{Options: o, wakes: map[int64]chan struct{}{}, tailers: map[int64]*tailer{}, logs: map[int64]*logfile.File{}}
+	return &Service{Options: o, began: o.Clock().UTC(), wakes: map[int64]chan struct{}{}, tailers: map[int64]*tailer{}, logs: map[int64]*logfile.File{}}
 }
 
 // Wake makes the federation's driver look at once; call it when its engine has changed.

@@ -21,11 +21,14 @@ type tailer struct {
 	mu    sync.Mutex // one pump at a time
 	next  int
 	parse parser
+
+	doing doing // what the newest lines say; guarded by mu too
 }
 
 const (
 	tailPoll  = 100 * time.Millisecond
 	tailBatch = 5000
+	tailFresh = 30 * time.Second // a log of a run that began longer ago was written while nobody watched
 )
 
 // tail starts the run's tailer, once.
@@ -71,6 +74,7 @@ func (t *tailer) pump(ctx context.Context) error {
 			}
 			return err
 		}
+		backlog := t.next == 1 && t.s.Clock().UTC().Sub(t.run.StartingAt) > tailFresh
 		trial := t.parse // kept only when stored: a failed store is repeated with the same lines
 		for _, l := range lines {
 			trial.line(l)
@@ -79,6 +83,7 @@ func (t *tailer) pump(ctx context.Context) error {
 			return err
 		}
 		t.parse, t.next, grew = trial, t.next+len(lines), true
+		t.doing.read(lines, t.s.Clock().UTC(), backlog)
 	}
 }
 

@@ -173,9 +173,11 @@ func scanExchange(s scanner, more ...any) (e domain.Exchange, err error) {
 	return e, err
 }
 
+func scanPlainExchange(s scanner) (domain.Exchange, error) { return scanExchange(s) }
+
 // Exchanges returns a run's exchanges by round, phase and node.
 func (tx *Tx) Exchanges(ctx context.Context, fedID int64, engineRunID uint64) ([]domain.Exchange, error) {
-	return list(ctx, tx, "exchange", func(s scanner) (domain.Exchange, error) { return scanExchange(s) }, `SELECT federation_id, engine_run_id, message_id, round, phase, node_id, asked_at, replied_at, failed, error
+	return list(ctx, tx, "exchange", scanPlainExchange, `SELECT federation_id, engine_run_id, message_id, round, phase, node_id, asked_at, replied_at, failed, error
 		FROM exchange WHERE federation_id = $1 AND engine_run_id = $2 ORDER BY round, phase DESC, node_id, message_id`, fedID, int64(engineRunID))
 }
 
@@ -184,4 +186,17 @@ func (tx *Tx) Part(ctx context.Context, fedID int64, nodeID uint64) (domain.Part
 	return get(ctx, tx, "part", func(s scanner) (p domain.Part, err error) { return p, s.Scan(&p.Rounds, &p.Runs) },
 		`SELECT COUNT(*), COUNT(DISTINCT engine_run_id) FROM (SELECT DISTINCT engine_run_id, round FROM exchange
 		WHERE federation_id = $1 AND node_id = $2 AND replied_at > 0 AND failed = 0) AS taken`, fedID, int64(nodeID))
+}
+
+// NewestExchanges returns the exchanges of a run's newest round, by node.
+func (tx *Tx) NewestExchanges(ctx context.Context, fedID int64, engineRunID uint64) ([]domain.Exchange, error) {
+	return list(ctx, tx, "exchange", scanPlainExchange, `SELECT federation_id, engine_run_id, message_id, round, phase, node_id, asked_at, replied_at, failed, error
+		FROM exchange WHERE federation_id = $1 AND engine_run_id = $2 AND round = (SELECT MAX(round) FROM exchange WHERE federation_id = $1 AND engine_run_id = $2)
+		ORDER BY node_id, message_id`, fedID, int64(engineRunID))
+}
+
+// FailedExchanges returns the exchanges of a run whose reply is an error, by round and node, at most 1000.
+func (tx *Tx) FailedExchanges(ctx context.Context, fedID int64, engineRunID uint64) ([]domain.Exchange, error) {
+	return list(ctx, tx, "exchange", scanPlainExchange, `SELECT federation_id, engine_run_id, message_id, round, phase, node_id, asked_at, replied_at, failed, error
+		FROM exchange WHERE federation_id = $1 AND engine_run_id = $2 AND failed = 1 ORDER BY round, node_id, message_id LIMIT 1000`, fedID, int64(engineRunID))
 }

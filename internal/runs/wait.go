@@ -1,0 +1,355 @@
+package runs
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"blossomtune/internal/domain"
+)
+
+// Wait is what a run that has not ended waits for.
+type Wait struct {
+	What  string    // "waits for 2 SuperNodes, 1 online"; "" where it waits for nothing that is worth a word
+	Since time.Time // when that began; zero where it has no beginning
+	Helps string    // whether patience helps, and what else does
+	Late  bool      // it will not come right by itself, or takes longer than it should
+}
+
+const (
+	quietFor  = 10 * time.Second // an exchange that is out for less is a round like any other
+	silentFor = 30 * time.Second // the same of a ServerApp that says nothing
+	lateAfter = 10 * time.Minute // from then on nothing is ordinary any more
+	lateLeast = time.Minute      // nobody is called slow before
+	lateTimes = 3                // as many times as long as the others took
+)
+
+// situation is what a run's waiting and its limits are judged by.
+type situation struct {
+	run   domain.Run
+	fed   domain.Federation
+	link  domain.SuperLink
+	keys  []domain.NodeKey  // of SuperNodes that are not revoked
+	ahead []domain.Run      // of a queued run: what goes first
+	asked []domain.Exchange // in the newest round
+	doing doing
+	since time.Time // the last that it came along
+	now   time.Time
+}
+
+// Wait says what a run waits for, and since when: nothing that stands still may just say that it runs.
+func (s *Service) Wait(ctx context.Context, run domain.Run) (Wait, error) {
+	if run.State.Ended() || run.StopAsked {
+		return Wait{}, nil
+	}
+	x, err := s.situation(ctx, run)
+	if err != nil {
+		return Wait{}, err
+	}
+	switch run.State {
+	case domain.Queued:
+		return x.queued(), nil
+	case domain.Starting:
+		return x.starting(), nil
+	}
+	return x.running(), nil
+}
+
+func (s *Service) situation(ctx context.Context, run domain.Run) (situation, error) {
+	x := situation{run: run, link: s.Engine.Status(run.FederationID), doing: s.doingOf(run), now: s.Clock().UTC()}
+	err := s.Store.View(ctx, func(tx Tx) error {
+		var err error
+		if x.fed, err = tx.FederationByID(ctx, run.FederationID); err != nil {
+			return err
+		}
+		if run.State == domain.Queued {
+			x.ahead, err = s.aheadOf(ctx, tx, run)
+			return err
+		}
+		if x.asked, err = tx.NewestExchanges(ctx, run.FederationID, run.EngineRunID); err != nil {
+			return err
+		}
+		x.keys, err = tx.NodeKeys(ctx, run.FederationID)
+		return err
+	})
+	x.keys = slices.DeleteFunc(x.keys, func(k domain.NodeKey) bool { return !k.RevokedAt.IsZero() })
+	x.since = newest(run.RunningAt, run.ProgressAt, x.doing.progress, x.link.Since, s.began)
+	for _, e := range x.asked {
+		x.since = newest(x.since, e.AskedAt, e.RepliedAt)
+	}
+	return x, err
+}
+
+func newest(times ...time.Time) (out time.Time) {
+	for _, t := range times {
+		if t.After(out) {
+			out = t
+		}
+	}
+	return out
+}
+
+// aheadOf lists what runs, where that leaves no room, and what is before a run in its queue and may start.
+func (s *Service) aheadOf(ctx context.Context, tx Tx, run domain.Run) ([]domain.Run, error) {
+	fed, err := tx.FederationByID(ctx, run.FederationID)
+	if err != nil {
+		return nil, err
+	}
+	busy, err := tx.Runs(ctx, domain.RunFilter{FederationID: run.FederationID, States: []domain.RunState{domain.Starting, domain.Running}, Limit: 100})
+	if err != nil {
+		return nil, err
+	}
+	queue, err := tx.QueuedRuns(ctx, run.FederationID)
+	if err != nil {
+		return nil, err
+	}
+	out := busy
+	for _, r := range queue {
+		if r.ID == run.ID {
+			break
+		}
+		if due(r, s.Clock()) {
+			out = append(out, r)
+		}
+	}
+	if len(out) < max(fed.Parallel, 1) {
+		return nil, nil
+	}
+	return out, nil
+}
+
+func (x situation) queued() Wait {
+	w := Wait{Since: x.run.CreatedAt, Helps: "It starts by itself."}
+	switch {
+	case !due(x.run, x.now):
+		return Wait{What: "starts " + moment(x.run.NotBefore), Helps: w.Helps}
+	case len(x.ahead) == 1:
+		w.What = "waits for " + x.ahead[0].Name
+	case len(x.ahead) > 1:
+		w.What = fmt.Sprintf("waits for %d runs ahead", len(x.ahead))
+	case x.fed.EngineIdle:
+		w.What = "the SuperLink starts for it"
+	case x.link.State == domain.SuperLinkUp:
+		w.What = "starts in a moment"
+	default:
+		return x.withoutLink("It starts by itself when the SuperLink is up.")
+	}
+	return w
+}
+
+// withoutLink is the waiting of a run whose SuperLink is not up.
+func (x situation) withoutLink(helps string) Wait {
+	w := Wait{What: "waits for the SuperLink, which is " + string(x.link.State), Since: x.link.Since, Helps: helps}
+	switch x.link.State {
+	case domain.SuperLinkStopped, domain.SuperLinkFailed:
+		w.Late, w.Helps = true, "A manager starts it on the federation's page."
+	case domain.SuperLinkUnreachable:
+		w.Late = true
+	}
+	return w
+}
+
+const goesOn = "It is started again by itself, and the run goes on."
+
+func (x situation) starting() Wait {
+	w := Wait{Since: x.run.StartingAt, Helps: "It takes some seconds."}
+	switch {
+	case x.link.State != domain.SuperLinkUp:
+		return x.withoutLink(goesOn)
+	case x.run.EngineRunID == 0:
+		w.What = "waits for the SuperLink to take it"
+	default:
+		w.What = "waits for the ServerApp's first sign of life"
+		if l := x.run.Settings.FirstHeartbeat; l > 0 {
+			w.Helps += " Without one it ends as failed after " + domain.Span(l) + "."
+		}
+		w.Late = x.now.Sub(x.run.StartingAt) > lateLeast
+	}
+	return w
+}
+
+func (x situation) running() Wait {
+	out := x.outstanding()
+	switch {
+	case x.link.State != domain.SuperLinkUp:
+		return x.withoutLink(goesOn)
+	case x.doing.nodes.needed > 0:
+		return x.forNodes()
+	case x.doing.installing:
+		return Wait{What: "installs the app's packages", Since: x.since, Helps: "Large ones take some minutes."}
+	case len(out) > 0:
+		return x.forReplies(out)
+	case x.now.Sub(x.since) < silentFor:
+		return Wait{}
+	}
+	w := Wait{What: "nothing asked, answered or logged", Since: x.since, Late: x.now.Sub(x.since) > lateAfter, Helps: "The ServerApp may be computing; the end of its log says what it did last." + x.ends()}
+	if x.online() == 0 {
+		w.What, w.Late = "waits for a SuperNode, none online", true
+		w.Helps = "It goes on by itself when SuperNodes are online." + x.ends()
+	}
+	return w
+}
+
+// ends says when patience ends.
+func (x situation) ends() string {
+	if l := x.run.Settings.NoProgress; l > 0 {
+		return fmt.Sprintf(" It ends as failed at %s if nothing changes.", clock(x.since.Add(l)))
+	}
+	return ""
+}
+
+func (x situation) online() (n int) {
+	for _, k := range x.keys {
+		if there(k) {
+			n++
+		}
+	}
+	return n
+}
+
+func there(k domain.NodeKey) bool { return k.Seen.Online && k.SuspendedAt.IsZero() }
+
+func (x situation) forNodes() Wait {
+	n := x.doing.nodes
+	w := Wait{What: fmt.Sprintf("waits for %s, %s", count(n.needed, "SuperNode"), onlineWords(n.online)), Since: n.since, Late: true, Helps: "It goes on by itself when they are online."}
+	if w.Since.IsZero() {
+		w.Since = x.since
+	}
+	var off []int
+	for _, k := range x.keys {
+		if !there(k) {
+			off = append(off, k.Partition)
+		}
+	}
+	switch {
+	case len(x.keys) < n.needed:
+		w.Helps = fmt.Sprintf("This federation has %s: approve more people, or ask for fewer in the run config.", count(len(x.keys), "SuperNode"))
+	case len(off) > 0:
+		w.Helps += fmt.Sprintf(" Remind who has %s, or stop the run.", partitions(off))
+	}
+	w.Helps += x.ends()
+	return w
+}
+
+// outstanding are the exchanges of the newest round that nobody has answered.
+func (x situation) outstanding() (out []domain.Exchange) {
+	for _, e := range x.asked {
+		if e.RepliedAt.IsZero() && !e.Failed {
+			out = append(out, e)
+		}
+	}
+	return out
+}
+
+func (x situation) forReplies(out []domain.Exchange) Wait {
+	first, usual := out[0].AskedAt, x.usual(out[0].Phase)
+	var open, gone []int
+	var left time.Time
+	for _, e := range out {
+		if e.AskedAt.Before(first) {
+			first = e.AskedAt
+		}
+		k, known := x.key(e.NodeID)
+		if !known {
+			continue
+		}
+		open = append(open, k.Partition)
+		if !there(k) {
+			gone, left = append(gone, k.Partition), newest(left, k.Seen.LastAt, k.SuspendedAt)
+		}
+	}
+	waited := x.now.Sub(first)
+	switch {
+	case len(gone) > 0:
+		return Wait{What: fmt.Sprintf("waits for %s, offline", partitions(gone)), Since: left, Late: true,
+			Helps: "It goes on when the reply is there, or when Flower gives the SuperNode up after about a minute." + x.ends()}
+	case waited < quietFor:
+		return Wait{}
+	}
+	w := Wait{What: fmt.Sprintf("waits for %d of %s to %s", len(out), count(len(x.asked), "SuperNode"), verb(out[0].Phase)), Since: first, Helps: "The round goes on when the last has answered." + x.ends()}
+	if len(open) == 1 && len(out) == 1 {
+		w.What = fmt.Sprintf("waits for partition %d to %s", open[0], verb(out[0].Phase))
+	}
+	if waited > lateAfter || usual > 0 && waited > max(lateTimes*usual, lateLeast) {
+		w.Late, w.Helps = true, fmt.Sprintf("%s takes longer than the others: its owner looks at the machine.%s", upper(partitions(open)), x.ends())
+	}
+	return w
+}
+
+// usual is the median of how long the replies of a phase took that are there; 0 while there is none.
+func (x situation) usual(phase domain.Phase) time.Duration {
+	var took []time.Duration
+	for _, e := range x.asked {
+		if e.Phase == phase && !e.RepliedAt.IsZero() && !e.Failed {
+			took = append(took, e.RepliedAt.Sub(e.AskedAt))
+		}
+	}
+	if len(took) == 0 {
+		return 0
+	}
+	slices.Sort(took)
+	return took[len(took)/2]
+}
+
+func (x situation) key(nodeID uint64) (domain.NodeKey, bool) {
+	for _, k := range x.keys {
+		if k.NodeID == nodeID {
+			return k, true
+		}
+	}
+	return domain.NodeKey{}, false
+}
+
+func verb(p domain.Phase) string {
+	switch p {
+	case domain.PhaseTrain, domain.PhaseEvaluate:
+		return string(p)
+	}
+	return "answer"
+}
+
+func count(n int, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return fmt.Sprintf("%d %ss", n, noun)
+}
+
+func onlineWords(n int) string {
+	if n == 0 {
+		return "none online"
+	}
+	return fmt.Sprintf("%d online", n)
+}
+
+// partitions names some: "partition 4", "partitions 1, 4 and 7".
+func partitions(list []int) string {
+	slices.Sort(list)
+	list = slices.Compact(list)
+	if len(list) == 0 {
+		return "a SuperNode"
+	}
+	if len(list) == 1 {
+		return fmt.Sprintf("partition %d", list[0])
+	}
+	more := ""
+	if len(list) > 8 {
+		more, list = fmt.Sprintf(" and %d more", len(list)-8), list[:8]
+	}
+	words := make([]string, len(list))
+	for i, n := range list {
+		words[i] = fmt.Sprint(n)
+	}
+	if more != "" {
+		return "partitions " + strings.Join(words, ", ") + more
+	}
+	return "partitions " + strings.Join(words[:len(words)-1], ", ") + " and " + words[len(words)-1]
+}
+
+func upper(s string) string { return strings.ToUpper(s[:1]) + s[1:] }
+
+// clock writes a time of the day, moment one with its date; both in UTC, which they say.
+func clock(t time.Time) string  { return t.UTC().Format("15:04") + " UTC" }
+func moment(t time.Time) string { return t.UTC().Format("2 Jan, 15:04") + " UTC" }
