@@ -81,10 +81,6 @@ func (s *Service) FindDevice(personID int64, shown string) (Device, error) {
 	if !s.deviceTries.Allow(itoa64(personID), s.now()) {
 		return Device{}, domain.Errorf(domain.Limited, "Too many codes were tried.").Fix("Wait ten minutes, then try again.").At("code")
 	}
-	return s.findDevice(shown)
-}
-
-func (s *Service) findDevice(shown string) (Device, error) {
 	s.devices.mu.Lock()
 	defer s.devices.mu.Unlock()
 	s.devices.sweep(s.now())
@@ -106,7 +102,7 @@ func (s *Service) findDevice(shown string) (Device, error) {
 
 // ApproveDevice gives the terminal that shows a code a join token for one's own approved request.
 func (s *Service) ApproveDevice(ctx context.Context, actor domain.Actor, shown string, requestID int64) (domain.Request, error) {
-	v, err := s.findDevice(shown)
+	v, err := s.FindDevice(actor.PersonID, shown)
 	if err != nil {
 		return domain.Request{}, err
 	}

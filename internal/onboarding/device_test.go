@@ -54,4 +54,6 @@ func TestATerminalIsApprovedByItsCode(t *testing.T) {
 		_, err = w.s.FindDevice(me.PersonID, "2222-2222-2222")
 	}
 	w.wantCode(err, domain.Limited, "code")
+	_, err = w.s.ApproveDevice(w.ctx, me, "2222-2222-2222", mine.ID)
+	w.wantCode(err, domain.Limited, "code")
 }
