@@ -150,7 +150,7 @@ func (a *App) engine() {
 		keeperSpec = a.keeperSpec
 	}
 	a.manager = engine.NewManager(engine.ManagerOptions{DataDir: a.o.Config.Data, Env: a.python.get, Keeper: keeperSpec, Changed: a.engineChanged,
-		Pushed: func(fedID int64) { a.gateway.Wake(fedID) }, RunLog: a.o.Config.RunLogMB * 1e6, Clock: a.o.Clock, Log: a.o.Log})
+		Pushed: func(fedID int64) { a.gateway.Wake(fedID) }, Stored: func(fedID int64) { a.Runs.Observed(fedID) }, RunLog: a.o.Config.RunLogMB * 1e6, Clock: a.o.Clock, Log: a.o.Log})
 	a.Runs = runs.New(runs.Options{Store: store.Adapt[runs.Tx](a.db), Engine: runEngine{a.manager}, Events: a.bus, Clock: a.o.Clock, Logger: a.o.Log, Flwr: python.FlwrVersion,
 		MachineIndex: cmp.Or(os.Getenv("UV_DEFAULT_INDEX"), os.Getenv("UV_INDEX_URL"), os.Getenv("PIP_INDEX_URL"))})
 	a.Engines = &Engines{app: a}

@@ -162,6 +162,21 @@ func (s *Service) drain(ctx context.Context, run domain.Run) error {
 	return nil
 }
 
+// Observed tells those who watch the federation's runs that metrics or exchanges of theirs have reached the database.
+func (s *Service) Observed(fedID int64) {
+	s.mu.Lock()
+	var watched []domain.Run
+	for _, t := range s.tailers {
+		if t.run.FederationID == fedID {
+			watched = append(watched, t.run)
+		}
+	}
+	s.mu.Unlock()
+	for _, run := range watched {
+		s.publish(run, "metric")
+	}
+}
+
 func (s *Service) stopTailers() {
 	s.mu.Lock()
 	all := make([]*tailer, 0, len(s.tailers))

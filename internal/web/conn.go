@@ -50,7 +50,7 @@ func (c *conn) release() { _ = c.rc.SetWriteDeadline(time.Time{}) }
 
 // show sends the regions and signals that differ from what was sent last.
 func (c *conn) show(ctx context.Context, v *visit, live view) error {
-	regions, signals, err := live.look(ctx, v)
+	now, err := c.s.nowOn(ctx, v, live)
 	if err != nil {
 		if ctx.Err() == nil && domain.CodeOf(err) == domain.Internal {
 			c.s.Log.Error("rendering a live page", "err", err)
@@ -58,23 +58,19 @@ func (c *conn) show(ctx context.Context, v *visit, live view) error {
 		return ctx.Err() // the page stays as it is; the next look may work
 	}
 	var html bytes.Buffer
-	for _, rg := range regions {
-		var b bytes.Buffer
-		if err := rg.body.Render(c.s.drawContext(ctx), &b); err != nil {
-			return err
-		}
-		if c.sent[rg.id] == b.String() {
+	for _, rg := range now.regions {
+		if c.sent[rg.id] == rg.html {
 			continue
 		}
-		c.sent[rg.id] = b.String()
-		fmt.Fprintf(&html, `<hx-partial hx-target="#%s" hx-swap="outerMorph">%s</hx-partial>`, rg.id, b.String())
+		c.sent[rg.id] = rg.html
+		fmt.Fprintf(&html, `<hx-partial hx-target="#%s" hx-swap="outerMorph">%s</hx-partial>`, rg.id, rg.html)
 	}
 	if html.Len() > 0 {
 		if err := c.write("", html.String()); err != nil {
 			return err
 		}
 	}
-	for _, sg := range signals {
+	for _, sg := range now.signals {
 		key := fmt.Sprintf("%s %v", sg.name, sg.data)
 		if c.sent["signal "+sg.name] == key {
 			continue

@@ -2,6 +2,7 @@ package web
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 
 	"blossomtune/internal/domain"
@@ -78,6 +79,7 @@ func (s *server) runEvents(w http.ResponseWriter, r *http.Request, v *visit) err
 	}
 	return s.follow(w, r, aMember, v, view{
 		topics: append(fedTopics(v.fed.ID), runTopic(run.ID)),
+		share:  fmt.Sprint("run ", run.ID, v.manager(), v.names()),
 		poll:   pollActive,
 		look: func(ctx context.Context, v *visit) ([]region, []signal, error) {
 			d, err := s.detail(ctx, v, run.Name)

@@ -11,13 +11,14 @@ import (
 
 const (
 	beatEvery  = 5 * time.Second
-	renderGap  = 250 * time.Millisecond // at most four renders a second and stream
+	renderGap  = 150 * time.Millisecond // at most seven renders a second and stream
 	maxStreams = 20                     // at once from one address
 )
 
 // view is what a stream shows: look is called after every event of its topics, every poll and every beat, and tells what is now.
 type view struct {
 	topics []string
+	share  string        // streams of the same share see the same, and look together; "": a look of its own
 	poll   time.Duration // for what changes without an event; 0: only beats
 	look   func(ctx context.Context, v *visit) ([]region, []signal, error)
 }
@@ -58,7 +59,7 @@ func (s *server) follow(w http.ResponseWriter, r *http.Request, who access, v *v
 	defer poll.Stop()
 	next := time.NewTimer(0)
 	defer next.Stop()
-	due := true
+	due, shown := true, time.Time{}
 	for {
 		select {
 		case <-r.Context().Done():
@@ -79,9 +80,9 @@ func (s *server) follow(w http.ResponseWriter, r *http.Request, who access, v *v
 			if !open { // it fell behind: what follows looks at everything anyway
 				sub, _ = s.Events.Subscribe(live.topics...)
 			}
-			if !due {
+			if !due { // at once after a quiet while
 				due = true
-				next.Reset(renderGap)
+				next.Reset(renderGap - time.Since(shown))
 			}
 		case <-poll.C:
 			if !due {
@@ -89,7 +90,7 @@ func (s *server) follow(w http.ResponseWriter, r *http.Request, who access, v *v
 				next.Reset(0)
 			}
 		case <-next.C:
-			due = false
+			due, shown = false, time.Now()
 			if c.show(r.Context(), v, live) != nil {
 				return nil
 			}

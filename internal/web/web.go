@@ -45,6 +45,8 @@ type server struct {
 	Options
 	assets *assets
 
+	looks sharedLooks
+
 	streamsMu sync.Mutex
 	streams   map[string]int // open streams by client address
 }

@@ -68,6 +68,7 @@ type Status struct {
 	Flwr      string           `json:"flwr"`
 	SuperLink domain.SuperLink `json:"superlink"`
 	Tasks     []launcher.Task  `json:"tasks"`
+	Stored    uint64           `json:"stored"` // observations of runs that have reached the database; who shows them looks when it grows
 	Pushes    uint64           `json:"pushes"` // batches of messages that have reached the SuperLink; who waits for some looks when it grows
 }
 

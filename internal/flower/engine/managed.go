@@ -94,6 +94,9 @@ func (e *managed) told(st Status) {
 	if st.Pushes != before.Pushes {
 		e.m.o.Pushed(e.fedID)
 	}
+	if st.Stored != before.Stored {
+		e.m.o.Stored(e.fedID)
+	}
 	if st.SuperLink != before.SuperLink || !slices.Equal(st.Tasks, before.Tasks) {
 		e.m.o.Changed(e.fedID)
 	}

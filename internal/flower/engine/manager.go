@@ -25,6 +25,8 @@ type ManagerOptions struct {
 	Changed func(fedID int64) // called after every change that a keeper tells; may be nil
 	// Pushed is called when messages for a federation's SuperNodes have reached its SuperLink; may be nil.
 	Pushed func(fedID int64)
+	// Stored is called when metrics or exchanges of a federation's runs have reached the database; may be nil.
+	Stored func(fedID int64)
 	RunLog int64 // bytes that are kept of a run's log; 0: all
 	Clock  domain.Clock
 	Log    *slog.Logger
@@ -48,6 +50,9 @@ func NewManager(o ManagerOptions) *Manager {
 	}
 	if o.Pushed == nil {
 		o.Pushed = func(int64) {}
+	}
+	if o.Stored == nil {
+		o.Stored = func(int64) {}
 	}
 	ctx, end := context.WithCancel(context.Background())
 	return &Manager{o: o, ctx: ctx, end: end, engines: map[int64]*managed{}}

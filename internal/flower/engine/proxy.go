@@ -32,7 +32,7 @@ func (k *server) proxy(engineRunID uint64, onSign func(launcher.Sign)) http.Hand
 	}
 	return runtimeproxy.New(runtimeproxy.Options{
 		FederationID: k.o.FederationID, EngineRunID: engineRunID, Upstream: &url.URL{Scheme: "https", Host: "localhost"}, Transport: transport,
-		Sink: k.o.Sink, Clock: k.o.Clock, Logger: k.o.Log,
+		Sink: k, Clock: k.o.Clock, Logger: k.o.Log,
 		OnPushed: func() {
 			k.pushes.Add(1)
 			k.changed()
@@ -48,4 +48,14 @@ func (k *server) proxy(engineRunID uint64, onSign func(launcher.Sign)) http.Hand
 			}
 		},
 	})
+}
+
+// Record stores what a Runtime proxy saw, then tells that there is something new to see.
+func (k *server) Record(ctx context.Context, o domain.Observation) error {
+	if err := k.o.Sink.Record(ctx, o); err != nil {
+		return err
+	}
+	k.stored.Add(1)
+	k.changed()
+	return nil
 }

@@ -65,6 +65,7 @@ type server struct {
 	link     *superlink
 	launcher *launcher.Launcher
 	pushes   atomic.Uint64
+	stored   atomic.Uint64
 	stop     context.CancelFunc
 
 	mu   sync.Mutex
@@ -168,7 +169,7 @@ func (k *server) changed() {
 }
 
 func (k *server) status() Status {
-	return Status{Protocol: protocol, PID: os.Getpid(), Flwr: k.flwr, SuperLink: k.link.Status(), Tasks: k.launcher.Tasks(), Pushes: k.pushes.Load()}
+	return Status{Protocol: protocol, PID: os.Getpid(), Flwr: k.flwr, SuperLink: k.link.Status(), Tasks: k.launcher.Tasks(), Pushes: k.pushes.Load(), Stored: k.stored.Load()}
 }
 
 func (k *server) routes() http.Handler {
@@ -218,6 +219,9 @@ func answer(w http.ResponseWriter, err error) {
 	w.WriteHeader(http.StatusNoContent)
 }
 
+// eventGap lies between two statuses on one connection: a thousand replies that come at once are told in a few.
+const eventGap = 20 * time.Millisecond
+
 // events writes the status now and after every change, one JSON value a line, until the other side goes.
 func (k *server) events(w http.ResponseWriter, r *http.Request) {
 	c := make(chan struct{}, 1)
@@ -231,7 +235,14 @@ func (k *server) events(w http.ResponseWriter, r *http.Request) {
 	}()
 	rc := http.NewResponseController(w)
 	enc := json.NewEncoder(w)
+	gap := time.NewTicker(eventGap)
+	defer gap.Stop()
 	for {
+		select {
+		case <-gap.C:
+		case <-r.Context().Done():
+			return
+		}
 		if enc.Encode(k.status()) != nil || rc.Flush() != nil {
 			return
 		}
