@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"os"
+	"time"
 
 	"blossomtune/apps"
 	"blossomtune/internal/agent"
@@ -10,23 +11,25 @@ import (
 )
 
 type joinCmd struct {
-	URL       string `arg:"" help:"Address of the server, as on your status page."`
-	Token     string `help:"Join token of your status page; - reads it from standard input. Not needed once this machine is enrolled." env:"BLOSSOMTUNE_JOIN_TOKEN"`
-	Dir       string `help:"Directory for this machine's key, state and log. Default: below ~/.blossomtune." type:"path"`
-	Deps      string `help:"May apps install the Python packages they name on this machine? ask asks once at the start." enum:"never,ask,allow" default:"ask"`
-	Python    string `help:"Python 3.11 or newer to make the environment with. Default: the newest found on PATH." env:"BLOSSOMTUNE_PYTHON"`
-	PythonDir string `help:"Directory of the Python environments." name:"python-dir" type:"path" hidden:""`
-	Share     bool   `help:"When an app fails on this machine, send its last 20 lines to the federation's managers. They may hold your data; without this only the kind of the error goes out." name:"share-output"`
-	NewKey    bool   `help:"Put a new key in the place of this machine's first; the approval stays." name:"new-key"`
-	Service   bool   `help:"Install a service (systemd, launchd) that runs the SuperNode from now on, and return."`
-	Preflight bool   `help:"Check this machine, the way to the server and the clock, without a token and without changing anything."`
-	NodePort  int    `help:"Port of the SuperNode on this machine; 0 takes a free one." name:"node-port"`
+	URL       string        `arg:"" help:"Address of the server, as on your status page."`
+	Token     string        `help:"Join token of your status page; - reads it from standard input. Not needed once this machine is enrolled." env:"BLOSSOMTUNE_JOIN_TOKEN"`
+	Dir       string        `help:"Directory for this machine's key, state and log. Default: below ~/.blossomtune." type:"path"`
+	Deps      string        `help:"May apps install the Python packages they name on this machine? ask asks once at the start." enum:"never,ask,allow" default:"ask"`
+	Python    string        `help:"Python 3.11 or newer to make the environment with. Default: the newest found on PATH." env:"BLOSSOMTUNE_PYTHON"`
+	PythonDir string        `help:"Directory of the Python environments." name:"python-dir" type:"path" hidden:""`
+	Share     bool          `help:"When an app fails on this machine, send its last 20 lines to the federation's managers. They may hold your data; without this only the kind of the error goes out." name:"share-output"`
+	AppMemory int           `help:"Megabytes that an app may use on this machine; one that takes more is ended. 0: no limit." name:"app-memory" placeholder:"MB"`
+	AppTime   time.Duration `help:"How long an app may work on one round's message, such as 30m; 0: no limit." name:"app-time"`
+	NewKey    bool          `help:"Put a new key in the place of this machine's first; the approval stays." name:"new-key"`
+	Service   bool          `help:"Install a service (systemd, launchd) that runs the SuperNode from now on, and return."`
+	Preflight bool          `help:"Check this machine, the way to the server and the clock, without a token and without changing anything."`
+	NodePort  int           `help:"Port of the SuperNode on this machine; 0 takes a free one." name:"node-port"`
 }
 
 // Run joins, and keeps the SuperNode running until it is told to stop.
 func (c *joinCmd) Run(ctx context.Context) error {
 	o := agent.Options{URL: c.URL, Token: c.Token, Dir: c.Dir, Deps: agent.Deps(c.Deps), Python: c.Python, PythonDir: c.PythonDir, Requirements: apps.Requirements,
-		NodePort: c.NodePort, ShareOutput: c.Share, Service: c.Service, NewKey: c.NewKey, Version: versionOf(), In: os.Stdin, Out: os.Stdout}
+		NodePort: c.NodePort, ShareOutput: c.Share, AppLimits: agent.AppLimits{Memory: int64(c.AppMemory) * 1_000_000, Time: c.AppTime}, Service: c.Service, NewKey: c.NewKey, Version: versionOf(), In: os.Stdin, Out: os.Stdout}
 	if !c.Preflight {
 		return agent.Join(ctx, o)
 	}

@@ -11,6 +11,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -31,18 +32,19 @@ const (
 
 // Options of [Join].
 type Options struct {
-	URL          string // of the server
-	Token        string // "-" reads it from In; may be empty when this machine is enrolled already
-	Dir          string // of this federation's key, state and log; default ~/.blossomtune/<host>_<federation>
-	Deps         Deps   // DepsAsk if empty
-	Python       string // to make the environment with; default: found on PATH
-	PythonDir    string // holds the Python environments; default: "python" beside or in Dir
-	Requirements []byte // further packages with hashes for the environment
-	NodePort     int    // of the SuperNode on loopback; 0: a free one
-	NewKey       bool   // put a new key in the place of the enrolled one first
-	Service      bool   // let the system run the SuperNode, and return
-	ShareOutput  bool   // the last lines of a ClientApp that failed go to the federation's managers
-	Version      string // of this program, reported to the server
+	URL          string    // of the server
+	Token        string    // "-" reads it from In; may be empty when this machine is enrolled already
+	Dir          string    // of this federation's key, state and log; default ~/.blossomtune/<host>_<federation>
+	Deps         Deps      // DepsAsk if empty
+	Python       string    // to make the environment with; default: found on PATH
+	PythonDir    string    // holds the Python environments; default: "python" beside or in Dir
+	Requirements []byte    // further packages with hashes for the environment
+	NodePort     int       // of the SuperNode on loopback; 0: a free one
+	NewKey       bool      // put a new key in the place of the enrolled one first
+	Service      bool      // let the system run the SuperNode, and return
+	AppLimits    AppLimits // of each ClientApp
+	ShareOutput  bool      // the last lines of a ClientApp that failed go to the federation's managers
+	Version      string    // of this program, reported to the server
 	In           io.Reader
 	Out          io.Writer // progress, one line each
 	Clock        domain.Clock
@@ -128,6 +130,12 @@ func (j *joining) asService(ctx context.Context, n *node) error {
 	}
 	if j.o.ShareOutput {
 		args = append(args, "--share-output")
+	}
+	if m := j.o.AppLimits.Memory; m > 0 {
+		args = append(args, "--app-memory", strconv.FormatInt(m/1_000_000, 10))
+	}
+	if d := j.o.AppLimits.Time; d > 0 {
+		args = append(args, "--app-time", d.String())
 	}
 	s, err := serviceOf(n.h, args, "SuperNode of "+n.st.Name+" (BlossomTune)")
 	if err != nil {

@@ -86,10 +86,10 @@ func (c *clientApps) run(ctx context.Context) {
 func (c *clientApps) launch(ctx context.Context, task wire.Task) {
 	log := c.n.h.runLog(task.RunID)
 	from := sizeOf(log)
-	exit, err := c.runOne(ctx, task, log)
+	exit, passed, err := c.runOne(ctx, task, log)
 	if err != nil {
 		c.n.j.say("A ClientApp could not be started: %v", err)
-		c.n.report(ctx, appExit{RunID: task.RunID, ExitCode: -1, Kind: "NotStarted"})
+		c.n.report(ctx, appExit{RunID: task.RunID, ExitCode: -1, Kind: notStarted})
 		return
 	}
 	if ctx.Err() != nil {
@@ -97,13 +97,15 @@ func (c *clientApps) launch(ctx context.Context, task wire.Task) {
 	}
 	out := readFrom(log, from)
 	e := appExit{RunID: task.RunID, ExitCode: exit.Code, Signal: exit.Signal}
-	if code := exitCodeIn(out); code != 0 { // flwr 1.41 may end the process with 0 after it has written its own number
+	if code := exitCodeIn(out); code != 0 && passed == "" { // flwr 1.41 may end the process with 0 after it has written its own number
 		e.ExitCode = code
 	}
-	if e.ExitCode == 0 && e.Signal == "" {
+	if e.ExitCode == 0 && e.Signal == "" && passed == "" {
 		return
 	}
-	e.Kind, e.Module = exceptionIn(out)
+	if e.Kind, e.Module = exceptionIn(out); passed != "" {
+		e.Kind, e.Module, e.Signal = passed, "", ""
+	}
 	if c.n.j.o.ShareOutput {
 		for _, l := range lastLines(out, 20) {
 			e.Output = append(e.Output, string(l[:min(len(l), 300)]))
@@ -113,10 +115,11 @@ func (c *clientApps) launch(ctx context.Context, task wire.Task) {
 	c.n.report(ctx, e)
 }
 
-func (c *clientApps) runOne(ctx context.Context, task wire.Task, log string) (keeper.Exit, error) {
+// runOne runs a ClientApp to its end, and says which of its limits it passed.
+func (c *clientApps) runOne(ctx context.Context, task wire.Task, log string) (exit keeper.Exit, passed string, err error) {
 	token := c.n.h.file(fmt.Sprintf("task_%d", task.ID))
 	if err := writeFile(token, []byte(task.Token), 0o600); err != nil {
-		return keeper.Exit{}, err
+		return exit, "", err
 	}
 	defer os.Remove(token)
 	args := []string{"--runtime-api-address", c.addr, "--insecure", "--token-file", token, "--parent-pid", strconv.Itoa(os.Getpid())}
@@ -128,14 +131,10 @@ func (c *clientApps) runOne(ctx context.Context, task wire.Task, log string) (ke
 		LogFile: log, Log: logfile.Keep{Max: 10 << 20, Old: 1}, DieWithParent: true,
 	})
 	if err != nil {
-		return keeper.Exit{}, err
+		return exit, "", err
 	}
-	select {
-	case <-child.Done():
-	case <-ctx.Done():
-		child.Stop(stopGrace)
-	}
-	return child.Exit(), nil
+	passed = c.n.j.o.AppLimits.hold(ctx, child)
+	return child.Exit(), passed, nil
 }
 
 // appExit is how a ClientApp failed, as the server learns it. What an app printed may hold data of this machine's owner, so without

@@ -122,6 +122,10 @@ func appWords(e domain.AppExit) (message, remedy string) {
 	switch {
 	case e.Module != "":
 		return "cannot import " + e.Module + ".", fmt.Sprintf("Its owner installs %s beside the SuperNode, or lets apps install packages (join --deps=allow).", e.Module)
+	case e.Kind == "MemoryLimit":
+		return "passed the memory limit that its owner has set.", "A smaller model or batch helps; or its owner raises --app-memory."
+	case e.Kind == "TimeLimit":
+		return "passed the time limit that its owner has set.", "Fewer local epochs or samples help; or its owner raises --app-time."
 	case e.Signal == "SIGKILL":
 		return "was ended by SIGKILL.", "The machine may have run out of memory: its owner looks at the system log; a smaller model or batch helps."
 	case e.Signal != "":

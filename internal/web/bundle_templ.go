@@ -135,14 +135,14 @@ func itSheet(st standing) templ.Component {
 				return templ_7745c5c3_Err
 			}
 		}
-		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 11, "<div><dt>At the first start</dt><dd>Python packages, from the index that pip or uv is configured for</dd></div><div><dt>On the machine itself</dt><dd>two ports of 127.0.0.1, chosen at each start</dd></div></dl></div></section><section class=\"b-panel\" aria-labelledby=\"machine-h\"><div class=\"b-bar\"><h2 id=\"machine-h\">Files and processes</h2></div><div class=\"b-body\"><dl class=\"b-facts is-col\"><div><dt>Files</dt><dd>all below <code>~/.blossomtune</code>: the key (mode 0600), the state, logs, one Python environment of about 250 MB</dd></div><div><dt>Processes</dt><dd><code>blossomtune join</code>; below it <code>flower-supernode</code> and, during a run, <code>flwr-clientapp</code>; all as the user who started it, no root</dd></div><div><dt>Service</dt><dd>only with <code>--service</code>: a unit of systemd or launchd with the name <code>blossomtune-…</code></dd></div><div><dt>Code that runs</dt><dd>the Flower App of each run, flwr ")
+		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 11, "<div><dt>At the first start</dt><dd>Python packages, from the index that pip or uv is configured for</dd></div><div><dt>On the machine itself</dt><dd>two ports of 127.0.0.1, chosen at each start</dd></div></dl></div></section><section class=\"b-panel\" aria-labelledby=\"machine-h\"><div class=\"b-bar\"><h2 id=\"machine-h\">Files and processes</h2></div><div class=\"b-body\"><dl class=\"b-facts is-col\"><div><dt>Files</dt><dd>all below <code>~/.blossomtune</code>: the key (mode 0600), the state, logs, one Python environment of about 250 MB</dd></div><div><dt>Processes</dt><dd><code>blossomtune join</code>; below it <code>flower-supernode</code> and, during a run, <code>flwr-clientapp</code>; all as the user who started it, no root</dd></div><div><dt>Limits</dt><dd>as you set them: <code>--app-memory 8000</code> (megabytes) and <code>--app-time 30m</code> end a <code>flwr-clientapp</code> that takes more</dd></div><div><dt>Service</dt><dd>only with <code>--service</code>: a unit of systemd or launchd with the name <code>blossomtune-…</code></dd></div><div><dt>Code that runs</dt><dd>the Flower App of each run, flwr ")
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
 		var templ_7745c5c3_Var8 string
 		templ_7745c5c3_Var8, templ_7745c5c3_Err = templ.JoinStringErrs(st.conn.Flwr)
 		if templ_7745c5c3_Err != nil {
-			return templ.Error{Err: templ_7745c5c3_Err, FileName: `bundle.templ`, Line: 37, Col: 83}
+			return templ.Error{Err: templ_7745c5c3_Err, FileName: `bundle.templ`, Line: 38, Col: 83}
 		}
 		_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var8))
 		if templ_7745c5c3_Err != nil {
