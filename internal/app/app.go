@@ -154,7 +154,7 @@ func (a *App) engine() {
 	a.Runs = runs.New(runs.Options{Store: store.Adapt[runs.Tx](a.db), Engine: runEngine{a.manager}, Events: a.bus, Clock: a.o.Clock, Logger: a.o.Log, Flwr: python.FlwrVersion,
 		MachineIndex: cmp.Or(os.Getenv("UV_DEFAULT_INDEX"), os.Getenv("UV_INDEX_URL"), os.Getenv("PIP_INDEX_URL"))})
 	a.Engines = &Engines{app: a}
-	a.gateway = fleet.New(fleet.Options{Keys: a.Onboarding, Upstreams: a.manager, Store: seenStore{a.db}, OnSeen: a.nodeSeen, OnUnknown: a.nodeUnknown, Clock: a.o.Clock, Log: a.o.Log})
+	a.gateway = fleet.New(fleet.Options{Keys: a.Onboarding, Upstreams: a.manager, Store: seenStore{a.db}, Timings: timingStore{a}, OnSeen: a.nodeSeen, OnUnknown: a.nodeUnknown, Clock: a.o.Clock, Log: a.o.Log})
 }
 
 // keeperSpec re-executes our own binary. The database's address may hold a password, so it goes by the environment, not argv.

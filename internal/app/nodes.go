@@ -125,6 +125,12 @@ func (a *App) nodeSeen(s fleet.Seen) {
 		if err := (seenStore{a.db}).SaveSeen(context.WithoutCancel(a.ctx), []fleet.Seen{s}); err != nil {
 			a.o.Log.Warn("keeping what was seen of a SuperNode", "err", err)
 		}
+		if s.Key.NodeID != 0 {
+			p := domain.Presence{FederationID: s.Key.FederationID, NodeID: s.Key.NodeID, At: a.o.Clock().UTC(), Online: s.Seen.Online}
+			if err := a.db.InTx(a.ctx, func(tx *store.Tx) error { return tx.InsertPresence(a.ctx, p) }); err != nil && a.ctx.Err() == nil {
+				a.o.Log.Warn("keeping that a SuperNode came or went", "err", err)
+			}
+		}
 		a.bus.Publish(events.Event{Topic: onboarding.RequestTopic(s.Key.RequestID), Kind: "node"})
 		a.bus.Publish(events.Event{Topic: onboarding.RequestsTopic(s.Key.FederationID), Kind: "node"})
 	})
@@ -151,6 +157,24 @@ func (a *App) reported(ctx context.Context, k domain.NodeKey, v domain.NodeSeen)
 		}
 		return tx.UpdateNodeMachine(ctx, now.ID, v)
 	})
+}
+
+// timingStore keeps the times of messages, and tells those who watch the runs that they belong to.
+type timingStore struct{ app *App }
+
+// SaveTimings stores them; what changes here changes nobody's rights, so it has no audit row.
+func (s timingStore) SaveTimings(ctx context.Context, all []domain.Timing) error {
+	if err := s.app.db.InTx(ctx, func(tx *store.Tx) error { return tx.SaveTimings(ctx, all) }); err != nil {
+		return err
+	}
+	feds := map[int64]bool{}
+	for _, t := range all {
+		feds[t.FederationID] = true
+	}
+	for id := range feds {
+		s.app.Runs.Observed(id)
+	}
+	return nil
 }
 
 // seenStore keeps what the gateway has seen.

@@ -27,6 +27,10 @@ type call struct {
 	body *body
 	head []byte // the beginning of the body, checked
 
+	began   time.Time  // when the call was let in
+	went    bool       // the SuperLink answered well
+	message messageKey // that a pull-messages brings
+
 	release func() // gives back the memory of a large body; may be nil
 
 	mu    sync.Mutex
@@ -142,6 +146,7 @@ func (c *call) admit(auth wire.NodeAuth) error {
 	if err := c.node.pace.Wait(wait); err != nil {
 		return again("Too many requests of this key.", 5).because(err)
 	}
+	c.began = c.g.o.Clock().UTC()
 	c.body = &body{call: c, in: c.r.Body, left: c.r.ContentLength}
 	checked, err := c.check(auth)
 	if err != nil {

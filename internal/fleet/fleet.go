@@ -48,6 +48,7 @@ type Options struct {
 	Keys      Keys
 	Upstreams Upstreams
 	Store     SeenStore                // may be nil: nothing is kept
+	Timings   TimingStore              // may be nil: nothing is timed
 	OnSeen    func(s Seen)             // a key came online or went offline; called without locks; may be nil
 	OnUnknown func(key domain.NodeKey) // the SuperLink does not know an approved key (its database was replaced?); may be nil
 	Clock     domain.Clock             // time.Now if nil
@@ -70,6 +71,7 @@ type Gateway struct {
 	ups      upstreams
 	failures failures
 	wakes    wakes
+	timings  timings
 	buffers  *semaphore.Weighted // bytes of bodies that are read whole
 
 	mu    sync.Mutex
@@ -94,6 +96,7 @@ func New(o Options) *Gateway {
 	g.failures.limit = rate.Limit(5)
 	g.buffers = semaphore.NewWeighted(64 << 20)
 	setDefault(&g.o.Hold, defaultHold)
+	g.timings.pending = map[messageKey]*domain.Timing{}
 	g.wakes.byFed = map[int64]chan struct{}{}
 	g.ups.byFed = map[int64]*upstream{}
 	g.ups.answerWithin = o.AnswerWithin
@@ -154,21 +157,35 @@ func (g *Gateway) Restore(keys []domain.NodeKey) {
 // flushEvery is how often seen times and bytes go to the store.
 const flushEvery = 3 * time.Second
 
+// timingsEvery is how often the times of messages go there: a page that shows a round live looks at them.
+const timingsEvery = time.Second
+
 // Run flushes and finds keys gone offline until ctx ends, then flushes once more.
 func (g *Gateway) Run(ctx context.Context) {
 	t := time.NewTicker(flushEvery)
 	defer t.Stop()
+	often := time.NewTicker(timingsEvery)
+	defer often.Stop()
 	for {
 		select {
 		case <-t.C:
 			g.flushLogged(ctx)
+		case <-often.C:
+			g.timingsLogged(ctx)
 		case <-ctx.Done():
 			last, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 			g.flushLogged(last)
+			g.timingsLogged(last)
 			cancel()
 			g.ups.close()
 			return
 		}
+	}
+}
+
+func (g *Gateway) timingsLogged(ctx context.Context) {
+	if err := g.flushTimings(ctx); err != nil && ctx.Err() == nil {
+		g.o.Log.Warn("keeping the times of messages failed; it is tried again", "err", err)
 	}
 }
 

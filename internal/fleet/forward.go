@@ -133,7 +133,10 @@ func (c *call) forward(checked io.Reader) {
 	r := c.r.WithContext(context.WithValue(c.r.Context(), callKey{}, c))
 	r.Body = io.NopCloser(checked)
 	counted := &meteredWriter{ResponseWriter: c.w}
-	defer func() { c.alive(c.body.n, counted.n) }()
+	defer func() {
+		c.alive(c.body.n, counted.n)
+		c.timed(c.body.n, counted.n)
+	}()
 	c.g.proxy.ServeHTTP(counted, r)
 }
 
@@ -179,6 +182,9 @@ func (c *call) answered(res *http.Response) error {
 		c.healStored(res)
 	}
 	ok := res.StatusCode < 300
+	if c.went = ok; ok && c.meth.step == stepTake {
+		c.peekMessage(res)
+	}
 	c.node.mu.Lock()
 	switch {
 	case c.meth.sign == signHeartbeat && ok:

@@ -21,6 +21,19 @@ const (
 	heldObject      // pull-object, until it is there
 )
 
+// step is what a successful call is on a message's way to a SuperNode and back.
+type step int
+
+const (
+	stepNone    step = iota
+	stepTake         // pull-messages: the SuperNode gets the message
+	stepPrepare      // get-run, get-fab: what it needs besides
+	stepGet          // pull-object: it gets a part of the message
+	stepGot          // confirm-message-received: it has all parts
+	stepPut          // push-messages: it announces its reply
+	stepSend         // push-object: it sends a part of the reply
+)
+
 // method is one call of Flower's Fleet API.
 type method struct {
 	path    string
@@ -30,6 +43,7 @@ type method struct {
 	never   bool             // refused always
 	sign    sign
 	held    held // open while there is nothing to answer with
+	step    step
 }
 
 // small is enough for every body but those with object trees or contents.
@@ -48,13 +62,13 @@ var methods = index(
 	method{path: "/v1/fleet/deactivate-node", most: small, body: schema{1: {kind: isNodeID, must: true}}, sign: signBye},
 	method{path: "/v1/fleet/unregister-node", most: small, body: schema{1: {kind: isNodeID, must: true}}, sign: signBye},
 	method{path: "/v1/fleet/send-node-heartbeat", most: small, body: schema{1: nodeField}, sign: signHeartbeat},
-	method{path: "/v1/fleet/pull-messages", most: small, body: schema{1: nodeField}, held: heldPoll},
-	method{path: "/v1/fleet/push-messages", most: 8 << 20, body: schema{1: nodeField, 2: {kind: isMessage, sub: messageSchema, many: true}}},
-	method{path: "/v1/fleet/get-run", most: small, body: schema{1: nodeField}},
-	method{path: "/v1/fleet/get-fab", most: small, body: schema{1: nodeField}},
-	method{path: "/v1/fleet/push-object", most: 1 << 30, body: schema{1: nodeField}, content: 4},
-	method{path: "/v1/fleet/pull-object", most: small, body: schema{1: nodeField}, held: heldObject},
-	method{path: "/v1/fleet/confirm-message-received", most: small, body: schema{1: nodeField}},
+	method{path: "/v1/fleet/pull-messages", most: small, body: schema{1: nodeField}, held: heldPoll, step: stepTake},
+	method{path: "/v1/fleet/push-messages", most: 8 << 20, body: schema{1: nodeField, 2: {kind: isMessage, sub: messageSchema, many: true}}, step: stepPut},
+	method{path: "/v1/fleet/get-run", most: small, body: schema{1: nodeField}, step: stepPrepare},
+	method{path: "/v1/fleet/get-fab", most: small, body: schema{1: nodeField}, step: stepPrepare},
+	method{path: "/v1/fleet/push-object", most: 1 << 30, body: schema{1: nodeField}, content: 4, step: stepSend},
+	method{path: "/v1/fleet/pull-object", most: small, body: schema{1: nodeField}, held: heldObject, step: stepGet},
+	method{path: "/v1/fleet/confirm-message-received", most: small, body: schema{1: nodeField}, step: stepGot},
 )
 
 func index(all ...method) map[string]method {

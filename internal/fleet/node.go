@@ -32,6 +32,8 @@ type node struct {
 	dirty    bool
 	used     replays
 
+	down, up messageKey // the message being got, and the one being answered
+
 	heartbeatAt time.Time // of the last heartbeat
 	refusedAt   time.Time // first activation refused because the key is online; zero after a good one
 }

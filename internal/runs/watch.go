@@ -114,21 +114,6 @@ func (s *Service) rollUp(ctx context.Context, run domain.Run, again bool) error 
 	return ctx.Err()
 }
 
-// Recorded tells those who watch a federation's running runs that its keeper has stored something of them.
-func (s *Service) Recorded(fedID int64) {
-	s.mu.Lock()
-	var running []domain.Run
-	for _, t := range s.tailers {
-		if t.run.FederationID == fedID {
-			running = append(running, t.run)
-		}
-	}
-	s.mu.Unlock()
-	for _, run := range running {
-		s.publish(run, "metric")
-	}
-}
-
 // Exchanges returns everything that was asked in a run, and what became of it.
 func (s *Service) Exchanges(ctx context.Context, run domain.Run) ([]domain.Exchange, error) {
 	return look(ctx, s, run, func(tx Tx) ([]domain.Exchange, error) { return tx.Exchanges(ctx, run.FederationID, run.EngineRunID) })
