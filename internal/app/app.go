@@ -131,7 +131,8 @@ func (a *App) rules() {
 		PublicURL: a.PublicURL, MailState: a.Mail.State, MailWake: a.Mail.Wake})
 	a.Onboarding = onboarding.New(onboarding.Options{Store: store.Adapt[onboarding.Tx](a.db), Events: a.bus, Clock: a.o.Clock, PublicURL: a.PublicURL, Pin: a.tls.Pin,
 		MailState: a.Mail.State, MailWake: a.Mail.Wake, Texts: a.Site, MailTakes: mailTakes(a.Mail), Providers: len(a.Accounts.Ways()), NodesChanged: func(fedID int64) { a.nodes.changed(fedID) }})
-	a.Catalog = catalog.New(catalog.Options{Store: store.Adapt[catalog.Tx](a.db), Clock: a.o.Clock, Log: a.o.Log, Build: a.python.build})
+	a.Catalog = catalog.New(catalog.Options{Store: store.Adapt[catalog.Tx](a.db), Clock: a.o.Clock, Log: a.o.Log, Build: a.python.build,
+		Changed: func() { a.bus.Publish(events.Event{Topic: catalog.Topic, Kind: "apps"}) }})
 }
 
 // mailTakes asks whether an address can get mail only where mail goes out.

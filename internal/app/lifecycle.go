@@ -94,7 +94,10 @@ func (a *App) expire(ctx context.Context) {
 	}
 }
 
-// provision makes the Python environment and finds the apps.
+// watchApps is how often the configured folders are looked at.
+const watchApps = 3 * time.Second
+
+// provision makes the Python environment and finds the apps, those of the configured folders as long as the server runs.
 func (a *App) provision(ctx context.Context) {
 	if _, err := a.python.get(ctx); err != nil {
 		if ctx.Err() == nil {
@@ -103,7 +106,10 @@ func (a *App) provision(ctx context.Context) {
 		return
 	}
 	if err := a.discover(ctx); err != nil && ctx.Err() == nil {
-		a.o.Log.Error("finding apps", "err", err)
+		a.o.Log.Error("finding the bundled apps", "err", err)
+	}
+	if len(a.o.Config.Apps) > 0 {
+		a.Catalog.Watch(ctx, watchApps, a.o.Config.Apps...)
 	}
 }
 

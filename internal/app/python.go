@@ -2,7 +2,6 @@ package app
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io/fs"
 	"os"
@@ -64,7 +63,7 @@ func (a *App) progress(line string) {
 	a.o.Log.Debug("python", "progress", line)
 }
 
-// discover adds the bundled apps and those of the configured folders.
+// discover adds the bundled apps.
 func (a *App) discover(ctx context.Context) error {
 	tmp, err := os.MkdirTemp("", "blossomtune-apps-")
 	if err != nil {
@@ -74,7 +73,7 @@ func (a *App) discover(ctx context.Context) error {
 	if err := os.CopyFS(tmp, bundled{apps.Bundled}); err != nil {
 		return fmt.Errorf("unpacking the bundled apps: %w", err)
 	}
-	return errors.Join(a.Catalog.Discover(ctx, tmp), a.Catalog.Discover(ctx, a.o.Config.Apps...))
+	return a.Catalog.Discover(ctx, tmp)
 }
 
 // bundled is the embedded apps as os.CopyFS wants them.

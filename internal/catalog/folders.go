@@ -22,8 +22,8 @@ const (
 	maxUnzipped = 50 << 20
 )
 
-// Discover adds the apps in the folders: a folder with a pyproject.toml is one, else those below it are. What is no app is
-// logged and left out. Unchanged ones are not built again.
+// Discover adds the apps in the folders: a folder with a pyproject.toml is one, else those below it are. What is no app is left
+// out and told in the error. Unchanged ones are not built again.
 func (s *Service) Discover(ctx context.Context, folders ...string) error {
 	var errs []error
 	for _, root := range folders {
@@ -74,16 +74,33 @@ func (s *Service) discover(ctx context.Context, dir string) error {
 	if err != nil || known {
 		return err
 	}
-	fab, err := s.Build(ctx, dir)
+	fab, err := s.build(ctx, dir)
 	if err != nil {
 		return err
 	}
-	a, err := s.add(ctx, domain.System, fab, filepath.Base(dir))
+	a, err := s.add(ctx, domain.System, fab, domain.AppOrigin{Kind: domain.OriginFolder, Place: filepath.Base(dir)})
 	if err != nil {
 		return err
 	}
 	s.Log.Info("found an app", "app", a.ID(), "version", a.Version, "hash", a.Hash[:8])
 	return s.Store.InTx(ctx, func(tx Tx) error { return tx.PutSetting(ctx, key, a.Hash) })
+}
+
+// build makes the FAB of a folder, unless its pyproject.toml says already why that cannot be; Flower says less about it.
+func (s *Service) build(ctx context.Context, dir string) ([]byte, error) {
+	f, err := os.Open(filepath.Join(dir, "pyproject.toml"))
+	if err != nil {
+		return nil, invalid("pyproject.toml cannot be read.").Because(err)
+	}
+	text, err := io.ReadAll(io.LimitReader(f, maxPyproject))
+	if err = errors.Join(err, f.Close()); err != nil {
+		return nil, invalid("pyproject.toml cannot be read.").Because(err)
+	}
+	root := os.DirFS(dir)
+	if _, err := readPyproject(text, func(name string) bool { _, err := fs.Stat(root, strings.TrimSuffix(name, "/")); return err == nil }); err != nil {
+		return nil, err
+	}
+	return s.Build(ctx, dir)
 }
 
 // treeDigest is over names and contents of the files below a folder.
@@ -94,7 +111,7 @@ func treeDigest(tree fs.FS) (string, error) {
 		if err != nil {
 			return err
 		}
-		if name := d.Name(); d.IsDir() && path != "." && (strings.HasPrefix(name, ".") || name == "__pycache__") {
+		if d.IsDir() && path != "." && hidden(d.Name()) {
 			return fs.SkipDir
 		}
 		if !d.Type().IsRegular() {
@@ -108,7 +125,7 @@ func treeDigest(tree fs.FS) (string, error) {
 		fmt.Fprintf(h, "\x00%s\x00", path)
 		n, err := io.Copy(h, io.LimitReader(f, maxUnzipped))
 		if files, bytes = files+1, bytes+n; files > maxFiles || bytes > maxUnzipped {
-			return invalid("The folder has more than %d files or %d MB.", maxFiles, maxUnzipped>>20).Fix("Keep data out of an app's folder.")
+			return tooMuch()
 		}
 		return err
 	})
@@ -136,7 +153,7 @@ func (s *Service) buildZip(ctx context.Context, body []byte) ([]byte, error) {
 	if len(dirs) != 1 {
 		return nil, invalid("The zip holds %d folders with a pyproject.toml, not one.", len(dirs)).Fix("Zip the folder of one app.")
 	}
-	return s.Build(ctx, dirs[0])
+	return s.build(ctx, dirs[0])
 }
 
 func unzip(z *zip.Reader, dir string) error {
@@ -145,12 +162,9 @@ func unzip(z *zip.Reader, dir string) error {
 		return fmt.Errorf("opening a temporary folder: %w", err)
 	}
 	defer root.Close()
-	if len(z.File) > maxFiles {
-		return invalid("The zip has more than %d files.", maxFiles)
-	}
 	left := int64(maxUnzipped)
 	for _, f := range z.File {
-		if f.FileInfo().IsDir() || !f.Mode().IsRegular() {
+		if f.FileInfo().IsDir() {
 			continue
 		}
 		n, err := unzipOne(root, f, left)
@@ -163,9 +177,6 @@ func unzip(z *zip.Reader, dir string) error {
 }
 
 func unzipOne(root *os.Root, f *zip.File, left int64) (int64, error) {
-	if !filepath.IsLocal(filepath.FromSlash(f.Name)) {
-		return 0, invalid("The zip has the unsafe file name %q.", f.Name)
-	}
 	if err := root.MkdirAll(filepath.Dir(filepath.FromSlash(f.Name)), 0o700); err != nil {
 		return 0, invalid("The zip cannot be unpacked.").Because(err)
 	}

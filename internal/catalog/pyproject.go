@@ -1,12 +1,10 @@
 package catalog
 
 import (
-	"archive/zip"
-	"bytes"
 	"fmt"
-	"io"
 	"maps"
 	"slices"
+	"strings"
 
 	"blossomtune/internal/domain"
 
@@ -29,73 +27,60 @@ type pyproject struct {
 			} `toml:"app"`
 		} `toml:"flwr"`
 		BlossomTune struct {
-			Config map[string]hint `toml:"config"`
+			Config  map[string]any            `toml:"config"`
+			Presets map[string]map[string]any `toml:"presets"`
 		} `toml:"blossomtune"`
 	} `toml:"tool"`
 }
 
-// hint is what [tool.blossomtune.config.<key>] may say about a key of the run config.
-type hint struct {
-	Help    string   `toml:"help"`
-	Choices []any    `toml:"choices"`
-	Min     *float64 `toml:"min"`
-	Max     *float64 `toml:"max"`
-}
-
 const maxPyproject = 1 << 20
 
-// readFAB reads an app's name, version and config schema from its FAB.
-func readFAB(fab []byte) (domain.AppVersion, error) {
-	z, err := openZip(fab)
-	if err != nil {
-		return domain.AppVersion{}, err
-	}
-	text, err := readMember(z, "pyproject.toml", maxPyproject)
-	if err != nil {
-		return domain.AppVersion{}, err
-	}
-	return readPyproject(text)
-}
-
-func openZip(body []byte) (*zip.Reader, error) {
-	z, err := zip.NewReader(bytes.NewReader(body), int64(len(body)))
-	if err != nil || !hasZipMagic(body) {
-		return nil, invalid("This is neither a FAB nor a zip of an app's folder.").Fix("Upload what `flwr build` writes, or a zip of the folder with pyproject.toml.").Because(err)
-	}
-	return z, nil
-}
-
-func readMember(z *zip.Reader, name string, most int64) ([]byte, error) {
-	f, err := z.Open(name)
-	if err != nil {
-		return nil, invalid("There is no %s in it.", name).Fix("An app's folder has a pyproject.toml at its top.").Because(err)
-	}
-	defer f.Close()
-	b, err := io.ReadAll(io.LimitReader(f, most+1))
-	if err != nil || int64(len(b)) > most {
-		return nil, invalid("%s cannot be read, or is larger than %d kB.", name, most>>10).Because(err)
-	}
-	return b, nil
-}
-
-func readPyproject(text []byte) (domain.AppVersion, error) {
+// readPyproject reads an app's name, version, config schema and presets. has tells whether the app has a file or, with a slash at the end, a folder.
+func readPyproject(text []byte, has func(name string) bool) (domain.AppVersion, error) {
 	var p pyproject
 	meta, err := toml.Decode(string(text), &p)
 	if err != nil {
 		return domain.AppVersion{}, invalid("pyproject.toml cannot be read: %s.", trimDot(err.Error())).Because(err)
 	}
 	app := p.Tool.Flwr.App
-	for what, v := range map[string]string{"project.name": p.Project.Name, "project.version": p.Project.Version, "tool.flwr.app.publisher": app.Publisher} {
-		if v == "" || len(v) > 200 {
-			return domain.AppVersion{}, invalid("pyproject.toml lacks %s.", what)
+	for _, need := range [][2]string{{"project.name", p.Project.Name}, {"project.version", p.Project.Version}, {"tool.flwr.app.publisher", app.Publisher}} {
+		if need[1] == "" {
+			return domain.AppVersion{}, invalid("pyproject.toml lacks %s.", need[0])
+		}
+		if len(need[1]) > 200 || strings.ContainsAny(need[1], "/\\?#%\n") {
+			return domain.AppVersion{}, invalid("pyproject.toml has a %s that cannot be one.", need[0])
 		}
 	}
-	if app.Components["serverapp"] == nil || app.Components["clientapp"] == nil {
-		return domain.AppVersion{}, invalid("pyproject.toml names no serverapp and clientapp under [tool.flwr.app.components].")
+	for _, part := range []string{"serverapp", "clientapp"} {
+		if err := checkComponent(part, app.Components[part], has); err != nil {
+			return domain.AppVersion{}, err
+		}
 	}
 	a := domain.AppVersion{Publisher: app.Publisher, Name: p.Project.Name, Version: p.Project.Version, Summary: p.Project.Description[:min(len(p.Project.Description), 500)]}
-	a.Config, err = schema(app.Config, p.Tool.BlossomTune.Config, configOrder(meta))
+	if a.Config, err = schema(app.Config, p.Tool.BlossomTune.Config, configOrder(meta)); err != nil {
+		return a, err
+	}
+	a.Presets, err = ownPresets(a.Config, p.Tool.BlossomTune.Presets)
 	return a, err
+}
+
+// checkComponent holds a component to the form module:attribute. A module of one of the app's own packages must be there; one
+// of another package may come with a dependency.
+func checkComponent(part string, v any, has func(string) bool) error {
+	s, ok := v.(string)
+	if !ok || s == "" {
+		return invalid("pyproject.toml names no %s under [tool.flwr.app.components].", part)
+	}
+	module, attr, ok := strings.Cut(s, ":")
+	if !ok || module == "" || attr == "" {
+		return invalid("The %s %q is not like package.module:app.", part, s)
+	}
+	file := strings.ReplaceAll(module, ".", "/")
+	top, _, _ := strings.Cut(file, "/")
+	if has(top+"/") && !has(file+".py") && !has(file+"/__init__.py") {
+		return invalid("The %s is %s, but %s.py is not in the app.", part, s, file).Fix("Mend [tool.flwr.app.components], or let fab-include take the file in.")
+	}
+	return nil
 }
 
 // configOrder returns the run config's keys in the order of the file: that is how its author thinks of them.
@@ -119,7 +104,7 @@ func dotted(parts []string) string {
 
 const maxKeys = 500
 
-func schema(config map[string]any, hints map[string]hint, order map[string]int) ([]domain.ConfigKey, error) {
+func schema(config, hints map[string]any, order map[string]int) ([]domain.ConfigKey, error) {
 	flat := map[string]any{}
 	flatten("", config, flat)
 	if len(flat) > maxKeys {
@@ -128,7 +113,11 @@ func schema(config map[string]any, hints map[string]hint, order map[string]int) 
 	keys := slices.SortedFunc(maps.Keys(flat), func(a, b string) int { return order[a] - order[b] })
 	out := make([]domain.ConfigKey, 0, len(keys))
 	for _, key := range keys {
-		k, err := configKey(key, flat[key], hints[key])
+		h, err := hintOf(hints, key)
+		if err != nil {
+			return nil, err
+		}
+		k, err := configKey(key, flat[key], h)
 		if err != nil {
 			return nil, err
 		}
@@ -161,5 +150,5 @@ func configKey(key string, def any, h hint) (domain.ConfigKey, error) {
 			return domain.ConfigKey{}, invalid("A choice of %s in [tool.blossomtune.config] has another type than its default.", key)
 		}
 	}
-	return domain.ConfigKey{Key: key, Kind: kind, Default: def, Help: h.Help, Choices: h.Choices, Min: h.Min, Max: h.Max}, nil
+	return domain.ConfigKey{Key: key, Kind: kind, Default: def, Help: h.Help, Long: h.Long, Choices: h.Choices, Min: h.Min, Max: h.Max}, nil
 }

@@ -9,8 +9,9 @@ import (
 	"encoding/hex"
 	"io"
 	"log/slog"
-	"path/filepath"
 	"strings"
+	"sync"
+	"time"
 
 	"blossomtune/internal/domain"
 )
@@ -22,6 +23,16 @@ type Tx interface {
 	AppVersions(ctx context.Context) ([]domain.AppVersion, error)
 	Setting(ctx context.Context, key string) (string, error)
 	PutSetting(ctx context.Context, key, value string) error
+	AppVersionsByPrefix(ctx context.Context, publisher, name, prefix string) ([]domain.AppVersion, error)
+	InsertAppOrigin(ctx context.Context, o domain.AppOrigin) (bool, error)
+	AppOrigins(ctx context.Context, hash string) ([]domain.AppOrigin, error)
+	HighestGrant(ctx context.Context, personID int64) (domain.Role, error)
+	AppsOfHolder(ctx context.Context, personID int64) ([]string, error)
+	AppUses(ctx context.Context, personID int64, all bool) (map[string]domain.AppUse, error)
+	RunsOfApp(ctx context.Context, hash string, personID int64, all bool, n int) ([]domain.AppUse, error)
+	PutPreset(ctx context.Context, appID string, p domain.Preset) error
+	DeletePreset(ctx context.Context, appID, name string) error
+	Presets(ctx context.Context, appID string) ([]domain.Preset, error)
 	InsertAudit(ctx context.Context, e domain.AuditEntry) error
 }
 
@@ -38,13 +49,32 @@ type Options struct {
 	Log   *slog.Logger
 	// Build makes the FAB of a folder with Flower's own `flwr build`. A folder that it refuses is a [domain.Invalid] error.
 	Build func(ctx context.Context, dir string) ([]byte, error)
+	// Changed is called after something of the catalog has changed; it may be nil.
+	Changed func()
 }
 
 // Service is safe for concurrent use.
-type Service struct{ Options }
+type Service struct {
+	Options
+	asked *domain.Limiter
+	slots chan struct{}
+
+	mu       sync.Mutex
+	problems []Problem
+}
+
+const (
+	maxAdds  = 100 // by one person in an hour
+	maxSlots = 2   // apps that are fetched and built at once
+)
+
+// Topic is the topic of the catalog's events.
+const Topic = "apps"
 
 // New returns a Service.
-func New(o Options) *Service { return &Service{o} }
+func New(o Options) *Service {
+	return &Service{Options: o, asked: domain.NewLimiter(maxAdds, time.Hour), slots: make(chan struct{}, maxSlots)}
+}
 
 // List returns all app versions without their FABs, newest first.
 func (s *Service) List(ctx context.Context) (out []domain.AppVersion, err error) {
@@ -74,13 +104,18 @@ func (s *Service) Upload(ctx context.Context, actor domain.Actor, filename strin
 	if len(body) > domain.MaxFAB {
 		return domain.AppVersion{}, tooLarge()
 	}
+	done, err := s.slot(ctx, actor)
+	if err != nil {
+		return domain.AppVersion{}, err
+	}
+	defer done()
 	fab := body
 	if !isFAB(body) {
 		if fab, err = s.buildZip(ctx, body); err != nil {
 			return domain.AppVersion{}, err
 		}
 	}
-	return s.add(ctx, actor, fab, "upload: "+filepath.Base(filename))
+	return s.add(ctx, actor, fab, domain.AppOrigin{Kind: domain.OriginUpload, Place: plainName(filename)})
 }
 
 func tooLarge() *domain.Error {
@@ -88,8 +123,8 @@ func tooLarge() *domain.Error {
 		Fix("Leave data and weights out of the app; it can download or read them where it runs.").At("app")
 }
 
-// add keeps a FAB. One that is known already is returned as it is.
-func (s *Service) add(ctx context.Context, actor domain.Actor, fab []byte, source string) (domain.AppVersion, error) {
+// add keeps a FAB and where it came from. One that is known already is returned as it is.
+func (s *Service) add(ctx context.Context, actor domain.Actor, fab []byte, from domain.AppOrigin) (domain.AppVersion, error) {
 	if len(fab) > domain.MaxFAB {
 		return domain.AppVersion{}, tooLarge()
 	}
@@ -98,38 +133,47 @@ func (s *Service) add(ctx context.Context, actor domain.Actor, fab []byte, sourc
 		return domain.AppVersion{}, err
 	}
 	sum := sha256.Sum256(fab)
-	a.Hash, a.FAB, a.Source, a.CreatedAt = hex.EncodeToString(sum[:]), fab, source, s.Clock().UTC()
+	a.Hash, a.FAB, a.Source, a.CreatedAt = hex.EncodeToString(sum[:]), fab, from.String(), s.Clock().UTC()
+	from.Hash, from.By, from.At = a.Hash, actor.Name, a.CreatedAt
+	changed := false
 	err = s.Store.InTx(ctx, func(tx Tx) error {
+		changed = false
 		known, err := tx.AppVersionByHash(ctx, a.Hash, false)
-		if err == nil {
+		action := "app_version.found_again"
+		switch {
+		case err == nil:
 			a = known
-			return nil
+		case domain.CodeOf(err) != domain.NotFound:
+			return err
+		default:
+			action = "app_version.added"
+			if err := tx.PutAppVersion(ctx, a); err != nil {
+				return err
+			}
 		}
-		if domain.CodeOf(err) != domain.NotFound {
+		if changed, err = tx.InsertAppOrigin(ctx, from); err != nil || !changed {
 			return err
 		}
-		if err := tx.PutAppVersion(ctx, a); err != nil {
-			return err
-		}
-		return tx.InsertAudit(ctx, domain.AuditEntry{At: s.Clock().UTC(), Actor: actor, Action: "app_version.added", ObjectKind: "app_version", ObjectID: a.Hash,
-			Detail: map[string]string{"app": a.ID() + " " + a.Version, "source": source}})
+		return tx.InsertAudit(ctx, domain.AuditEntry{At: from.At, Actor: actor, Action: action, ObjectKind: "app_version", ObjectID: a.Hash,
+			Detail: map[string]string{"app": a.ID() + " " + a.Version, "source": from.String()}})
 	})
 	a.FAB = nil
+	if err == nil && changed && s.Changed != nil {
+		s.Changed()
+	}
 	return a, err
 }
 
-// isFAB tells a FAB from a zip of sources: only a FAB has Flower's list of contents.
-func isFAB(body []byte) bool {
-	z, err := openZip(body)
-	if err != nil {
-		return false
-	}
-	for _, f := range z.File {
-		if f.Name == ".info/CONTENT" {
-			return true
+// plainName is the last part of a file's name, whatever system it is from, without what is no text.
+func plainName(name string) string {
+	name = name[strings.LastIndexAny(name, "/\\")+1:]
+	name = strings.Map(func(r rune) rune {
+		if r < ' ' || r == 0x7f {
+			return -1
 		}
-	}
-	return false
+		return r
+	}, name)
+	return strings.ToValidUTF8(name[:min(len(name), 200)], "")
 }
 
 func invalid(format string, args ...any) *domain.Error {

@@ -7,6 +7,17 @@ import (
 	"strings"
 )
 
+// maxConfigText bounds a text of the run config.
+const maxConfigText = 16 << 10
+
+// ConfigText is a run-config value as a form shows it; [ParseConfigValue] reads it back.
+func ConfigText(v any) string {
+	if f, ok := v.(float64); ok {
+		return strconv.FormatFloat(f, 'g', -1, 64)
+	}
+	return fmt.Sprint(v)
+}
+
 // ParseConfigValue reads a form's text as a value of the key's kind, within its choices and range.
 // It returns an [Invalid] error at field "config.<key>".
 func ParseConfigValue(k ConfigKey, text string) (any, error) {
@@ -16,10 +27,10 @@ func ParseConfigValue(k ConfigKey, text string) (any, error) {
 	var v any
 	switch k.Kind {
 	case KindString:
-		if len(text) > 4096 {
-			return fail("%s is longer than 4096 bytes.", k.Key)
+		if len(text) > maxConfigText {
+			return fail("%s is longer than %d bytes.", k.Key, maxConfigText)
 		}
-		v = text
+		v = strings.ReplaceAll(text, "\r\n", "\n") // a browser sends the lines of a text field so
 	case KindBool:
 		switch strings.ToLower(strings.TrimSpace(text)) {
 		case "true", "on", "1", "yes":

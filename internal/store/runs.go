@@ -1,91 +1,13 @@
 package store
 
 import (
-	"bytes"
 	"context"
 	"database/sql"
 	"encoding/json"
 	"fmt"
-	"math"
 
 	"blossomtune/internal/domain"
 )
-
-const appColumns = "hash, publisher, name, version, summary, source, config, created_at"
-
-// exactJSON decodes with whole numbers kept as int64, so that a config value keeps its kind.
-func exactJSON(text string, into any) error {
-	d := json.NewDecoder(bytes.NewReader([]byte(text)))
-	d.UseNumber()
-	return d.Decode(into)
-}
-
-// exactNumber turns a decoded value into what the config had: int64, float64, string or bool.
-func exactNumber(v any, kind domain.ConfigKind) any {
-	n, ok := v.(json.Number)
-	if !ok {
-		return v
-	}
-	if kind != domain.KindFloat {
-		if i, err := n.Int64(); err == nil {
-			return i
-		}
-	}
-	f, err := n.Float64()
-	if err != nil {
-		return math.NaN()
-	}
-	return f
-}
-
-func scanApp(s scanner, more ...any) (a domain.AppVersion, err error) {
-	var config string
-	var created int64
-	if err = s.Scan(append([]any{&a.Hash, &a.Publisher, &a.Name, &a.Version, &a.Summary, &a.Source, &config, &created}, more...)...); err != nil {
-		return a, err
-	}
-	a.CreatedAt = moment(created)
-	if err = exactJSON(config, &a.Config); err != nil {
-		return a, err
-	}
-	for i := range a.Config {
-		k := &a.Config[i]
-		k.Default = exactNumber(k.Default, k.Kind)
-		for j := range k.Choices {
-			k.Choices[j] = exactNumber(k.Choices[j], k.Kind)
-		}
-	}
-	return a, nil
-}
-
-// PutAppVersion keeps an app version; one with the same hash is left as it is.
-func (tx *Tx) PutAppVersion(ctx context.Context, a domain.AppVersion) error {
-	config := a.Config
-	if config == nil {
-		config = []domain.ConfigKey{}
-	}
-	return tx.exec(ctx, "app version", `INSERT INTO app_version (hash, publisher, name, version, summary, source, config, fab, created_at)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT (hash) DO NOTHING`,
-		a.Hash, a.Publisher, a.Name, a.Version, a.Summary, a.Source, asJSON(config), a.FAB, millis(a.CreatedAt))
-}
-
-// AppVersionByHash returns an app version, with the FAB's bytes only where asked.
-func (tx *Tx) AppVersionByHash(ctx context.Context, hash string, withFAB bool) (domain.AppVersion, error) {
-	if !withFAB {
-		return get(ctx, tx, "app version", func(s scanner) (domain.AppVersion, error) { return scanApp(s) }, "SELECT "+appColumns+" FROM app_version WHERE hash = $1", hash)
-	}
-	return get(ctx, tx, "app version", func(s scanner) (domain.AppVersion, error) {
-		var fab []byte
-		a, err := scanApp(s, &fab)
-		a.FAB = fab
-		return a, err
-	}, "SELECT "+appColumns+", fab FROM app_version WHERE hash = $1", hash)
-}
-
-// AppVersions returns all app versions without their FABs, newest first.
-func (tx *Tx) AppVersions(ctx context.Context) ([]domain.AppVersion, error) {
-	return list(ctx, tx, "app version", func(s scanner) (domain.AppVersion, error) { return scanApp(s) }, "SELECT "+appColumns+" FROM app_version ORDER BY created_at DESC, hash")
-}
 
 const runColumns = `id, federation_id, name, state, app_hash, app_id, app_version, total_partitions, config, settings, note, tags, engine_run_id, cause, rounds, round, created_by, stop_asked,
 	created_at, starting_at, running_at, ended_at, place, not_before, override_reason, progress_at`
