@@ -41,12 +41,13 @@ var pageAccess = map[string][]string{
 	"GET /f/{fed}/runs/{run}/metrics.json": members, "GET /f/{fed}/runs/{run}/metrics.csv": members, "GET /f/{fed}/runs/{run}/charts.json": members, "GET /f/{fed}/runs/{run}/log.json": members, "GET /f/{fed}/runs/{run}/log.txt": members, "GET /f/{fed}/runs/{run}/artifacts/{path...}": members,
 	"GET /f/{fed}/logs": managers, "GET /f/{fed}/logs/{file}": managers,
 	"GET /admin/settings": admins, "POST /admin/settings": admins, "GET /admin/mail": admins, "POST /admin/mail/{id}": admins, "GET /admin/mail/events": admins,
+	"GET /apps": known, "GET /apps/events": known, "POST /apps": managers, "POST /apps/git": managers, "GET /apps/{publisher}/{name}/{hash}": members, "GET /apps/{publisher}/{name}/{hash}/diff": members, "GET /apps/{publisher}/{name}/{hash}/fab": members,
 }
 
 // Every page and every form answers those who may, and nobody else.
 func TestEveryPageIsForThoseWhoMay(t *testing.T) {
 	s := newSite(t)
-	fill := strings.NewReplacer("{$}", "", "{fed}", "fed", "{run}", "r-1", "{secret}", "nonsense", "{provider}", "nobody", "{id}", "999", "{action}", "stop", "{file}", "keeper", "{path...}", "model.npz")
+	fill := strings.NewReplacer("{$}", "", "{fed}", "fed", "{run}", "r-1", "{secret}", "nonsense", "{provider}", "nobody", "{id}", "999", "{action}", "stop", "{file}", "keeper", "{path...}", "model.npz", "{publisher}", "p", "{name}", "n", "{hash}", "aaaaaaaa")
 	for _, pattern := range web.Patterns() {
 		may, listed := pageAccess[pattern]
 		if !listed {

@@ -187,7 +187,7 @@ func (a answer) refused() bool {
 	case http.StatusSeeOther:
 		return a.header.Get("Location") == "/signin"
 	case http.StatusNotFound:
-		for _, words := range []string{"no such federation", "no such request", "no such run"} {
+		for _, words := range []string{"no such federation", "no such request", "no such run", "no such app"} {
 			if strings.Contains(a.body, words) {
 				return true
 			}

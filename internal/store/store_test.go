@@ -60,7 +60,8 @@ func TestNounsComeBackAsTheyWent(t *testing.T) {
 		k := domain.NodeKey{FederationID: f.ID, RequestID: r.ID, Partition: 3, PublicPEM: []byte("pem"), Fingerprint: "ff", NodeID: math.MaxUint64 - 5, Via: "agent", CreatedAt: now}
 		min := 0.5
 		app := domain.AppVersion{Hash: "h", Publisher: "p", Name: "n", Version: "1", FAB: []byte("fab"), CreatedAt: now,
-			Config: []domain.ConfigKey{{Key: "lr", Kind: domain.KindFloat, Default: 1.0, Min: &min}, {Key: "big", Kind: domain.KindInt, Default: int64(math.MaxInt64)}, {Key: "o", Kind: domain.KindString, Default: "sgd", Choices: []any{"sgd", "adam"}}}}
+			Presets: []domain.Preset{{Name: "quick", Config: map[string]string{"lr": "0.1"}}},
+			Config:  []domain.ConfigKey{{Key: "lr", Kind: domain.KindFloat, Default: 1.0, Min: &min}, {Key: "big", Kind: domain.KindInt, Default: int64(math.MaxInt64)}, {Key: "o", Kind: domain.KindString, Default: "sgd", Choices: []any{"sgd", "adam"}}}}
 		run := domain.Run{FederationID: f.ID, Name: "n-1", State: domain.Running, AppHash: "h", AppID: "p/n", AppVersion: "1", TotalPartitions: 10, EngineRunID: math.MaxUint64 - 1, CreatedAt: now,
 			Config: map[string]any{"lr": 2.0, "big": int64(1 << 62), "flag": true, "o": "adam"}, Tags: []string{"x"}, Place: 7, NotBefore: now, Override: "a test", ProgressAt: now,
 			Settings: domain.RunSettings{PackageIndex: "https://x/simple", Environment: map[string]string{"A": "b"}, CPUs: 2, MemoryMB: 100, LogLevel: "DEBUG", Limits: domain.Limits{Wall: time.Hour, Round: time.Minute, NoProgress: time.Second, FirstHeartbeat: 2}}, Cause: domain.Cause{Code: "201", ExitCode: 1}}

@@ -165,3 +165,6 @@ func queryValues(text string) url.Values {
 	v, _ := url.ParseQuery(text) // of our own making
 	return v
 }
+
+// pathText makes a text one part of an address's path.
+func pathText(s string) string { return url.PathEscape(s) }

@@ -2,7 +2,6 @@ package web
 
 import (
 	"context"
-	"fmt"
 	"net/http"
 	"strconv"
 	"strings"
@@ -54,12 +53,7 @@ func (s *server) newLaunch(ctx context.Context, v *visit, hash string) (launchFo
 }
 
 // configText is a config value as a form shows it.
-func configText(v any) string {
-	if f, ok := v.(float64); ok {
-		return strconv.FormatFloat(f, 'g', -1, 64)
-	}
-	return fmt.Sprint(v)
-}
+func configText(v any) string { return domain.ConfigText(v) }
 
 func (s *server) launchForm(w http.ResponseWriter, r *http.Request, v *visit) error {
 	l, err := s.newLaunch(r.Context(), v, r.URL.Query().Get("app"))
@@ -140,19 +134,7 @@ func (l *launchForm) keepUnknown() {
 
 // uploadApp adds an app from a FAB or a zip and chooses it.
 func (s *server) uploadApp(w http.ResponseWriter, r *http.Request, v *visit) error {
-	r.Body = http.MaxBytesReader(w, r.Body, domain.MaxFAB+1<<20)
-	tooLarge := domain.Errorf(domain.TooLarge, "The app is larger than %d MB, Flower's limit for a FAB.", domain.MaxFAB>>20).Fix("Leave data and weights out of the app.").At("upload")
-	file, head, err := r.FormFile("upload")
-	var a domain.AppVersion
-	switch {
-	case err != nil && strings.Contains(err.Error(), "too large"):
-		err = tooLarge
-	case err != nil:
-		err = domain.Errorf(domain.Invalid, "No file was sent.").Fix("Choose a FAB, or a zip of the app's folder.").At("upload")
-	default:
-		defer file.Close()
-		a, err = s.Catalog.Upload(r.Context(), v.actor(), head.Filename, file)
-	}
+	a, err := s.receiveApp(w, r, v)
 	if err == nil {
 		return s.done(w, r, "/f/"+v.fed.Slug+"/launch?app="+a.Hash, a.ID()+" "+a.Version+" is added.")
 	}

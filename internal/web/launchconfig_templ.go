@@ -419,6 +419,8 @@ func keyOptions(k domain.ConfigKey) []string {
 func keyHelp(k domain.ConfigKey) string {
 	words := map[domain.ConfigKind]string{domain.KindInt: "whole number", domain.KindFloat: "number", domain.KindString: "text", domain.KindBool: "true or false"}[k.Kind]
 	switch {
+	case len(k.Choices) > 0:
+		words += ": " + strings.Join(keyOptions(k), ", ")
 	case k.Min != nil && k.Max != nil:
 		words += ", " + configText(*k.Min) + " to " + configText(*k.Max)
 	case k.Min != nil:

@@ -106,6 +106,14 @@ func (s *server) table() []route {
 		{"GET /f/{fed}/logs", aManager, s.logs},
 		{"GET /f/{fed}/logs/{file}", aManager, s.engineLog},
 
+		{"GET /apps", signedIn, s.apps},
+		{"GET /apps/events", signedIn, s.appsEvents},
+		{"POST /apps", signedIn, s.addApp},
+		{"POST /apps/git", signedIn, s.addGitApp},
+		{"GET /apps/{publisher}/{name}/{hash}", signedIn, s.appSource},
+		{"GET /apps/{publisher}/{name}/{hash}/diff", signedIn, s.appDiff},
+		{"GET /apps/{publisher}/{name}/{hash}/fab", signedIn, s.appFAB},
+
 		{"GET /admin/people", anAdmin, s.people},
 		{"POST /admin/people/{id}", anAdmin, s.setAdmin},
 		{"GET /admin/settings", anAdmin, s.siteSettings},

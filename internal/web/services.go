@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"blossomtune/internal/account"
+	"blossomtune/internal/catalog"
 	"blossomtune/internal/domain"
 	"blossomtune/internal/logfile"
 	"blossomtune/internal/onboarding"
@@ -94,6 +95,19 @@ type Catalog interface {
 	List(ctx context.Context) ([]domain.AppVersion, error)
 	Get(ctx context.Context, hash string) (domain.AppVersion, error)
 	Upload(ctx context.Context, actor domain.Actor, filename string, r io.Reader) (domain.AppVersion, error)
+	FromGit(ctx context.Context, actor domain.Actor, in catalog.GitInput) (domain.AppVersion, error)
+	Problems() []catalog.Problem
+
+	Sight(ctx context.Context, p domain.Person) (catalog.Sight, error)
+	Versions(ctx context.Context, v catalog.Sight) ([]domain.AppVersion, error)
+	Find(ctx context.Context, v catalog.Sight, publisher, name, prefix string) (domain.AppVersion, error)
+	Uses(ctx context.Context, v catalog.Sight) (map[string]domain.AppUse, error)
+	RunsOf(ctx context.Context, v catalog.Sight, hash string, n int) ([]domain.AppUse, error)
+	Origins(ctx context.Context, hash string) ([]domain.AppOrigin, error)
+	FAB(ctx context.Context, hash string) (domain.AppVersion, error)
+	Source(ctx context.Context, hash string) ([]catalog.File, error)
+	Text(ctx context.Context, hash, path string) (catalog.Text, error)
+	Diff(ctx context.Context, older, newer string) (catalog.Diff, error)
 }
 
 // Runs is the life of runs.

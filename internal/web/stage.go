@@ -27,6 +27,7 @@ type standing struct {
 	key       domain.NodeKey // ID 0 without one
 	run       domain.Run     // that runs now; ID 0 without one
 	part      domain.Part    // of its SuperNode, over all runs
+	apps      []onData       // what runs on their data
 	training  bool           // asked in the run and not replied yet
 	stage     stage
 	conn      Connection
@@ -87,6 +88,9 @@ func (s *server) standing(ctx context.Context, v *visit) (standing, error) {
 			if st.part, err = s.Runs.Part(ctx, v.fed.ID, k.NodeID); err != nil {
 				return st, err
 			}
+		}
+		if st.apps, err = s.onData(ctx, v.fed.ID); err != nil {
+			return st, err
 		}
 		if st.run, err = s.runningRun(ctx, v.fed.ID); err != nil {
 			return st, err

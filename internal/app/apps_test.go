@@ -1,0 +1,167 @@
+package app
+
+import (
+	"archive/zip"
+	"bytes"
+	"crypto/sha256"
+	"fmt"
+	"io"
+	"mime/multipart"
+	"net/http"
+	"strings"
+	"testing"
+
+	"blossomtune/internal/domain"
+	"blossomtune/internal/store"
+)
+
+const tinyProject = `[project]
+name = "tiny"
+version = "%s"
+description = "A tiny app"
+
+[tool.flwr.app]
+publisher = "someone"
+
+[tool.flwr.app.components]
+serverapp = "tiny.server_app:app"
+clientapp = "tiny.client_app:app"
+
+[tool.flwr.app.config]
+num-server-rounds = 3
+lr = 0.5
+mode = "fast"
+flag = true
+model.size = 8
+prompt = "one\ntwo"
+
+[tool.blossomtune.config.lr]
+min = 0.0
+max = 1.0
+
+[tool.blossomtune.config.mode]
+choices = ["fast", "good"]
+
+[tool.blossomtune.presets.quick]
+num-server-rounds = 1
+`
+
+// tinyFAB makes a FAB as Flower does.
+func tinyFAB(t *testing.T, version, code string) []byte {
+	t.Helper()
+	var b bytes.Buffer
+	z := zip.NewWriter(&b)
+	list := ""
+	add := func(name, text string) {
+		w, err := z.Create(name)
+		if err == nil {
+			_, err = w.Write([]byte(text))
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		list += fmt.Sprintf("%s,%x,%d\n", name, sha256.Sum256([]byte(text)), 8*len(text))
+	}
+	add("pyproject.toml", fmt.Sprintf(tinyProject, version))
+	add("tiny/client_app.py", code)
+	add("tiny/server_app.py", "<script>alert(1)</script>\n")
+	add(".info/CONTENT", strings.TrimSpace(list))
+	if err := z.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return b.Bytes()
+}
+
+// upload adds an app by the page's form and returns its address.
+func (s *site) upload(kind string, fab []byte) answer {
+	s.t.Helper()
+	var body bytes.Buffer
+	form := multipart.NewWriter(&body)
+	w, err := form.CreateFormFile("upload", "tiny.fab")
+	if err == nil {
+		_, err = w.Write(fab)
+	}
+	if err == nil {
+		err = form.Close()
+	}
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return s.send(kind, http.MethodPost, "/apps", nil, func(r *http.Request) {
+		r.Header.Set("Content-Type", form.FormDataContentType())
+		r.Body, r.ContentLength = io.NopCloser(&body), int64(body.Len())
+	})
+}
+
+// Whoever holds a partition reads what runs there and what changed in it, and no other app; viewers and managers read all.
+func TestAParticipantReadsWhatRunsOnTheirData(t *testing.T) {
+	s := newSite(t)
+	one, two := tinyFAB(t, "1.0.0", "epochs = 1\n"), tinyFAB(t, "1.1.0", "epochs = 2\n")
+	var paths []string
+	for _, fab := range [][]byte{one, two} {
+		a := s.upload("manager", fab)
+		if a.status != http.StatusSeeOther || !strings.HasPrefix(a.header.Get("Location"), "/apps/someone/tiny/") {
+			t.Fatalf("%d %s", a.status, a.body)
+		}
+		paths = append(paths, a.header.Get("Location"))
+	}
+	if a := s.upload("viewer", one); a.status != http.StatusForbidden {
+		t.Errorf("a viewer adds apps: %d", a.status)
+	}
+	diff := paths[1] + "/diff?against=" + paths[0][len(paths[0])-8:]
+	for _, kind := range []string{"viewer", "manager", "admin"} {
+		if a := s.get(kind, paths[0]+"?file=tiny/server_app.py"); a.status != http.StatusOK || !strings.Contains(a.body, "&lt;script&gt;alert(1)") || strings.Contains(a.body, "<script>alert") || !strings.Contains(a.body, "by manager") {
+			t.Errorf("%s: %d", kind, a.status)
+		}
+	}
+	for _, kind := range []string{"participant", "outsider", "asker", "revoked"} {
+		for _, path := range []string{paths[0], paths[0] + "/fab", paths[0] + "/diff", diff} {
+			if a := s.get(kind, path); a.status != http.StatusNotFound {
+				t.Errorf("%s reads %s before it runs: %d", kind, path, a.status)
+			}
+		}
+		if a := s.get(kind, "/apps"); a.status != http.StatusOK || strings.Contains(a.body, "someone/tiny") {
+			t.Errorf("%s finds an app that runs nowhere: %d", kind, a.status)
+		}
+	}
+	for i, fab := range [][]byte{one, two} {
+		run := domain.Run{FederationID: s.fed.ID, Name: fmt.Sprintf("tiny-%d", i), State: domain.Queued, AppHash: fmt.Sprintf("%x", sha256.Sum256(fab)), AppID: "someone/tiny", AppVersion: "1", TotalPartitions: 10}
+		if err := s.app.db.InTx(t.Context(), func(tx *store.Tx) error { return tx.InsertRun(t.Context(), &run) }); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if a := s.get("participant", paths[0]); a.status != http.StatusOK || strings.Contains(a.body, "by manager") || !strings.Contains(a.body, "tiny-0") {
+		t.Errorf("%d; a participant learns who added it: %v", a.status, strings.Contains(a.body, "by manager"))
+	}
+	if a := s.get("participant", diff); !strings.Contains(a.body, "− epochs = 1") || !strings.Contains(a.body, "+ epochs = 2") || !strings.Contains(a.body, "unchanged lines") {
+		t.Errorf("%d %s", a.status, a.body)
+	}
+	if a := s.get("participant", diff+"&view=split"); !strings.Contains(a.body, "is-split") {
+		t.Errorf("%d", a.status)
+	}
+	if a := s.get("participant", paths[0]+"/fab"); a.body != string(one) || !strings.Contains(a.header.Get("Content-Disposition"), "someone.tiny.1-0-0.") {
+		t.Errorf("the FAB is not its bytes: %d, %d bytes", a.status, len(a.body))
+	}
+	if a := s.get("participant", "/me/fed"); !strings.Contains(a.body, `href="`+paths[1]+`"`) || !strings.Contains(a.body, `href="`+diff+`"`) {
+		t.Error("the participant's page leads to neither source nor diff")
+	}
+	for _, kind := range []string{"outsider", "asker", "revoked"} {
+		if a := s.get(kind, paths[0]); a.status != http.StatusNotFound {
+			t.Errorf("%s reads what runs where they hold nothing: %d", kind, a.status)
+		}
+	}
+}
+
+// What is no app comes back as a form with its reason, wherever it came from.
+func TestAnAppThatIsNoneIsRefusedWithItsReason(t *testing.T) {
+	s := newSite(t)
+	if a := s.upload("manager", []byte("PK\x03\x04 nonsense")); a.status != http.StatusUnprocessableEntity || !strings.Contains(a.body, "neither a FAB nor a zip") {
+		t.Errorf("%d %s", a.status, a.body)
+	}
+	if a := s.post("manager", "/apps/git", "repository", "/etc", "ref", "main"); a.status != http.StatusUnprocessableEntity || !strings.Contains(a.body, "Only admins add repositories of the server") || !strings.Contains(a.body, `value="/etc"`) {
+		t.Errorf("%d %s", a.status, a.body)
+	}
+	if a := s.post("admin", "/apps/git", "repository", t.TempDir()); a.status != http.StatusUnprocessableEntity || !strings.Contains(a.body, "no git repository") {
+		t.Errorf("%d %s", a.status, a.body)
+	}
+}

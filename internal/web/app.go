@@ -1,0 +1,219 @@
+package web
+
+import (
+	"context"
+	"net/http"
+	"path"
+	"strings"
+
+	"blossomtune/internal/catalog"
+	"blossomtune/internal/domain"
+)
+
+// appDetail is the page of one app version.
+type appDetail struct {
+	sight   catalog.Sight
+	app     domain.AppVersion
+	others  []domain.AppVersion // of the same app, in sight
+	origins []domain.AppOrigin
+	runs    []domain.AppUse
+	tree    []treeRow
+	text    catalog.Text
+	problem string // why there is no source to show
+}
+
+// treeRow is a folder or file of the tree.
+type treeRow struct {
+	name  string
+	path  string // empty for folders
+	size  int64
+	depth int
+}
+
+func treeOf(files []catalog.File) []treeRow {
+	var out []treeRow
+	var open []string
+	for _, f := range files {
+		dirs := strings.Split(f.Path, "/")
+		dirs = dirs[:len(dirs)-1]
+		same := 0
+		for same < len(dirs) && same < len(open) && dirs[same] == open[same] {
+			same++
+		}
+		for i := same; i < len(dirs); i++ {
+			out = append(out, treeRow{name: dirs[i] + "/", depth: i})
+		}
+		open = dirs
+		out = append(out, treeRow{name: path.Base(f.Path), path: f.Path, size: f.Size, depth: len(dirs)})
+	}
+	return out
+}
+
+// findApp returns the app version of the address, if the visitor may see it.
+func (s *server) findApp(ctx context.Context, r *http.Request, v *visit) (domain.AppVersion, catalog.Sight, error) {
+	sight, err := s.Catalog.Sight(ctx, v.person)
+	if err != nil {
+		return domain.AppVersion{}, sight, err
+	}
+	a, err := s.Catalog.Find(ctx, sight, r.PathValue("publisher"), r.PathValue("name"), r.PathValue("hash"))
+	return a, sight, err
+}
+
+// siblings are the versions of an app in sight, newest first.
+func (s *server) siblings(ctx context.Context, sight catalog.Sight, a domain.AppVersion) ([]domain.AppVersion, error) {
+	all, err := s.Catalog.Versions(ctx, sight)
+	var out []domain.AppVersion
+	for _, o := range all {
+		if o.ID() == a.ID() {
+			out = append(out, o)
+		}
+	}
+	return out, err
+}
+
+func (s *server) appSource(w http.ResponseWriter, r *http.Request, v *visit) error {
+	ctx := r.Context()
+	a, sight, err := s.findApp(ctx, r, v)
+	if err != nil {
+		return err
+	}
+	d := appDetail{sight: sight, app: a}
+	if d.others, err = s.siblings(ctx, sight, a); err != nil {
+		return err
+	}
+	if d.origins, err = s.Catalog.Origins(ctx, a.Hash); err != nil {
+		return err
+	}
+	if d.runs, err = s.Catalog.RunsOf(ctx, sight, a.Hash, 20); err != nil {
+		return err
+	}
+	if err := s.readSource(ctx, &d, r.URL.Query().Get("file")); err != nil {
+		return err
+	}
+	s.render(w, r, v, http.StatusOK, page{title: a.ID() + " " + a.Version, nav: "apps"}, appPage(d))
+	return nil
+}
+
+func (s *server) readSource(ctx context.Context, d *appDetail, file string) error {
+	files, err := s.Catalog.Source(ctx, d.app.Hash)
+	if domain.CodeOf(err) == domain.Invalid {
+		d.problem = problems(err)[0].Message
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	d.tree = treeOf(files)
+	if file == "" {
+		file = "pyproject.toml"
+	}
+	d.text, err = s.Catalog.Text(ctx, d.app.Hash, file)
+	return err
+}
+
+// appFAB sends the exact bytes that the hash stands for, under the name that Flower gives them.
+func (s *server) appFAB(w http.ResponseWriter, r *http.Request, v *visit) error {
+	a, _, err := s.findApp(r.Context(), r, v)
+	if err != nil {
+		return err
+	}
+	if a, err = s.Catalog.FAB(r.Context(), a.Hash); err != nil {
+		return err
+	}
+	h := w.Header()
+	h.Set("Content-Type", "application/octet-stream")
+	h.Set("Content-Disposition", `attachment; filename="`+a.FABName()+`"`)
+	h.Set("Cache-Control", "private, no-cache")
+	h.Set("ETag", `"`+a.Hash+`"`)
+	if r.Header.Get("If-None-Match") == `"`+a.Hash+`"` {
+		w.WriteHeader(http.StatusNotModified)
+		return nil
+	}
+	_, _ = w.Write(a.FAB) // who has gone away has nobody to tell
+	return nil
+}
+
+// appCompare is the page of what differs between two versions of an app.
+type appCompare struct {
+	app, against domain.AppVersion // against has Hash "" where there is only one version
+	others       []domain.AppVersion
+	diff         catalog.Diff
+	split        bool
+}
+
+func (s *server) appDiff(w http.ResponseWriter, r *http.Request, v *visit) error {
+	ctx := r.Context()
+	a, sight, err := s.findApp(ctx, r, v)
+	if err != nil {
+		return err
+	}
+	d := appCompare{app: a, split: r.URL.Query().Get("view") == "split"}
+	if d.others, err = s.siblings(ctx, sight, a); err != nil {
+		return err
+	}
+	if prefix := r.URL.Query().Get("against"); prefix != "" {
+		if d.against, err = s.Catalog.Find(ctx, sight, a.Publisher, a.Name, prefix); err != nil {
+			return err
+		}
+	} else {
+		d.against = before(d.others, a)
+	}
+	if d.against.Hash != "" {
+		if d.diff, err = s.Catalog.Diff(ctx, d.against.Hash, a.Hash); err != nil {
+			return err
+		}
+	}
+	s.render(w, r, v, http.StatusOK, page{title: a.ID() + " " + a.Version + ", what changed", nav: "apps"}, appDiffPage(d))
+	return nil
+}
+
+// before is the version that came before another, else the one that came after it, else none.
+func before(newestFirst []domain.AppVersion, a domain.AppVersion) domain.AppVersion {
+	other := domain.AppVersion{}
+	for i, o := range newestFirst {
+		if o.Hash != a.Hash {
+			continue
+		}
+		if i+1 < len(newestFirst) {
+			return newestFirst[i+1]
+		}
+		if i > 0 {
+			other = newestFirst[i-1]
+		}
+	}
+	return other
+}
+
+// diffRow is a line of the split view: what was beside what is.
+type diffRow struct{ old, new catalog.Line }
+
+// sideBySide puts removed lines beside those that were added in their place.
+func sideBySide(all []catalog.Line) []diffRow {
+	var out []diffRow
+	for i := 0; i < len(all); {
+		if all[i].Op == catalog.Same {
+			out = append(out, diffRow{all[i], all[i]})
+			i++
+			continue
+		}
+		var gone, come []catalog.Line
+		for ; i < len(all) && all[i].Op != catalog.Same; i++ {
+			if all[i].Op == catalog.Removed {
+				gone = append(gone, all[i])
+			} else {
+				come = append(come, all[i])
+			}
+		}
+		for k := range max(len(gone), len(come)) {
+			var row diffRow
+			if k < len(gone) {
+				row.old = gone[k]
+			}
+			if k < len(come) {
+				row.new = come[k]
+			}
+			out = append(out, row)
+		}
+	}
+	return out
+}
