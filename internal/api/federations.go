@@ -25,12 +25,13 @@ type SuperLink struct {
 	Since    *time.Time `json:"since,omitempty"`
 	Restarts int        `json:"restarts"`
 	Reason   string     `json:"reason,omitempty"`
+	Idle     bool       `json:"idle,omitempty" doc:"Stopped because nothing ran; it starts with the next run"`
 }
 
 func (a *api) federationView(f domain.Federation, role domain.Role) Federation {
 	st := a.Engines.Status(f.ID)
 	return Federation{Slug: f.Slug, Name: f.Name, Description: f.Description, Partitions: f.TotalPartitions, Role: string(role), CreatedAt: f.CreatedAt,
-		SuperLink: SuperLink{State: string(st.State), Since: when(st.Since), Restarts: st.Restarts, Reason: st.Reason}}
+		SuperLink: SuperLink{State: string(st.State), Since: when(st.Since), Restarts: st.Restarts, Reason: st.Reason, Idle: st.State == domain.SuperLinkStopped && f.EngineIdle}}
 }
 
 // FederationPath names a federation.

@@ -146,3 +146,49 @@ func (a *api) listQueue(ctx context.Context, in *FederationPath) (*body[[]Run], 
 	}
 	return answer(out), err
 }
+
+// RunPolicy is how a federation runs.
+type RunPolicy struct {
+	Parallel int `json:"parallel" doc:"Runs at once"`
+	IdleStop int `json:"idle_stop_minutes" doc:"Minutes without a run after which the SuperLink stops until the next; 0: never"`
+	Limits
+}
+
+type policyInput struct {
+	FederationPath
+	Body struct {
+		Parallel *int `json:"parallel,omitempty"`
+		IdleStop *int `json:"idle_stop_minutes,omitempty"`
+		LimitChanges
+	}
+}
+
+func policyView(f domain.Federation) *body[RunPolicy] {
+	return answer(RunPolicy{Parallel: f.Parallel, IdleStop: f.IdleStop, Limits: limitsView(f.Limits)})
+}
+
+func (a *api) getRunPolicy(ctx context.Context, in *FederationPath) (*body[RunPolicy], error) {
+	f, _, err := a.federation(ctx, in.Slug, domain.RoleViewer)
+	if err != nil {
+		return nil, err
+	}
+	return policyView(f), nil
+}
+
+func (a *api) setRunPolicy(ctx context.Context, in *policyInput) (*body[RunPolicy], error) {
+	f, _, err := a.federation(ctx, in.Slug, domain.RoleManager)
+	if err != nil {
+		return nil, err
+	}
+	p := runs.Policy{Parallel: f.Parallel, IdleStop: f.IdleStop, Limits: in.Body.LimitChanges.over(f.Limits)}
+	if in.Body.Parallel != nil {
+		p.Parallel = *in.Body.Parallel
+	}
+	if in.Body.IdleStop != nil {
+		p.IdleStop = *in.Body.IdleStop
+	}
+	if f, err = a.Runs.SetPolicy(ctx, callerOf(ctx).actor, f.ID, p); err != nil {
+		return nil, err
+	}
+	return policyView(f), nil
+}

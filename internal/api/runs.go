@@ -119,6 +119,8 @@ func (a *api) runs() {
 	add(a, op("clone-run", http.MethodPost, "/runs/{run}/clone", "Launch a run again, with changes or as it was", signedIn), a.cloneRun)
 	add(a, op("move-run", http.MethodPost, "/runs/{run}/move", "Give a queued run another place", signedIn), a.moveRun)
 	add(a, op("requeue-run", http.MethodPost, "/runs/{run}/requeue", "Take the cancelling of a queued run back", signedIn), a.requeueRun)
+	add(a, op("get-run-policy", http.MethodGet, "/federations/{federation}/run-policy", "How many runs at once, their limits, when the SuperLink rests", signedIn), a.getRunPolicy)
+	add(a, op("set-run-policy", http.MethodPatch, "/federations/{federation}/run-policy", "Change how a federation runs; what is left out stays", signedIn), a.setRunPolicy)
 	add(a, op("list-queue", http.MethodGet, "/federations/{federation}/queue", "The queued runs, the next first", signedIn), a.listQueue)
 	add(a, op("run-metrics", http.MethodGet, "/runs/{run}/metrics", "Metrics in the order of their arrival", signedIn), a.metrics)
 	add(a, op("run-metrics-csv", http.MethodGet, "/runs/{run}/metrics.csv", "All metrics as CSV, one a row", signedIn), a.metricsCSV)

@@ -74,7 +74,7 @@ var apiAccess = map[string][]string{
 	"list-invitations": managers, "invite": managers, "import-invitations": managers, "revoke-invitation": managers, "list-rules": managers, "add-rule": managers, "drop-rule": managers, "configure-federation": managers,
 	"list-requests": managers, "approve": managers, "reject": managers, "revoke": managers, "suspend": managers, "resume": managers, "list-mails": admins, "list-apps": managers, "upload-app": managers,
 	"get-settings": admins, "change-settings": admins,
-	"launch-run": managers, "list-runs": members, "get-run": members, "stop-run": managers, "clone-run": managers, "move-run": managers, "requeue-run": managers, "list-queue": members, "run-metrics": members, "run-metrics-csv": members, "run-log": members,
+	"launch-run": managers, "list-runs": members, "get-run": members, "stop-run": managers, "clone-run": managers, "move-run": managers, "requeue-run": managers, "list-queue": members, "get-run-policy": watchers, "set-run-policy": managers, "run-metrics": members, "run-metrics-csv": members, "run-log": members,
 }
 
 // bodies are valid as far as the framework is concerned, and asked of by the rules to change nothing.
@@ -83,7 +83,7 @@ var bodies = map[string]string{
 	"enrol":           `{"token":"a.b.c","public_key":"x","proof":"x"}`, "ask": `{"email":"nobody","name":""}`, "verify": `{"code":"22222222"}`, "upload-key": `{"public_key":"x","challenge":"x","signature":"x"}`,
 	"create-federation": `{"slug":"-","name":"x","partitions":1}`, "resize-federation": `{"partitions":0}`, "set-superlink": `{"state":"stopped"}`, "approve": `{"refs":["NOT-THERE"]}`, "reject": `{"reason":" "}`,
 	"ask-device": `{"host":"x"}`, "poll-device": `{"secret":"x"}`, "invite": `{"uses":1,"days":1,"domain":"x"}`, "import-invitations": `{"emails":"","days":1}`, "add-rule": `{"kind":"organisation","value":"x"}`, "configure-federation": `{"name":"","proof":"both"}`,
-	"revoke": `{"reason":" "}`, "suspend": `{"reason":" "}`, "launch-run": `{"app":"nothing"}`, "clone-run": `{"config":{"nothing":"1"}}`, "move-run": `{"place":1}`, "upload-app": "no app",
+	"revoke": `{"reason":" "}`, "suspend": `{"reason":" "}`, "launch-run": `{"app":"nothing"}`, "clone-run": `{"config":{"nothing":"1"}}`, "move-run": `{"place":1}`, "set-run-policy": `{"parallel":0}`, "upload-app": "no app",
 }
 
 // Every operation of the API answers those who may, and nobody else.

@@ -168,4 +168,8 @@ func (e runEngine) WorkDir(fedID int64, engineRunID uint64) string {
 	return filepath.Join(e.m.RunDir(fedID, engineRunID), launcher.WorkName)
 }
 
+func (e runEngine) Sleep(ctx context.Context, fedID int64) error { return e.m.Stop(ctx, fedID) }
+
+func (e runEngine) Rouse(fedID int64) { e.m.Start(fedID) }
+
 func (e runEngine) Status(fedID int64) domain.SuperLink { return e.m.Status(fedID) }

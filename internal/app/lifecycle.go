@@ -66,7 +66,7 @@ func (a *App) restore(ctx context.Context) error {
 			return err
 		}
 		a.gateway.Restore(keys)
-		if f.EngineWanted {
+		if f.EngineWanted && !f.EngineIdle {
 			a.manager.Start(f.ID)
 		} else if err := a.manager.Stop(ctx, f.ID); err != nil { // a keeper that was told to stop when the server was killed
 			return fmt.Errorf("stopping the engine of %s: %w", f.Slug, err)

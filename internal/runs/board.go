@@ -45,7 +45,7 @@ func (s *Service) Board(ctx context.Context, fedID int64) (verdict Mark, checks 
 	if err != nil {
 		return NoGo, nil, err
 	}
-	checks = []Check{s.superLinkCheck(fedID), nodesCheck(keys), s.versionsCheck(keys), queueCheck(fed, active)}
+	checks = []Check{s.superLinkCheck(fed), nodesCheck(keys), s.versionsCheck(keys), queueCheck(fed, active)}
 	verdict = Go
 	for _, c := range checks {
 		if c.Mark == NoGo || c.Mark == Caution && verdict == Go {
@@ -55,12 +55,18 @@ func (s *Service) Board(ctx context.Context, fedID int64) (verdict Mark, checks 
 	return verdict, checks, nil
 }
 
-func (s *Service) superLinkCheck(fedID int64) Check {
+func (s *Service) superLinkCheck(fed domain.Federation) Check {
 	c := Check{Mark: Go, What: "SuperLink", Needed: "up"}
-	st := s.Engine.Status(fedID)
+	st := s.Engine.Status(fed.ID)
 	c.Found = string(st.State)
 	switch st.State {
 	case domain.SuperLinkUp:
+	case domain.SuperLinkStopped:
+		if fed.EngineIdle {
+			c.Found, c.Fix = "stopped, idle", "It starts with the run."
+			return c
+		}
+		c.Mark, c.Fix = NoGo, "Start the SuperLink."
 	case domain.SuperLinkStarting, domain.SuperLinkRestarting:
 		c.Mark, c.Fix = Caution, "Wait some seconds; a queued run starts by itself."
 	default:

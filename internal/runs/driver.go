@@ -70,22 +70,26 @@ func (s *Service) drive(ctx context.Context, fedID int64) {
 	}
 }
 
-// step brings a federation's runs and its engine one step closer. It reports whether any run has not ended.
+// step brings a federation's runs and its engine one step closer. It reports whether any run is at the engine or about to be.
 func (s *Service) step(ctx context.Context, fedID int64) (active bool, err error) {
 	runs, err := s.unended(ctx, fedID)
 	if err != nil {
 		return true, err
 	}
+	if err := s.rest(ctx, fedID, runs); err != nil {
+		return true, err
+	}
+	active = s.needsEngine(runs)
 	if state := s.Engine.Status(fedID).State; state != domain.SuperLinkUp {
-		return len(runs) > 0, s.endWithout(ctx, runs, state)
+		return active, s.endWithout(ctx, runs, state)
 	}
 	engine, err := s.Engine.EngineRuns(ctx, fedID)
 	if err != nil {
-		return len(runs) > 0, err
+		return active, err
 	}
 	tasks, err := s.Engine.Tasks(ctx, fedID)
 	if err != nil {
-		return len(runs) > 0, err
+		return active, err
 	}
 	view := newView(engine, tasks)
 	var errs []error
@@ -95,7 +99,7 @@ func (s *Service) step(ctx context.Context, fedID int64) (active bool, err error
 		}
 	}
 	errs = append(errs, s.stopStrays(ctx, fedID, engine), s.startNext(ctx, fedID))
-	return len(runs) > 0, errors.Join(errs...)
+	return active, errors.Join(errs...)
 }
 
 func (s *Service) unended(ctx context.Context, fedID int64) ([]domain.Run, error) {

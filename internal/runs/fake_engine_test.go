@@ -149,6 +149,12 @@ func (f *fakeEngine) LogFile(_ int64, id uint64) string {
 func (f *fakeEngine) WorkDir(_ int64, id uint64) string {
 	return filepath.Join(f.dir, fmt.Sprint(id), "work")
 }
+func (f *fakeEngine) Sleep(context.Context, int64) error {
+	return f.around("Sleep", func() error { f.up = false; return nil })
+}
+
+func (f *fakeEngine) Rouse(int64) { _ = f.around("Rouse", func() error { f.up = true; return nil }) }
+
 func (f *fakeEngine) Status(int64) domain.SuperLink {
 	f.mu.Lock()
 	defer f.mu.Unlock()

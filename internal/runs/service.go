@@ -20,6 +20,7 @@ import (
 type Tx interface {
 	Federations(ctx context.Context) ([]domain.Federation, error)
 	FederationByID(ctx context.Context, id int64) (domain.Federation, error)
+	UpdateFederation(ctx context.Context, f domain.Federation) error
 	AppVersionByHash(ctx context.Context, hash string, withFAB bool) (domain.AppVersion, error)
 	HeldPartitions(ctx context.Context, fedID int64) (map[int]domain.Request, error)
 	NodeKeys(ctx context.Context, fedID int64) ([]domain.NodeKey, error)
@@ -80,6 +81,9 @@ type Engine interface {
 	// LogFile and WorkDir are the run's files, which outlive it.
 	LogFile(fedID int64, engineRunID uint64) string
 	WorkDir(fedID int64, engineRunID uint64) string
+	// Sleep stops the SuperLink until [Engine.Rouse]; both may be repeated.
+	Sleep(ctx context.Context, fedID int64) error
+	Rouse(fedID int64)
 	// Status is the SuperLink's state.
 	Status(fedID int64) domain.SuperLink
 }
