@@ -20,6 +20,9 @@ var (
 // mailed returns the newest mail to an address.
 func (s *site) mailed(to string) domain.Mail {
 	s.t.Helper()
+	if err := s.app.Onboarding.SettleAsks(s.t.Context()); err != nil {
+		s.t.Fatal(err)
+	}
 	var all []domain.Mail
 	if err := s.app.db.View(s.t.Context(), func(tx *store.Tx) (err error) { all, err = tx.Mails(s.t.Context(), 500); return err }); err != nil {
 		s.t.Fatal(err)

@@ -47,6 +47,9 @@ func (a *App) Start(ctx context.Context) error {
 	a.background(func() { a.gateway.Run(a.ctx) })
 	a.background(func() { a.Mail.Run(a.ctx) })
 	a.background(func() { a.expire(a.ctx) })
+	a.background(func() {
+		a.Onboarding.Settle(a.ctx, func(err error) { a.o.Log.Error("settling what was asked", "err", err) })
+	})
 	a.background(func() { a.provision(a.ctx) })
 	a.o.Log.Info("serving", "address", a.Addr().String(), "public_url", a.publicURL)
 	return nil

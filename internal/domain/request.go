@@ -55,6 +55,19 @@ type Request struct {
 	Code         ActivationCode
 }
 
+// Ask is what somebody asked, before anything is known of who asks. It comes to a request of theirs, new or old.
+type Ask struct {
+	Ref          string // what the asker was told; a new request has it as its own
+	FederationID int64
+	Email        string
+	Name         string
+	Organisation string
+	Message      string
+	InvitationID int64
+	CreatedAt    time.Time
+	RequestID    int64 // 0 until it is settled
+}
+
 // ActivationCode is the mailed code of an unverified request, kept only as a hash.
 type ActivationCode struct {
 	Hash      []byte

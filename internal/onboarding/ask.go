@@ -30,9 +30,12 @@ const (
 	maxMessage = 2000
 )
 
-// Ask makes a request and mails its activation code. Whoever has an active request gets a code for that one instead; what
-// is returned looks the same, so that asking does not tell whether an address is known. Only the Ref of the returned request
-// may be shown to the asker.
+// Ask takes a request to join; its activation code is mailed. Whether the address is known, or has asked before, is looked up only
+// after the answer ([Service.Settle]): until then the same is done for everybody, and kept in the database. So neither what is
+// returned nor how long it takes tells anything. The id that is told is new each time, and leads to the request there is.
+//
+// Somebody who asks with the address that they are signed in with is asking for themselves, and has the request at once.
+// For others only the Ref of the returned request is set.
 func (s *Service) Ask(ctx context.Context, in AskInput) (domain.Request, error) {
 	if !s.asks.Allow(in.Address, s.now()) {
 		return domain.Request{}, domain.Errorf(domain.Limited, "Too many requests from your address.").Fix("Wait ten minutes, then ask again.")
@@ -46,7 +49,9 @@ func (s *Service) Ask(ctx context.Context, in AskInput) (domain.Request, error) 
 			return domain.Request{}, err
 		}
 	}
-	var r domain.Request
+	a := domain.Ask{Ref: newRef(), FederationID: in.FederationID, Email: email, Name: in.Name, Organisation: in.Organisation, Message: in.Message, CreatedAt: s.now()}
+	own := in.Asker.ID != 0 && in.Asker.Email == email
+	r := domain.Request{Ref: a.Ref}
 	err = s.Store.InTx(ctx, func(tx Tx) error {
 		fed, err := tx.FederationByID(ctx, in.FederationID)
 		if err != nil {
@@ -59,28 +64,11 @@ func (s *Service) Ask(ctx context.Context, in AskInput) (domain.Request, error) 
 		if err != nil {
 			return err
 		}
-		p, err := s.person(ctx, tx, email, in)
-		if err != nil {
-			return err
+		a.InvitationID = inv.ID
+		if !own {
+			return tx.InsertAsk(ctx, a)
 		}
-		r, err = tx.ActiveRequest(ctx, fed.ID, p.ID)
-		switch {
-		case err == nil:
-			if r.State == domain.Unverified && inv.ID != 0 {
-				r.InvitationID = inv.ID
-			}
-			return s.proveOrSend(ctx, tx, fed, in, &r)
-		case domain.CodeOf(err) != domain.NotFound:
-			return err
-		}
-		now := s.now()
-		r = domain.Request{Ref: newRef(), FederationID: fed.ID, PersonID: p.ID, Email: email, State: domain.Unverified, Partition: -1,
-			Name: in.Name, Organisation: in.Organisation, Message: in.Message, InvitationID: inv.ID, CreatedAt: now, ExpiresAt: now.Add(domain.RequestsLife)}
-		if err := tx.InsertRequest(ctx, &r); err != nil {
-			return err
-		}
-		actor := domain.Actor{Kind: "person", PersonID: p.ID, Name: in.Name}
-		if err := tx.InsertAudit(ctx, s.entry(actor, r, "request."+string(domain.Unverified), nil)); err != nil {
+		if r, err = s.requestOf(ctx, tx, a); err != nil {
 			return err
 		}
 		return s.proveOrSend(ctx, tx, fed, in, &r)
@@ -88,8 +76,15 @@ func (s *Service) Ask(ctx context.Context, in AskInput) (domain.Request, error) 
 	if err != nil {
 		return domain.Request{}, err
 	}
-	s.MailWake()
-	s.publish(r)
+	if own {
+		s.MailWake()
+		s.publish(r)
+		return r, nil
+	}
+	select {
+	case s.asked <- struct{}{}:
+	default: // one wake waits already
+	}
 	return r, nil
 }
 
@@ -101,7 +96,7 @@ func (s *Service) proveOrSend(ctx context.Context, tx Tx, fed domain.Federation,
 		}
 		return nil
 	}
-	_, err := s.sendCode(ctx, tx, fed, r)
+	_, err := s.sendCode(ctx, tx, fed, r, r.Ref)
 	return err
 }
 
@@ -129,12 +124,12 @@ func clean(s string) string {
 	return strings.Join(strings.FieldsFunc(s, func(r rune) bool { return r <= ' ' || r == 0x7f || r == ' ' }), " ")
 }
 
-func (s *Service) person(ctx context.Context, tx Tx, email string, in AskInput) (domain.Person, error) {
-	p, err := tx.PersonByEmail(ctx, email)
+func (s *Service) person(ctx context.Context, tx Tx, a domain.Ask) (domain.Person, error) {
+	p, err := tx.PersonByEmail(ctx, a.Email)
 	if domain.CodeOf(err) != domain.NotFound {
 		return p, err
 	}
-	p = domain.Person{Email: email, Name: in.Name, Organisation: in.Organisation, CreatedAt: s.now()}
+	p = domain.Person{Email: a.Email, Name: a.Name, Organisation: a.Organisation, CreatedAt: s.now()}
 	return p, tx.InsertPerson(ctx, &p)
 }
 
@@ -159,8 +154,9 @@ func codeHash(ref, code string) []byte {
 	return sum[:]
 }
 
-// sendCode mails a new code within the limits; it reports false, and mails nothing, where they are reached.
-func (s *Service) sendCode(ctx context.Context, tx Tx, fed domain.Federation, r *domain.Request) (bool, error) {
+// sendCode mails a new code within the limits, with the id that the asker was told; it reports false, and mails nothing, where
+// the limits are reached.
+func (s *Service) sendCode(ctx context.Context, tx Tx, fed domain.Federation, r *domain.Request, told string) (bool, error) {
 	now := s.now()
 	if now.Sub(r.Code.SentAt) >= 24*time.Hour {
 		r.Code.Sent = 0
@@ -173,7 +169,7 @@ func (s *Service) sendCode(ctx context.Context, tx Tx, fed domain.Federation, r 
 	if err := tx.UpdateRequest(ctx, *r); err != nil {
 		return false, err
 	}
-	return true, s.mail(ctx, tx, r.Email, s.codeMail(fed, r.Ref, code))
+	return true, s.mail(ctx, tx, r.Email, s.codeMail(fed, told, code))
 }
 
 // Resend mails a new code for a request. It says nothing of the request; only the limit on mails is told.
@@ -183,7 +179,7 @@ func (s *Service) Resend(ctx context.Context, ref, address string) error {
 	}
 	sent, known := false, false
 	err := s.Store.InTx(ctx, func(tx Tx) error {
-		r, err := tx.RequestByRef(ctx, ref)
+		r, err := told(ctx, tx, ref)
 		if known = err == nil; !known {
 			if domain.CodeOf(err) == domain.NotFound {
 				return nil
@@ -194,7 +190,7 @@ func (s *Service) Resend(ctx context.Context, ref, address string) error {
 		if err != nil {
 			return err
 		}
-		sent, err = s.sendCode(ctx, tx, fed, &r)
+		sent, err = s.sendCode(ctx, tx, fed, &r, ref)
 		return err
 	})
 	if err != nil {
@@ -218,7 +214,7 @@ func (s *Service) Verify(ctx context.Context, ref, code string, current domain.P
 	err := s.Store.InTx(ctx, func(tx Tx) error {
 		refused = nil
 		var err error
-		r, err = tx.RequestByRef(ctx, strings.ToUpper(strings.TrimSpace(ref)))
+		r, err = told(ctx, tx, strings.ToUpper(strings.TrimSpace(ref)))
 		if domain.CodeOf(err) == domain.NotFound {
 			refused = wrongCode(domain.CodeTries - 1)
 			return nil

@@ -57,10 +57,33 @@ func newWorld(t testing.TB, db *store.DB, partitions int) *world {
 	return w
 }
 
+// asked asks and does what follows the answer; it returns the request that it came to, under the id that the asker was told.
+func (w *world) asked(in onboarding.AskInput) (domain.Request, error) {
+	w.t.Helper()
+	r, err := w.s.Ask(w.ctx, in)
+	if err != nil || r.ID != 0 {
+		return r, err
+	}
+	if err := w.s.SettleAsks(w.ctx); err != nil {
+		return r, err
+	}
+	err = w.db.View(w.ctx, func(tx *store.Tx) error {
+		a, err := tx.AskByRef(w.ctx, r.Ref)
+		if err != nil {
+			return err
+		}
+		ref := r.Ref
+		r, err = tx.RequestByID(w.ctx, a.RequestID)
+		r.Ref = ref
+		return err
+	})
+	return r, err
+}
+
 func (w *world) ask(email string) domain.Request {
 	w.t.Helper()
 	w.asks++
-	r, err := w.s.Ask(w.ctx, onboarding.AskInput{FederationID: w.fed.ID, Email: email, Name: "N " + email, Address: fmt.Sprintf("192.0.2.%d", w.asks)})
+	r, err := w.asked(onboarding.AskInput{FederationID: w.fed.ID, Email: email, Name: "N " + email, Address: fmt.Sprintf("192.0.2.%d", w.asks)})
 	if err != nil {
 		w.t.Fatal(err)
 	}

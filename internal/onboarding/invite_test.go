@@ -31,7 +31,7 @@ func secretOf(link string) string { return link[strings.LastIndexByte(link, '/')
 func (w *world) come(email, secret string) (domain.Request, error) {
 	w.t.Helper()
 	w.asks++
-	r, err := w.s.Ask(w.ctx, onboarding.AskInput{FederationID: w.fed.ID, Email: email, Name: "N", Address: fmt.Sprintf("198.51.100.%d", w.asks), Invitation: secret})
+	r, err := w.asked(onboarding.AskInput{FederationID: w.fed.ID, Email: email, Name: "N", Address: fmt.Sprintf("198.51.100.%d", w.asks), Invitation: secret})
 	if err != nil {
 		return r, err
 	}
@@ -76,7 +76,7 @@ func TestInvitationIsNotUsedMoreOftenThanItSays(t *testing.T) {
 		refs := map[string]string{}
 		for i := range 8 {
 			email := fmt.Sprintf("p%d@example.org", i)
-			r, err := w.s.Ask(w.ctx, onboarding.AskInput{FederationID: w.fed.ID, Email: email, Name: "N", Address: email, Invitation: secret})
+			r, err := w.asked(onboarding.AskInput{FederationID: w.fed.ID, Email: email, Name: "N", Address: email, Invitation: secret})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -115,7 +115,7 @@ func (w *world) checkHoldersOnly() {
 func TestInvitationTakenBackLetsNobodyIn(t *testing.T) {
 	w := newWorld(t, storetest.SQLite(t), 5)
 	secret := w.invite(func(in *onboarding.InviteInput) { in.Uses, in.Auto = 5, true })
-	r, err := w.s.Ask(w.ctx, onboarding.AskInput{FederationID: w.fed.ID, Email: "a@example.org", Name: "N", Address: "192.0.2.1", Invitation: secret})
+	r, err := w.asked(onboarding.AskInput{FederationID: w.fed.ID, Email: "a@example.org", Name: "N", Address: "192.0.2.1", Invitation: secret})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -212,7 +212,7 @@ func TestAskersProveWhatTheFederationAsks(t *testing.T) {
 	w := newWorld(t, storetest.SQLite(t), 5)
 	w.s.Providers = 1
 	ask := func(email string, asker domain.Person) (domain.Request, error) {
-		return w.s.Ask(w.ctx, onboarding.AskInput{FederationID: w.fed.ID, Email: email, Name: "N", Address: email, Asker: asker})
+		return w.asked(onboarding.AskInput{FederationID: w.fed.ID, Email: email, Name: "N", Address: email, Asker: asker})
 	}
 	_, err := ask("a@example.org", domain.Person{})
 	w.wantCode(err, domain.Unauthenticated, "")

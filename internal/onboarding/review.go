@@ -191,6 +191,9 @@ func (s *Service) ExpireOld(ctx context.Context) (int, error) {
 	var out []domain.Request
 	err := s.Store.InTx(ctx, func(tx Tx) error {
 		out = nil
+		if err := tx.DropAsksBefore(ctx, s.now().Add(-domain.RequestsLife)); err != nil {
+			return err
+		}
 		old, err := tx.UnverifiedBefore(ctx, s.now())
 		if err != nil {
 			return err

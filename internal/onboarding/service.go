@@ -40,6 +40,12 @@ type Tx interface {
 	Rules(ctx context.Context, fedID int64) ([]domain.ApprovalRule, error)
 	DeleteRule(ctx context.Context, fedID, id int64) error
 
+	InsertAsk(ctx context.Context, a domain.Ask) error
+	AskByRef(ctx context.Context, ref string) (domain.Ask, error)
+	OpenAsks(ctx context.Context, n int) ([]domain.Ask, error)
+	SettleAsk(ctx context.Context, ref string, requestID int64) error
+	DropAsk(ctx context.Context, ref string) error
+	DropAsksBefore(ctx context.Context, at time.Time) error
 	InsertRequest(ctx context.Context, r *domain.Request) error
 	UpdateRequest(ctx context.Context, r domain.Request) error
 	RequestByID(ctx context.Context, id int64) (domain.Request, error)
@@ -108,9 +114,11 @@ type Options struct {
 // Service is the life of requests. Its methods are safe for concurrent use.
 type Service struct {
 	Options
-	asks    *domain.Limiter
-	syncing sync.Mutex
-	gone    map[int64]bool // keys known to be unregistered; guarded by syncing
+	asks     *domain.Limiter
+	asked    chan struct{} // something is open for [Service.Settle]
+	settling sync.Mutex
+	syncing  sync.Mutex
+	gone     map[int64]bool // keys known to be unregistered; guarded by syncing
 
 	devices     devices
 	deviceTries *domain.Limiter
@@ -121,7 +129,7 @@ func New(o Options) *Service {
 	if o.Texts == nil {
 		o.Texts = site.Defaults()
 	}
-	return &Service{Options: o, asks: domain.NewLimiter(30, 10*time.Minute), gone: map[int64]bool{},
+	return &Service{Options: o, asks: domain.NewLimiter(30, 10*time.Minute), asked: make(chan struct{}, 1), gone: map[int64]bool{},
 		devices: devices{open: map[string]*Device{}}, deviceTries: domain.NewLimiter(20, 10*time.Minute)}
 }
 

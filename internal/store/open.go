@@ -118,7 +118,8 @@ func (db *DB) provider() (*goose.Provider, error) {
 	if db.engine == "postgres" {
 		dialect = goose.DialectPostgres
 	}
-	return goose.NewProvider(dialect, db.write, dir)
+	// Branches meet in any order, so a database may have a later migration before an earlier one comes to it.
+	return goose.NewProvider(dialect, db.write, dir, goose.WithAllowOutofOrder(true))
 }
 
 // Migrate brings the schema up to date, each migration in a transaction of its own. A database that a newer version has

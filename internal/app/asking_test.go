@@ -1,0 +1,89 @@
+package app
+
+import (
+	"fmt"
+	"net/http"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+)
+
+var readableID = regexp.MustCompile(`[2-9A-HJ-NP-Z]{4}-[2-9A-HJ-NP-Z]{4}`)
+
+// bytesOf is an answer as it came, but for its moment and the id in it, which is new each time.
+func bytesOf(a answer) string {
+	var b strings.Builder
+	fmt.Fprintln(&b, a.status)
+	names := []string{}
+	for name := range a.header {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	for _, name := range names {
+		if name != "Date" {
+			fmt.Fprintln(&b, name, a.header[name])
+		}
+	}
+	b.WriteString(a.body)
+	return readableID.ReplaceAllString(b.String(), "THE-ID")
+}
+
+// Asking does not tell whether an address is known: not by the answer, on neither surface; not by what a wrong code or asking for
+// another code is answered after it.
+func TestAskingTellsNothing(t *testing.T) {
+	addresses := []string{"nobody@example.org", "asker@example.org", "participant@example.org", "revoked@example.org", "outsider@example.org", "manager@example.org", "admin@example.org", "asked@example.org"}
+	for surface, ask := range map[string]func(s *site, email string) answer{
+		"pages": func(s *site, email string) answer {
+			return s.post("stranger", "/join/fed", "email", email, "name", "Site North")
+		},
+		"API": func(s *site, email string) answer {
+			return s.send("stranger", http.MethodPost, "/api/v1/federations/fed/requests", nil, jsonBody(fmt.Sprintf(`{"email":%q,"name":"Site North"}`, email)))
+		},
+	} {
+		t.Run(surface, func(t *testing.T) {
+			s := newSite(t)
+			first := ask(s, "asked@example.org")
+			if s.mailed("asked@example.org"); first.status >= 400 { // and settled
+				t.Fatal(first)
+			}
+			refs := map[string]bool{readableID.FindString(first.header.Get("Location") + first.body): true}
+			want := map[string]string{}
+			same := func(what, email string, a answer) {
+				t.Helper()
+				got := bytesOf(a)
+				if want[what] == "" {
+					want[what] = got
+				}
+				if got != want[what] {
+					t.Errorf("%s of %s is answered with\n%s\ninstead of\n%s", what, email, got, want[what])
+				}
+			}
+			for _, email := range addresses {
+				a := ask(s, email)
+				same("asking", email, a)
+				ref := readableID.FindString(a.header.Get("Location") + a.body)
+				if ref == "" || refs[ref] {
+					t.Fatalf("%s: the id %q tells of an earlier request", email, ref)
+				}
+				refs[ref] = true
+				if m := s.mailed(email); email != "asked@example.org" && !strings.Contains(m.Text, ref) { // a code went there a moment ago
+					t.Errorf("%s: the mail names another id: %s", email, m.Text)
+				}
+				same("the page after it", email, s.get("stranger", "/verify?ref="+ref))
+				same("a wrong code", email, s.post("stranger", "/verify", "ref", ref, "code", "2222-2222"))
+				same("a wrong code by API", email, s.send("stranger", http.MethodPost, "/api/v1/requests/"+ref+"/verify", nil, jsonBody(`{"code":"2222-2222"}`)))
+				same("another code", email, s.post("stranger", "/verify/resend", "ref", ref))
+				same("another code by API", email, s.send("stranger", http.MethodPost, "/api/v1/requests/"+ref+"/resend", nil, nil))
+			}
+		})
+	}
+}
+
+func jsonBody(body string) func(*http.Request) {
+	return func(r *http.Request) {
+		r.Body, r.ContentLength = readCloser(body), int64(len(body))
+		r.Header.Set("Content-Type", "application/json")
+		r.Header.Set("Accept-Encoding", "identity")
+	}
+}
