@@ -42,6 +42,7 @@ type Tx interface {
 	SummariseMeans(ctx context.Context, fedID int64, engineRunID uint64) error
 	MetricSummaries(ctx context.Context, fedID int64, engineRunID uint64) ([]domain.MetricSummary, error)
 	WholeMetrics(ctx context.Context, fedID int64, engineRunID uint64) ([]domain.Metric, error)
+	RepliedNodes(ctx context.Context, fedID int64, engineRunID uint64) ([]uint64, error)
 	MeanMetrics(ctx context.Context, fedID int64, engineRunID uint64) ([]domain.Metric, error)
 	InsertMetrics(ctx context.Context, ms []domain.Metric) (int, error)
 	Part(ctx context.Context, fedID int64, nodeID uint64) (domain.Part, error)

@@ -88,3 +88,12 @@ func (tx *Tx) MeanMetrics(ctx context.Context, fedID int64, engineRunID uint64) 
 			AND NOT EXISTS (SELECT 1 FROM metric_summary s WHERE s.federation_id = $1 AND s.engine_run_id = $2 AND s.phase = m.phase AND s.name = m.name AND s.mean = 0)
 		GROUP BY m.federation_id, m.engine_run_id, m.round, m.phase, m.name ORDER BY m.round, m.phase, m.name`, fedID, int64(engineRunID))
 }
+
+// RepliedNodes returns the SuperNodes that gave at least one good reply in a run.
+func (tx *Tx) RepliedNodes(ctx context.Context, fedID int64, engineRunID uint64) ([]uint64, error) {
+	return list(ctx, tx, "exchange", func(s scanner) (uint64, error) {
+		var node int64
+		err := s.Scan(&node)
+		return uint64(node), err
+	}, "SELECT DISTINCT node_id FROM exchange WHERE federation_id = $1 AND engine_run_id = $2 AND replied_at <> 0 AND failed = 0 ORDER BY node_id", fedID, int64(engineRunID))
+}

@@ -116,6 +116,7 @@ type Runs interface {
 	List(ctx context.Context, f domain.RunFilter) ([]domain.Run, error)
 	Find(ctx context.Context, f domain.RunQuery) (domain.RunPage, error)
 	Same(ctx context.Context, f domain.RunQuery, page domain.RunPage) (now domain.RunPage, came int, err error)
+	Curves(ctx context.Context, all []domain.Run) ([]runs.Curves, error)
 	Choices(ctx context.Context, fedID int64) (domain.RunChoices, error)
 	Watching
 	Part(ctx context.Context, fedID int64, nodeID uint64) (domain.Part, error)

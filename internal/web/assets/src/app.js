@@ -9,6 +9,7 @@ import { requestLists } from './requests.js';
 import { logViewers } from './log.js';
 import { charts } from './charts.js';
 import { runTables } from './runs.js';
+import { compareCharts } from './compare.js';
 
 window.htmx = htmx;
 live();
@@ -18,5 +19,6 @@ requestLists();
 logViewers();
 charts();
 runTables();
+compareCharts();
 
 confirms();

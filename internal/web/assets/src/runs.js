@@ -3,6 +3,8 @@
 const most = 8;
 
 export function runTables() {
+  document.addEventListener('change', (e) => { if (e.target.closest('[data-submit]')) e.target.form.requestSubmit(); });
+  for (const b of document.querySelectorAll('[data-submit-button]')) b.classList.add('b-gone');
   const el = document.querySelector('[data-runs]');
   if (!el) return;
   const picks = () => (new URL(location).searchParams.get('pick') ?? '').split(',').filter(Boolean);
@@ -30,7 +32,6 @@ export function runTables() {
   el.addEventListener('change', (e) => {
     const box = e.target.closest('[data-pick-run]');
     if (box) keep(box.checked ? [...new Set([...picks(), box.value])] : picks().filter((n) => n !== box.value));
-    if (e.target.closest('[data-submit]')) e.target.form.requestSubmit();
   });
   el.addEventListener('click', (e) => {
     if (e.target.closest('[data-unpick]')) keep([]);
@@ -52,7 +53,6 @@ export function runTables() {
     for (const f of e.target.querySelectorAll('select[name=col]')) f.disabled = f.value === '';
     field.disabled = !field.value;
   });
-  for (const b of el.querySelectorAll('[data-submit-button]')) b.classList.add('b-vh');
   document.addEventListener('htmx:after:swap', say);
   window.addEventListener('pageshow', say);
   say();
