@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"blossomtune/internal/tlsca"
+
+	"github.com/alecthomas/kong"
 )
 
 type caCmd struct {
@@ -13,13 +15,17 @@ type caCmd struct {
 }
 
 type caRotateCmd struct {
-	Data string `help:"Data directory of the server." default:"blossomtune-data" env:"BLOSSOMTUNE_DATA" type:"path"`
-	Now  bool   `help:"Take the new CA into use now. Machines that were away since it was made must get a new token."`
+	onHostFlags
+	Now bool `help:"Take the new CA into use now. Machines that were away since it was made must get a new token."`
 }
 
 // Run tells participants of a new CA, or takes it into use.
-func (c *caRotateCmd) Run() error {
-	at, pin, err := tlsca.Rotate(filepath.Join(c.Data, "tls"), time.Now(), c.Now)
+func (c *caRotateCmd) Run(k *kong.Context) error {
+	set, err := c.settle(k, "")
+	if err != nil {
+		return err
+	}
+	at, pin, err := tlsca.Rotate(filepath.Join(set.Data, "tls"), time.Now(), c.Now)
 	if err != nil {
 		return err
 	}

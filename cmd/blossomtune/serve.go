@@ -48,21 +48,25 @@ func (c *serveCmd) Run(ctx context.Context, k *kong.Context) error {
 
 // settle brings the settings together: flags before the environment, that before the file, that before what a Space injects.
 func settle(c *config.Config, k *kong.Context) error {
+	if err := c.LoadFile(givenTo(k)); err != nil {
+		return err
+	}
+	c.InSpace(os.Getenv)
+	return c.Resolve()
+}
+
+// givenTo tells which settings the command line or the environment gives.
+func givenTo(k *kong.Context) func(flag, env string) bool {
 	given := map[string]bool{}
 	for _, p := range k.Path {
 		if p.Flag != nil {
 			given[p.Flag.Name] = true
 		}
 	}
-	err := c.LoadFile(func(flag, env string) bool {
+	return func(flag, env string) bool {
 		_, set := os.LookupEnv(env)
 		return set || given[flag]
-	})
-	if err != nil {
-		return err
 	}
-	c.InSpace(os.Getenv)
-	return c.Resolve()
 }
 
 // stopAfter stops the server and returns the first thing that went wrong.

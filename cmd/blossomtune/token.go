@@ -3,11 +3,15 @@ package main
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	"blossomtune/internal/account"
+	"blossomtune/internal/config"
 	"blossomtune/internal/domain"
 	"blossomtune/internal/store"
+
+	"github.com/alecthomas/kong"
 )
 
 type tokenCmd struct {
@@ -15,17 +19,20 @@ type tokenCmd struct {
 }
 
 type tokenCreateCmd struct {
-	Role     string        `help:"What the token may do." enum:"admin" default:"admin"`
-	Scope    string        `help:"all, or read to change nothing." enum:"all,read" default:"all"`
-	Name     string        `help:"What it is for, shown in the audit." default:"made on the host"`
-	Life     time.Duration `help:"How long it works." default:"2160h"`
-	Data     string        `help:"The server's data directory." default:"blossomtune-data" env:"BLOSSOMTUNE_DATA" type:"path"`
-	Database string        `help:"Database address." env:"BLOSSOMTUNE_DATABASE"`
+	Role  string        `help:"What the token may do." enum:"admin" default:"admin"`
+	Scope string        `help:"all, or read to change nothing." enum:"all,read" default:"all"`
+	Name  string        `help:"What it is for, shown in the audit." default:"made on the host"`
+	Life  time.Duration `help:"How long it works." default:"2160h"`
+	onHostFlags
 }
 
 // Run prints an API token.
-func (c *tokenCreateCmd) Run(ctx context.Context) error {
-	return onHost(ctx, c.Data, c.Database, func(s *account.Service, p domain.Person) error {
+func (c *tokenCreateCmd) Run(ctx context.Context, k *kong.Context) error {
+	set, err := c.settle(k, "")
+	if err != nil {
+		return err
+	}
+	return onHost(ctx, set, func(s *account.Service, p domain.Person) error {
 		token, _, err := s.CreateToken(ctx, domain.System, p.ID, c.Name, domain.TokenScope(c.Scope), c.Life)
 		if err == nil {
 			fmt.Println(token)
@@ -36,24 +43,40 @@ func (c *tokenCreateCmd) Run(ctx context.Context) error {
 
 type linkCmd struct {
 	PublicURL string `help:"Address of the server." default:"http://localhost:8443" env:"BLOSSOMTUNE_PUBLIC_URL" name:"public-url"`
-	Data      string `help:"The server's data directory." default:"blossomtune-data" env:"BLOSSOMTUNE_DATA" type:"path"`
-	Database  string `help:"Database address." env:"BLOSSOMTUNE_DATABASE"`
+	onHostFlags
 }
 
 // Run prints a sign-in link.
-func (c *linkCmd) Run(ctx context.Context) error {
-	return onHost(ctx, c.Data, c.Database, func(s *account.Service, p domain.Person) error {
+func (c *linkCmd) Run(ctx context.Context, k *kong.Context) error {
+	set, err := c.settle(k, c.PublicURL)
+	if err != nil {
+		return err
+	}
+	return onHost(ctx, set, func(s *account.Service, p domain.Person) error {
 		secret, err := s.NewSignInLink(ctx, p.ID)
 		if err == nil {
-			fmt.Println(c.PublicURL + "/signin/" + secret)
+			fmt.Println(strings.TrimRight(set.PublicURL, "/") + "/signin/" + secret)
 		}
 		return err
 	})
 }
 
+// onHostFlags say where the server's data is, for commands on its host. They find it as the server does.
+type onHostFlags struct {
+	File     string `help:"Configuration file of the server (TOML)." env:"BLOSSOMTUNE_CONFIG" name:"config" type:"path"`
+	Data     string `help:"The server's data directory." default:"blossomtune-data" env:"BLOSSOMTUNE_DATA" type:"path"`
+	Database string `help:"Database address." env:"BLOSSOMTUNE_DATABASE"`
+}
+
+// settle takes from the configuration file what neither a flag nor the environment gives.
+func (f onHostFlags) settle(k *kong.Context, publicURL string) (config.Config, error) {
+	c := config.Config{File: f.File, Data: f.Data, Database: f.Database, PublicURL: publicURL}
+	return c, c.LoadFile(givenTo(k))
+}
+
 // onHost works as the host's admin, straight on the database: whoever can do that needs no other right.
-func onHost(ctx context.Context, data, database string, do func(*account.Service, domain.Person) error) error {
-	_, address, err := databaseOf(data, database)
+func onHost(ctx context.Context, set config.Config, do func(*account.Service, domain.Person) error) error {
+	_, address, err := databaseOf(set.Data, set.Database)
 	if err != nil {
 		return err
 	}

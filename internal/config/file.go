@@ -268,12 +268,12 @@ func (x flag) set(value any, dir string) *domain.Error {
 			return domain.Errorf(domain.Invalid, "This is neither true nor false.").Fix("Write %s = true or %s = false, without quotes.", x.name, x.name)
 		}
 		*p = b
-	case *int:
+	case *int, *int64:
 		n, ok := value.(int64)
-		if !ok {
+		if !ok || n < 0 {
 			return domain.Errorf(domain.Invalid, "This is no whole number.").Fix("Write it without quotes, like %s = 587.", x.name)
 		}
-		*p = int(n)
+		x.v.SetInt(n)
 	case *time.Duration:
 		text, _ := value.(string)
 		d, err := time.ParseDuration(text)

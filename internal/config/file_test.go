@@ -50,7 +50,10 @@ func TestEveryFlagIsAKeyOfTheFile(t *testing.T) {
 	// And each of them can be set from a file.
 	var text strings.Builder
 	for _, f := range c.flags() {
-		value := map[string]string{"bool": "true", "int": "587", "time.Duration": `"3s"`, "[]string": `["x"]`, "string": `"x"`}[f.v.Type().String()]
+		value := map[string]string{"bool": "true", "int": "587", "int64": "587", "time.Duration": `"3s"`, "[]string": `["x"]`, "string": `"x"`}[f.v.Type().String()]
+		if value == "" {
+			t.Fatalf("%s: say in this test and in flag.set what a %s looks like in the file", f.name, f.v.Type())
+		}
 		if f.enum != "" {
 			value = fmt.Sprintf("%q", strings.Split(f.enum, ",")[0])
 		}
@@ -174,5 +177,22 @@ func TestInsideASpace(t *testing.T) {
 	elsewhere.InSpace(env)
 	if elsewhere.SignIn.HuggingFaceClientID != "" {
 		t.Error("variables of that name are taken outside of a Space")
+	}
+}
+
+// The example of the documentation is a file that works.
+func TestTheDocumentedFileWorks(t *testing.T) {
+	doc, err := os.ReadFile("../../docs/configuration.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, rest, _ := strings.Cut(string(doc), "```toml\n")
+	example, _, found := strings.Cut(rest, "```")
+	c := Config{File: write(t, example)}
+	if err := c.LoadFile(nothingGiven); err != nil || !found {
+		t.Fatal(err)
+	}
+	if err := c.Resolve(); err != nil || len(c.Site) != 7 || c.SignIn.OIDCLabel != "Example University" {
+		t.Errorf("%+v, %v", c, err)
 	}
 }
