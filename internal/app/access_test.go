@@ -40,6 +40,7 @@ var pageAccess = map[string][]string{
 	"GET /f/{fed}/runs": members, "GET /f/{fed}/runs/events": members, "GET /f/{fed}/runs.csv": members, "GET /f/{fed}/runs/{run}": members, "GET /f/{fed}/runs/{run}/events": members, "POST /f/{fed}/runs/{run}/stop": managers,
 	"GET /f/{fed}/runs/{run}/metrics.json": members, "GET /f/{fed}/runs/{run}/metrics.csv": members, "GET /f/{fed}/runs/{run}/charts.json": members, "GET /f/{fed}/runs/{run}/log.json": members, "GET /f/{fed}/runs/{run}/log.txt": members, "GET /f/{fed}/runs/{run}/artifacts/{path...}": members,
 	"GET /f/{fed}/compare": members, "GET /f/{fed}/compare/events": members, "GET /f/{fed}/compare.json": members,
+	"GET /f/{fed}/runs/{run}/rounds": members,
 	"GET /f/{fed}/logs": managers, "GET /f/{fed}/logs/{file}": managers,
 	"GET /admin/settings": admins, "POST /admin/settings": admins, "GET /admin/mail": admins, "POST /admin/mail/{id}": admins, "GET /admin/mail/events": admins,
 	"GET /apps": known, "GET /apps/events": known, "POST /apps": managers, "POST /apps/git": managers, "GET /apps/{publisher}/{name}/{hash}": members, "GET /apps/{publisher}/{name}/{hash}/diff": members, "GET /apps/{publisher}/{name}/{hash}/fab": members,

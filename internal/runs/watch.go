@@ -25,6 +25,7 @@ type watchTx interface {
 	LastRound(ctx context.Context, fedID int64, engineRunID uint64) (int, error)
 	Waiting(ctx context.Context, fedID int64, engineRunID uint64, round int) ([]uint64, error)
 	RoundSpans(ctx context.Context, fedID int64, engineRunID uint64, from int) ([]domain.RoundSpan, error)
+	RoundStarts(ctx context.Context, fedID int64, engineRunID uint64, rounds []int) (map[int]time.Time, error)
 	Participation(ctx context.Context, fedID int64, engineRunID uint64, nodes []uint64, size, open int) (map[uint64]map[int]domain.Cell, error)
 	Presences(ctx context.Context, fedID int64, nodes []uint64) (map[uint64][]domain.Presence, error)
 	Traffic(ctx context.Context, fedID int64, engineRunID uint64) ([]domain.Traffic, error)
@@ -157,6 +158,13 @@ func (s *Service) Participation(ctx context.Context, run domain.Run, nodes []uin
 // Presences returns when some SuperNodes of a run's federation came and went.
 func (s *Service) Presences(ctx context.Context, run domain.Run, nodes []uint64) (map[uint64][]domain.Presence, error) {
 	return look(ctx, s, run, func(tx Tx) (map[uint64][]domain.Presence, error) { return tx.Presences(ctx, run.FederationID, nodes) })
+}
+
+// RoundStarts returns when some rounds of a run began; those that have not are missing.
+func (s *Service) RoundStarts(ctx context.Context, run domain.Run, rounds []int) (map[int]time.Time, error) {
+	return look(ctx, s, run, func(tx Tx) (map[int]time.Time, error) {
+		return tx.RoundStarts(ctx, run.FederationID, run.EngineRunID, rounds)
+	})
 }
 
 // RoundSpans returns when the rounds of a run from one on began.

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"blossomtune/internal/domain"
 )
@@ -75,6 +76,22 @@ func scanNode(s scanner) (uint64, error) {
 	var id int64
 	err := s.Scan(&id)
 	return uint64(id), err
+}
+
+// RoundStarts returns when some rounds began; those that have not are missing.
+func (tx *Tx) RoundStarts(ctx context.Context, fedID int64, engineRunID uint64, rounds []int) (map[int]time.Time, error) {
+	out := map[int]time.Time{}
+	for _, n := range rounds { // one look into an index each, however many were asked in the round
+		asked, err := list(ctx, tx, "round", func(s scanner) (at int64, err error) { return at, s.Scan(&at) },
+			"SELECT asked_at FROM exchange WHERE federation_id = $1 AND engine_run_id = $2 AND round = $3 ORDER BY phase DESC LIMIT 1", fedID, int64(engineRunID), n)
+		if err != nil {
+			return nil, err
+		}
+		if len(asked) > 0 {
+			out[n] = moment(asked[0])
+		}
+	}
+	return out, nil
 }
 
 // RoundSpans returns when the rounds from one on began and had their last reply.

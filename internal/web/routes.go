@@ -99,6 +99,7 @@ func (s *server) table() []route {
 		{"POST /f/{fed}/runs/{run}/stop", aManager, s.stopRun},
 		{"GET /f/{fed}/runs/{run}/charts.json", aMember, s.runChartFeed},
 		{"GET /f/{fed}/runs/{run}/metrics.json", aMember, s.metricsJSON},
+		{"GET /f/{fed}/runs/{run}/rounds", aMember, s.runRound},
 		{"GET /f/{fed}/runs/{run}/metrics.csv", aMember, s.metricsCSV},
 		{"GET /f/{fed}/runs/{run}/log.json", aMember, s.runLog},
 		{"GET /f/{fed}/runs/{run}/log.txt", aMember, s.runLogText},

@@ -15,8 +15,9 @@ type runDetail struct {
 	run      domain.Run
 	app      domain.AppVersion
 	files    []runs.Artifact
-	lanes    []lane
-	rounds   []int             // the columns of the map
+	view     roundView
+	pace     runs.Pace
+	up, down int64             // bytes between SuperNodes and here
 	labels   map[string]string // "partition 3" by node id
 	names    bool              // the visitor may see who launched it
 	failures []runs.AppFailure
@@ -50,11 +51,16 @@ func (s *server) detail(ctx context.Context, v *visit, name string) (runDetail, 
 		return d, err
 	}
 	d.labels = nodeLabels(keys)
-	exchanges, err := s.Runs.Exchanges(ctx, d.run)
+	if d.pace, err = s.Runs.Pace(ctx, d.run); err != nil {
+		return d, err
+	}
+	traffic, err := s.Runs.Traffic(ctx, d.run)
 	if err != nil {
 		return d, err
 	}
-	d.lanes, d.rounds = lanesOf(exchanges, d.labels, d.run)
+	for _, t := range traffic {
+		d.up, d.down = d.up+t.Up, d.down+t.Down
+	}
 	d.failures, err = s.Runs.AppFailures(ctx, d.run)
 	return d, err
 }
@@ -66,6 +72,9 @@ func (s *server) run(w http.ResponseWriter, r *http.Request, v *visit) error {
 	}
 	d, err := s.detail(r.Context(), v, run.Name)
 	if err != nil {
+		return err
+	}
+	if d.view, err = s.roundView(r.Context(), v, d.run, roundQueryOf(r)); err != nil {
 		return err
 	}
 	s.render(w, r, v, http.StatusOK, page{title: run.Name + " · " + v.fed.Name, nav: "f", events: "/f/" + v.fed.Slug + "/runs/" + run.Name + "/events"}, runPage(d))
@@ -91,8 +100,12 @@ func (s *server) runEvents(w http.ResponseWriter, r *http.Request, v *visit) err
 				return nil, nil, err
 			}
 			newest, err := s.newestMetric(ctx, d.run)
-			return []region{{"head", runHead(d)}, {"failure", runFailure(d)}, {"rounds", runRounds(d)}, {"artifacts", runArtifacts(d)}},
-				[]signal{{"log", lines}, {"metric", newest}}, err
+			if err != nil {
+				return nil, nil, err
+			}
+			rounds, err := s.roundsVersion(ctx, d.run)
+			return []region{{"head", runHead(d)}, {"failure", runFailure(d)}, {"artifacts", runArtifacts(d)}},
+				[]signal{{"log", lines}, {"metric", newest}, {"rounds", rounds}}, err
 		},
 	})
 }

@@ -41,7 +41,7 @@ func runPage(d runDetail) templ.Component {
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 1, "<nav class=\"b-tabs is-stuck\" aria-label=\"Parts of this page\"><a href=\"#charts\">Charts</a> <a href=\"#rounds\">Rounds</a> <a href=\"#log\">Log</a> <a href=\"#config\">Config</a> <a href=\"#artifacts\">Artifacts</a> <span class=\"b-row b-hide\"><kbd>f</kbd> follow the log</span></nav>")
+		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 1, "<nav class=\"b-tabs is-stuck\" aria-label=\"Parts of this page\"><a href=\"#charts\">Charts</a> <a href=\"#rounds\">Rounds</a> <a href=\"#log\">Log</a> <a href=\"#config\">Config</a> <a href=\"#artifacts\">Artifacts</a> <span class=\"b-row b-hide\"><kbd>[</kbd><kbd>]</kbd> round <kbd>f</kbd> follow the log</span></nav>")
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
@@ -49,7 +49,7 @@ func runPage(d runDetail) templ.Component {
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Err = runRounds(d).Render(ctx, templ_7745c5c3_Buffer)
+		templ_7745c5c3_Err = runRounds(d.view).Render(ctx, templ_7745c5c3_Buffer)
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}

@@ -3,6 +3,7 @@ package web
 import (
 	"context"
 	"io"
+	"time"
 
 	"blossomtune/internal/domain"
 	"blossomtune/internal/runs"
@@ -20,10 +21,10 @@ type Watching interface {
 	NodeMetrics(ctx context.Context, run domain.Run, node uint64, q domain.BandQuery) ([]domain.Metric, error)
 	RankedNodes(ctx context.Context, run domain.Run, round int, phase domain.Phase, name string, highest bool, n int) ([]uint64, error)
 
-	Exchanges(ctx context.Context, run domain.Run) ([]domain.Exchange, error)
 	Passages(ctx context.Context, run domain.Run, round int) ([]domain.Passage, error)
 	LastRound(ctx context.Context, run domain.Run) (int, error)
 	Waiting(ctx context.Context, run domain.Run) ([]uint64, error)
+	RoundStarts(ctx context.Context, run domain.Run, rounds []int) (map[int]time.Time, error)
 	RoundSpans(ctx context.Context, run domain.Run, from int) ([]domain.RoundSpan, error)
 	Participation(ctx context.Context, run domain.Run, nodes []uint64, size, open int) (map[uint64]map[int]domain.Cell, error)
 	Presences(ctx context.Context, run domain.Run, nodes []uint64) (map[uint64][]domain.Presence, error)

@@ -8,6 +8,7 @@ import { configForms } from './config.js';
 import { requestLists } from './requests.js';
 import { logViewers } from './log.js';
 import { charts } from './charts.js';
+import { rounds } from './rounds.js';
 import { runTables } from './runs.js';
 import { compareCharts } from './compare.js';
 
@@ -18,6 +19,7 @@ configForms();
 requestLists();
 logViewers();
 charts();
+rounds();
 runTables();
 compareCharts();
 

@@ -208,10 +208,21 @@ class Charts {
     if (this.size > 1) notes.push(`a point is the last of ${this.size} rounds; the band spans all of them`);
     const odd = points.filter((p) => main && typeof p[main.key] === 'string').length;
     if (odd) notes.push(`${odd} NaN or infinite, not drawn`);
+    place.fig.querySelector('[data-chart-legend]').replaceChildren(...people.map(([label]) => legend(label)));
     place.note = notes.join(' · ');
     place.fig.querySelector('[data-chart-note]').textContent = place.note;
     const planned = this.feed.rounds, live = !this.feed.ended && planned > this.last;
     place.spec = { x, lines, band, log: view.log, limits: cut?.limits, sync: 'run', zoom: (r) => this.zoom(r), range: view.zoom ?? [Math.min(this.first, x[0] ?? 0), live ? planned : this.last], ahead: live ? this.last : null };
     return place.spec;
   }
+}
+
+// legend is how a participant's line looks, beside its name.
+function legend(label) {
+  const { tone, dash } = styleOf(label.replace('partition ', '')), span = document.createElement('span');
+  span.innerHTML = '<svg viewBox="0 0 28 10" aria-hidden="true"><path d="M0 5h28" stroke-width="1.5" fill="none"></path></svg>';
+  span.querySelector('path').setAttribute('stroke', `var(--${tone})`);
+  span.querySelector('path').setAttribute('stroke-dasharray', dash.join(' '));
+  span.append(label);
+  return span;
 }

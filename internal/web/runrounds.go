@@ -1,0 +1,185 @@
+package web
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"hash/fnv"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"blossomtune/internal/domain"
+)
+
+const (
+	rowsAtOnce = 25 // participants of a page
+	laneUpTo   = 12 // lanes of a timeline; with more participants, the slowest ones and a strip of all
+	stripBins  = 60
+	slowFactor = 2 // a participant that takes this many times the median is a straggler
+)
+
+// roundView is one round of a run: who did what for how long, beside what they did in the other rounds.
+type roundView struct {
+	address string // of the run
+	run     domain.Run
+	round   int
+	last    int
+	live    bool // it goes on
+	shape   mapShape
+	rows    []roundRow
+	total   int // participants
+	page    int
+	pages   int
+	ticks   []roundTick
+	strip   []stripBar
+	server  []roundBar
+	agg     time.Duration // that the ServerApp aggregated
+	summary string
+}
+
+// roundRow is one participant.
+type roundRow struct {
+	label string
+	cells []mapCell
+	bars  []roundBar
+	slow  bool
+	took  string
+}
+
+// roundBar is a stretch of time; at and long are hundredths of the round.
+type roundBar struct {
+	class    string // of its look: wait, get, train, put, eval, agg
+	at, long float64
+	words    string
+}
+
+type roundTick struct {
+	at   float64
+	text string
+}
+
+// stripBar is how many participants did something in one of the strip's bins; y and high are hundredths of its height.
+type stripBar struct {
+	class    string
+	at, long float64
+	y, high  float64
+}
+
+type roundQuery struct{ round, page int }
+
+func roundQueryOf(r *http.Request) roundQuery {
+	var q roundQuery
+	q.round, _ = strconv.Atoi(r.URL.Query().Get("round"))
+	q.page, _ = strconv.Atoi(r.URL.Query().Get("people"))
+	return q
+}
+
+// runRound is the rounds' part of a run's page by itself: the script shows another round with it.
+func (s *server) runRound(w http.ResponseWriter, r *http.Request, v *visit) error {
+	run, err := s.findRun(r.Context(), r, v)
+	if err != nil {
+		return err
+	}
+	view, err := s.roundView(r.Context(), v, run, roundQueryOf(r))
+	if err != nil {
+		return err
+	}
+	var b strings.Builder
+	if err := runRounds(view).Render(s.drawContext(r.Context()), &b); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "text/html; charset=utf-8")
+	w.Header().Set("Cache-Control", "no-store")
+	writeBody(w, r, http.StatusOK, []byte(b.String()))
+	return nil
+}
+
+func (s *server) roundView(ctx context.Context, v *visit, run domain.Run, q roundQuery) (roundView, error) {
+	view := roundView{address: "/f/" + v.fed.Slug + "/runs/" + run.Name, run: run}
+	var err error
+	if view.last, err = s.Runs.LastRound(ctx, run); err != nil || view.last == 0 {
+		return view, err
+	}
+	view.round = view.last
+	if q.round > 0 {
+		view.round = min(q.round, view.last)
+	}
+	view.live = view.round == view.last && !run.State.Ended()
+	passages, err := s.Runs.Passages(ctx, run, view.round)
+	if err != nil {
+		return view, err
+	}
+	keys, err := s.Onboarding.NodeKeys(ctx, v.fed.ID)
+	if err != nil {
+		return view, err
+	}
+	starts, err := s.Runs.RoundStarts(ctx, run, []int{view.round + 1})
+	if err != nil {
+		return view, err
+	}
+	t := timelineOf(passages, starts[view.round+1], s.Clock().UTC(), view.live)
+	labels := nodeLabels(keys)
+	order := inMapOrder(t, keys, labels)
+	view.total, view.pages = len(order), (len(order)+rowsAtOnce-1)/rowsAtOnce
+	view.page = min(max(q.page, 1), max(view.pages, 1))
+	here := order[(view.page-1)*rowsAtOnce : min(view.page*rowsAtOnce, len(order))]
+	view.shape = shapeOf(view.last, run.Rounds, view.round)
+	cells, err := s.cellsOf(ctx, run, view.shape, here, view.last)
+	if err != nil {
+		return view, err
+	}
+	for i, node := range here {
+		row := roundRow{label: labelOf(labels, node), cells: cells[node]}
+		if p := t.people[node]; p != nil {
+			row.slow, row.took = t.slow(p), p.words()
+			if (view.page-1)*rowsAtOnce+i < laneUpTo {
+				row.bars = t.bars(p.passages)
+			}
+		} else if c := row.cells[(view.round-1)/view.shape.size]; c.cell == domain.CellOffline {
+			row.took = "offline"
+		}
+		view.rows = append(view.rows, row)
+	}
+	view.ticks, view.summary = t.ticks(), t.summary(labels)
+	view.server, view.agg = t.serverApp()
+	if view.total > laneUpTo {
+		view.strip = t.strip()
+	}
+	return view, nil
+}
+
+// inMapOrder puts those who were asked first, the slowest before the others, then everybody else by partition.
+func inMapOrder(t *timeline, keys []domain.NodeKey, labels map[string]string) []uint64 {
+	var order []uint64
+	for node := range t.people {
+		order = append(order, node)
+	}
+	slices.SortFunc(order, func(a, b uint64) int {
+		return cmp.Or(cmp.Compare(t.people[b].took, t.people[a].took), cmp.Compare(len(labelOf(labels, a)), len(labelOf(labels, b))), cmp.Compare(labelOf(labels, a), labelOf(labels, b)))
+	})
+	rest := slices.Clone(keys)
+	slices.SortFunc(rest, func(a, b domain.NodeKey) int { return cmp.Compare(a.Partition, b.Partition) })
+	for _, k := range rest {
+		if k.NodeID != 0 && k.RevokedAt.IsZero() && t.people[k.NodeID] == nil {
+			order = append(order, k.NodeID)
+		}
+	}
+	return order
+}
+
+// roundsVersion changes whenever a run's newest round does.
+func (s *server) roundsVersion(ctx context.Context, run domain.Run) (string, error) {
+	last, err := s.Runs.LastRound(ctx, run)
+	if err != nil || last == 0 {
+		return "", err
+	}
+	passages, err := s.Runs.Passages(ctx, run, last)
+	h := fnv.New64a()
+	for _, p := range passages {
+		fmt.Fprint(h, p.MessageID, p.RepliedAt.UnixMilli(), p.TakenAt.UnixMilli(), p.GotAt.UnixMilli(), p.PutAt.UnixMilli(), p.SentAt.UnixMilli())
+	}
+	return fmt.Sprintf("%d-%x-%s", last, h.Sum64(), run.State), err
+}
