@@ -20,6 +20,7 @@ type launchForm struct {
 	note    string
 	deps    bool
 	config  map[string]string // text by key
+	conf    configForm
 	verdict runs.Mark
 	checks  []runs.Check
 	errs    formErrors
@@ -57,9 +58,13 @@ func configText(v any) string { return domain.ConfigText(v) }
 
 func (s *server) launchForm(w http.ResponseWriter, r *http.Request, v *visit) error {
 	l, err := s.newLaunch(r.Context(), v, r.URL.Query().Get("app"))
+	if err == nil {
+		err = s.tabs(r.Context(), &l, nil)
+	}
 	if err != nil {
 		return err
 	}
+	l.take(r.URL.Query().Get("preset"))
 	s.showLaunch(w, r, v, http.StatusOK, l)
 	return nil
 }
@@ -85,24 +90,19 @@ func (s *server) launch(w http.ResponseWriter, r *http.Request, v *visit) error 
 	}
 	f := r.PostForm
 	in := runs.LaunchInput{FederationID: v.fed.ID, AppHash: f.Get("app"), Name: strings.TrimSpace(f.Get("run_id")), Note: strings.TrimSpace(f.Get("note")),
-		Settings: domain.RunSettings{InstallDependencies: f.Get("deps") == "on"}, Config: map[string]string{}}
-	for field, values := range f {
-		if key, ok := strings.CutPrefix(field, "config."); ok && len(values) > 0 {
-			in.Config[key] = values[0]
-		}
-	}
+		Settings: domain.RunSettings{InstallDependencies: f.Get("deps") == "on"}}
 	parts := strings.TrimSpace(f.Get("partitions"))
 	n, err := strconv.Atoi(parts)
 	if err != nil {
 		err = notANumber("The total of partitions", parts, "partitions")
-	} else {
+	} else if in.Config, err = s.configInput(r.Context(), f); err == nil {
 		in.Partitions = n
 		var run domain.Run
 		if run, err = s.Runs.Launch(r.Context(), v.actor(), in); err == nil {
 			return s.done(w, r, "/f/"+v.fed.Slug+"/runs/"+run.Name, "")
 		}
 	}
-	errs, status, err := formError(err, "app", "run_id", "partitions", "note", "config.")
+	errs, status, err := formError(err, "app", "run_id", "partitions", "note", "config.", "toml.")
 	if err != nil {
 		return err
 	}
@@ -115,6 +115,9 @@ func (s *server) launch(w http.ResponseWriter, r *http.Request, v *visit) error 
 		l.config[key] = text
 	}
 	l.keepUnknown()
+	if err := s.tabs(r.Context(), &l, f); err != nil {
+		return err
+	}
 	s.showLaunch(w, r, v, status, l)
 	return nil
 }
@@ -126,7 +129,7 @@ func (l *launchForm) keepUnknown() {
 		known["config."+k.Key] = true
 	}
 	for field, p := range l.errs {
-		if !known[field] {
+		if !known[field] && !strings.HasPrefix(field, "toml.") {
 			l.errs[""] = p
 		}
 	}
@@ -148,6 +151,9 @@ func (s *server) uploadApp(w http.ResponseWriter, r *http.Request, v *visit) err
 	}
 	l, err := s.newLaunch(r.Context(), v, "")
 	if err != nil {
+		return err
+	}
+	if err := s.tabs(r.Context(), &l, nil); err != nil {
 		return err
 	}
 	l.errs = errs

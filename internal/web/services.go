@@ -108,6 +108,10 @@ type Catalog interface {
 	Source(ctx context.Context, hash string) ([]catalog.File, error)
 	Text(ctx context.Context, hash, path string) (catalog.Text, error)
 	Diff(ctx context.Context, older, newer string) (catalog.Diff, error)
+
+	Presets(ctx context.Context, a domain.AppVersion) ([]domain.Preset, error)
+	SavePreset(ctx context.Context, actor domain.Actor, a domain.AppVersion, name string, config map[string]string) (domain.Preset, error)
+	DropPreset(ctx context.Context, actor domain.Actor, appID, name string) error
 }
 
 // Runs is the life of runs.

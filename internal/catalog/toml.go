@@ -1,0 +1,253 @@
+package catalog
+
+import (
+	"errors"
+	"fmt"
+	"regexp"
+	"strconv"
+	"strings"
+
+	"blossomtune/internal/domain"
+
+	"github.com/BurntSushi/toml"
+)
+
+// maxTOML bounds the text of a run config.
+const maxTOML = 128 << 10
+
+// ConfigTOML writes a run config as it would stand under [tool.flwr.app.config]: every key in the app's order, with the default of
+// those that differ from it beside them. A text that is no value of its key is written in quotes; [ConfigFromTOML] says so.
+func ConfigTOML(schema []domain.ConfigKey, values map[string]string) string {
+	var b strings.Builder
+	for _, k := range schema {
+		text, given := values[k.Key]
+		if !given {
+			text = domain.ConfigText(k.Default)
+		}
+		value := tomlValue(k, text)
+		b.WriteString(tomlKey(schema, k.Key) + " = " + value)
+		if def := tomlValue(k, domain.ConfigText(k.Default)); def != value && !strings.Contains(value+def, "\n") && len(def) <= 80 {
+			b.WriteString(" # default " + def)
+		}
+		b.WriteString("\n")
+	}
+	return b.String()
+}
+
+var bareKey = regexp.MustCompile(`^[A-Za-z0-9_-]+$`)
+
+func tomlKey(schema []domain.ConfigKey, key string) string {
+	parts := strings.Split(key, ".")
+	for _, k := range schema { // a key cannot be a table too
+		if strings.HasPrefix(key, k.Key+".") || strings.HasPrefix(k.Key, key+".") {
+			parts = []string{key}
+		}
+	}
+	for i, p := range parts {
+		if !bareKey.MatchString(p) {
+			parts[i] = tomlString(p)
+		}
+	}
+	return strings.Join(parts, ".")
+}
+
+func tomlValue(k domain.ConfigKey, text string) string {
+	k.Choices, k.Min, k.Max = nil, nil, nil
+	v, err := domain.ParseConfigValue(k, text)
+	if err != nil {
+		return tomlString(text)
+	}
+	switch v := v.(type) {
+	case string:
+		return tomlString(v)
+	case float64:
+		s := strconv.FormatFloat(v, 'g', -1, 64)
+		if !strings.ContainsAny(s, ".e") {
+			s += ".0"
+		}
+		return s
+	}
+	return fmt.Sprint(v)
+}
+
+// tomlString quotes a text: over several lines where it has them.
+func tomlString(s string) string {
+	lines := strings.Contains(s, "\n")
+	var b strings.Builder
+	for _, r := range s {
+		switch {
+		case r == '\n' && lines:
+			b.WriteRune(r)
+		case r == '\\' || r == '"':
+			b.WriteString(`\` + string(r))
+		case r == '\t':
+			b.WriteString(`\t`)
+		case r < ' ' || r == 0x7f:
+			fmt.Fprintf(&b, `\u%04X`, r)
+		default:
+			b.WriteRune(r)
+		}
+	}
+	if lines {
+		return `"""` + "\n" + b.String() + `"""`
+	}
+	return `"` + b.String() + `"`
+}
+
+// ConfigFromTOML reads a run config as the text of each key's value, which [domain.ParseConfig] takes. Keys left out are left out; the
+// text may begin with [tool.flwr.app.config]. Every mistake is in the returned [domain.Errors], at field "toml.<line>".
+func ConfigFromTOML(schema []domain.ConfigKey, text string) (map[string]string, error) {
+	if len(text) > maxTOML {
+		return nil, domain.Errorf(domain.Invalid, "The text is larger than %d kB.", maxTOML>>10).At("toml.0")
+	}
+	var tree map[string]any
+	if _, err := toml.Decode(text, &tree); err != nil {
+		var p toml.ParseError
+		if errors.As(err, &p) {
+			return nil, atLine(p.Position.Line, "%s", firstUpper(trimDot(p.Message))+".").Because(err)
+		}
+		return nil, atLine(0, "This is no TOML: %s.", trimDot(err.Error())).Because(err)
+	}
+	lines := keyLines(text)
+	const header = "tool.flwr.app.config"
+	if sub := find(tree, header); sub != nil {
+		tree = sub
+		for key, line := range lines {
+			if short, ok := strings.CutPrefix(key, header+"."); ok {
+				lines[short] = line
+			}
+		}
+	}
+	flat := map[string]any{}
+	flatten("", tree, flat)
+	out := map[string]string{}
+	var errs domain.Errors
+	for _, k := range schema {
+		v, given := flat[k.Key]
+		if !given {
+			continue
+		}
+		delete(flat, k.Key)
+		if err := checkTOML(k, v); err != nil {
+			errs = append(errs, atLine(lineOf(lines, k.Key), "%s", err.Message).Fix("%s", err.Remedy))
+			continue
+		}
+		out[k.Key] = domain.ConfigText(v)
+	}
+	for key := range flat {
+		errs = append(errs, atLine(lineOf(lines, key), "This app has no config key %q.", key).Fix("Remove it, or choose an app version that has it."))
+	}
+	if err := errs.OrNil(); err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+// checkTOML holds a value to its key's type, choices and range.
+func checkTOML(k domain.ConfigKey, v any) *domain.Error {
+	_, isText := v.(string)
+	_, isBool := v.(bool)
+	_, isInt := v.(int64)
+	_, isFloat := v.(float64)
+	switch {
+	case !isText && !isBool && !isInt && !isFloat:
+		return invalid("%s is of a type that Flower does not take.", k.Key).Fix("Use a string, a whole number, a number, true or false.")
+	case k.Kind == domain.KindString && !isText:
+		return invalid("%s is text.", k.Key).Fix("Write it in quotes.")
+	case k.Kind == domain.KindBool && !isBool:
+		return invalid("%s is true or false.", k.Key).Fix("Write it without quotes.")
+	case (k.Kind == domain.KindInt || k.Kind == domain.KindFloat) && !isInt && !isFloat:
+		return invalid("%s is a number.", k.Key).Fix("Write it without quotes.")
+	}
+	_, err := domain.ParseConfigValue(k, domain.ConfigText(v))
+	if es := (domain.Errors{}).With(err); len(es) > 0 {
+		return es[0]
+	}
+	return nil
+}
+
+func atLine(line int, format string, args ...any) *domain.Error {
+	e := domain.Errorf(domain.Invalid, format, args...).At(fmt.Sprintf("toml.%d", line))
+	if line > 0 {
+		e.Message = fmt.Sprintf("Line %d: ", line) + e.Message
+	}
+	return e
+}
+
+func firstUpper(s string) string {
+	if s == "" {
+		return s
+	}
+	return strings.ToUpper(s[:1]) + s[1:]
+}
+
+// lineOf finds a key's line, or that of the table or inline table that it is in.
+func lineOf(lines map[string]int, key string) int {
+	for {
+		if n, ok := lines[key]; ok {
+			return n
+		}
+		i := strings.LastIndexByte(key, '.')
+		if i < 0 {
+			return 0
+		}
+		key = key[:i]
+	}
+}
+
+// keyLines finds the line of each key and table of a text that has been read as TOML already.
+func keyLines(text string) map[string]int {
+	out := map[string]int{}
+	table, open := "", "" // open is the quote of a text of several lines
+	for i, line := range strings.Split(text, "\n") {
+		line = strings.TrimSpace(line)
+		if open != "" {
+			if strings.Contains(line, open) {
+				open = ""
+			}
+			continue
+		}
+		if strings.HasPrefix(line, "[") {
+			key, _ := readKey(strings.TrimLeft(line, "["))
+			out[key], table = i+1, key+"."
+			continue
+		}
+		key, rest := readKey(line)
+		if key == "" {
+			continue
+		}
+		if _, known := out[table+key]; !known {
+			out[table+key] = i + 1
+		}
+		for _, q := range []string{`"""`, `'''`} {
+			if strings.Count(rest, q) == 1 {
+				open = q
+			}
+		}
+	}
+	return out
+}
+
+var keyPart = regexp.MustCompile(`^\s*("(?:[^"\\]|\\.)*"|'[^']*'|[A-Za-z0-9_-]+)\s*(\.?)`)
+
+// readKey reads a dotted key at the beginning of a line and returns it with what follows.
+func readKey(s string) (key, rest string) {
+	var parts []string
+	for {
+		m := keyPart.FindStringSubmatch(s)
+		if m == nil {
+			break
+		}
+		part := strings.Trim(m[1], `'`)
+		if strings.HasPrefix(part, `"`) {
+			if plain, err := strconv.Unquote(part); err == nil {
+				part = plain
+			}
+		}
+		parts, s = append(parts, part), s[len(m[0]):]
+		if m[2] == "" {
+			break
+		}
+	}
+	return strings.Join(parts, "."), s
+}

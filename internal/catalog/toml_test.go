@@ -1,0 +1,77 @@
+package catalog
+
+import (
+	"fmt"
+	"maps"
+	"math/rand/v2"
+	"strings"
+	"testing"
+
+	"blossomtune/internal/domain"
+)
+
+var tomlSchema = []domain.ConfigKey{{Key: "rounds", Kind: domain.KindInt, Default: int64(3)}, {Key: "lr", Kind: domain.KindFloat, Default: 0.5, Max: new(1.0)},
+	{Key: "mode", Kind: domain.KindString, Default: "fast", Choices: []any{"fast", "good"}}, {Key: "flag", Kind: domain.KindBool, Default: true}, {Key: "model.size", Kind: domain.KindInt, Default: int64(8)},
+	{Key: "prompt", Kind: domain.KindString, Default: "one\ntwo"}, {Key: "odd key.x", Kind: domain.KindString, Default: ""}}
+
+// Whatever a form holds comes back from its TOML as it was.
+func TestTheFormAndItsTOMLAreOne(t *testing.T) {
+	r := rand.New(rand.NewPCG(3, 4))
+	hard := []rune("a \"\\'\n\t#=[]{}.,\u00e9\u4e16\x00\x1b\x7f")
+	for range 5000 {
+		text := ""
+		for range r.IntN(12) {
+			text += string(hard[r.IntN(len(hard))])
+		}
+		in := map[string]string{"rounds": fmt.Sprint(r.Int64()), "lr": domain.ConfigText(r.Float64() * 1e-9), "mode": "good", "flag": "false", "model.size": fmt.Sprint(-r.IntN(99)), "prompt": text, "odd key.x": text}
+		written := ConfigTOML(tomlSchema, in)
+		out, err := ConfigFromTOML(tomlSchema, written)
+		if err != nil || !maps.Equal(in, out) {
+			t.Fatalf("%q\n%s\n%q %v", in, written, out, err)
+		}
+	}
+}
+
+func TestTOMLMarksWhatDiffersFromTheDefault(t *testing.T) {
+	got := ConfigTOML(tomlSchema, map[string]string{"lr": "0.25", "rounds": "3"})
+	want := "rounds = 3\nlr = 0.25 # default 0.5\nmode = \"fast\"\nflag = true\nmodel.size = 8\nprompt = \"\"\"\none\ntwo\"\"\"\n\"odd key\".x = \"\"\n"
+	if got != want {
+		t.Errorf("%s", got)
+	}
+}
+
+func TestAMistakeInTOMLIsToldAtItsLine(t *testing.T) {
+	for text, want := range map[string]string{
+		"rounds = 3\nlr = = 2": "Line 2: ",
+		"\n\nlr = \"a lot\"":   "Line 3: lr is a number. Write it without quotes.",
+		"rounds = 1\nlr = 7":   "Line 2: lr is at most 1, not 7.",
+		"# a\nmode = \"slow\"": "Line 2: mode is one of fast, good, not slow.",
+		"mode = 3":             "Line 1: mode is text. Write it in quotes.",
+		"flag = 1":             "Line 1: flag is true or false.",
+		"rounds = 1.5":         "Line 1: rounds is a whole number",
+		"prompt = '''\nrounds = 9\n'''\nnothing = 1":                 `Line 4: This app has no config key "nothing".`,
+		"[model]\nsize = \"big\"":                                    "Line 2: model.size is a number.",
+		"model = {size = \"big\"}":                                   "Line 1: model.size is a number.",
+		"\"odd key\".x = 3":                                          "Line 1: odd key.x is text.",
+		"rounds = [1]":                                               "Line 1: rounds is of a type that Flower does not take.",
+		"rounds = 1\nrounds = 2":                                     "Line 2: ",
+		"lr = nan":                                                   "Line 1: lr is a number",
+		"[tool.flwr.app.config]\nrounds = 1\nlr = 9":                 "Line 3: lr is at most 1, not 9.",
+		"[tool.flwr.app.config.model]\n\nsize = true":                "Line 3: model.size is a number.",
+		strings.Repeat("#", 129<<10):                                 "larger than 128 kB",
+		"rounds = 1979-05-27":                                        "Line 1: rounds is of a type",
+		"prompt = \"\"\"a\"\"\"\nmode = \"\"\"x\ny\"\"\"\nflag=\"\"": "Line 4: flag is true or false.",
+	} {
+		_, err := ConfigFromTOML(tomlSchema, text)
+		found := false
+		for _, e := range (domain.Errors{}).With(err) {
+			found = found || strings.HasPrefix(e.Message+" "+e.Remedy, want) || strings.Contains(e.Message, "larger") && strings.Contains(e.Message, want)
+		}
+		if !found {
+			t.Errorf("%q: %v, want %s", text[:min(len(text), 60)], err, want)
+		}
+	}
+	if out, err := ConfigFromTOML(tomlSchema, "[tool.flwr.app.config]\nrounds = 7\nmodel.size = 1\n"); err != nil || len(out) != 2 || out["rounds"] != "7" || out["model.size"] != "1" {
+		t.Errorf("what stands in a pyproject.toml: %v %v", out, err)
+	}
+}
