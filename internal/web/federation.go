@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"blossomtune/internal/domain"
+	"blossomtune/internal/runs"
 )
 
 // fedHead is what the head and the tabs of all pages of one federation show.
@@ -35,8 +36,8 @@ type overview struct {
 	fedHead
 	tiles   []tile
 	free    []int
-	running []domain.Run
-	queue   []domain.Run
+	running []waitingRun
+	queue   []waitingRun
 	last    []domain.Run
 	waiting []domain.Request // oldest first
 	resize  string           // kept input
@@ -44,11 +45,23 @@ type overview struct {
 	more    int // partitions without a tile
 }
 
+// waitingRun is a run that has not ended, with what it waits for.
+type waitingRun struct {
+	domain.Run
+	wait runs.Wait
+}
+
 // maxTiles bounds the page of a large federation; the table of SuperNodes has all.
 const maxTiles = 200
 
 func (s *server) head(ctx context.Context, v *visit, tab string) (fedHead, error) {
 	h := fedHead{fed: v.fed, link: s.Engines.Status(v.fed.ID), manager: v.manager(), tab: tab}
+	fed, err := s.Onboarding.FederationBySlug(ctx, v.fed.Slug)
+	if err != nil {
+		return h, err
+	}
+	h.fed = fed
+	h.link.Idle = fed.EngineIdle && h.link.State == domain.SuperLinkStopped
 	nodes, err := s.Onboarding.CountNodes(ctx, v.fed.ID)
 	if err != nil {
 		return h, err
@@ -75,17 +88,23 @@ func (s *server) overview(ctx context.Context, v *visit) (overview, error) {
 	if err != nil {
 		return o, err
 	}
-	runs, err := s.Runs.List(ctx, domain.RunFilter{FederationID: v.fed.ID, Limit: 30})
+	all, err := s.Runs.List(ctx, domain.RunFilter{FederationID: v.fed.ID, Limit: 30})
 	if err != nil {
 		return o, err
 	}
+	if o.queue, err = s.queueOf(ctx, v.fed.ID); err != nil {
+		return o, err
+	}
 	busy := map[uint64]bool{}
-	for _, run := range runs {
+	for _, run := range all {
 		switch run.State {
 		case domain.Queued:
-			o.queue = append([]domain.Run{run}, o.queue...)
 		case domain.Starting, domain.Running:
-			o.running = append(o.running, run)
+			wait, err := s.Runs.Wait(ctx, run)
+			if err != nil {
+				return o, err
+			}
+			o.running = append(o.running, waitingRun{run, wait})
 			if busy, err = s.inRound(ctx, run); err != nil {
 				return o, err
 			}
@@ -104,6 +123,26 @@ func (s *server) overview(ctx context.Context, v *visit) (overview, error) {
 		return o, nil
 	}
 	return o, s.waiting(ctx, v, &o)
+}
+
+// maxQueue bounds what the page shows of a queue.
+const maxQueue = 50
+
+func (s *server) queueOf(ctx context.Context, fedID int64) (out []waitingRun, err error) {
+	queue, err := s.Runs.Queue(ctx, fedID)
+	if err != nil {
+		return nil, err
+	}
+	for i, run := range queue[:min(len(queue), maxQueue)] {
+		w := waitingRun{Run: run}
+		if i == 0 || !run.NotBefore.IsZero() { // the others wait for those before them
+			if w.wait, err = s.Runs.Wait(ctx, run); err != nil {
+				return nil, err
+			}
+		}
+		out = append(out, w)
+	}
+	return out, nil
 }
 
 // waiting adds what only managers see: who waits, and which partitions are free for them.

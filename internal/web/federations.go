@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"blossomtune/internal/domain"
+	"blossomtune/internal/runs"
 )
 
 // fedLine is one federation in a list.
@@ -16,6 +17,7 @@ type fedLine struct {
 	keys    int
 	pending int
 	running domain.Run
+	wait    runs.Wait // of what runs
 }
 
 // newFederation is the form of a new federation, as it was entered.
@@ -59,6 +61,12 @@ func (s *server) showFederations(w http.ResponseWriter, r *http.Request, v *visi
 		if line.running, err = s.runningRun(ctx, f.ID); err != nil {
 			return err
 		}
+		if line.running.ID != 0 {
+			if line.wait, err = s.Runs.Wait(ctx, line.running); err != nil {
+				return err
+			}
+		}
+		line.link.Idle = f.EngineIdle && line.link.State == domain.SuperLinkStopped
 		lines = append(lines, line)
 	}
 	s.render(w, r, v, status, page{title: "Federations", nav: "f", mid: true}, federationsPage(lines, v.person.Admin, form, errs))

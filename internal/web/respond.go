@@ -39,7 +39,8 @@ type crumb struct{ name, href string }
 
 // render writes a page.
 func (s *server) render(w http.ResponseWriter, r *http.Request, v *visit, status int, p page, content templ.Component) {
-	f := frame{page: p, site: s.look(), version: s.Version, assets: s.assets, person: v.person, flash: s.takeFlash(w, r)}
+	f := frame{page: p, site: s.look(), version: s.Version, assets: s.assets, person: v.person}
+	f.flash, f.undo = s.takeFlash(w, r)
 	var b bytes.Buffer
 	if err := layout(f, content).Render(s.drawContext(r.Context()), &b); err != nil {
 		if r.Context().Err() == nil {
@@ -91,15 +92,25 @@ func (s *server) done(w http.ResponseWriter, r *http.Request, to, result string)
 	return nil
 }
 
-func (s *server) takeFlash(w http.ResponseWriter, r *http.Request) string {
+// doneUndo is [server.done] with a button beside the result that posts to an address to take it back.
+func (s *server) doneUndo(w http.ResponseWriter, r *http.Request, to, result, undo string) error {
+	return s.done(w, r, to, result+"\n"+undo)
+}
+
+// takeFlash returns what the last action is to tell, and the address that takes it back: one of ours, or none.
+func (s *server) takeFlash(w http.ResponseWriter, r *http.Request) (text, undo string) {
 	c, err := r.Cookie(flashCookie)
 	if err != nil || c.Value == "" {
-		return ""
+		return "", ""
 	}
 	s.setCookie(w, r, flashCookie, "", -1)
-	text, err := base64.RawURLEncoding.DecodeString(c.Value)
-	if err != nil || len(text) > 1000 {
-		return ""
+	all, err := base64.RawURLEncoding.DecodeString(c.Value)
+	if err != nil || len(all) > 1000 {
+		return "", ""
 	}
-	return string(text)
+	text, undo, _ = strings.Cut(string(all), "\n")
+	if !strings.HasPrefix(undo, "/f/") {
+		undo = ""
+	}
+	return text, undo
 }

@@ -6,6 +6,7 @@ import (
 	"net/http"
 
 	"blossomtune/internal/domain"
+	"blossomtune/internal/logfile"
 	"blossomtune/internal/runs"
 )
 
@@ -21,7 +22,12 @@ type runDetail struct {
 	labels   map[string]string // "partition 3" by node id
 	names    bool              // the visitor may see who launched it
 	failures []runs.AppFailure
+	wait     runs.Wait
+	evidence []logfile.Line // the lines that show why it failed
 }
+
+// evidenceBefore is how many lines before the one that shows it are shown of a failure.
+const evidenceBefore = 5
 
 func (s *server) findRun(ctx context.Context, r *http.Request, v *visit) (domain.Run, error) {
 	run, err := s.Runs.ByName(ctx, r.PathValue("run"))
@@ -61,7 +67,16 @@ func (s *server) detail(ctx context.Context, v *visit, name string) (runDetail, 
 	for _, t := range traffic {
 		d.up, d.down = d.up+t.Up, d.down+t.Down
 	}
-	d.failures, err = s.Runs.AppFailures(ctx, d.run)
+	if d.failures, err = s.Runs.AppFailures(ctx, d.run); err != nil {
+		return d, err
+	}
+	if d.wait, err = s.Runs.Wait(ctx, d.run); err != nil {
+		return d, err
+	}
+	if c := d.run.Cause; d.run.State == domain.Failed && c.LogLine > 0 {
+		from := max(1, c.LogLine-evidenceBefore)
+		d.evidence, _, err = s.Runs.Log(ctx, d.run, from, c.LogLine-from+1)
+	}
 	return d, err
 }
 
@@ -113,20 +128,4 @@ func (s *server) runEvents(w http.ResponseWriter, r *http.Request, v *visit) err
 func (s *server) newestMetric(ctx context.Context, run domain.Run) (int64, error) {
 	m, err := s.Runs.MetricMeter(ctx, run)
 	return m.Newest, err
-}
-
-func (s *server) stopRun(w http.ResponseWriter, r *http.Request, v *visit) error {
-	run, err := s.findRun(r.Context(), r, v)
-	if err != nil {
-		return err
-	}
-	to := "/f/" + v.fed.Slug + "/runs/" + run.Name
-	_, err = s.Runs.Stop(r.Context(), v.actor(), run.ID)
-	if domain.CodeOf(err) == domain.Conflict {
-		return s.done(w, r, to, problems(err)[0].Message)
-	}
-	if err != nil {
-		return err
-	}
-	return s.done(w, r, to, "")
 }

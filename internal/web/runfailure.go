@@ -1,9 +1,12 @@
 package web
 
 import (
+	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 
+	"blossomtune/internal/logfile"
 	"blossomtune/internal/runs"
 )
 
@@ -13,4 +16,28 @@ func (d runDetail) failedAt(f runs.AppFailure) string {
 		return strings.ToUpper(label[:1]) + label[1:]
 	}
 	return "A SuperNode that is gone"
+}
+
+// failTimes says how often, and in which rounds where that is known.
+func failTimes(f runs.AppFailure) string {
+	rounds := slices.Compact(slices.Clone(f.Rounds))
+	switch {
+	case len(rounds) == 1:
+		return "in round " + itoa(rounds[0])
+	case len(rounds) > 1:
+		return "in " + itoa(len(rounds)) + " rounds, first " + itoa(rounds[0])
+	case f.Times > 1:
+		return itoa(f.Times) + " times"
+	}
+	return ""
+}
+
+var colours = regexp.MustCompile("\x1b\\[[0-9;]*m")
+
+func evidenceText(lines []logfile.Line) string {
+	out := make([]string, len(lines))
+	for i, l := range lines {
+		out[i] = colours.ReplaceAllString(l.Text, "")
+	}
+	return strings.Join(out, "\n")
 }

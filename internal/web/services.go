@@ -132,6 +132,14 @@ type Runs interface {
 	SuggestName(ctx context.Context, fedID int64, appHash string) (string, error)
 	Launch(ctx context.Context, actor domain.Actor, in runs.LaunchInput) (domain.Run, error)
 	Stop(ctx context.Context, actor domain.Actor, id int64) (domain.Run, error)
+
+	Wait(ctx context.Context, run domain.Run) (runs.Wait, error)
+	Queue(ctx context.Context, fedID int64) ([]domain.Run, error)
+	Move(ctx context.Context, actor domain.Actor, id int64, place int) (domain.Run, error)
+	Requeue(ctx context.Context, actor domain.Actor, id int64) (domain.Run, error)
+	Clone(ctx context.Context, actor domain.Actor, id int64, c runs.Changes) (domain.Run, error)
+	NextName(ctx context.Context, run domain.Run) (string, error)
+	SetPolicy(ctx context.Context, actor domain.Actor, fedID int64, p runs.Policy) (domain.Federation, error)
 }
 
 // Engines is what the pages do with SuperLinks.

@@ -11,6 +11,8 @@ import (
 type tone struct {
 	class, icon, word, reason string
 	turn                      bool // the symbol turns: something is going on
+
+	since time.Time // when the reason began, where it has a beginning
 }
 
 func requestTone(s domain.RequestState) tone {
@@ -45,6 +47,22 @@ func superLinkTone(l domain.SuperLink, now time.Time) tone {
 		t.class, t.icon = "is-bad", "bad"
 	default:
 		t.class, t.icon = "is-off", "off"
+		if l.Idle {
+			t.reason = "idle, starts with the next run"
+		}
+	}
+	return t
+}
+
+// waitTone is the state of a run with what it waits for, and since when.
+func waitTone(r domain.Run, w runs.Wait) tone {
+	t := runTone(r)
+	if w.What == "" {
+		return t
+	}
+	t.reason, t.since = w.What, w.Since
+	if w.Late {
+		t.class, t.icon, t.turn = "is-warn", "warn", false
 	}
 	return t
 }
@@ -54,6 +72,9 @@ func runTone(r domain.Run) tone {
 	switch r.State {
 	case domain.Queued:
 		t.class, t.icon = "is-wait", "wait"
+		if !r.NotBefore.IsZero() {
+			t.reason = "starts " + r.NotBefore.UTC().Format("2 Jan, 15:04") + " UTC"
+		}
 	case domain.Starting, domain.Running:
 		t.class, t.icon, t.turn = "is-live", "live", true
 		if r.StopAsked {
