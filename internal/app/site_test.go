@@ -9,6 +9,7 @@ import (
 	"image/png"
 	"mime/multipart"
 	"net/http"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -198,6 +199,27 @@ func TestAPreviewChangesNothing(t *testing.T) {
 	}
 	if css := s.get("stranger", "/site.css?light="+"red}body{x:1"+"&dark=%23FF8DBE").body; css != "" {
 		t.Errorf("anything can be put into the style sheet: %q", css)
+	}
+}
+
+// Two admins at two forms: each changes what they touched, and undoes nothing of the other.
+func TestAFormUndoesNothingOfAnother(t *testing.T) {
+	s := newSite(t)
+	page := s.get("admin", "/admin/settings").body
+	var stale []string // all fields as this page shows them, with what it says of them
+	for _, f := range s.app.Site.Settings() {
+		tag := regexp.MustCompile(`name="was:` + regexp.QuoteMeta(f.Key) + `" value="([0-9a-f]{16})"`).FindStringSubmatch(page)
+		if tag == nil {
+			t.Fatalf("%s has no tag", f.Key)
+		}
+		stale = append(stale, f.Key, f.Value, "was:"+f.Key, tag[1])
+	}
+	s.settings("save", "", "name", "By the first", "mail.code.subject", "Code {code}")
+	if a := s.settings("save", "", append(stale, "help", "By the second")...); a.status != http.StatusSeeOther {
+		t.Fatal(a.status)
+	}
+	if s.app.Site.Name() != "By the first" || s.app.Site.Value("mail.code.subject") != "Code {code}" || s.app.Site.Value("help") != "By the second" {
+		t.Errorf("%q %q %q", s.app.Site.Name(), s.app.Site.Value("mail.code.subject"), s.app.Site.Value("help"))
 	}
 }
 

@@ -244,6 +244,9 @@ func change(ctx context.Context, tx Tx, all map[string]string, values map[string
 			}
 			all[prefix+key] = *value
 			detail[key] = Brief(*value)
+			if key == KeyLogo {
+				detail[key] = "a picture"
+			}
 		}
 	}
 	return detail, nil

@@ -208,3 +208,23 @@ func TestDatabaseFileIsForItsOwnerOnly(t *testing.T) {
 	_, err := store.Open(ctx, "mysql://x")
 	code(t, err, domain.Invalid)
 }
+
+func TestSettingsAreListedByPrefix(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, db *store.DB) {
+		in(t, db, func(tx *store.Tx) error {
+			for _, key := range []string{"a_b.one", "a_b.two", "axb.no", "a_b", "other"} {
+				if err := tx.PutSetting(ctx, key, "v:"+key); err != nil {
+					return err
+				}
+			}
+			return errors.Join(tx.DropSetting(ctx, "a_b.two"), tx.DropSetting(ctx, "never"), tx.PutSetting(ctx, "a_b.three", ""))
+		})
+		in(t, db, func(tx *store.Tx) error {
+			got, err := tx.Settings(ctx, "a_b.")
+			if d := cmp.Diff(map[string]string{"a_b.one": "v:a_b.one", "a_b.three": ""}, got); d != "" {
+				t.Error(d)
+			}
+			return err
+		})
+	})
+}

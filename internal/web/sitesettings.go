@@ -15,10 +15,27 @@ import (
 
 // siteView is the page of the site's settings, with what somebody has entered and not saved yet.
 type siteView struct {
-	all     []site.Setting // with the values shown
+	all     []site.Setting    // with the values shown
+	was     map[string]string // tags of what is in force: a field that comes back with its tag was not changed by who sends the form
 	errs    formErrors
 	preview bool // nothing was saved: the values are only looked at
 }
+
+// siteView shows what is in force, and over it what was entered.
+func (s *server) siteView(entered map[string]string) siteView {
+	sv := siteView{all: s.Site.Settings(), was: map[string]string{}}
+	for i, f := range sv.all {
+		sv.was[f.Key] = tagOf(plain(f.Value))
+		if value, ok := entered[f.Key]; ok {
+			sv.preview = sv.preview || plain(value) != plain(f.Value)
+			sv.all[i].Value = value
+		}
+	}
+	return sv
+}
+
+// plain is a text without what a browser makes of its ends and line ends.
+func plain(s string) string { return strings.TrimSpace(strings.ReplaceAll(s, "\r\n", "\n")) }
 
 func (sv siteView) group(name string) []site.Setting {
 	return slices.DeleteFunc(slices.Clone(sv.all), func(f site.Setting) bool { return f.Group != name })
@@ -51,7 +68,7 @@ func (sv siteView) previewStyle() string {
 func (sv siteView) logoShown() string { return sv.value(site.KeyLogo) }
 
 func (s *server) siteSettings(w http.ResponseWriter, r *http.Request, v *visit) error {
-	s.showSite(w, r, v, http.StatusOK, siteView{all: s.Site.Settings()})
+	s.showSite(w, r, v, http.StatusOK, s.siteView(nil))
 	return nil
 }
 
@@ -73,7 +90,7 @@ func (s *server) changeSite(w http.ResponseWriter, r *http.Request, v *visit) er
 			return err
 		}
 		delete(entered, reset)
-		s.showSite(w, r, v, http.StatusOK, siteView{all: with(s.Site.Settings(), entered), preview: differs(s.Site.Settings(), entered)})
+		s.showSite(w, r, v, http.StatusOK, s.siteView(entered))
 		return nil
 	case err == nil && do != "preview":
 		if err = s.Site.Change(r.Context(), v.actor(), pointers(entered)); err == nil {
@@ -82,7 +99,7 @@ func (s *server) changeSite(w http.ResponseWriter, r *http.Request, v *visit) er
 	case err == nil:
 		err = checkAll(entered)
 	}
-	sv := siteView{all: with(s.Site.Settings(), entered), preview: true}
+	sv := s.siteView(entered)
 	status := http.StatusOK
 	if err != nil {
 		if sv.errs, status, err = formError(err, keysOf(sv.all)...); err != nil {
@@ -93,7 +110,8 @@ func (s *server) changeSite(w http.ResponseWriter, r *http.Request, v *visit) er
 	return nil
 }
 
-// readSiteForm returns what was entered, without the fields that the configuration sets. A picture that is none is an error at
+// readSiteForm returns what was entered, without the fields that the configuration sets and those that were not touched: another
+// admin may have changed them meanwhile. A picture that is none is an error at
 // its field; the rest is returned all the same.
 func readSiteForm(r *http.Request, all []site.Setting) (map[string]string, error) {
 	out := map[string]string{}
@@ -106,8 +124,9 @@ func readSiteForm(r *http.Request, all []site.Setting) (map[string]string, error
 		return out, domain.Errorf(domain.Invalid, "The form cannot be read.").Fix("Load the page anew and try again.").Because(err)
 	}
 	for _, f := range all {
-		if f.From == "" && r.PostForm.Has(f.Key) {
-			out[f.Key] = r.PostForm.Get(f.Key)
+		value := r.PostForm.Get(f.Key)
+		if f.From == "" && r.PostForm.Has(f.Key) && r.PostForm.Get("was:"+f.Key) != tagOf(plain(value)) {
+			out[f.Key] = value
 		}
 	}
 	file, _, err := r.FormFile("logo_file")
@@ -144,23 +163,6 @@ func keysOf(all []site.Setting) []string {
 		keys[i] = f.Key
 	}
 	return keys
-}
-
-// with returns the settings with the values that were entered.
-func with(all []site.Setting, entered map[string]string) []site.Setting {
-	for i, f := range all {
-		if value, ok := entered[f.Key]; ok {
-			all[i].Value = value
-		}
-	}
-	return all
-}
-
-func differs(all []site.Setting, entered map[string]string) bool {
-	return slices.ContainsFunc(all, func(f site.Setting) bool {
-		value, ok := entered[f.Key]
-		return ok && strings.TrimSpace(strings.ReplaceAll(value, "\r\n", "\n")) != strings.TrimSpace(f.Value)
-	})
 }
 
 func pointers(values map[string]string) map[string]*string {
