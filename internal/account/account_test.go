@@ -1,6 +1,7 @@
 package account_test
 
 import (
+	"context"
 	"strings"
 	"testing"
 	"time"
@@ -223,5 +224,23 @@ func TestTheHostsAdminKeepsNobodyOut(t *testing.T) {
 	}
 	if _, ok, err := d.NewSetupLink(ctx); !ok || err != nil {
 		t.Errorf("the first admin finds no setup link: %v", err)
+	}
+}
+
+// Whether somebody is known is looked up after the answer.
+func TestTheSignInMailIsWrittenAfterTheAnswer(t *testing.T) {
+	d, ctx := newDesk(t), t.Context()
+	var later []func(context.Context)
+	d.Later = func(do func(context.Context)) { later = append(later, do) }
+	d.want(d.MailSignInLink(ctx, "boss@example.org", "192.0.2.1"), "")
+	d.want(d.MailSignInLink(ctx, "nobody@example.org", "192.0.2.2"), "")
+	if n := len(d.mails()); n != 0 || len(later) != 2 {
+		t.Fatalf("%d mails before the answer, %d things left", n, len(later))
+	}
+	for _, do := range later {
+		do(ctx)
+	}
+	if all := d.mails(); len(all) != 1 || all[0].To != "boss@example.org" {
+		t.Errorf("%+v", all)
 	}
 }

@@ -53,8 +53,8 @@ func (s *Service) insertSignIn(ctx context.Context, tx Tx, personID int64, secre
 }
 
 // MailSignInLink mails a sign-in link to a known address or a configured admin's; for others it does nothing, and the caller
-// cannot tell the difference.
-func (s *Service) MailSignInLink(ctx context.Context, email, address string) error {
+// cannot tell the difference: whether the address is known is looked up after the answer.
+func (s *Service) MailSignInLink(_ context.Context, email, address string) error {
 	email, err := domain.NormalEmail(email)
 	if err != nil {
 		return err
@@ -62,8 +62,17 @@ func (s *Service) MailSignInLink(ctx context.Context, email, address string) err
 	if !s.mails.Allow("to:"+email, s.now()) || !s.mails.Allow("from:"+address, s.now()) {
 		return domain.Errorf(domain.Limited, "Too many sign-in mails.").Fix("Look into your mail, also among the spam; or wait ten minutes.")
 	}
+	s.Later(func(ctx context.Context) {
+		if err := s.mailSignInLink(ctx, email); err != nil && ctx.Err() == nil {
+			s.Log.Error("mailing a sign-in link", "err", err)
+		}
+	})
+	return nil
+}
+
+func (s *Service) mailSignInLink(ctx context.Context, email string) error {
 	secret := newSecret()
-	err = s.Store.InTx(ctx, func(tx Tx) error {
+	err := s.Store.InTx(ctx, func(tx Tx) error {
 		p, err := tx.PersonByEmail(ctx, email)
 		if domain.CodeOf(err) == domain.NotFound {
 			if p, err = s.newAdmin(ctx, tx, email); err != nil || p.ID == 0 {

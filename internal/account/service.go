@@ -7,6 +7,7 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/hex"
+	"log/slog"
 	"slices"
 	"strings"
 	"time"
@@ -79,6 +80,8 @@ type Options struct {
 	PublicURL func() string
 	MailState func() domain.MailState
 	MailWake  func()
+	Later     func(func(context.Context)) // does something after the answer; nil: at once
+	Log       *slog.Logger                // of what fails then
 }
 
 // Service is safe for concurrent use.
@@ -93,6 +96,12 @@ type Service struct {
 func New(o Options) *Service {
 	if o.Texts == nil {
 		o.Texts = site.Defaults()
+	}
+	if o.Later == nil {
+		o.Later = func(do func(context.Context)) { do(context.Background()) }
+	}
+	if o.Log == nil {
+		o.Log = slog.Default()
 	}
 	for i, a := range o.Admins {
 		o.Admins[i] = strings.ToLower(strings.TrimSpace(a))

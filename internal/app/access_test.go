@@ -41,7 +41,7 @@ var pageAccess = map[string][]string{
 	"GET /f/{fed}/runs/{run}/metrics.json": members, "GET /f/{fed}/runs/{run}/metrics.csv": members, "GET /f/{fed}/runs/{run}/charts.json": members, "GET /f/{fed}/runs/{run}/log.json": members, "GET /f/{fed}/runs/{run}/log.txt": members, "GET /f/{fed}/runs/{run}/artifacts/{path...}": members,
 	"GET /f/{fed}/compare": members, "GET /f/{fed}/compare/events": members, "GET /f/{fed}/compare.json": members,
 	"GET /f/{fed}/runs/{run}/rounds": members,
-	"GET /f/{fed}/logs": managers, "GET /f/{fed}/logs/{file}": managers,
+	"GET /f/{fed}/logs":              managers, "GET /f/{fed}/logs/{file}": managers,
 	"GET /admin/settings": admins, "POST /admin/settings": admins, "GET /admin/mail": admins, "POST /admin/mail/{id}": admins, "GET /admin/mail/events": admins,
 	"POST /f/{fed}/launch/config.json": managers, "POST /f/{fed}/launch/presets.json": managers, "POST /f/{fed}/launch/presets/drop.json": managers,
 	"GET /apps": known, "GET /apps/events": known, "POST /apps": managers, "POST /apps/git": managers, "GET /apps/{publisher}/{name}/{hash}": members, "GET /apps/{publisher}/{name}/{hash}/diff": members, "GET /apps/{publisher}/{name}/{hash}/fab": members,

@@ -128,7 +128,8 @@ func (a *App) rules() {
 		Host: c.Mail.Host, Port: c.Mail.Port, User: c.Mail.User, Password: c.Mail.Password, From: c.Mail.From, TLS: c.Mail.TLS,
 		Mailjet: mail.Mailjet{Key: c.Mailjet.Key, Secret: c.Mailjet.Secret, URL: c.Mailjet.URL}})
 	a.Accounts = account.New(account.Options{Store: store.Adapt[account.Tx](a.db), Clock: a.o.Clock, Admins: c.Admins, Providers: providers(c.SignIn), Texts: a.Site,
-		PublicURL: a.PublicURL, MailState: a.Mail.State, MailWake: a.Mail.Wake})
+		PublicURL: a.PublicURL, MailState: a.Mail.State, MailWake: a.Mail.Wake, Log: a.o.Log,
+		Later: func(do func(context.Context)) { a.background(func() { do(a.ctx) }) }})
 	a.Onboarding = onboarding.New(onboarding.Options{Store: store.Adapt[onboarding.Tx](a.db), Events: a.bus, Clock: a.o.Clock, PublicURL: a.PublicURL, Pin: a.tls.Pin,
 		MailState: a.Mail.State, MailWake: a.Mail.Wake, Texts: a.Site, MailTakes: mailTakes(a.Mail), Providers: len(a.Accounts.Ways()), NodesChanged: func(fedID int64) { a.nodes.changed(fedID) }})
 	a.Catalog = catalog.New(catalog.Options{Store: store.Adapt[catalog.Tx](a.db), Clock: a.o.Clock, Log: a.o.Log, Build: a.python.build,

@@ -80,6 +80,23 @@ func TestAskingTellsNothing(t *testing.T) {
 	}
 }
 
+// Asking for a sign-in link tells nothing either.
+func TestAskingForASignInLinkTellsNothing(t *testing.T) {
+	s := newSite(t)
+	want := ""
+	for _, email := range []string{"unknown@example.org", "manager@example.org", "revoked@example.org"} {
+		got := strings.ReplaceAll(bytesOf(s.post("stranger", "/signin", "email", email)), email, "ADDRESS")
+		got = regexp.MustCompile(`Content-Length \[\d+\]`).ReplaceAllString(got, "")
+		if want == "" {
+			want = got
+		}
+		if got != want {
+			t.Errorf("%s is answered with\n%s\ninstead of\n%s", email, got, want)
+		}
+	}
+	s.mailed("manager@example.org")
+}
+
 func jsonBody(body string) func(*http.Request) {
 	return func(r *http.Request) {
 		r.Body, r.ContentLength = readCloser(body), int64(len(body))

@@ -7,6 +7,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"blossomtune/internal/domain"
 	"blossomtune/internal/store"
@@ -17,19 +18,21 @@ var (
 	codeLink   = regexp.MustCompile(`/verify\?ref=([A-Z0-9-]+)&(?:amp;)?code=([A-Z0-9-]+)`)
 )
 
-// mailed returns the newest mail to an address.
+// mailed returns the newest mail to an address, once there is one: it is written after the answer.
 func (s *site) mailed(to string) domain.Mail {
 	s.t.Helper()
 	if err := s.app.Onboarding.SettleAsks(s.t.Context()); err != nil {
 		s.t.Fatal(err)
 	}
-	var all []domain.Mail
-	if err := s.app.db.View(s.t.Context(), func(tx *store.Tx) (err error) { all, err = tx.Mails(s.t.Context(), 500); return err }); err != nil {
-		s.t.Fatal(err)
-	}
-	for _, m := range all {
-		if m.To == to {
-			return m
+	for by := time.Now().Add(10 * time.Second); time.Now().Before(by); {
+		var all []domain.Mail
+		if err := s.app.db.View(s.t.Context(), func(tx *store.Tx) (err error) { all, err = tx.Mails(s.t.Context(), 500); return err }); err != nil {
+			s.t.Fatal(err)
+		}
+		for _, m := range all {
+			if m.To == to {
+				return m
+			}
 		}
 	}
 	s.t.Fatalf("no mail to %s", to)

@@ -179,6 +179,8 @@ func TestNoSecretIsLogged(t *testing.T) {
 	s.post("stranger", "/signin", "email", "viewer@example.org")
 	s.post("participant", "/me/fed/token")
 	s.post("stranger", "/join/fed", "email", "new@example.org", "name", "New")
+	s.mailed("viewer@example.org") // what is done after the answers is done
+	s.mailed("new@example.org")
 	if _, err := s.app.AdminToken("test", 3600e9); err != nil {
 		t.Fatal(err)
 	}
