@@ -125,7 +125,7 @@ func TestPagesInABrowser(t *testing.T) {
 		visit{Name: "nodes", Path: "/f/fed/nodes", Wait: []string{live}}, visit{Name: "launch", Path: "/f/fed/launch", Wait: []string{live}},
 		visit{Name: "runs", Path: "/f/fed/runs", Wait: []string{live}}, visit{Name: "logs", Path: "/f/fed/logs", Wait: []string{".b-log li"}}, visit{Name: "mail", Path: "/admin/mail", Wait: []string{live}},
 		visit{Name: "account", Path: "/me/account"}, visit{Name: "settings", Path: "/f/fed/settings"}, visit{Name: "people", Path: "/admin/people"},
-		visit{Name: "run-done", Path: run(done.Name), Wait: []string{live, ".b-log li", ".b-plot canvas", ".b-cell.evaluated"}},
+		visit{Name: "run-done", Path: run(done.Name), Wait: []string{live, ".b-log li", ".b-plot canvas", ".b-leafcell.evaluated", ".b-lanes .ph-train"}},
 		visit{Name: "run-failed", Path: run(failed.Name), Wait: []string{live, ".b-fail", ".b-log li.is-bad"}},
 		visit{Name: "run-live", Path: run(running.Name), Wait: []string{live, ".b-log li"}})
 }

@@ -124,6 +124,8 @@ func (a *api) runs() {
 	add(a, op("list-queue", http.MethodGet, "/federations/{federation}/queue", "The queued runs, the next first", signedIn), a.listQueue)
 	add(a, op("run-metrics", http.MethodGet, "/runs/{run}/metrics", "Metrics in the order of their arrival", signedIn), a.metrics)
 	add(a, op("run-metrics-csv", http.MethodGet, "/runs/{run}/metrics.csv", "All metrics as CSV, one a row", signedIn), a.metricsCSV)
+	add(a, op("run-round", http.MethodGet, "/runs/{run}/rounds/{round}", "What was asked of whom in a round, and when each part of it was seen", signedIn), a.round)
+	add(a, op("run-traffic", http.MethodGet, "/runs/{run}/traffic", "Bytes to and from each SuperNode because of a run", signedIn), a.traffic)
 	add(a, op("run-log", http.MethodGet, "/runs/{run}/log", "Lines of the ServerApp's log", signedIn), a.log)
 }
 

@@ -77,6 +77,7 @@ var apiAccess = map[string][]string{
 	"list-invitations": managers, "invite": managers, "import-invitations": managers, "revoke-invitation": managers, "list-rules": managers, "add-rule": managers, "drop-rule": managers, "configure-federation": managers,
 	"list-requests": managers, "approve": managers, "reject": managers, "revoke": managers, "suspend": managers, "resume": managers, "list-mails": admins, "list-apps": managers, "upload-app": managers,
 	"get-settings": admins, "change-settings": admins,
+	"run-round": members, "run-traffic": members,
 	"launch-run": managers, "list-runs": members, "get-run": members, "stop-run": managers, "clone-run": managers, "move-run": managers, "requeue-run": managers, "list-queue": members, "get-run-policy": watchers, "set-run-policy": managers, "run-metrics": members, "run-metrics-csv": members, "run-log": members,
 }
 
@@ -101,7 +102,7 @@ func TestEveryOperationIsForThoseWhoMay(t *testing.T) {
 	if len(spec.Paths) < 20 {
 		t.Fatalf("only %d paths are described", len(spec.Paths))
 	}
-	fill := strings.NewReplacer("{federation}", "fed", "{run}", "r-1", "{ref}", s.kept.Ref, "{id}", "999")
+	fill := strings.NewReplacer("{federation}", "fed", "{run}", "r-1", "{round}", "1", "{ref}", s.kept.Ref, "{id}", "999")
 	for path, methods := range spec.Paths {
 		for method, op := range methods {
 			may, listed := apiAccess[op.OperationID]

@@ -41,7 +41,7 @@ func (p *Proxy) pullObject(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 		if res.StatusCode != http.StatusOK || res.ContentLength < 0 || res.ContentLength > maxDecoded+headerSlack {
-			passOn(w, res)
+			p.passLarge(w, body, res)
 			return
 		}
 		answer, err = io.ReadAll(res.Body)
