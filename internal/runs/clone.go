@@ -2,8 +2,6 @@ package runs
 
 import (
 	"context"
-	"fmt"
-	"strconv"
 	"strings"
 	"time"
 
@@ -14,18 +12,10 @@ import (
 func InputOf(run domain.Run) LaunchInput {
 	config := map[string]string{}
 	for key, v := range run.Config {
-		config[key] = textOf(v)
+		config[key] = domain.ConfigText(v)
 	}
 	limits := run.Settings.Limits
 	return LaunchInput{FederationID: run.FederationID, AppHash: run.AppHash, Partitions: run.TotalPartitions, Config: config, Settings: run.Settings, Limits: &limits, Note: run.Note, Tags: run.Tags}
-}
-
-// textOf writes a config value so that reading it gives the same value.
-func textOf(v any) string {
-	if f, ok := v.(float64); ok {
-		return strconv.FormatFloat(f, 'g', -1, 64)
-	}
-	return fmt.Sprint(v)
 }
 
 // Changes is what a clone has otherwise than its run.

@@ -1,6 +1,7 @@
 package web
 
 import (
+	"cmp"
 	"context"
 	"net/http"
 	"strconv"
@@ -18,7 +19,8 @@ type launchForm struct {
 	name    string
 	parts   string
 	note    string
-	deps    bool
+	engine  engineForm
+	admin   bool              // the visitor may launch against the board
 	config  map[string]string // text by key
 	conf    configForm
 	verdict runs.Mark
@@ -28,7 +30,7 @@ type launchForm struct {
 
 func (s *server) newLaunch(ctx context.Context, v *visit, hash string) (launchForm, error) {
 	head, err := s.head(ctx, v, "runs")
-	l := launchForm{fedHead: head, parts: itoa(v.fed.TotalPartitions), config: map[string]string{}}
+	l := launchForm{fedHead: head, parts: itoa(v.fed.TotalPartitions), config: map[string]string{}, engine: newEngineForm(head.fed.Limits), admin: v.person.Admin}
 	if err != nil {
 		return l, err
 	}
@@ -57,7 +59,14 @@ func (s *server) newLaunch(ctx context.Context, v *visit, hash string) (launchFo
 func configText(v any) string { return domain.ConfigText(v) }
 
 func (s *server) launchForm(w http.ResponseWriter, r *http.Request, v *visit) error {
-	l, err := s.newLaunch(r.Context(), v, r.URL.Query().Get("app"))
+	from, err := s.cloned(r.Context(), v, r.URL.Query().Get("from"))
+	if err != nil {
+		return err
+	}
+	l, err := s.newLaunch(r.Context(), v, cmp.Or(r.URL.Query().Get("app"), from.AppHash))
+	if err == nil && from.ID != 0 {
+		err = s.clone(r.Context(), &l, from)
+	}
 	if err == nil {
 		err = s.tabs(r.Context(), &l, nil)
 	}
@@ -89,11 +98,17 @@ func (s *server) launch(w http.ResponseWriter, r *http.Request, v *visit) error 
 		return err
 	}
 	f := r.PostForm
-	in := runs.LaunchInput{FederationID: v.fed.ID, AppHash: f.Get("app"), Name: strings.TrimSpace(f.Get("run_id")), Note: strings.TrimSpace(f.Get("note")),
-		Settings: domain.RunSettings{InstallDependencies: f.Get("deps") == "on"}}
+	in := runs.LaunchInput{FederationID: v.fed.ID, AppHash: f.Get("app"), Name: strings.TrimSpace(f.Get("run_id")), Note: strings.TrimSpace(f.Get("note"))}
+	from, err := s.cloned(r.Context(), v, f.Get("from"))
+	if err != nil {
+		return err
+	}
+	engine, engineErr := readEngine(f, &in, from.Settings.Environment)
 	parts := strings.TrimSpace(f.Get("partitions"))
 	n, err := strconv.Atoi(parts)
-	if err != nil {
+	if engineErr != nil {
+		err = engineErr
+	} else if err != nil {
 		err = notANumber("The total of partitions", parts, "partitions")
 	} else if in.Config, err = s.configInput(r.Context(), f); err == nil {
 		in.Partitions = n
@@ -102,7 +117,7 @@ func (s *server) launch(w http.ResponseWriter, r *http.Request, v *visit) error 
 			return s.done(w, r, "/f/"+v.fed.Slug+"/runs/"+run.Name, "")
 		}
 	}
-	errs, status, err := formError(err, "app", "run_id", "partitions", "note", "config.", "toml.")
+	errs, status, err := formError(err, append([]string{"app", "run_id", "partitions", "note", "config.", "toml."}, engineFields...)...)
 	if err != nil {
 		return err
 	}
@@ -110,7 +125,7 @@ func (s *server) launch(w http.ResponseWriter, r *http.Request, v *visit) error 
 	if err != nil {
 		return err
 	}
-	l.errs, l.name, l.parts, l.note, l.deps = errs, in.Name, parts, in.Note, in.Settings.InstallDependencies
+	l.errs, l.name, l.parts, l.note, l.engine = errs, in.Name, parts, in.Note, engine
 	for key, text := range in.Config {
 		l.config[key] = text
 	}
@@ -125,6 +140,9 @@ func (s *server) launch(w http.ResponseWriter, r *http.Request, v *visit) error 
 // keepUnknown moves errors of keys that the form does not have to its top, so that none is lost.
 func (l *launchForm) keepUnknown() {
 	known := map[string]bool{"": true, "app": true, "run_id": true, "partitions": true, "note": true}
+	for _, f := range engineFields {
+		known[f] = true
+	}
 	for _, k := range l.app.Config {
 		known["config."+k.Key] = true
 	}

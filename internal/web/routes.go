@@ -112,6 +112,7 @@ func (s *server) table() []route {
 		{"GET /f/{fed}/runs/{run}/artifacts/{path...}", aMember, s.artifact},
 		{"GET /f/{fed}/settings", aManager, s.settings},
 		{"POST /f/{fed}/settings", aManager, s.configure},
+		{"POST /f/{fed}/settings/runs", aManager, s.runPolicy},
 		{"POST /f/{fed}/settings/roles", aManager, s.grant},
 		{"GET /f/{fed}/logs", aManager, s.logs},
 		{"GET /f/{fed}/logs/{file}", aManager, s.engineLog},

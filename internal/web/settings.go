@@ -15,11 +15,14 @@ type settingsView struct {
 	role   string
 	want   domain.Federation // of the form of the federation itself, kept input
 	errs   formErrors
+
+	policy     policyText
+	policyErrs formErrors
 }
 
 func (s *server) settingsView(ctx context.Context, v *visit) (settingsView, error) {
 	head, err := s.head(ctx, v, "settings")
-	sv := settingsView{fedHead: head, role: string(domain.RoleViewer), want: v.fed}
+	sv := settingsView{fedHead: head, role: string(domain.RoleViewer), want: v.fed, policy: policyTexts(head.fed)}
 	if err != nil {
 		return sv, err
 	}

@@ -1,0 +1,48 @@
+package web
+
+import (
+	"net/http"
+	"strconv"
+	"strings"
+
+	"blossomtune/internal/runs"
+)
+
+// policyText is the form of how a federation runs, as it was entered.
+type policyText struct {
+	parallel, idle string
+	limits         map[string]string
+}
+
+// runPolicy changes how a federation runs.
+func (s *server) runPolicy(w http.ResponseWriter, r *http.Request, v *visit) error {
+	if err := parseForm(r); err != nil {
+		return err
+	}
+	text := policyText{parallel: strings.TrimSpace(r.PostForm.Get("parallel")), idle: strings.TrimSpace(r.PostForm.Get("idle_stop")), limits: map[string]string{}}
+	limits, err := readLimits(r.PostForm, text.limits)
+	if err == nil {
+		p := runs.Policy{Limits: limits}
+		if p.Parallel, err = strconv.Atoi(text.parallel); err != nil {
+			err = notANumber("The number of runs", text.parallel, "parallel")
+		} else if p.IdleStop, err = strconv.Atoi(text.idle); err != nil && text.idle != "" {
+			err = notANumber("The number of minutes", text.idle, "idle_stop")
+		} else {
+			_, err = s.Runs.SetPolicy(r.Context(), v.actor(), v.fed.ID, p)
+		}
+	}
+	if err == nil {
+		return s.done(w, r, "/f/"+v.fed.Slug+"/settings", "Saved.")
+	}
+	errs, status, err := formError(err, "parallel", "idle_stop", "wall_limit", "round_limit", "no_progress_limit", "first_heartbeat_limit")
+	if err != nil {
+		return err
+	}
+	sv, err := s.settingsView(r.Context(), v)
+	if err != nil {
+		return err
+	}
+	sv.policy, sv.policyErrs = text, errs
+	s.render(w, r, v, status, page{title: "Settings · " + v.fed.Name, nav: "f"}, settingsPage(sv))
+	return nil
+}
