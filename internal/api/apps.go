@@ -6,7 +6,10 @@ import (
 	"net/http"
 	"time"
 
+	"blossomtune/internal/catalog"
 	"blossomtune/internal/domain"
+
+	"github.com/danielgtaylor/huma/v2"
 )
 
 // App is one app version.
@@ -15,8 +18,10 @@ type App struct {
 	ID        string      `json:"id" doc:"publisher/name"`
 	Version   string      `json:"version"`
 	Summary   string      `json:"summary"`
-	Source    string      `json:"source"`
+	Source    string      `json:"source" doc:"Where it came from first"`
 	Config    []ConfigKey `json:"config"`
+	Origins   []AppOrigin `json:"origins,omitempty" doc:"Of one version: every place that it came from"`
+	Presets   []Preset    `json:"presets" doc:"The app's own"`
 	CreatedAt time.Time   `json:"created_at"`
 }
 
@@ -26,17 +31,45 @@ type ConfigKey struct {
 	Kind    string   `json:"kind" enum:"string,int,float,bool"`
 	Default any      `json:"default"`
 	Help    string   `json:"help,omitempty"`
+	Long    bool     `json:"long,omitempty" doc:"Text of more than a line"`
 	Choices []any    `json:"choices,omitempty"`
 	Min     *float64 `json:"min,omitempty"`
 	Max     *float64 `json:"max,omitempty"`
 }
 
 func appView(v domain.AppVersion) App {
-	out := App{Hash: v.Hash, ID: v.ID(), Version: v.Version, Summary: v.Summary, Source: v.Source, CreatedAt: v.CreatedAt, Config: []ConfigKey{}}
+	out := App{Hash: v.Hash, ID: v.ID(), Version: v.Version, Summary: v.Summary, Source: v.Source, CreatedAt: v.CreatedAt, Config: []ConfigKey{}, Presets: []Preset{}}
 	for _, k := range v.Config {
-		out.Config = append(out.Config, ConfigKey{Key: k.Key, Kind: string(k.Kind), Default: k.Default, Help: k.Help, Choices: k.Choices, Min: k.Min, Max: k.Max})
+		out.Config = append(out.Config, ConfigKey{Key: k.Key, Kind: string(k.Kind), Default: k.Default, Help: k.Help, Long: k.Long, Choices: k.Choices, Min: k.Min, Max: k.Max})
+	}
+	for _, p := range v.Presets {
+		out.Presets = append(out.Presets, Preset{Name: p.Name, Config: p.Config})
 	}
 	return out
+}
+
+// AppOrigin is one place that an app version came from.
+type AppOrigin struct {
+	Kind   string    `json:"kind" enum:"folder,upload,git"`
+	Place  string    `json:"place" doc:"The folder's name, the file's, or the repository"`
+	Ref    string    `json:"ref,omitempty" doc:"What was asked of the repository"`
+	Commit string    `json:"commit,omitempty" doc:"What that was"`
+	Folder string    `json:"folder,omitempty" doc:"In the repository"`
+	By     string    `json:"by,omitempty" doc:"For viewers and above"`
+	At     time.Time `json:"at"`
+}
+
+// AppPath names an app version.
+type AppPath struct {
+	Hash string `path:"hash" maxLength:"64" doc:"SHA-256 of the FAB"`
+}
+
+type gitApp struct {
+	Body struct {
+		Repository string `json:"repository" maxLength:"500" doc:"https://…, readable by everybody; for admins also a path on the server"`
+		Ref        string `json:"ref,omitempty" maxLength:"200" doc:"A commit in full, a tag or a branch; left out: the main branch"`
+		Folder     string `json:"folder,omitempty" maxLength:"300" doc:"Of the app in the repository; left out: its top"`
+	}
 }
 
 type uploadApp struct {
@@ -45,17 +78,51 @@ type uploadApp struct {
 }
 
 func (a *api) apps() {
-	add(a, op("list-apps", http.MethodGet, "/apps", "App versions, newest first", signedIn), a.listApps)
+	add(a, op("list-apps", http.MethodGet, "/apps", "App versions that you may see, newest first", signedIn), a.listApps)
 	upload := op("upload-app", http.MethodPost, "/apps", "Add an app: a FAB, or a zip of its folder (at most 10 MB)", signedIn)
 	upload.MaxBodyBytes = domain.MaxFAB + 1
 	add(a, upload, a.uploadApp)
+	add(a, op("add-git-app", http.MethodPost, "/apps/git", "Add an app from a git repository at one commit", signedIn), a.gitApp)
+	add(a, op("get-app", http.MethodGet, "/apps/{hash}", "One app version", signedIn), a.getApp)
+	fab := op("download-app", http.MethodGet, "/apps/{hash}/fab", "The FAB: the exact bytes that the hash stands for", signedIn)
+	fab.Responses = map[string]*huma.Response{"200": {Description: "The FAB", Content: map[string]*huma.MediaType{"application/octet-stream": {Schema: &huma.Schema{Type: "string", Format: "binary"}}}}}
+	add(a, fab, a.appFAB)
+	add(a, op("list-app-files", http.MethodGet, "/apps/{hash}/files", "The files of an app version", signedIn), a.appFiles)
+	add(a, op("get-app-file", http.MethodGet, "/apps/{hash}/file", "One file of an app version as text, at most 5000 lines", signedIn), a.appFile)
+	add(a, op("diff-app", http.MethodGet, "/apps/{hash}/diff", "What differs from another version", signedIn), a.appDiff)
+	a.presets()
+}
+
+// sight is what of the apps the caller may see.
+func (a *api) sight(ctx context.Context) (catalog.Sight, error) {
+	return a.Catalog.Sight(ctx, callerOf(ctx).person)
+}
+
+// adds lets through who may add apps and presets: admins, and managers of any federation.
+func (a *api) adds(ctx context.Context) error {
+	sight, err := a.sight(ctx)
+	if err == nil && !sight.Manages {
+		err = domain.Errorf(domain.Forbidden, "This needs the role of a manager.")
+	}
+	return err
+}
+
+// app returns the app version of a path, if the caller may see it.
+func (a *api) app(ctx context.Context, hash string) (domain.AppVersion, catalog.Sight, error) {
+	sight, err := a.sight(ctx)
+	if err != nil {
+		return domain.AppVersion{}, sight, err
+	}
+	v, err := a.Catalog.FindHash(ctx, sight, hash)
+	return v, sight, err
 }
 
 func (a *api) listApps(ctx context.Context, _ *none) (*body[[]App], error) {
-	if err := a.manager(ctx); err != nil {
+	sight, err := a.sight(ctx)
+	if err != nil {
 		return nil, err
 	}
-	all, err := a.Catalog.List(ctx)
+	all, err := a.Catalog.Versions(ctx, sight)
 	if err != nil {
 		return nil, err
 	}
@@ -66,11 +133,41 @@ func (a *api) listApps(ctx context.Context, _ *none) (*body[[]App], error) {
 	return answer(out), nil
 }
 
+func (a *api) getApp(ctx context.Context, in *AppPath) (*body[App], error) {
+	v, sight, err := a.app(ctx, in.Hash)
+	if err != nil {
+		return nil, err
+	}
+	origins, err := a.Catalog.Origins(ctx, v.Hash)
+	if err != nil {
+		return nil, err
+	}
+	out := appView(v)
+	for _, o := range origins {
+		if !sight.All {
+			o.By = "" // participants see no names
+		}
+		out.Origins = append(out.Origins, AppOrigin{string(o.Kind), o.Place, o.Ref, o.Commit, o.Folder, o.By, o.At})
+	}
+	return answer(out), nil
+}
+
 func (a *api) uploadApp(ctx context.Context, in *uploadApp) (*body[App], error) {
-	if err := a.manager(ctx); err != nil {
+	if err := a.adds(ctx); err != nil {
 		return nil, err
 	}
 	v, err := a.Catalog.Upload(ctx, callerOf(ctx).actor, in.Filename, bytes.NewReader(in.RawBody))
+	if err != nil {
+		return nil, err
+	}
+	return answer(appView(v)), nil
+}
+
+func (a *api) gitApp(ctx context.Context, in *gitApp) (*body[App], error) {
+	if err := a.adds(ctx); err != nil {
+		return nil, err
+	}
+	v, err := a.Catalog.FromGit(ctx, callerOf(ctx).actor, catalog.GitInput{Repository: in.Body.Repository, Ref: in.Body.Ref, Folder: in.Body.Folder})
 	if err != nil {
 		return nil, err
 	}

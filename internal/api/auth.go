@@ -127,23 +127,6 @@ func (a *api) admin(ctx context.Context) error {
 	return nil
 }
 
-// manager lets through who launches runs: admins, and managers of any federation.
-func (a *api) manager(ctx context.Context) error {
-	if callerOf(ctx).person.Admin {
-		return nil
-	}
-	feds, err := a.Onboarding.Federations(ctx)
-	if err != nil {
-		return err
-	}
-	for _, f := range feds {
-		if role, err := a.Accounts.Role(ctx, callerOf(ctx).person, f.ID); err != nil || role.AtLeast(domain.RoleManager) {
-			return err
-		}
-	}
-	return domain.Errorf(domain.Forbidden, "This needs the role of a manager.")
-}
-
 // visitor is who calls an operation that is open to everyone, by their session or token; nobody (ID 0) without a good one.
 func (a *api) visitor(ctx context.Context) domain.Person {
 	header := clientOf(ctx).header

@@ -75,7 +75,8 @@ var apiAccess = map[string][]string{
 	"me": known, "my-requests": known, "make-join-command": theOne, "make-challenge": theOne, "upload-key": theOne, "withdraw": theOne,
 	"list-federations": known, "create-federation": admins, "get-federation": members, "resize-federation": managers, "set-superlink": managers, "list-nodes": watchers,
 	"list-invitations": managers, "invite": managers, "import-invitations": managers, "revoke-invitation": managers, "list-rules": managers, "add-rule": managers, "drop-rule": managers, "configure-federation": managers,
-	"list-requests": managers, "approve": managers, "reject": managers, "revoke": managers, "suspend": managers, "resume": managers, "list-mails": admins, "list-apps": managers, "upload-app": managers,
+	"list-requests": managers, "approve": managers, "reject": managers, "revoke": managers, "suspend": managers, "resume": managers, "list-mails": admins, "list-apps": known, "upload-app": managers, "add-git-app": managers, "get-app": members, "download-app": members, "list-app-files": members, "get-app-file": members, "diff-app": members,
+	"list-presets": managers, "save-preset": managers, "delete-preset": managers,
 	"get-settings": admins, "change-settings": admins,
 	"run-round": members, "run-traffic": members,
 	"launch-run": managers, "list-runs": members, "get-run": members, "stop-run": managers, "clone-run": managers, "move-run": managers, "requeue-run": managers, "list-queue": members, "get-run-policy": watchers, "set-run-policy": managers, "run-metrics": members, "run-metrics-csv": members, "run-log": members,
@@ -87,7 +88,7 @@ var bodies = map[string]string{
 	"enrol":           `{"token":"a.b.c","public_key":"x","proof":"x"}`, "ask": `{"email":"nobody","name":""}`, "verify": `{"code":"22222222"}`, "upload-key": `{"public_key":"x","challenge":"x","signature":"x"}`,
 	"create-federation": `{"slug":"-","name":"x","partitions":1}`, "resize-federation": `{"partitions":0}`, "set-superlink": `{"state":"stopped"}`, "approve": `{"refs":["NOT-THERE"]}`, "reject": `{"reason":" "}`,
 	"ask-device": `{"host":"x"}`, "poll-device": `{"secret":"x"}`, "invite": `{"uses":1,"days":1,"domain":"x"}`, "import-invitations": `{"emails":"","days":1}`, "add-rule": `{"kind":"organisation","value":"x"}`, "configure-federation": `{"name":"","proof":"both"}`,
-	"revoke": `{"reason":" "}`, "suspend": `{"reason":" "}`, "launch-run": `{"app":"nothing"}`, "clone-run": `{"config":{"nothing":"1"}}`, "move-run": `{"place":1}`, "set-run-policy": `{"parallel":0}`, "upload-app": "no app",
+	"revoke": `{"reason":" "}`, "suspend": `{"reason":" "}`, "launch-run": `{"app":"nothing"}`, "clone-run": `{"config":{"nothing":"1"}}`, "move-run": `{"place":1}`, "set-run-policy": `{"parallel":0}`, "upload-app": "no app", "add-git-app": `{"repository":"x"}`, "save-preset": `{"config":{"x":"y"}}`,
 }
 
 // Every operation of the API answers those who may, and nobody else.
@@ -102,7 +103,7 @@ func TestEveryOperationIsForThoseWhoMay(t *testing.T) {
 	if len(spec.Paths) < 20 {
 		t.Fatalf("only %d paths are described", len(spec.Paths))
 	}
-	fill := strings.NewReplacer("{federation}", "fed", "{run}", "r-1", "{round}", "1", "{ref}", s.kept.Ref, "{id}", "999")
+	fill := strings.NewReplacer("{federation}", "fed", "{run}", "r-1", "{round}", "1", "{ref}", s.kept.Ref, "{id}", "999", "{hash}", s.run.AppHash, "{name}", "n")
 	for path, methods := range spec.Paths {
 		for method, op := range methods {
 			may, listed := apiAccess[op.OperationID]

@@ -4,6 +4,7 @@ import (
 	"archive/zip"
 	"bytes"
 	"crypto/sha256"
+	"encoding/json"
 	"fmt"
 	"io"
 	"mime/multipart"
@@ -163,5 +164,87 @@ func TestAnAppThatIsNoneIsRefusedWithItsReason(t *testing.T) {
 	}
 	if a := s.post("admin", "/apps/git", "repository", t.TempDir()); a.status != http.StatusUnprocessableEntity || !strings.Contains(a.body, "no git repository") {
 		t.Errorf("%d %s", a.status, a.body)
+	}
+}
+
+// What the pages show of an app, the API gives too.
+func TestTheAPIOfApps(t *testing.T) {
+	s := newSite(t)
+	call := func(kind, method, path, body string, into any) int {
+		t.Helper()
+		a := s.send(kind, method, "/api/v1"+path, nil, func(r *http.Request) {
+			r.Header.Set("Content-Type", "application/json")
+			r.Body, r.ContentLength = readCloser(body), int64(len(body))
+		})
+		if into != nil {
+			if err := json.Unmarshal([]byte(a.body), into); err != nil {
+				t.Fatalf("%s %s: %d %s", method, path, a.status, a.body)
+			}
+		}
+		return a.status
+	}
+	one, two := tinyFAB(t, "1.0.0", "epochs = 1\n"), tinyFAB(t, "1.1.0", "epochs = 2\n")
+	var older, newer struct {
+		Hash    string
+		Presets []struct{ Name string }
+		Origins []struct{ Kind, Place, By string }
+	}
+	if got := call("manager", "POST", "/apps?filename=tiny.fab", string(one), &older); got != http.StatusOK || len(older.Presets) != 1 {
+		t.Fatalf("%d %+v", got, older)
+	}
+	call("manager", "POST", "/apps?filename=tiny.fab", string(two), &newer)
+	var all []struct{ Hash string }
+	if call("outsider", "GET", "/apps", "", &all); len(all) != 0 {
+		t.Errorf("an outsider lists %d apps", len(all))
+	}
+	if call("viewer", "GET", "/apps", "", &all); len(all) != 3 {
+		t.Errorf("a viewer lists %d apps", len(all))
+	}
+	if call("viewer", "GET", "/apps/"+newer.Hash, "", &newer); len(newer.Origins) != 1 || newer.Origins[0].By != "manager" || newer.Origins[0].Place != "tiny.fab" {
+		t.Errorf("%+v", newer.Origins)
+	}
+	var files []struct{ Path string }
+	if call("viewer", "GET", "/apps/"+newer.Hash+"/files", "", &files); len(files) != 4 {
+		t.Errorf("%+v", files)
+	}
+	var text struct{ Lines []string }
+	if call("viewer", "GET", "/apps/"+newer.Hash+"/file?path=tiny/client_app.py", "", &text); len(text.Lines) != 1 || text.Lines[0] != "epochs = 2" {
+		t.Errorf("%+v", text)
+	}
+	for _, path := range []string{"../../etc/passwd", "nothing", ""} {
+		if got := call("viewer", "GET", "/apps/"+newer.Hash+"/file?path="+path, "", nil); got != http.StatusNotFound {
+			t.Errorf("%s: %d", path, got)
+		}
+	}
+	var diff struct {
+		Older string
+		Files []struct {
+			Path           string
+			Added, Removed int
+			Lines          []struct{ Op, Text string }
+		}
+	}
+	if call("viewer", "GET", "/apps/"+newer.Hash+"/diff?against="+older.Hash, "", &diff); diff.Older != older.Hash || len(diff.Files) != 2 || diff.Files[1].Added != 1 || diff.Files[1].Lines[0].Op != "-" {
+		t.Errorf("%+v", diff)
+	}
+	if a := s.get("viewer", "/api/v1/apps/"+older.Hash+"/fab"); a.body != string(one) || a.header.Get("Content-Type") != "application/octet-stream" {
+		t.Errorf("%d %s", len(a.body), a.header.Get("Content-Type"))
+	}
+	if got := call("manager", "PUT", "/apps/"+newer.Hash+"/presets/mine", `{"config":{"lr":"0.25","flag":"true"}}`, nil); got != http.StatusOK {
+		t.Errorf("%d", got)
+	}
+	var presets []struct {
+		Name   string
+		Config map[string]string
+		Saved  bool
+	}
+	if call("manager", "GET", "/apps/"+older.Hash+"/presets", "", &presets); len(presets) != 2 || !presets[1].Saved || len(presets[1].Config) != 1 {
+		t.Errorf("%+v", presets)
+	}
+	if got := call("manager", "DELETE", "/apps/"+newer.Hash+"/presets/mine", "", nil); got/100 != 2 {
+		t.Errorf("%d", got)
+	}
+	if got := call("manager", "POST", "/apps/git", `{"repository":"https://169.254.169.254/latest"}`, nil); got != http.StatusUnprocessableEntity {
+		t.Errorf("the server's own network: %d", got)
 	}
 }

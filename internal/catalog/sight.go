@@ -96,6 +96,37 @@ func (s *Service) FindHash(ctx context.Context, v Sight, hash string) (domain.Ap
 	return a, err
 }
 
+// Siblings returns the versions of an app that are in sight, newest first.
+func (s *Service) Siblings(ctx context.Context, v Sight, a domain.AppVersion) ([]domain.AppVersion, error) {
+	all, err := s.Versions(ctx, v)
+	var out []domain.AppVersion
+	for _, o := range all {
+		if o.ID() == a.ID() {
+			out = append(out, o)
+		}
+	}
+	return out, err
+}
+
+// Before returns the version of the same app that was added before one, of the first the one after it. Where there is one only, that
+// is a [domain.Invalid] error.
+func (s *Service) Before(ctx context.Context, v Sight, a domain.AppVersion) (domain.AppVersion, error) {
+	all, err := s.Siblings(ctx, v, a)
+	if err != nil {
+		return domain.AppVersion{}, err
+	}
+	for i, o := range all {
+		switch {
+		case o.Hash != a.Hash:
+		case i+1 < len(all):
+			return all[i+1], nil
+		case i > 0:
+			return all[i-1], nil
+		}
+	}
+	return domain.AppVersion{}, domain.Errorf(domain.Invalid, "There is one version of this app only.").At("against")
+}
+
 // Origins returns where an app version came from, the first first.
 func (s *Service) Origins(ctx context.Context, hash string) (out []domain.AppOrigin, err error) {
 	err = s.Store.View(ctx, func(tx Tx) (err error) { out, err = tx.AppOrigins(ctx, hash); return err })

@@ -59,18 +59,6 @@ func (s *server) findApp(ctx context.Context, r *http.Request, v *visit) (domain
 	return a, sight, err
 }
 
-// siblings are the versions of an app in sight, newest first.
-func (s *server) siblings(ctx context.Context, sight catalog.Sight, a domain.AppVersion) ([]domain.AppVersion, error) {
-	all, err := s.Catalog.Versions(ctx, sight)
-	var out []domain.AppVersion
-	for _, o := range all {
-		if o.ID() == a.ID() {
-			out = append(out, o)
-		}
-	}
-	return out, err
-}
-
 func (s *server) appSource(w http.ResponseWriter, r *http.Request, v *visit) error {
 	ctx := r.Context()
 	a, sight, err := s.findApp(ctx, r, v)
@@ -78,7 +66,7 @@ func (s *server) appSource(w http.ResponseWriter, r *http.Request, v *visit) err
 		return err
 	}
 	d := appDetail{sight: sight, app: a}
-	if d.others, err = s.siblings(ctx, sight, a); err != nil {
+	if d.others, err = s.Catalog.Siblings(ctx, sight, a); err != nil {
 		return err
 	}
 	if d.origins, err = s.Catalog.Origins(ctx, a.Hash); err != nil {
@@ -148,15 +136,15 @@ func (s *server) appDiff(w http.ResponseWriter, r *http.Request, v *visit) error
 		return err
 	}
 	d := appCompare{app: a, split: r.URL.Query().Get("view") == "split"}
-	if d.others, err = s.siblings(ctx, sight, a); err != nil {
+	if d.others, err = s.Catalog.Siblings(ctx, sight, a); err != nil {
 		return err
 	}
 	if prefix := r.URL.Query().Get("against"); prefix != "" {
 		if d.against, err = s.Catalog.Find(ctx, sight, a.Publisher, a.Name, prefix); err != nil {
 			return err
 		}
-	} else {
-		d.against = before(d.others, a)
+	} else if d.against, err = s.Catalog.Before(ctx, sight, a); err != nil && domain.CodeOf(err) != domain.Invalid {
+		return err // there may be one version only
 	}
 	if d.against.Hash != "" {
 		if d.diff, err = s.Catalog.Diff(ctx, d.against.Hash, a.Hash); err != nil {
@@ -165,23 +153,6 @@ func (s *server) appDiff(w http.ResponseWriter, r *http.Request, v *visit) error
 	}
 	s.render(w, r, v, http.StatusOK, page{title: a.ID() + " " + a.Version + ", what changed", nav: "apps"}, appDiffPage(d))
 	return nil
-}
-
-// before is the version that came before another, else the one that came after it, else none.
-func before(newestFirst []domain.AppVersion, a domain.AppVersion) domain.AppVersion {
-	other := domain.AppVersion{}
-	for i, o := range newestFirst {
-		if o.Hash != a.Hash {
-			continue
-		}
-		if i+1 < len(newestFirst) {
-			return newestFirst[i+1]
-		}
-		if i > 0 {
-			other = newestFirst[i-1]
-		}
-	}
-	return other
 }
 
 // diffRow is a line of the split view: what was beside what is.

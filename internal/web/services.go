@@ -101,6 +101,8 @@ type Catalog interface {
 	Sight(ctx context.Context, p domain.Person) (catalog.Sight, error)
 	Versions(ctx context.Context, v catalog.Sight) ([]domain.AppVersion, error)
 	Find(ctx context.Context, v catalog.Sight, publisher, name, prefix string) (domain.AppVersion, error)
+	Siblings(ctx context.Context, v catalog.Sight, a domain.AppVersion) ([]domain.AppVersion, error)
+	Before(ctx context.Context, v catalog.Sight, a domain.AppVersion) (domain.AppVersion, error)
 	Uses(ctx context.Context, v catalog.Sight) (map[string]domain.AppUse, error)
 	RunsOf(ctx context.Context, v catalog.Sight, hash string, n int) ([]domain.AppUse, error)
 	Origins(ctx context.Context, hash string) ([]domain.AppOrigin, error)

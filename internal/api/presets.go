@@ -1,0 +1,78 @@
+package api
+
+import (
+	"context"
+	"net/http"
+
+	"blossomtune/internal/domain"
+)
+
+// Preset is a named choice of run-config values.
+type Preset struct {
+	Name   string            `json:"name"`
+	Config map[string]string `json:"config" doc:"Values as text; keys left out are at their default"`
+	Saved  bool              `json:"saved,omitempty" doc:"By a manager; else the app's own"`
+	By     string            `json:"by,omitempty"`
+}
+
+// PresetPath names a preset of an app.
+type PresetPath struct {
+	AppPath
+	Name string `path:"name" maxLength:"60"`
+}
+
+type savePreset struct {
+	PresetPath
+	Body struct {
+		Config map[string]string `json:"config" doc:"Values as text; keys left out are at their default"`
+	}
+}
+
+func (a *api) presets() {
+	add(a, op("list-presets", http.MethodGet, "/apps/{hash}/presets", "Presets that an app version can be launched with: its own, and those that managers saved for the app", signedIn), a.listPresets)
+	add(a, op("save-preset", http.MethodPut, "/apps/{hash}/presets/{name}", "Save a preset for all versions of an app", signedIn), a.savePreset)
+	add(a, op("delete-preset", http.MethodDelete, "/apps/{hash}/presets/{name}", "Delete a saved preset", signedIn), a.dropPreset)
+}
+
+// presetApp is the app version of a path, for those who may launch it.
+func (a *api) presetApp(ctx context.Context, hash string) (domain.AppVersion, error) {
+	if err := a.adds(ctx); err != nil {
+		return domain.AppVersion{}, err
+	}
+	v, _, err := a.app(ctx, hash)
+	return v, err
+}
+
+func presetView(p domain.Preset) Preset {
+	return Preset{Name: p.Name, Config: p.Config, Saved: p.CreatedBy != "", By: p.CreatedBy}
+}
+
+func (a *api) listPresets(ctx context.Context, in *AppPath) (*body[[]Preset], error) {
+	v, err := a.presetApp(ctx, in.Hash)
+	if err != nil {
+		return nil, err
+	}
+	all, err := a.Catalog.Presets(ctx, v)
+	out := []Preset{}
+	for _, p := range all {
+		out = append(out, presetView(p))
+	}
+	return answer(out), err
+}
+
+func (a *api) savePreset(ctx context.Context, in *savePreset) (*body[Preset], error) {
+	v, err := a.presetApp(ctx, in.Hash)
+	if err != nil {
+		return nil, err
+	}
+	p, err := a.Catalog.SavePreset(ctx, callerOf(ctx).actor, v, in.Name, in.Body.Config)
+	return answer(presetView(p)), err
+}
+
+func (a *api) dropPreset(ctx context.Context, in *PresetPath) (*none, error) {
+	v, err := a.presetApp(ctx, in.Hash)
+	if err != nil {
+		return nil, err
+	}
+	return &none{}, a.Catalog.DropPreset(ctx, callerOf(ctx).actor, v.ID(), in.Name)
+}
