@@ -93,6 +93,9 @@ func TestTheSiteSpeaksAsItsAdminsSay(t *testing.T) {
 	if page := s.get("stranger", "/help").body; !strings.Contains(page, `Write to <a href="mailto:help@cardio.example"`) {
 		t.Error("the page of help does not help")
 	}
+	if page := s.get("admin", "/admin/settings").body; strings.Contains(page, "base64,") || !strings.Contains(page, `src="/site/logo?v=`) {
+		t.Error("the picture is in the page of the settings itself")
+	}
 	css := s.get("stranger", "/site.css")
 	if css.status != http.StatusOK || !strings.HasPrefix(css.header.Get("Content-Type"), "text/css") || !strings.Contains(css.body, "--brand:light-dark(#0B5394,#9FC5E8)") {
 		t.Errorf("the colours: %d %s", css.status, css.body)

@@ -64,8 +64,16 @@ func (sv siteView) previewStyle() string {
 	return "/site.css?" + url.Values{"light": {sv.value(site.KeyLight)}, "dark": {sv.value(site.KeyDark)}}.Encode()
 }
 
-// logoShown is the address of the picture that the page shows.
-func (sv siteView) logoShown() string { return sv.value(site.KeyLogo) }
+// touched reports whether the page shows something else than what is in force.
+func (sv siteView) touched(key string) bool { return tagOf(plain(sv.value(key))) != sv.was[key] }
+
+// logoShown is the address of the picture that the page shows; one that is not saved yet is in the page itself.
+func (sv siteView) logoShown() string {
+	if value := sv.value(site.KeyLogo); value == "" || sv.touched(site.KeyLogo) {
+		return value
+	}
+	return "/site/logo?v=" + sv.was[site.KeyLogo]
+}
 
 func (s *server) siteSettings(w http.ResponseWriter, r *http.Request, v *visit) error {
 	s.showSite(w, r, v, http.StatusOK, s.siteView(nil))
