@@ -3,6 +3,7 @@ package e2e
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"net/http"
 	"net/url"
 	"os"
@@ -85,7 +86,7 @@ func TestTheAgentStandsBetween(t *testing.T) {
 	}
 	await(t, 10*time.Second, "the failure is told", func() (string, bool) {
 		s.admin.must("GET", "/runs/"+r.Name, nil, &failed)
-		return "none", len(failed.Failures) > 0
+		return fmt.Sprintf("%+v", failed.Failures), len(failed.Failures) > 0 && strings.HasPrefix(failed.Failures[0].Message, "cannot") // the wire tells less, and sooner
 	})
 	if f := failed.Failures[0]; len(failed.Failures) != 1 || f.NodeID != s.node(1).NodeID || f.Message != "cannot import not_installed_here." || !strings.Contains(f.Remedy, "not_installed_here") {
 		t.Errorf("%+v", failed.Failures)
