@@ -15,8 +15,7 @@ import (
 )
 
 const (
-	rowsAtOnce = 25 // participants of a page
-	laneUpTo   = 12 // lanes of a timeline; with more participants, the slowest ones and a strip of all
+	rowsAtOnce = 12 // participants of a page; with more, a strip shows all of them at once
 	stripBins  = 60
 	slowFactor = 2 // a participant that takes this many times the median is a straggler
 )
@@ -131,13 +130,10 @@ func (s *server) roundView(ctx context.Context, v *visit, run domain.Run, q roun
 	if err != nil {
 		return view, err
 	}
-	for i, node := range here {
+	for _, node := range here {
 		row := roundRow{label: labelOf(labels, node), cells: cells[node]}
 		if p := t.people[node]; p != nil {
-			row.slow, row.took = t.slow(p), p.words()
-			if (view.page-1)*rowsAtOnce+i < laneUpTo {
-				row.bars = t.bars(p.passages)
-			}
+			row.slow, row.took, row.bars = t.slow(p), t.words(p), t.bars(p.passages)
 		} else if c := row.cells[(view.round-1)/view.shape.size]; c.cell == domain.CellOffline {
 			row.took = "offline"
 		}
@@ -145,7 +141,7 @@ func (s *server) roundView(ctx context.Context, v *visit, run domain.Run, q roun
 	}
 	view.ticks, view.summary = t.ticks(), t.summary(labels)
 	view.server, view.agg = t.serverApp()
-	if view.total > laneUpTo {
+	if view.total > rowsAtOnce {
 		view.strip = t.strip()
 	}
 	return view, nil

@@ -85,11 +85,14 @@ func endOf(p domain.Passage) time.Time {
 	return p.SentAt
 }
 
-func (p *personInRound) words() string {
+// words say how a participant did in the round.
+func (t *timeline) words(p *personInRound) string {
 	text := seconds(p.took)
 	switch {
 	case p.failed:
 		return "failed, " + text
+	case !p.done && !t.live:
+		return "no reply"
 	case !p.done:
 		return text + " so far"
 	}
@@ -105,7 +108,7 @@ func seconds(d time.Duration) string {
 }
 
 func (t *timeline) slow(p *personInRound) bool {
-	return t.median > 0 && len(t.people) > 2 && p.took > slowFactor*t.median
+	return t.median > 0 && len(t.people) > 2 && (p.done || t.live) && p.took > slowFactor*t.median
 }
 
 // at is a moment in hundredths of the round.

@@ -60,6 +60,13 @@ func TestARoundThatGoesOnSaysWhoIsWaitedFor(t *testing.T) {
 		t.Error(d)
 	}
 	labels := map[string]string{"1": "partition 4"}
+	if got := tl.words(tl.people[1]); got != "20.0 s so far" {
+		t.Error(got)
+	}
+	over := timelineOf(all, time.Time{}, second(99), false)
+	if got := over.words(over.people[1]); got != "no reply" || over.slow(over.people[1]) {
+		t.Errorf("%s in a round that is over", got)
+	}
 	if got := tl.summary(labels); got != "20.0 s so far, waiting for partition 4" {
 		t.Error(got)
 	}
