@@ -2,8 +2,10 @@ package app
 
 import (
 	"context"
+	"os"
 	"path/filepath"
 	"strconv"
+	"sync"
 	"time"
 
 	"blossomtune/internal/domain"
@@ -27,7 +29,12 @@ func (a *App) engineChanged(fedID int64) {
 }
 
 // Engines is what the surfaces do with SuperLinks.
-type Engines struct{ app *App }
+type Engines struct {
+	app *App
+
+	logsMu sync.Mutex
+	logs   map[string]*logfile.File // by path; each keeps its index
+}
 
 // Start keeps the federation's SuperLink up from now on.
 func (e *Engines) Start(ctx context.Context, actor domain.Actor, fedID int64) error {
@@ -89,13 +96,42 @@ func (e *Engines) finish(fedID int64) {
 // Status returns the state of a federation's SuperLink.
 func (e *Engines) Status(fedID int64) domain.SuperLink { return e.app.manager.Status(fedID) }
 
-// Log returns the log of a part of a federation's engine: "superlink" or "keeper".
-func (e *Engines) Log(fedID int64, part string) (*logfile.File, error) {
+// Log returns the log of a part of a federation's engine: "superlink" or "keeper", or its nth older file.
+func (e *Engines) Log(fedID int64, part string, older int) (*logfile.File, error) {
 	path, err := e.app.manager.LogFile(fedID, part)
 	if err != nil {
 		return nil, err
 	}
-	return logfile.New(path), nil
+	return e.log(logfile.Older(path, older)), nil
+}
+
+// maxLogs bounds how many logs' indexes are held; one is cheap to make anew.
+const maxLogs = 200
+
+func (e *Engines) log(path string) *logfile.File {
+	e.logsMu.Lock()
+	defer e.logsMu.Unlock()
+	f := e.logs[path]
+	if f == nil {
+		if len(e.logs) >= maxLogs || e.logs == nil {
+			e.logs = map[string]*logfile.File{}
+		}
+		f = logfile.New(path)
+		e.logs[path] = f
+	}
+	return f
+}
+
+// OlderLogs counts the older files of a part's log.
+func (e *Engines) OlderLogs(fedID int64, part string) int {
+	path, err := e.app.manager.LogFile(fedID, part)
+	n := 0
+	for err == nil && n < engine.OldLogs {
+		if _, err = os.Stat(logfile.Older(path, n+1)); err == nil {
+			n++
+		}
+	}
+	return n
 }
 
 // runEngine is the manager as the runs package uses it.

@@ -3,6 +3,7 @@ package runs
 import (
 	"math"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -47,7 +48,13 @@ func plain(line string) string {
 	return line
 }
 
+// telling are words of which a line that tells something has one: a flood of other lines costs a glance each.
+var telling = []string{"ROUND ", "aggregate_", "MetricRecord", "lobal evaluation", "initial parameters", "fit progress", "History (", "round "}
+
 func (p *parser) line(l logfile.Line) {
+	if !slices.ContainsFunc(telling, func(word string) bool { return strings.Contains(l.Text, word) }) {
+		return
+	}
 	text := strings.TrimSpace(plain(l.Text))
 	if m := roundPattern.FindStringSubmatch(text); m != nil {
 		p.round, _ = strconv.Atoi(m[1])

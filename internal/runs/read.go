@@ -38,6 +38,14 @@ func (s *Service) Part(ctx context.Context, fedID int64, nodeID uint64) (p domai
 	return p, err
 }
 
+// LogFile returns the run's log, which may not be there yet.
+func (s *Service) LogFile(run domain.Run) *logfile.File {
+	if run.EngineRunID == 0 {
+		return logfile.New("")
+	}
+	return s.logOf(run)
+}
+
 // MaxLogLines is the most lines one call of [Service.Log] returns.
 const MaxLogLines = 5000
 

@@ -71,16 +71,21 @@ func (c *conn) show(ctx context.Context, v *visit, live view) error {
 		}
 	}
 	for _, sg := range now.signals {
-		key := fmt.Sprintf("%s %v", sg.name, sg.data)
-		if c.sent["signal "+sg.name] == key {
-			continue
-		}
-		c.sent["signal "+sg.name] = key
-		if err := c.signal(sg); err != nil {
+		if err := c.signalOnce(sg); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// signalOnce sends a signal unless the last one of its name said the same.
+func (c *conn) signalOnce(sg signal) error {
+	text, err := json.Marshal(sg.data)
+	if err != nil || c.sent["signal "+sg.name] == string(text) {
+		return err
+	}
+	c.sent["signal "+sg.name] = string(text)
+	return c.write(sg.name, string(text))
 }
 
 func (c *conn) signal(sg signal) error {

@@ -1,7 +1,11 @@
 package web
 
 import (
+	"context"
 	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
 	"strings"
 
 	"blossomtune/internal/domain"
@@ -11,63 +15,83 @@ import (
 // logView is the page of one part's log.
 type logView struct {
 	fedHead
-	part string
+	part  logPart
+	parts []logPart
+	runs  []domain.Run // the newest ones; their logs are on their pages
 }
 
-// logParts are the parts of an engine that have a log.
-var logParts = []struct{ key, name string }{{"superlink", "SuperLink"}, {"keeper", "Keeper"}}
+// logPart is a part of a federation that has a log, or one of its older files.
+type logPart struct {
+	key  string // in addresses: "superlink", "superlink.1"
+	name string
+}
 
-func partName(key string) string {
-	for _, p := range logParts {
-		if p.key == key {
-			return p.name
+// file is the part's key without its older file, and which one that is.
+func (p logPart) file() (key string, older int) {
+	key, n, _ := strings.Cut(p.key, ".")
+	older, _ = strconv.Atoi(n) // what is no number is the log itself
+	return key, older
+}
+
+func (p logPart) base(fed domain.Federation) string {
+	return "/f/" + fed.Slug + "/logs/" + url.PathEscape(p.key)
+}
+
+// logParts lists what has a log.
+func (s *server) logParts(fedID int64) []logPart {
+	var out []logPart
+	for _, p := range []logPart{{"superlink", "SuperLink"}, {"keeper", "Keeper"}} {
+		out = append(out, p)
+		for n := 1; n <= s.Engines.OlderLogs(fedID, p.key); n++ {
+			name := p.name + ", before"
+			if n > 1 {
+				name += " " + itoa(n)
+			}
+			out = append(out, logPart{p.key + "." + itoa(n), name})
 		}
 	}
-	return ""
+	return out
+}
+
+func (s *server) partOf(fedID int64, key string) (logPart, []logPart, error) {
+	parts := s.logParts(fedID)
+	i := slices.IndexFunc(parts, func(p logPart) bool { return p.key == key })
+	if i < 0 {
+		return logPart{}, parts, domain.Errorf(domain.NotFound, "There is no log %q.", key)
+	}
+	return parts[i], parts, nil
 }
 
 func (s *server) logs(w http.ResponseWriter, r *http.Request, v *visit) error {
-	part := r.URL.Query().Get("part")
-	if partName(part) == "" {
-		part = logParts[0].key
-	}
-	head, err := s.head(r.Context(), v, "logs")
+	part, parts, err := s.partOf(v.fed.ID, r.URL.Query().Get("part"))
 	if err != nil {
+		part = parts[0]
+	}
+	l := logView{part: part, parts: parts}
+	if l.fedHead, err = s.head(r.Context(), v, "logs"); err != nil {
 		return err
 	}
-	s.render(w, r, v, http.StatusOK, page{title: "Logs · " + v.fed.Name, nav: "f"}, logsPage(logView{fedHead: head, part: part}))
+	if l.runs, err = s.Runs.List(r.Context(), domain.RunFilter{FederationID: v.fed.ID, Limit: 10}); err != nil {
+		return err
+	}
+	s.render(w, r, v, http.StatusOK, page{title: "Logs · " + v.fed.Name, nav: "f"}, logsPage(l))
 	return nil
 }
 
-// engineLog gives out lines of a part's log, or with .txt the newest ones as a file.
-func (s *server) engineLog(w http.ResponseWriter, r *http.Request, v *visit) error {
-	name := r.PathValue("file")
-	part, kind, _ := strings.Cut(name, ".")
-	if partName(part) == "" || kind != "json" {
-		return domain.Errorf(domain.NotFound, "There is no log %q.", name)
-	}
-	f, err := s.Engines.Log(v.fed.ID, part)
+// partLog answers questions about a part's log.
+func (s *server) partLog(w http.ResponseWriter, r *http.Request, v *visit) error {
+	part, _, err := s.partOf(v.fed.ID, r.PathValue("part"))
 	if err != nil {
 		return err
 	}
-	from, limit := logRange(r)
-	if from < 0 {
-		total, err := f.Total()
-		if err != nil {
-			return err
-		}
-		from = max(total+1+from, 1)
-	}
-	lines, total, err := f.Lines(from, limit)
+	f, err := s.partFile(r.Context(), v.fed.ID, part)
 	if err != nil {
 		return err
 	}
-	return writeJSON(w, r, logPage(lines, total))
+	return s.serveLog(w, r, f, v.fed.Slug+"-"+part.key, r.PathValue("kind"))
 }
 
-func logPage(lines []logfile.Line, total int) map[string]any {
-	if lines == nil {
-		lines = []logfile.Line{}
-	}
-	return map[string]any{"lines": lines, "total": total}
+func (s *server) partFile(_ context.Context, fedID int64, part logPart) (*logfile.File, error) {
+	key, older := part.file()
+	return s.Engines.Log(fedID, key, older)
 }

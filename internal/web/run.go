@@ -6,6 +6,7 @@ import (
 	"net/http"
 
 	"blossomtune/internal/domain"
+	"blossomtune/internal/events"
 	"blossomtune/internal/logfile"
 	"blossomtune/internal/runs"
 )
@@ -105,12 +106,13 @@ func (s *server) runEvents(w http.ResponseWriter, r *http.Request, v *visit) err
 		topics: append(fedTopics(v.fed.ID), runTopic(run.ID)),
 		share:  fmt.Sprint("run ", run.ID, v.manager(), v.names()),
 		poll:   pollActive,
+		quick:  runNews,
 		look: func(ctx context.Context, v *visit) ([]region, []signal, error) {
 			d, err := s.detail(ctx, v, run.Name)
 			if err != nil {
 				return nil, nil, err
 			}
-			_, lines, err := s.Runs.Log(ctx, d.run, -1, 1)
+			lines, err := s.Runs.LogFile(d.run).Total()
 			if err != nil {
 				return nil, nil, err
 			}
@@ -120,9 +122,17 @@ func (s *server) runEvents(w http.ResponseWriter, r *http.Request, v *visit) err
 			}
 			rounds, err := s.roundsVersion(ctx, d.run)
 			return []region{{"head", runHead(d)}, {"failure", runFailure(d)}, {"artifacts", runArtifacts(d)}},
-				[]signal{{"log", lines}, {"metric", newest}, {"rounds", rounds}}, err
+				[]signal{{"log", runs.LogNews{Total: lines}}, {"metric", newest}, {"rounds", rounds}}, err
 		},
 	})
+}
+
+// runNews tells of new lines as they come; nothing else on the page changes with them.
+func runNews(_ context.Context, e events.Event) (signal, bool) {
+	if e.Kind == "log" && e.Data != nil {
+		return signal{"log", e.Data}, false
+	}
+	return signal{}, true
 }
 
 func (s *server) newestMetric(ctx context.Context, run domain.Run) (int64, error) {

@@ -53,7 +53,7 @@ func runPage(d runDetail) templ.Component {
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Err = logPanel("log", "Log", "/f/"+d.fed.Slug+"/runs/"+d.run.Name+"/log.json", "/f/"+d.fed.Slug+"/runs/"+d.run.Name+"/log.txt", firstBadLine(d.run), false).Render(ctx, templ_7745c5c3_Buffer)
+		templ_7745c5c3_Err = logPanel(logPlace{id: "log", name: "Log", base: "/f/" + d.fed.Slug + "/runs/" + d.run.Name + "/log", line: firstBadLine(d.run)}).Render(ctx, templ_7745c5c3_Buffer)
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}

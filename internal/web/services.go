@@ -128,6 +128,7 @@ type Runs interface {
 	Part(ctx context.Context, fedID int64, nodeID uint64) (domain.Part, error)
 	AppFailures(ctx context.Context, run domain.Run) ([]runs.AppFailure, error)
 	Log(ctx context.Context, run domain.Run, from, limit int) ([]logfile.Line, int, error)
+	LogFile(run domain.Run) *logfile.File
 	Artifacts(ctx context.Context, run domain.Run) ([]runs.Artifact, error)
 	OpenArtifact(ctx context.Context, run domain.Run, path string) (*os.File, error)
 	Board(ctx context.Context, fedID int64) (runs.Mark, []runs.Check, error)
@@ -149,7 +150,8 @@ type Engines interface {
 	Start(ctx context.Context, actor domain.Actor, fedID int64) error
 	Stop(ctx context.Context, actor domain.Actor, fedID int64) error
 	Status(fedID int64) domain.SuperLink
-	Log(fedID int64, part string) (*logfile.File, error)
+	Log(fedID int64, part string, older int) (*logfile.File, error)
+	OlderLogs(fedID int64, part string) int
 }
 
 // Site is how this server speaks of itself.

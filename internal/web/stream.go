@@ -7,20 +7,23 @@ import (
 	"time"
 
 	"blossomtune/internal/domain"
+	"blossomtune/internal/events"
 )
 
 const (
 	beatEvery  = 5 * time.Second
 	renderGap  = 150 * time.Millisecond // at most seven renders a second and stream
-	maxStreams = 20                     // at once from one address
+	maxStreams = 100                    // at once from one address
 )
 
 // view is what a stream shows: look is called after every event of its topics, every poll and every beat, and tells what is now.
+// quick, where there is one, turns an event into a signal that goes out at once; rest says whether look is to be called for it too.
 type view struct {
 	topics []string
 	share  string        // streams of the same share see the same, and look together; "": a look of its own
 	poll   time.Duration // for what changes without an event; 0: only beats
 	look   func(ctx context.Context, v *visit) ([]region, []signal, error)
+	quick  func(ctx context.Context, e events.Event) (sg signal, rest bool)
 }
 
 func (s *server) takeSlot(address string) bool {
@@ -76,11 +79,17 @@ func (s *server) follow(w http.ResponseWriter, r *http.Request, who access, v *v
 			if c.signal(signal{"beat", s.Clock().UTC().Format(time.RFC3339)}) != nil {
 				return nil
 			}
-		case _, open := <-sub.Events():
+		case e, open := <-sub.Events():
+			rest := true
 			if !open { // it fell behind: what follows looks at everything anyway
 				sub, _ = s.Events.Subscribe(live.topics...)
+			} else if live.quick != nil {
+				var sg signal
+				if sg, rest = live.quick(r.Context(), e); sg.name != "" && c.signalOnce(sg) != nil {
+					return nil
+				}
 			}
-			if !due { // at once after a quiet while
+			if rest && !due { // at once after a quiet while
 				due = true
 				next.Reset(renderGap - time.Since(shown))
 			}

@@ -46,6 +46,7 @@ type server struct {
 	assets *assets
 
 	looks sharedLooks
+	searches chan struct{} // one for each search of a log that goes on
 
 	streamsMu sync.Mutex
 	streams   map[string]int // open streams by client address
@@ -64,7 +65,7 @@ func New(o Options) (http.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &server{Options: o, assets: a, streams: map[string]int{}}
+	s := &server{Options: o, assets: a, streams: map[string]int{}, searches: make(chan struct{}, maxSearches)}
 	return secureHeaders(http.NewCrossOriginProtection().Handler(s.routes())), nil
 }
 
