@@ -6,6 +6,7 @@ package logmask
 import (
 	"bytes"
 	"regexp"
+	"strings"
 )
 
 // Masked stands where a secret was.
@@ -87,4 +88,19 @@ func keyBody(line []byte) []byte {
 		return []byte(Masked)
 	}
 	return keyRun.ReplaceAll(line, []byte(Masked))
+}
+
+// Text returns a text of some lines without its secrets.
+func Text(s string) string {
+	var m Masker
+	var out []byte
+	for rest, more := s, true; more; {
+		var line string
+		line, rest, more = strings.Cut(rest, "\n")
+		out = m.Line(out, []byte(line))
+		if more {
+			out = append(out, '\n')
+		}
+	}
+	return string(out)
 }

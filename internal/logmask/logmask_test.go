@@ -201,3 +201,9 @@ func TestWriterMasksWholeLines(t *testing.T) {
 		t.Errorf("got %q, want %q", got.String(), want)
 	}
 }
+
+func TestTextKeepsItsLines(t *testing.T) {
+	if got, want := Text("one "+hf+"\n\nAuthorization: Bearer abc\n"), "one hf_[masked]\n\nAuthorization: Bearer [masked]\n"; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}

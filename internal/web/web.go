@@ -45,7 +45,7 @@ type server struct {
 	Options
 	assets *assets
 
-	looks sharedLooks
+	looks    sharedLooks
 	searches chan struct{} // one for each search of a log that goes on
 
 	streamsMu sync.Mutex

@@ -106,7 +106,9 @@ func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case "push-object":
 		p.pushObject(w, r)
 	case "push-task-output":
-		p.buffered(w, r, nil, p.output)
+		p.taskOutput(w, r)
+	case "push-logs":
+		logsTaken(w, r)
 	default:
 		if p.forward(w, r, r.Body, r.ContentLength) {
 			p.signOf(name)

@@ -76,7 +76,7 @@ export class Finder {
     else if (this.count === 0) this.say(`No line of ${n(found.lines)} has it.`);
     else this.say([this.count === 1 ? 'One hit' : `${n(this.count)} hits`, `in ${n(found.lines)} lines`,
       found.cut ? `; the search took too long, the other ${n(found.total - found.lines)} lines are not searched` : '',
-      this.count > this.list.length ? `; the first ${n(this.list.length)} are listed, the arrows go through ${this.count > this.numbers.length ? 'the first ' + n(this.numbers.length) : 'all'}` : '', '.'].join(' ').replace(/ ([;.])/g, '$1'));
+      this.count > this.list.length ? `; the first ${n(this.list.length)} are listed, the arrows go through ${this.count > this.numbers.length ? 'the first ' + n(this.numbers.length) : 'all'}` : '', '.'].filter(Boolean).join(' ').replace(/ ([;.])/g, '$1'));
   }
 
   where() {
