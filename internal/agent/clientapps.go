@@ -71,6 +71,10 @@ func (c *clientApps) run(ctx context.Context) {
 			if err != nil || task == nil { // a SuperNode that is starting or ending does not answer
 				break
 			}
+			if c.n.deps { // they share the folder of the run's packages, see installed
+				c.launch(ctx, *task)
+				continue
+			}
 			c.wg.Go(func() { c.launch(ctx, *task) })
 		}
 		select {
@@ -125,6 +129,9 @@ func (c *clientApps) runOne(ctx context.Context, task wire.Task, log string) (ex
 	args := []string{"--runtime-api-address", c.addr, "--insecure", "--token-file", token, "--parent-pid", strconv.Itoa(os.Getpid())}
 	if c.n.deps {
 		args = append(args, "--allow-runtime-dependency-installation")
+		if err := os.RemoveAll(c.installed(task.RunID)); err != nil {
+			return exit, "", fmt.Errorf("removing the packages of the ClientApp before: %w", err)
+		}
 	}
 	child, err := keeper.Start(keeper.Command{
 		Path: c.n.env.Bin("flwr-clientapp"), Args: args, Dir: c.n.h.file("work"), Env: c.n.env.Environ(c.n.h.file("flwr_home")),
@@ -135,6 +142,13 @@ func (c *clientApps) runOne(ctx context.Context, task wire.Task, log string) (ex
 	}
 	passed = c.n.j.o.AppLimits.hold(ctx, child)
 	return child.Exit(), passed, nil
+}
+
+// installed is the folder that Flower 1.41 installs a run's packages into, for each ClientApp anew. A ClientApp removes it after it
+// has sent its reply, and is ended by its own clock in the middle of that where the folder is large or the machine busy: what is left
+// then looks installed to the next one, and is not. So the next one waits for that end, and begins with nothing.
+func (c *clientApps) installed(run uint64) string {
+	return filepath.Join(c.n.h.file("flwr_home"), "runtime-envs", strconv.FormatUint(run, 10))
 }
 
 // appExit is how a ClientApp failed, as the server learns it. What an app printed may hold data of this machine's owner, so without
