@@ -6,9 +6,11 @@ import "embed"
 // Bundled is the source of the bundled apps, one folder each.
 //
 //go:embed quickstart_digits/pyproject.toml quickstart_digits/README.md quickstart_digits/quickstart_digits/*.py
+//go:embed quickstart_huggingface/pyproject.toml quickstart_huggingface/README.md quickstart_huggingface/quickstart_huggingface/*.py
 var Bundled embed.FS
 
-// Requirements is the lock, with hashes, of what the bundled apps need beyond Flower itself.
+// Requirements is the lock, with hashes, of what quickstart_digits needs beyond Flower itself. What quickstart_huggingface needs is
+// too large for everybody's environment; it is installed for a run that asks for it.
 //
 //go:embed quickstart_digits/requirements.txt
 var Requirements []byte

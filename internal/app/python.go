@@ -63,7 +63,7 @@ func (a *App) progress(line string) {
 	a.o.Log.Debug("python", "progress", line)
 }
 
-// discover adds the bundled apps.
+// discover adds the bundled apps. The newest is offered first: so the small one comes last.
 func (a *App) discover(ctx context.Context) error {
 	tmp, err := os.MkdirTemp("", "blossomtune-apps-")
 	if err != nil {
@@ -73,7 +73,7 @@ func (a *App) discover(ctx context.Context) error {
 	if err := os.CopyFS(tmp, bundled{apps.Bundled}); err != nil {
 		return fmt.Errorf("unpacking the bundled apps: %w", err)
 	}
-	return a.Catalog.Discover(ctx, tmp)
+	return a.Catalog.Discover(ctx, filepath.Join(tmp, "quickstart_huggingface"), filepath.Join(tmp, "quickstart_digits"))
 }
 
 // bundled is the embedded apps as os.CopyFS wants them.
