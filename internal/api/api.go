@@ -87,6 +87,7 @@ func New(o Options) http.Handler {
 	a.agent()
 	a.apps()
 	a.runs()
+	a.runTable()
 	a.outbox()
 	a.settings()
 	mux.HandleFunc("/api/", func(w http.ResponseWriter, _ *http.Request) {

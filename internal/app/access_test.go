@@ -39,6 +39,9 @@ var pageAccess = map[string][]string{
 	"GET /f/{fed}/nodes": managers, "GET /f/{fed}/nodes/events": managers, "POST /f/{fed}/nodes/suspend": managers, "POST /f/{fed}/nodes/resume": managers, "GET /f/{fed}/launch": managers, "GET /f/{fed}/launch/events": managers, "POST /f/{fed}/launch": managers, "POST /f/{fed}/apps": managers,
 	"GET /f/{fed}/runs": members, "GET /f/{fed}/runs/events": members, "GET /f/{fed}/runs.csv": members, "GET /f/{fed}/runs/{run}": members, "GET /f/{fed}/runs/{run}/events": members, "POST /f/{fed}/runs/{run}/stop": managers, "POST /f/{fed}/runs/{run}/again": managers, "POST /f/{fed}/runs/{run}/move": managers, "POST /f/{fed}/runs/{run}/requeue": managers,
 	"GET /f/{fed}/runs/{run}/metrics.json": members, "GET /f/{fed}/runs/{run}/metrics.csv": members, "GET /f/{fed}/runs/{run}/charts.json": members, "GET /f/{fed}/runs/{run}/log/{kind}": members, "GET /f/{fed}/runs/{run}/artifacts/{path...}": members,
+	"GET /f/{fed}/runs/{run}/log.json": members, "GET /f/{fed}/runs/{run}/log.txt": members,
+	"GET /share/{secret}": everybody, "GET /share/{secret}/charts.json": everybody, "GET /share/{secret}/metrics.csv": everybody, "GET /share/{secret}/metrics.json": everybody, "GET /share/{secret}/rounds": everybody, "GET /share/{secret}/log/{kind}": everybody,
+	"POST /f/{fed}/runs/{run}/share": managers, "POST /f/{fed}/runs/{run}/share/revoke": managers, "POST /f/{fed}/runs/{run}/describe": managers,
 	"GET /f/{fed}/compare": members, "GET /f/{fed}/compare/events": members, "GET /f/{fed}/compare.json": members,
 	"GET /f/{fed}/runs/{run}/rounds": members,
 	"GET /f/{fed}/logs":              managers, "GET /f/{fed}/logs/{part}/{kind}": managers,
@@ -79,11 +82,13 @@ var apiAccess = map[string][]string{
 	"list-presets": managers, "save-preset": managers, "delete-preset": managers,
 	"get-settings": admins, "change-settings": admins,
 	"run-round": members, "run-traffic": members,
+	"find-runs": members, "describe-run": managers, "share-run": managers, "list-shares": managers, "revoke-share": managers,
 	"launch-run": managers, "list-runs": members, "get-run": members, "stop-run": managers, "clone-run": managers, "move-run": managers, "requeue-run": managers, "list-queue": members, "get-run-policy": watchers, "set-run-policy": managers, "run-metrics": members, "run-metrics-csv": members, "run-log": members,
 }
 
 // bodies are valid as far as the framework is concerned, and asked of by the rules to change nothing.
 var bodies = map[string]string{
+	"describe-run": `{}`, "share-run": `{"days":1}`,
 	"change-settings": `{"values":{"nothing":"x"}}`,
 	"enrol":           `{"token":"a.b.c","public_key":"x","proof":"x"}`, "ask": `{"email":"nobody","name":""}`, "verify": `{"code":"22222222"}`, "upload-key": `{"public_key":"x","challenge":"x","signature":"x"}`,
 	"create-federation": `{"slug":"-","name":"x","partitions":1}`, "resize-federation": `{"partitions":0}`, "set-superlink": `{"state":"stopped"}`, "approve": `{"refs":["NOT-THERE"]}`, "reject": `{"reason":" "}`,

@@ -39,6 +39,11 @@ type Tx interface {
 	RunChoices(ctx context.Context, fedID int64) (domain.RunChoices, error)
 	DescribeRun(ctx context.Context, r domain.Run) error
 
+	InsertShare(ctx context.Context, v *domain.Share) error
+	RevokeShare(ctx context.Context, v domain.Share) error
+	ShareByHash(ctx context.Context, hash []byte) (domain.Share, error)
+	Shares(ctx context.Context, runID int64) ([]domain.Share, error)
+
 	SummariseMeans(ctx context.Context, fedID int64, engineRunID uint64) error
 	MetricSummaries(ctx context.Context, fedID int64, engineRunID uint64) ([]domain.MetricSummary, error)
 	WholeMetrics(ctx context.Context, fedID int64, engineRunID uint64) ([]domain.Metric, error)

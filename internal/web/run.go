@@ -25,6 +25,7 @@ type runDetail struct {
 	failures []runs.AppFailure
 	wait     runs.Wait
 	evidence []logfile.Line // the lines that show why it failed
+	runExtras
 }
 
 // evidenceBefore is how many lines before the one that shows it are shown of a failure.
@@ -76,9 +77,11 @@ func (s *server) detail(ctx context.Context, v *visit, name string) (runDetail, 
 	}
 	if c := d.run.Cause; d.run.State == domain.Failed && c.LogLine > 0 {
 		from := max(1, c.LogLine-evidenceBefore)
-		d.evidence, _, err = s.Runs.Log(ctx, d.run, from, c.LogLine-from+1)
+		if d.evidence, _, err = s.Runs.Log(ctx, d.run, from, c.LogLine-from+1); err != nil {
+			return d, err
+		}
 	}
-	return d, err
+	return d, s.extras(ctx, v, &d)
 }
 
 func (s *server) run(w http.ResponseWriter, r *http.Request, v *visit) error {
@@ -86,6 +89,11 @@ func (s *server) run(w http.ResponseWriter, r *http.Request, v *visit) error {
 	if err != nil {
 		return err
 	}
+	return s.showRun(w, r, v, http.StatusOK, run, func(d *runDetail) { d.undo = r.URL.Query().Has("described") && v.manager() })
+}
+
+// showRun shows the page of a run; change alters what is shown.
+func (s *server) showRun(w http.ResponseWriter, r *http.Request, v *visit, status int, run domain.Run, change func(*runDetail)) error {
 	d, err := s.detail(r.Context(), v, run.Name)
 	if err != nil {
 		return err
@@ -93,7 +101,8 @@ func (s *server) run(w http.ResponseWriter, r *http.Request, v *visit) error {
 	if d.view, err = s.roundView(r.Context(), v, d.run, roundQueryOf(r)); err != nil {
 		return err
 	}
-	s.render(w, r, v, http.StatusOK, page{title: run.Name + " · " + v.fed.Name, nav: "f", events: "/f/" + v.fed.Slug + "/runs/" + run.Name + "/events"}, runPage(d))
+	change(&d)
+	s.render(w, r, v, status, page{title: run.Name + " · " + v.fed.Name, nav: "f", events: "/f/" + v.fed.Slug + "/runs/" + run.Name + "/events"}, runPage(d))
 	return nil
 }
 

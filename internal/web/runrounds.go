@@ -97,7 +97,7 @@ func (s *server) runRound(w http.ResponseWriter, r *http.Request, v *visit) erro
 }
 
 func (s *server) roundView(ctx context.Context, v *visit, run domain.Run, q roundQuery) (roundView, error) {
-	view := roundView{address: "/f/" + v.fed.Slug + "/runs/" + run.Name, run: run}
+	view := roundView{address: cmp.Or(v.base, "/f/"+v.fed.Slug+"/runs/"+run.Name), run: run}
 	var err error
 	if view.last, err = s.Runs.LastRound(ctx, run); err != nil || view.last == 0 {
 		return view, err

@@ -123,6 +123,12 @@ type Runs interface {
 	Find(ctx context.Context, f domain.RunQuery) (domain.RunPage, error)
 	Same(ctx context.Context, f domain.RunQuery, page domain.RunPage) (now domain.RunPage, came int, err error)
 	Curves(ctx context.Context, all []domain.Run) ([]runs.Curves, error)
+	Share(ctx context.Context, actor domain.Actor, run domain.Run, days int, withLog bool) (secret string, share domain.Share, err error)
+	Shares(ctx context.Context, run domain.Run) ([]domain.Share, error)
+	RevokeShare(ctx context.Context, actor domain.Actor, run domain.Run, id int64) error
+	Shared(ctx context.Context, secret string) (domain.Share, domain.Run, domain.Federation, error)
+	Describe(ctx context.Context, actor domain.Actor, id int64, note string, tags []string) (domain.Run, error)
+	UndoDescribe(ctx context.Context, actor domain.Actor, id int64) (domain.Run, error)
 	Choices(ctx context.Context, fedID int64) (domain.RunChoices, error)
 	Watching
 	Part(ctx context.Context, fedID int64, nodeID uint64) (domain.Part, error)

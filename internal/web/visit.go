@@ -27,6 +27,8 @@ type visit struct {
 	session domain.Session
 	fed     domain.Federation // of routes with {fed}
 	role    domain.Role       // in fed
+	share   domain.Share      // of routes with a link to a run; ID 0 elsewhere
+	base    string            // of such routes: the address that the run's parts are below
 	mine    domain.Request    // the visitor's newest request in fed; ID 0 where there is none
 }
 

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net/http"
 	"sync"
+	"time"
 
 	"blossomtune/internal/domain"
 	"blossomtune/internal/events"
@@ -48,6 +49,8 @@ type server struct {
 	looks    sharedLooks
 	searches chan struct{} // one for each search of a log that goes on
 
+	shares *domain.Limiter // looks at shared runs, by client address
+
 	streamsMu sync.Mutex
 	streams   map[string]int // open streams by client address
 }
@@ -65,7 +68,7 @@ func New(o Options) (http.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &server{Options: o, assets: a, streams: map[string]int{}, searches: make(chan struct{}, maxSearches)}
+	s := &server{Options: o, assets: a, shares: domain.NewLimiter(sharedLooksMost, time.Minute), streams: map[string]int{}, searches: make(chan struct{}, maxSearches)}
 	return secureHeaders(http.NewCrossOriginProtection().Handler(s.routes())), nil
 }
 

@@ -1,0 +1,185 @@
+package api
+
+import (
+	"context"
+	"math"
+	"net/http"
+	"strconv"
+	"time"
+
+	"blossomtune/internal/domain"
+)
+
+type runTableInput struct {
+	FederationPath
+	State     []string `query:"state" enum:"queued,starting,running,completed,failed,stopped"`
+	Search    string   `query:"q" maxLength:"100" doc:"Part of the Run ID, app, note or a tag"`
+	Tag       string   `query:"tag" maxLength:"40"`
+	Order     string   `query:"sort" maxLength:"300" doc:"began, name, rounds, took, or a column"`
+	Ascending bool     `query:"ascending"`
+	Columns   []string `query:"col" maxItems:"50" doc:"config.KEY, or PHASE.METRIC.last, .min or .max"`
+	Limit     int      `query:"limit" minimum:"1" maximum:"500" default:"50"`
+	After     string   `query:"after" maxLength:"2000" doc:"The cursor that the page before gave"`
+}
+
+// RunTable is a part of a table of runs.
+type RunTable struct {
+	Runs  []RunTableRow `json:"runs"`
+	Total int           `json:"total" doc:"Runs that match"`
+	Next  string        `json:"next,omitempty" doc:"The cursor of the next page; left out at the end"`
+}
+
+// RunTableRow is a run with its values in the columns.
+type RunTableRow struct {
+	Run
+	Values map[string]RunTableValue `json:"values"`
+}
+
+// RunTableValue is a run's value in a column.
+type RunTableValue struct {
+	Text  string   `json:"text" doc:"As text; of a metric NaN, +Inf and -Inf too"`
+	Value *float64 `json:"value,omitempty" doc:"Of a metric, where it is a finite number"`
+	Round int      `json:"round,omitempty" doc:"Of a metric: the round of the value"`
+	Mean  bool     `json:"mean,omitempty" doc:"The participants' mean: the app tells no value of the whole federation"`
+}
+
+type describeRunInput struct {
+	RunPath
+	Body struct {
+		Note *string  `json:"note,omitempty" doc:"Left out: stays"`
+		Tags []string `json:"tags,omitempty" doc:"Left out: stay"`
+	}
+}
+
+type shareRunInput struct {
+	RunPath
+	Body struct {
+		Days int  `json:"days" minimum:"1" maximum:"365" doc:"How long the link works"`
+		Log  bool `json:"log,omitempty" doc:"The log and the cause of a failure can be read too"`
+	}
+}
+
+type shareInput struct {
+	RunPath
+	ID int64 `path:"id"`
+}
+
+// Share is a link to a run.
+type Share struct {
+	ID        int64      `json:"id"`
+	URL       string     `json:"url,omitempty" doc:"Given out when the link is made, and never again"`
+	Log       bool       `json:"log"`
+	CreatedBy string     `json:"created_by"`
+	CreatedAt time.Time  `json:"created_at"`
+	ExpiresAt time.Time  `json:"expires_at"`
+	RevokedAt *time.Time `json:"revoked_at,omitempty"`
+}
+
+func (a *api) runTable() {
+	add(a, op("find-runs", http.MethodGet, "/federations/{federation}/run-table", "Runs with their config and metrics, filtered and sorted", signedIn), a.findRuns)
+	add(a, op("describe-run", http.MethodPatch, "/runs/{run}", "Change a run's note and tags", signedIn), a.describeRun)
+	add(a, op("share-run", http.MethodPost, "/runs/{run}/shares", "Make a read-only link to a run", signedIn), a.shareRun)
+	add(a, op("list-shares", http.MethodGet, "/runs/{run}/shares", "The links to a run", signedIn), a.listShares)
+	add(a, op("revoke-share", http.MethodPost, "/runs/{run}/shares/{id}/revoke", "End a link to a run", signedIn), a.revokeShare)
+}
+
+func (a *api) findRuns(ctx context.Context, in *runTableInput) (*body[RunTable], error) {
+	f, role, err := a.federation(ctx, in.Slug, domain.RoleParticipant)
+	if err != nil {
+		return nil, err
+	}
+	q := domain.RunQuery{FederationID: f.ID, Search: in.Search, Tag: in.Tag, Order: domain.RunOrder(in.Order), Ascending: in.Ascending, Limit: in.Limit, After: in.After}
+	for _, s := range in.State {
+		q.States = append(q.States, domain.RunState(s))
+	}
+	for _, key := range in.Columns {
+		c, ok := domain.ParseRunColumn(key)
+		if !ok {
+			return nil, domain.Errorf(domain.Invalid, "%q is no column.", key).Fix("Use config.KEY, or PHASE.METRIC.last, .min or .max.").At("col")
+		}
+		q.Columns = append(q.Columns, c)
+	}
+	page, err := a.Runs.Find(ctx, q)
+	if err != nil {
+		return nil, err
+	}
+	out := RunTable{Runs: []RunTableRow{}, Total: page.Total, Next: page.Next}
+	for _, row := range page.Rows {
+		r := RunTableRow{Run: runView(row.Run, f.Slug, role), Values: map[string]RunTableValue{}}
+		for i, c := range q.Columns {
+			if row.Cells[i].Known {
+				r.Values[c.Key()] = tableValue(c, row.Cells[i])
+			}
+		}
+		out.Runs = append(out.Runs, r)
+	}
+	return answer(out), nil
+}
+
+func tableValue(c domain.RunColumn, cell domain.RunCell) RunTableValue {
+	if !c.Metric() {
+		return RunTableValue{Text: cell.Text}
+	}
+	v := RunTableValue{Text: strconv.FormatFloat(cell.Value, 'g', -1, 64), Round: cell.Round, Mean: cell.Mean}
+	if !math.IsNaN(cell.Value) && !math.IsInf(cell.Value, 0) {
+		v.Value = &cell.Value
+	}
+	return v
+}
+
+func (a *api) describeRun(ctx context.Context, in *describeRunInput) (*body[Run], error) {
+	r, f, role, err := a.run(ctx, in.Name, domain.RoleManager)
+	if err != nil {
+		return nil, err
+	}
+	note, tags := r.Note, r.Tags
+	if in.Body.Note != nil {
+		note = *in.Body.Note
+	}
+	if in.Body.Tags != nil {
+		tags = in.Body.Tags
+	}
+	if r, err = a.Runs.Describe(ctx, callerOf(ctx).actor, r.ID, note, tags); err != nil {
+		return nil, err
+	}
+	return answer(runView(r, f.Slug, role)), nil
+}
+
+func shareOf(s domain.Share) Share {
+	return Share{ID: s.ID, Log: s.WithLog, CreatedBy: s.CreatedBy, CreatedAt: s.CreatedAt, ExpiresAt: s.ExpiresAt, RevokedAt: when(s.RevokedAt)}
+}
+
+func (a *api) shareRun(ctx context.Context, in *shareRunInput) (*body[Share], error) {
+	r, _, _, err := a.run(ctx, in.Name, domain.RoleManager)
+	if err != nil {
+		return nil, err
+	}
+	secret, share, err := a.Runs.Share(ctx, callerOf(ctx).actor, r, in.Body.Days, in.Body.Log)
+	if err != nil {
+		return nil, err
+	}
+	out := shareOf(share)
+	out.URL = a.Connection().PublicURL + "/share/" + secret
+	return answer(out), nil
+}
+
+func (a *api) listShares(ctx context.Context, in *RunPath) (*body[[]Share], error) {
+	r, _, _, err := a.run(ctx, in.Name, domain.RoleManager)
+	if err != nil {
+		return nil, err
+	}
+	all, err := a.Runs.Shares(ctx, r)
+	out := []Share{}
+	for _, s := range all {
+		out = append(out, shareOf(s))
+	}
+	return answer(out), err
+}
+
+func (a *api) revokeShare(ctx context.Context, in *shareInput) (*none, error) {
+	r, _, _, err := a.run(ctx, in.Name, domain.RoleManager)
+	if err != nil {
+		return nil, err
+	}
+	return nil, a.Runs.RevokeShare(ctx, callerOf(ctx).actor, r, in.ID)
+}
