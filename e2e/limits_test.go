@@ -75,7 +75,11 @@ func TestRunsGoOneAfterTheOther(t *testing.T) {
 	s := start(t, 10)
 	hash := s.app("works")
 	for _, word := range []string{"one", "two", "three"} {
-		s.launchWith(hash, "w-"+word, map[string]string{"word": word, "seconds": "1.5"}, nil)
+		s.launchWith(hash, "w-"+word, map[string]string{"word": word, "seconds": "3"}, nil)
+		await(t, time.Minute, "the first is taken from the queue", func() (string, bool) {
+			got := s.get("w-one").State
+			return got, got != "queued"
+		})
 	}
 	s.admin.must("POST", "/runs/w-three/move", map[string]int{"place": 1}, nil)
 	var last told
