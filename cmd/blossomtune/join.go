@@ -18,6 +18,7 @@ type joinCmd struct {
 	Python    string        `help:"Python 3.11 or newer to make the environment with. Default: the newest found on PATH." env:"BLOSSOMTUNE_PYTHON"`
 	PythonDir string        `help:"Directory of the Python environments." name:"python-dir" type:"path" hidden:""`
 	Share     bool          `help:"When an app fails on this machine, send its last 20 lines to the federation's managers. They may hold your data; without this only the kind of the error goes out." name:"share-output"`
+	ShareLogs bool          `help:"Send the logs of the SuperNode and of the apps on this machine to the federation's managers, secrets masked. They may hold your data; without this nothing of them goes out." name:"share-logs"`
 	AppMemory int           `help:"Megabytes that an app may use on this machine; one that takes more is ended. 0: no limit." name:"app-memory" placeholder:"MB"`
 	AppTime   time.Duration `help:"How long an app may work on one round's message, such as 30m; 0: no limit." name:"app-time"`
 	NewKey    bool          `help:"Put a new key in the place of this machine's first; the approval stays." name:"new-key"`
@@ -29,7 +30,7 @@ type joinCmd struct {
 // Run joins, and keeps the SuperNode running until it is told to stop.
 func (c *joinCmd) Run(ctx context.Context) error {
 	o := agent.Options{URL: c.URL, Token: c.Token, Dir: c.Dir, Deps: agent.Deps(c.Deps), Python: c.Python, PythonDir: c.PythonDir, Requirements: apps.Requirements,
-		NodePort: c.NodePort, ShareOutput: c.Share, AppLimits: agent.AppLimits{Memory: int64(c.AppMemory) * 1_000_000, Time: c.AppTime}, Service: c.Service, NewKey: c.NewKey, Version: versionOf(), In: os.Stdin, Out: os.Stdout}
+		NodePort: c.NodePort, ShareOutput: c.Share, ShareLogs: c.ShareLogs, AppLimits: agent.AppLimits{Memory: int64(c.AppMemory) * 1_000_000, Time: c.AppTime}, Service: c.Service, NewKey: c.NewKey, Version: versionOf(), In: os.Stdin, Out: os.Stdout}
 	if !c.Preflight {
 		return agent.Join(ctx, o)
 	}

@@ -43,6 +43,7 @@ type Options struct {
 	NewKey       bool      // put a new key in the place of the enrolled one first
 	Service      bool      // let the system run the SuperNode, and return
 	AppLimits    AppLimits // of each ClientApp
+	ShareLogs    bool      // the SuperNode's and the ClientApps' logs go to the federation's managers
 	ShareOutput  bool      // the last lines of a ClientApp that failed go to the federation's managers
 	Version      string    // of this program, reported to the server
 	In           io.Reader
@@ -127,6 +128,9 @@ func (j *joining) asService(ctx context.Context, n *node) error {
 		args = append(args, "--python-dir", filepath.Join(filepath.Dir(string(n.h)), "python"))
 	} else if j.o.PythonDir != "" {
 		args = append(args, "--python-dir", j.o.PythonDir)
+	}
+	if j.o.ShareLogs {
+		args = append(args, "--share-logs")
 	}
 	if j.o.ShareOutput {
 		args = append(args, "--share-output")

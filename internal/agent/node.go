@@ -65,6 +65,7 @@ type report struct {
 	System string `json:"system"`
 	Clock  int    `json:"clock_off,omitempty"`
 	Proxy  string `json:"proxy,omitempty"`
+	Share  bool   `json:"shares_logs,omitempty"`
 }
 
 // signed signs a call as this machine's SuperNode signs its own.
@@ -81,7 +82,7 @@ func (n *node) ask(ctx context.Context) (got enrolment, reached bool, err error)
 	ctx, cancel := context.WithTimeout(ctx, askLimit)
 	defer cancel()
 	rep := report{Flwr: n.env.FlwrVersion, Agent: n.j.o.Version, Python: n.env.PythonVersion, System: runtime.GOOS + "/" + runtime.GOARCH,
-		Clock: int(n.j.clock.ahead().Seconds()), Proxy: n.j.srv.proxy()}
+		Clock: int(n.j.clock.ahead().Seconds()), Proxy: n.j.srv.proxy(), Share: n.j.o.ShareLogs}
 	before := n.j.clock.ahead()
 	for try := 0; ; try++ {
 		err := n.j.srv.call(ctx, n.conn.client(), http.MethodPost, "/api/v1/agent/report", rep, n.signed, &got)
@@ -185,6 +186,13 @@ const stopGrace = 10 * time.Second
 // keep runs the SuperNode until ctx ends, starting it again when it dies; it returns an error when a new start cannot heal it.
 func (n *node) keep(ctx context.Context) error {
 	restarts := keeper.Restarts{Policy: supernodePolicy}
+	if n.j.o.ShareLogs {
+		n.j.say("The logs of the SuperNode and of the ClientApps go to the managers of %s, as you said with --share-logs.", n.st.Name)
+		sharing, stop := context.WithCancel(ctx)
+		shared := make(chan struct{})
+		go func() { defer close(shared); n.share(sharing) }()
+		defer func() { stop(); <-shared }()
+	}
 	for {
 		if err := n.tell(ctx); err != nil {
 			return err

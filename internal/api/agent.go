@@ -43,6 +43,7 @@ type reportInput struct {
 		System string `json:"system" maxLength:"40"`
 		Clock  int    `json:"clock_off,omitempty" doc:"What the machine's clock is behind the server's, in seconds"`
 		Proxy  string `json:"proxy,omitempty" maxLength:"260" doc:"host:port of the proxy it goes through"`
+		Share  bool   `json:"shares_logs,omitempty" doc:"Its owner lets the agent send its logs"`
 	}
 }
 
@@ -54,6 +55,15 @@ type exitInput struct {
 		Kind     string   `json:"kind,omitempty" maxLength:"100" pattern:"^[A-Za-z0-9_]*$" doc:"Of the exception, without its message"`
 		Module   string   `json:"module,omitempty" maxLength:"100" pattern:"^[A-Za-z0-9_.]*$" doc:"That could not be imported"`
 		Output   []string `json:"output,omitempty" maxItems:"20" doc:"The last lines, where their owner shares them"`
+	}
+}
+
+type nodeLogInput struct {
+	Body struct {
+		Part    string   `json:"part" enum:"supernode,clientapp"`
+		RunID   string   `json:"run_id,omitempty" maxLength:"20" doc:"The SuperLink's id of the run that a ClientApp belongs to"`
+		LeftOut int      `json:"left_out,omitempty" minimum:"0" doc:"Lines before these that were not sent, because there were too many"`
+		Lines   []string `json:"lines" maxItems:"500" doc:"New lines, without their ends; 64 KiB at most"`
 	}
 }
 
@@ -99,6 +109,7 @@ func (a *api) agent() {
 	add(a, op("enrol", http.MethodPost, "/agent/enrol", "Enrol a machine's key with a join token", anyone), a.enrol)
 	add(a, op("agent-config", http.MethodGet, "/agent/config", "What the machine with the signing key needs to know", aNode), a.agentConfig)
 	add(a, op("agent-report", http.MethodPost, "/agent/report", "Tell the versions in use; answers with the configuration", aNode), a.agentReport)
+	add(a, op("agent-log", http.MethodPost, "/agent/logs", "Send new lines of a log, where its owner agrees", aNode), a.agentLog)
 	add(a, op("agent-exit", http.MethodPost, "/agent/exits", "Tell how a ClientApp failed", aNode), a.agentExit)
 }
 
@@ -143,7 +154,7 @@ func (a *api) agentReport(ctx context.Context, in *reportInput) (*body[Enrolment
 		return nil, err
 	}
 	if err := a.Reported(ctx, e.Key, domain.NodeSeen{Flwr: in.Body.Flwr, Agent: in.Body.Agent, Python: in.Body.Python,
-		ClockOff: time.Duration(in.Body.Clock) * time.Second, Proxy: in.Body.Proxy}); err != nil {
+		ClockOff: time.Duration(in.Body.Clock) * time.Second, Proxy: in.Body.Proxy, SharesLogs: in.Body.Share}); err != nil {
 		return nil, err
 	}
 	return a.enrolmentView(ctx, e)
@@ -160,6 +171,15 @@ func (a *api) agentExit(ctx context.Context, in *exitInput) (*none, error) {
 		return nil, domain.Errorf(domain.Invalid, "%q is no id of a run.", b.RunID).At("run_id")
 	}
 	return nil, a.Runs.AppExited(ctx, e.Key, domain.AppExit{EngineRunID: id, ExitCode: b.ExitCode, Signal: b.Signal, Kind: b.Kind, Module: b.Module, Output: strings.Join(b.Output, "\n")})
+}
+
+func (a *api) agentLog(ctx context.Context, in *nodeLogInput) (*none, error) {
+	e, err := a.nodeOf(ctx)
+	if err != nil {
+		return nil, err
+	}
+	b := in.Body
+	return nil, a.NodeLog(e.Key, domain.NodeLog{Part: b.Part, Run: b.RunID, LeftOut: b.LeftOut, Lines: b.Lines})
 }
 
 func (a *api) askDevice(ctx context.Context, in *deviceInput) (*body[DeviceCode], error) {

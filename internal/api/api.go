@@ -52,6 +52,7 @@ type Options struct {
 	Engines    Engines
 	NodeSigner NodeSigner
 	Reported   func(ctx context.Context, key domain.NodeKey, versions domain.NodeSeen) error
+	NodeLog    func(key domain.NodeKey, part domain.NodeLog) error // keeps what an agent sends of its logs
 	Connection func() Connection
 	Address    func(*http.Request) string // of the client
 	Secure     func(*http.Request) bool   // whether the browser speaks TLS

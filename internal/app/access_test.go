@@ -44,7 +44,8 @@ var pageAccess = map[string][]string{
 	"POST /f/{fed}/runs/{run}/share": managers, "POST /f/{fed}/runs/{run}/share/revoke": managers, "POST /f/{fed}/runs/{run}/describe": managers,
 	"GET /f/{fed}/compare": members, "GET /f/{fed}/compare/events": members, "GET /f/{fed}/compare.json": members,
 	"GET /f/{fed}/runs/{run}/rounds": members,
-	"GET /f/{fed}/logs":              managers, "GET /f/{fed}/logs/{part}/{kind}": managers,
+	"GET /me/{fed}/logs":             askers, "GET /me/{fed}/logs/{part}/{kind}": askers,
+	"GET /f/{fed}/logs": managers, "GET /f/{fed}/logs/{part}/{kind}": managers,
 	"GET /admin/settings": admins, "POST /admin/settings": admins, "GET /admin/mail": admins, "POST /admin/mail/{id}": admins, "GET /admin/mail/events": admins,
 	"POST /f/{fed}/launch/config.json": managers, "POST /f/{fed}/launch/presets.json": managers, "POST /f/{fed}/launch/presets/drop.json": managers,
 	"GET /apps": known, "GET /apps/events": known, "POST /apps": managers, "POST /apps/git": managers, "GET /apps/{publisher}/{name}/{hash}": members, "GET /apps/{publisher}/{name}/{hash}/diff": members, "GET /apps/{publisher}/{name}/{hash}/fab": members,
@@ -74,7 +75,7 @@ func TestEveryPageIsForThoseWhoMay(t *testing.T) {
 }
 
 var apiAccess = map[string][]string{
-	"enrol": everybody, "agent-config": nobody, "agent-report": nobody, "agent-exit": nobody, "agent-about": everybody, "agent-leave": nobody, "rotate-key": nobody, "ask-device": everybody, "poll-device": everybody, "ask": everybody, "verify": everybody, "resend": everybody,
+	"enrol": everybody, "agent-config": nobody, "agent-report": nobody, "agent-exit": nobody, "agent-log": nobody, "agent-about": everybody, "agent-leave": nobody, "rotate-key": nobody, "ask-device": everybody, "poll-device": everybody, "ask": everybody, "verify": everybody, "resend": everybody,
 	"me": known, "my-requests": known, "make-join-command": theOne, "make-challenge": theOne, "upload-key": theOne, "withdraw": theOne,
 	"list-federations": known, "create-federation": admins, "get-federation": members, "resize-federation": managers, "set-superlink": managers, "list-nodes": watchers,
 	"list-invitations": managers, "invite": managers, "import-invitations": managers, "revoke-invitation": managers, "list-rules": managers, "add-rule": managers, "drop-rule": managers, "configure-federation": managers,

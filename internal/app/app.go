@@ -60,10 +60,11 @@ type App struct {
 	Site       *branding.Service
 	Engines    *Engines
 
-	manager *engine.Manager
-	gateway *fleet.Gateway
-	python  *environment
-	nodes   *nodeSync
+	manager  *engine.Manager
+	gateway  *fleet.Gateway
+	python   *environment
+	nodes    *nodeSync
+	nodeLogs *nodeLogs
 
 	publicURL string
 	listener  *portmux.Listener
@@ -146,6 +147,7 @@ func mailTakes(m *mail.Service) func(context.Context, string) error {
 
 // engine makes the parts that know Flower.
 func (a *App) engine() {
+	a.nodeLogs = newNodeLogs(a.o.Config.Data)
 	a.nodes = &nodeSync{app: a, wakes: map[int64]chan struct{}{}}
 	keeperSpec := a.o.Keeper
 	if keeperSpec == nil {

@@ -23,7 +23,7 @@ func (a *App) handler() (http.Handler, error) {
 	}
 	inner := http.NewServeMux()
 	inner.Handle("/api/", api.New(api.Options{Accounts: a.Accounts, Onboarding: a.Onboarding, Catalog: a.Catalog, Runs: a.Runs, Mail: a.Mail, Site: a.Site, Engines: a.Engines,
-		NodeSigner: a.nodeSigner, Reported: a.reported, Connection: a.apiConnection, Address: address, Secure: a.secure, Version: a.o.Version, Log: a.o.Log}))
+		NodeSigner: a.nodeSigner, Reported: a.reported, NodeLog: a.nodeLogs.add, Connection: a.apiConnection, Address: address, Secure: a.secure, Version: a.o.Version, Log: a.o.Log}))
 	inner.HandleFunc("GET /ca.pem", a.caPEM)
 	inner.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("ok\n")) })
 	inner.HandleFunc("GET /readyz", a.readyz)

@@ -119,16 +119,17 @@ type NodeKey struct {
 
 // NodeSeen is what the gateway has seen of a SuperNode; flushed to the database every few seconds.
 type NodeSeen struct {
-	FirstAt  time.Time // first authenticated request, zero before
-	LastAt   time.Time
-	Online   bool   // seen within [OnlineWindow] and not deactivated since
-	BytesIn  int64  // request bodies, from the SuperNode
-	BytesOut int64  // answers, to the SuperNode
-	Flwr     string // version, as reported by our agent; may be empty
-	Agent    string
-	Python   string
-	ClockOff time.Duration // what the machine's clock is behind ours, as its agent tells; whole seconds
-	Proxy    string        // host:port of the proxy it goes through, as its agent tells
+	FirstAt    time.Time // first authenticated request, zero before
+	LastAt     time.Time
+	Online     bool   // seen within [OnlineWindow] and not deactivated since
+	BytesIn    int64  // request bodies, from the SuperNode
+	BytesOut   int64  // answers, to the SuperNode
+	Flwr       string // version, as reported by our agent; may be empty
+	Agent      string
+	Python     string
+	ClockOff   time.Duration // what the machine's clock is behind ours, as its agent tells; whole seconds
+	Proxy      string        // host:port of the proxy it goes through, as its agent tells
+	SharesLogs bool          // its owner lets the agent send its logs
 }
 
 // Verdict says whether the SuperNode of a good key can take part in a run with a version of Flower, and if not, why and who mends it.

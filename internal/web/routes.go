@@ -56,6 +56,8 @@ func (s *server) table() []route {
 		{"POST /me/account/tokens/revoke", signedIn, s.revokeToken},
 		{"GET /me/{fed}", participant, s.status},
 		{"GET /me/{fed}/events", participant, s.statusEvents},
+		{"GET /me/{fed}/logs", participant, s.myLogs},
+		{"GET /me/{fed}/logs/{part}/{kind}", participant, s.myLog},
 		{"GET /me/{fed}/bundle.zip", participant, s.bundle},
 		{"GET /me/{fed}/it", participant, s.itPage},
 		{"POST /me/{fed}/token", participant, s.makeToken},

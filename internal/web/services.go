@@ -158,6 +158,7 @@ type Engines interface {
 	Status(fedID int64) domain.SuperLink
 	Log(fedID int64, part string, older int) (*logfile.File, error)
 	OlderLogs(fedID int64, part string) int
+	NodeLog(fedID, keyID int64, part string, older int) *logfile.File
 }
 
 // Site is how this server speaks of itself.
