@@ -75,6 +75,9 @@ func TestFormAndTOMLStayInStep(t *testing.T) {
 	if !strings.Contains(one.TOML, "lr = 0.125 # default 0.5\n") || !strings.Contains(one.TOML, `num-server-rounds = "many"`) {
 		t.Errorf("%s", one.TOML)
 	}
+	if len(one.Errors) != 1 || one.Errors[0].Line != 1 {
+		t.Errorf("what is wrong in a field is told at its line: %+v", one.Errors)
+	}
 	two := step("config_as", "toml", "toml", one.TOML)
 	if len(two.Errors) != 1 || two.Errors[0].Line != 1 || !strings.Contains(two.Errors[0].Message, "num-server-rounds is a number") {
 		t.Errorf("%+v", two)

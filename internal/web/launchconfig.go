@@ -143,11 +143,8 @@ func (s *server) stepConfig(w http.ResponseWriter, r *http.Request, _ *visit) er
 		return err
 	}
 	values, err := s.configInput(r.Context(), r.PostForm)
-	var several domain.Errors
-	var one *domain.Error
 	out := configAnswer{Values: map[string]string{}, Errors: []configProblem{}}
-	switch {
-	case err == nil:
+	if err == nil {
 		for _, k := range a.Config {
 			out.Values[k.Key] = configText(k.Default)
 			if text, given := values[k.Key]; given {
@@ -155,6 +152,12 @@ func (s *server) stepConfig(w http.ResponseWriter, r *http.Request, _ *visit) er
 			}
 		}
 		out.TOML = catalog.ConfigTOML(a.Config, values)
+		_, err = catalog.ConfigFromTOML(a.Config, out.TOML) // a field may hold what is no value of its key
+	}
+	var several domain.Errors
+	var one *domain.Error
+	switch {
+	case err == nil:
 	case errors.As(err, &several), errors.As(err, &one):
 		for _, p := range problems(err) {
 			out.Errors = append(out.Errors, configProblem{lineNumber(p), p.Message, p.Remedy})

@@ -25,7 +25,7 @@ const maxOnData = 3
 
 // onData returns the newest app versions of a federation's runs.
 func (s *server) onData(ctx context.Context, fedID int64) ([]onData, error) {
-	runs, err := s.Runs.List(ctx, domain.RunFilter{FederationID: fedID, Limit: 100})
+	runs, err := s.Runs.List(ctx, domain.RunFilter{FederationID: fedID, Limit: 20})
 	var out []onData
 	seen := map[string]bool{}
 	for _, r := range runs {

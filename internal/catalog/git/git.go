@@ -56,7 +56,9 @@ func Fetch(ctx context.Context, src Source, limits Limits, into string) (commit 
 	defer stop(nil)
 	go watchSize(ctx, dir, limits.Repo, stop)
 	r := repo{dir: dir, pin: pin, src: src}
-	commit, err = r.fetch(ctx)
+	if commit, err = r.fetch(ctx); err == nil {
+		err = checkSize(dir, limits.Repo) // it may have come between two looks
+	}
 	if err == nil {
 		err = r.extract(ctx, commit, limits, into)
 	}
@@ -227,18 +229,25 @@ func watchSize(ctx context.Context, dir string, most int64, stop context.CancelC
 			return
 		case <-tick.C:
 		}
-		sum := int64(0)
-		_ = filepath.WalkDir(dir, func(_ string, d fs.DirEntry, err error) error { // what goes away meanwhile counts nothing
-			if err == nil && d.Type().IsRegular() {
-				if info, err := d.Info(); err == nil {
-					sum += info.Size()
-				}
-			}
-			return nil
-		})
-		if sum > most {
-			stop(domain.Errorf(domain.TooLarge, "The repository is larger than %d MB at this commit.", most>>20).Fix("Upload a zip of the app's folder.").At("repository"))
+		if err := checkSize(dir, most); err != nil {
+			stop(err)
 			return
 		}
 	}
+}
+
+func checkSize(dir string, most int64) error {
+	sum := int64(0)
+	_ = filepath.WalkDir(dir, func(_ string, d fs.DirEntry, err error) error { // what goes away meanwhile counts nothing
+		if err == nil && d.Type().IsRegular() {
+			if info, err := d.Info(); err == nil {
+				sum += info.Size()
+			}
+		}
+		return nil
+	})
+	if sum > most {
+		return domain.Errorf(domain.TooLarge, "The repository is larger than %d MB at this commit.", most>>20).Fix("Upload a zip of the app's folder.").At("repository")
+	}
+	return nil
 }
