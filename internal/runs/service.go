@@ -141,12 +141,12 @@ type Service struct {
 	tailers map[int64]*tailer
 	logs    map[int64]*logfile.File
 
-	rolling sync.Mutex // held by who brings bands up to date
+	rollers *rollers
 }
 
 // New returns a Service; [Service.Run] must run for anything queued to start.
 func New(o Options) *Service {
-	return &Service{Options: o, began: o.Clock().UTC(), wakes: map[int64]chan struct{}{}, tailers: map[int64]*tailer{}, logs: map[int64]*logfile.File{}}
+	return &Service{Options: o, began: o.Clock().UTC(), wakes: map[int64]chan struct{}{}, tailers: map[int64]*tailer{}, logs: map[int64]*logfile.File{}, rollers: newRollers()}
 }
 
 // Wake makes the federation's driver look at once; call it when its engine has changed.

@@ -123,10 +123,10 @@ func (t *tailer) store(ctx context.Context, p *parser) error {
 	}
 	if len(found) > 0 {
 		t.s.publish(t.run, "metric")
+		t.s.rollSoon(t.run)
 	}
 	if newRound {
 		t.s.publish(t.run, "round")
-		return t.s.rollUp(ctx, t.run, false)
 	}
 	return nil
 }
@@ -152,7 +152,7 @@ func (s *Service) drain(ctx context.Context, run domain.Run) error {
 	} else if err != nil {
 		return err
 	}
-	if err := s.rollUp(ctx, run, true); err != nil {
+	if err := s.rollUp(ctx, run); err != nil {
 		return err
 	}
 	s.mu.Lock()
@@ -172,11 +172,13 @@ func (s *Service) Observed(fedID int64) {
 	}
 	s.mu.Unlock()
 	for _, run := range watched {
+		s.rollSoon(run)
 		s.publish(run, "metric")
 	}
 }
 
 func (s *Service) stopTailers() {
+	s.rollers.stop()
 	s.mu.Lock()
 	all := make([]*tailer, 0, len(s.tailers))
 	for _, t := range s.tailers {

@@ -54,13 +54,14 @@ func (s *Service) MetricMeter(ctx context.Context, run domain.Run) (domain.Metri
 	})
 }
 
-// MetricNames returns which metrics a run has. It brings the run's bands up to date first.
+// MetricNames returns which metrics a run has, as far as they are summed up; where more have come, that is begun.
 func (s *Service) MetricNames(ctx context.Context, run domain.Run) ([]domain.MetricName, error) {
-	if run.EngineRunID == 0 {
-		return nil, nil
-	}
-	if err := s.rollUp(ctx, run, false); err != nil {
+	m, err := s.MetricMeter(ctx, run)
+	if err != nil {
 		return nil, err
+	}
+	if m.Newest != m.Rolled {
+		s.rollSoon(run)
 	}
 	return look(ctx, s, run, func(tx Tx) ([]domain.MetricName, error) {
 		return tx.MetricNames(ctx, run.FederationID, run.EngineRunID)
@@ -93,26 +94,6 @@ func (s *Service) RankedNodes(ctx context.Context, run domain.Run, round int, ph
 	return look(ctx, s, run, func(tx Tx) ([]uint64, error) {
 		return tx.RankedNodes(ctx, run.FederationID, run.EngineRunID, round, phase, name, highest, n)
 	})
-}
-
-// rollUp brings a run's bands up to date. Many readers at once do it once.
-func (s *Service) rollUp(ctx context.Context, run domain.Run, again bool) error {
-	m, err := s.MetricMeter(ctx, run)
-	if err != nil || m.Newest == m.Rolled && !again {
-		return err
-	}
-	s.rolling.Lock()
-	defer s.rolling.Unlock()
-	for more := true; more && ctx.Err() == nil; {
-		err := s.Store.InTx(ctx, func(tx Tx) (err error) {
-			more, err = tx.RollUp(ctx, run.FederationID, run.EngineRunID, again)
-			return err
-		})
-		if err != nil {
-			return err
-		}
-	}
-	return ctx.Err()
 }
 
 // Exchanges returns everything that was asked in a run, and what became of it.

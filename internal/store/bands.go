@@ -12,7 +12,8 @@ import (
 
 const (
 	rollStep  = 20_000 // metrics that one call of RollUp takes in
-	rollSlack = 1_000  // ids looked at again: a transaction with smaller ids may have committed later
+	rollSlack = 200    // ids looked at again in PostgreSQL: a transaction with smaller ids may have committed later
+	rollAgain = 1_000  // ids looked at again when nobody writes any more
 )
 
 // RollUp brings a run's bands up to date with its metrics, a part at a time: it reports whether more are to come. With again, it
@@ -22,13 +23,19 @@ func (tx *Tx) RollUp(ctx context.Context, fedID int64, engineRunID uint64, again
 	if err != nil || m.Newest == 0 || m.Newest == m.Rolled && !again {
 		return false, err
 	}
-	to := m.Newest
+	to, slack := m.Newest, int64(0)
+	if tx.postgres {
+		slack = rollSlack
+	}
+	if again {
+		slack = rollAgain
+	}
 	row := tx.q.QueryRowContext(ctx, "SELECT id FROM metric WHERE federation_id = $1 AND engine_run_id = $2 AND id > $3 ORDER BY id LIMIT 1 OFFSET $4", fedID, int64(engineRunID), m.Rolled, rollStep)
 	if err := row.Scan(&to); err != nil && err != sql.ErrNoRows { //nolint:errorlint // Scan returns it as it is
 		return false, fmt.Errorf("reading metrics: %w", err)
 	}
 	rounds, err := list(ctx, tx, "round", func(s scanner) (n int, err error) { return n, s.Scan(&n) },
-		"SELECT DISTINCT round FROM metric WHERE federation_id = $1 AND engine_run_id = $2 AND id > $3 AND id <= $4", fedID, int64(engineRunID), m.Rolled-rollSlack, to)
+		"SELECT DISTINCT round FROM metric WHERE federation_id = $1 AND engine_run_id = $2 AND id > $3 AND id <= $4", fedID, int64(engineRunID), m.Rolled-slack, to)
 	if err != nil {
 		return false, err
 	}

@@ -146,5 +146,5 @@ func runNews(_ context.Context, e events.Event) (signal, bool) {
 
 func (s *server) newestMetric(ctx context.Context, run domain.Run) (int64, error) {
 	m, err := s.Runs.MetricMeter(ctx, run)
-	return m.Newest, err
+	return m.Rolled, err
 }

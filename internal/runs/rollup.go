@@ -1,0 +1,95 @@
+package runs
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"blossomtune/internal/domain"
+)
+
+// rollers bring the bands of runs up to date in the background: no page waits for it, and however many look at a run, it is done once.
+type rollers struct {
+	ctx context.Context
+	end context.CancelFunc
+	wg  sync.WaitGroup
+
+	mu   sync.Mutex
+	busy map[int64]bool // by run; true: something has come meanwhile
+	one  sync.Mutex     // held for one step: they write, and others want to write, too
+}
+
+func newRollers() *rollers {
+	r := &rollers{busy: map[int64]bool{}}
+	r.ctx, r.end = context.WithCancel(context.Background())
+	return r
+}
+
+func (r *rollers) stop() {
+	r.end()
+	r.wg.Wait()
+}
+
+// rollSoon begins to bring a run's bands up to date and returns at once. Who watches the run is told when it is done.
+func (s *Service) rollSoon(run domain.Run) {
+	r := s.rollers
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if _, busy := r.busy[run.ID]; busy || run.EngineRunID == 0 || r.ctx.Err() != nil {
+		if busy {
+			r.busy[run.ID] = true
+		}
+		return
+	}
+	r.busy[run.ID] = false
+	r.wg.Go(func() { s.roll(run) })
+}
+
+func (s *Service) roll(run domain.Run) {
+	r := s.rollers
+	for {
+		began := s.Clock()
+		more, err := s.rollStep(r.ctx, run, false)
+		if err != nil && r.ctx.Err() == nil {
+			s.Logger.Error("summing up a run's metrics", "run", run.Name, "err", err)
+		}
+		if err == nil {
+			s.publish(run, "metric")
+		}
+		r.mu.Lock()
+		if err != nil || !more && !r.busy[run.ID] {
+			delete(r.busy, run.ID)
+			r.mu.Unlock()
+			return
+		}
+		r.busy[run.ID] = false
+		r.mu.Unlock()
+		rest := time.NewTimer(s.Clock().Sub(began)) // as long as it took: others use the same processor and database
+		select {
+		case <-r.ctx.Done():
+		case <-rest.C:
+		}
+		rest.Stop()
+	}
+}
+
+func (s *Service) rollStep(ctx context.Context, run domain.Run, again bool) (more bool, err error) {
+	s.rollers.one.Lock()
+	defer s.rollers.one.Unlock()
+	err = s.Store.InTx(ctx, func(tx Tx) (err error) {
+		more, err = tx.RollUp(ctx, run.FederationID, run.EngineRunID, again)
+		return err
+	})
+	return more, err
+}
+
+// rollUp brings a run's bands up to date and waits for it. Nobody writes metrics of the run any more.
+func (s *Service) rollUp(ctx context.Context, run domain.Run) error {
+	for more := true; more; {
+		var err error
+		if more, err = s.rollStep(ctx, run, true); err != nil {
+			return err
+		}
+	}
+	return nil
+}
