@@ -54,7 +54,7 @@ func binPath(venv, name string) string {
 }
 
 // Environ returns the whole environment for a Flower process: what a program needs to find its files, the machine's
-// proxies and package index settings, and Flower's own settings with telemetry and update check off. Nothing else of this
+// proxies, package index and model hub settings, and Flower's own settings with telemetry and update check off. Nothing else of this
 // process's environment gets through, so that no secret of the server reaches an app.
 func (e Env) Environ(flwrHome string) []string {
 	bin := filepath.Dir(e.Bin("python"))
@@ -78,7 +78,7 @@ func noProxy() []string {
 
 var passedNames = []string{"HOME", "USER", "LOGNAME", "LANG", "LC_ALL", "TZ", "TMPDIR", "TEMP", "TMP", "SYSTEMROOT", "USERPROFILE", "LOCALAPPDATA", "APPDATA",
 	"HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "ALL_PROXY", "SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE",
-	"XDG_CACHE_HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME", "NETRC"}
+	"XDG_CACHE_HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME", "NETRC", "HF_HOME", "HF_ENDPOINT", "HF_HUB_OFFLINE"}
 
 // passed picks what a child may see of this process's environment.
 func passed() []string {

@@ -183,6 +183,15 @@ func checkUnavailable(t *testing.T, err error, word string) {
 	}
 }
 
+func TestAnAppLearnsWhereTheModelHubIsAndNoTokenForIt(t *testing.T) {
+	t.Setenv("HF_ENDPOINT", "https://hub.example.org")
+	t.Setenv("HF_TOKEN", "hidden")
+	env := strings.Join(python.Env{Dir: t.TempDir()}.Environ(t.TempDir()), "\n")
+	if !strings.Contains(env, "HF_ENDPOINT=https://hub.example.org") || strings.Contains(env, "hidden") {
+		t.Errorf("an app's environment is\n%s", env)
+	}
+}
+
 func TestSharedVenvHasWhatAppsNeed(t *testing.T) {
 	env := testflwr.Venv(t)
 	out, err := exec.Command(env.Bin("python"), "-c", "import flwr,numpy,sklearn").CombinedOutput()
