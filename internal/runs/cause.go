@@ -49,6 +49,11 @@ func (s *Service) cause(ctx context.Context, run domain.Run, e EngineRun, t Task
 	default:
 		c.Message, c.Remedy = "The run ended without saying why.", "Read the log's end and the SuperLink's log."
 	}
+	if t.Reason == "" && t.OverMemory == 0 && t.Signal == "" {
+		if message, remedy, ok := s.known(ctx, run, lines, ex); ok {
+			c.Message, c.Remedy = message, remedy
+		}
+	}
 	if c.LogLine == 0 && len(lines) > 0 {
 		c.LogLine = lines[len(lines)-1].N
 	}
