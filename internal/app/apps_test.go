@@ -137,6 +137,9 @@ func TestAParticipantReadsWhatRunsOnTheirData(t *testing.T) {
 	if a := s.get("participant", diff); !strings.Contains(a.body, "− epochs = 1") || !strings.Contains(a.body, "+ epochs = 2") || !strings.Contains(a.body, "unchanged lines") {
 		t.Errorf("%d %s", a.status, a.body)
 	}
+	if a := s.get("participant", paths[1]+"/diff?view=split&against="+paths[1][len(paths[1])-8:]+"&version="+paths[0][len(paths[0])-8:]); a.header.Get("Location") != paths[0]+"/diff?against="+paths[1][len(paths[1])-8:]+"&view=split" {
+		t.Errorf("two versions are chosen: %d %s", a.status, a.header.Get("Location"))
+	}
 	if a := s.get("participant", diff+"&view=split"); !strings.Contains(a.body, "is-split") {
 		t.Errorf("%d", a.status)
 	}

@@ -135,11 +135,20 @@ func (s *server) appDiff(w http.ResponseWriter, r *http.Request, v *visit) error
 	if err != nil {
 		return err
 	}
-	d := appCompare{app: a, split: r.URL.Query().Get("view") == "split"}
+	q := r.URL.Query()
+	if to := q.Get("version"); to != "" { // chosen in the form; the address holds it
+		if a, err = s.Catalog.Find(ctx, sight, a.Publisher, a.Name, to); err != nil {
+			return err
+		}
+		q.Del("version")
+		http.Redirect(w, r, appURL(a)+"/diff?"+q.Encode(), http.StatusSeeOther)
+		return nil
+	}
+	d := appCompare{app: a, split: q.Get("view") == "split"}
 	if d.others, err = s.Catalog.Siblings(ctx, sight, a); err != nil {
 		return err
 	}
-	if prefix := r.URL.Query().Get("against"); prefix != "" {
+	if prefix := q.Get("against"); prefix != "" {
 		if d.against, err = s.Catalog.Find(ctx, sight, a.Publisher, a.Name, prefix); err != nil {
 			return err
 		}

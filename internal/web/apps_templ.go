@@ -566,16 +566,6 @@ func originWords(o domain.AppOrigin) string {
 	return words
 }
 
-func otherVersions(all []domain.AppVersion, a domain.AppVersion) []domain.AppVersion {
-	var out []domain.AppVersion
-	for _, o := range all {
-		if o.Hash != a.Hash {
-			out = append(out, o)
-		}
-	}
-	return out
-}
-
 func lineClass(op catalog.Op) string {
 	switch op {
 	case catalog.Added:
