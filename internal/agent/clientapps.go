@@ -18,7 +18,6 @@ import (
 	"blossomtune/internal/domain"
 	"blossomtune/internal/flower/wire"
 	"blossomtune/internal/keeper"
-	"blossomtune/internal/logfile"
 )
 
 // clientApps launches the ClientApps of one SuperNode, in place of Flower's SuperExec: it waits for each, so that how it ended is
@@ -29,7 +28,11 @@ type clientApps struct {
 	secret  []byte // shared with the SuperNode: nobody else on this machine gets its tasks
 	runtime *wire.Client
 	wake    chan struct{}
-	wg      sync.WaitGroup
+
+	templateMu sync.Mutex
+	template   *keeper.Template // nil where there is none
+
+	wg sync.WaitGroup
 }
 
 func (h home) launchSecret() string { return h.file("launch_secret") }
@@ -62,7 +65,9 @@ func (c *clientApps) announce() {
 // run launches what the SuperNode has to be done, until ctx ends; then it ends what still runs.
 func (c *clientApps) run(ctx context.Context) {
 	defer c.runtime.Close()
+	defer c.endTemplate()
 	defer c.wg.Wait()
+	c.prepare()
 	tick := time.NewTicker(taskEvery)
 	defer tick.Stop()
 	for {
@@ -133,10 +138,7 @@ func (c *clientApps) runOne(ctx context.Context, task wire.Task, log string) (ex
 			return exit, "", fmt.Errorf("removing the packages of the ClientApp before: %w", err)
 		}
 	}
-	child, err := keeper.Start(keeper.Command{
-		Path: c.n.env.Bin("flwr-clientapp"), Args: args, Dir: c.n.h.file("work"), Env: c.n.env.Environ(c.n.h.file("flwr_home")),
-		LogFile: log, Log: logfile.Keep{Max: 10 << 20, Old: 1}, DieWithParent: true,
-	})
+	child, err := c.start(args, log)
 	if err != nil {
 		return exit, "", err
 	}

@@ -27,6 +27,8 @@ type Command struct {
 
 	// CPUs are the only ones that the child and all that it starts may run on; nil: those of this process. Linux only.
 	CPUs []int
+
+	files []*os.File // the child has them as 3, 4 …
 }
 
 // Exit is how a child ended.
@@ -65,7 +67,7 @@ func Start(c Command) (*Child, error) {
 	if cmd.Env == nil {
 		cmd.Env = []string{}
 	}
-	cmd.SysProcAttr = childAttr(c.DieWithParent)
+	cmd.SysProcAttr, cmd.ExtraFiles = childAttr(c.DieWithParent), c.files
 	ch := &Child{done: make(chan struct{})}
 	started := make(chan error)
 	go ch.live(cmd, c.CPUs, out, started)
