@@ -27,6 +27,7 @@ type cli struct {
 	Token   tokenCmd   `cmd:"" help:"API tokens."`
 	Link    linkCmd    `cmd:"" help:"Print a one-time link that signs this host's admin in."`
 	CA      caCmd      `cmd:"" name:"ca" help:"The server's own CA."`
+	Verify  verifyCmd  `cmd:"" help:"Check offline that a file is the one of which a run's receipt tells. Exit codes: 0 it is, 3 the receipt was changed, 4 another key signed it, 5 the file is not in it."`
 	Config  configCmd  `cmd:"" help:"Print the effective settings, secrets masked."`
 	Version versionCmd `cmd:"" help:"Print the version."`
 	Keeper  keeperCmd  `cmd:"" hidden:"" help:"Own a federation's SuperLink (started by the server)."`
@@ -47,6 +48,10 @@ func main() {
 
 // exitCode is 2 where a new start changes nothing: the server does not let this machine in. A service does not start again then.
 func exitCode(err error) int {
+	var own withExit
+	if errors.As(err, &own) {
+		return own.code
+	}
 	if domain.CodeOf(err) == domain.Forbidden {
 		return 2
 	}

@@ -77,6 +77,7 @@ type Share struct {
 
 func (a *api) runTable() {
 	add(a, op("find-runs", http.MethodGet, "/federations/{federation}/run-table", "Runs with their config and metrics, filtered and sorted", signedIn), a.findRuns)
+	add(a, op("run-receipt", http.MethodGet, "/runs/{run}/receipt", "The signed receipt of a run: a DSSE envelope around an in-toto statement", signedIn), a.receipt)
 	add(a, op("describe-run", http.MethodPatch, "/runs/{run}", "Change a run's note and tags", signedIn), a.describeRun)
 	add(a, op("share-run", http.MethodPost, "/runs/{run}/shares", "Make a read-only link to a run", signedIn), a.shareRun)
 	add(a, op("list-shares", http.MethodGet, "/runs/{run}/shares", "The links to a run", signedIn), a.listShares)
@@ -125,6 +126,20 @@ func tableValue(c domain.RunColumn, cell domain.RunCell) RunTableValue {
 		v.Value = &cell.Value
 	}
 	return v
+}
+
+type receiptAnswer struct {
+	ContentType string `header:"Content-Type"`
+	Body        []byte
+}
+
+func (a *api) receipt(ctx context.Context, in *RunPath) (*receiptAnswer, error) {
+	r, _, _, err := a.run(ctx, in.Name, domain.RoleParticipant)
+	if err != nil {
+		return nil, err
+	}
+	text, err := a.Runs.Receipt(ctx, r)
+	return &receiptAnswer{ContentType: "application/json", Body: text}, err
 }
 
 func (a *api) describeRun(ctx context.Context, in *describeRunInput) (*body[Run], error) {

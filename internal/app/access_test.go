@@ -41,7 +41,7 @@ var pageAccess = map[string][]string{
 	"GET /f/{fed}/runs/{run}/metrics.json": members, "GET /f/{fed}/runs/{run}/metrics.csv": members, "GET /f/{fed}/runs/{run}/charts.json": members, "GET /f/{fed}/runs/{run}/log/{kind}": members, "GET /f/{fed}/runs/{run}/artifacts/{path...}": members,
 	"GET /f/{fed}/runs/{run}/log.json": members, "GET /f/{fed}/runs/{run}/log.txt": members,
 	"GET /share/{secret}": everybody, "GET /share/{secret}/charts.json": everybody, "GET /share/{secret}/metrics.csv": everybody, "GET /share/{secret}/metrics.json": everybody, "GET /share/{secret}/rounds": everybody, "GET /share/{secret}/log/{kind}": everybody,
-	"POST /f/{fed}/runs/{run}/share": managers, "POST /f/{fed}/runs/{run}/share/revoke": managers, "POST /f/{fed}/runs/{run}/describe": managers,
+	"GET /f/{fed}/runs/{run}/preview/{path...}": members, "GET /f/{fed}/runs/{run}/artifacts.zip": members, "POST /f/{fed}/settings/artifacts": managers, "GET /f/{fed}/runs/{run}/receipt.json": members, "POST /f/{fed}/runs/{run}/share": managers, "POST /f/{fed}/runs/{run}/share/revoke": managers, "POST /f/{fed}/runs/{run}/describe": managers,
 	"GET /f/{fed}/compare": members, "GET /f/{fed}/compare/events": members, "GET /f/{fed}/compare.json": members,
 	"GET /f/{fed}/runs/{run}/rounds": members,
 	"GET /me/{fed}/logs":             askers, "GET /me/{fed}/logs/{part}/{kind}": askers,
@@ -83,7 +83,7 @@ var apiAccess = map[string][]string{
 	"list-presets": managers, "save-preset": managers, "delete-preset": managers,
 	"get-settings": admins, "change-settings": admins,
 	"run-round": members, "run-traffic": members,
-	"find-runs": members, "describe-run": managers, "share-run": managers, "list-shares": managers, "revoke-share": managers,
+	"run-receipt": members, "find-runs": members, "describe-run": managers, "share-run": managers, "list-shares": managers, "revoke-share": managers,
 	"launch-run": managers, "list-runs": members, "get-run": members, "stop-run": managers, "clone-run": managers, "move-run": managers, "requeue-run": managers, "list-queue": members, "get-run-policy": watchers, "set-run-policy": managers, "run-metrics": members, "run-metrics-csv": members, "run-log": members,
 }
 

@@ -28,6 +28,7 @@ import (
 	"blossomtune/internal/mail"
 	"blossomtune/internal/onboarding"
 	"blossomtune/internal/portmux"
+	"blossomtune/internal/receipt"
 	"blossomtune/internal/runs"
 	branding "blossomtune/internal/site"
 	"blossomtune/internal/store"
@@ -50,7 +51,9 @@ type App struct {
 	o   Options
 	db  *store.DB
 	tls *tlsca.Authority
-	bus *events.Bus
+
+	receipts *receipt.Signer
+	bus      *events.Bus
 
 	Accounts   *account.Service
 	Onboarding *onboarding.Service
@@ -97,6 +100,9 @@ func New(ctx context.Context, o Options) (*App, error) {
 	}
 	if err == nil {
 		a.tls, err = openTLS(o)
+	}
+	if err == nil {
+		a.receipts, err = receipt.OpenSigner(filepath.Join(o.Config.Data, "receipt"))
 	}
 	if err != nil {
 		return nil, errors.Join(err, a.db.Close())
@@ -156,7 +162,7 @@ func (a *App) engine() {
 	a.manager = engine.NewManager(engine.ManagerOptions{DataDir: a.o.Config.Data, Env: a.python.get, Keeper: keeperSpec, Changed: a.engineChanged,
 		Pushed: func(fedID int64) { a.gateway.Wake(fedID) }, Stored: func(fedID int64) { a.Runs.Observed(fedID) }, RunLog: a.o.Config.RunLogMB * 1e6, Clock: a.o.Clock, Log: a.o.Log})
 	a.Runs = runs.New(runs.Options{Store: store.Adapt[runs.Tx](a.db), Engine: runEngine{a.manager}, Events: a.bus, Clock: a.o.Clock, Logger: a.o.Log, Flwr: python.FlwrVersion,
-		MachineIndex: cmp.Or(os.Getenv("UV_DEFAULT_INDEX"), os.Getenv("UV_INDEX_URL"), os.Getenv("PIP_INDEX_URL"))})
+		MachineIndex: cmp.Or(os.Getenv("UV_DEFAULT_INDEX"), os.Getenv("UV_INDEX_URL"), os.Getenv("PIP_INDEX_URL")), Receipts: a.receipts, Requirements: python.Requirements(), Version: a.o.Version})
 	a.Engines = &Engines{app: a}
 	a.gateway = fleet.New(fleet.Options{Keys: a.Onboarding, Upstreams: a.manager, Store: seenStore{a.db}, Timings: timingStore{a}, OnSeen: a.nodeSeen, OnUnknown: a.nodeUnknown, Clock: a.o.Clock, Log: a.o.Log})
 }

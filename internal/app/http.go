@@ -25,6 +25,7 @@ func (a *App) handler() (http.Handler, error) {
 	inner.Handle("/api/", api.New(api.Options{Accounts: a.Accounts, Onboarding: a.Onboarding, Catalog: a.Catalog, Runs: a.Runs, Mail: a.Mail, Site: a.Site, Engines: a.Engines,
 		NodeSigner: a.nodeSigner, Reported: a.reported, NodeLog: a.nodeLogs.add, Connection: a.apiConnection, Address: address, Secure: a.secure, Version: a.o.Version, Log: a.o.Log}))
 	inner.HandleFunc("GET /ca.pem", a.caPEM)
+	inner.HandleFunc("GET /receipt-key.pem", a.receiptKey)
 	inner.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("ok\n")) })
 	inner.HandleFunc("GET /readyz", a.readyz)
 	inner.HandleFunc("GET /metrics", a.metrics)
@@ -81,6 +82,13 @@ func (a *App) caPEM(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Type", "application/x-pem-file")
 	w.Header().Set("Content-Disposition", `attachment; filename="ca.pem"`)
 	_, _ = w.Write(pem)
+}
+
+// receiptKey is the public key that checks this server's receipts.
+func (a *App) receiptKey(w http.ResponseWriter, _ *http.Request) {
+	w.Header().Set("Content-Type", "application/x-pem-file")
+	w.Header().Set("Content-Disposition", `attachment; filename="receipt-key.pem"`)
+	_, _ = w.Write([]byte(a.receipts.PublicKey()))
 }
 
 func (a *App) readyz(w http.ResponseWriter, r *http.Request) {

@@ -118,6 +118,7 @@ type Exchange struct {
 	RepliedAt    time.Time // zero until the ServerApp pulled the reply
 	Failed       bool      // the reply is an error
 	Error        string
+	ReplyObject  string // the reply's root object: the hash of all that was sent in it
 }
 
 // Part is what a SuperNode has taken part in, over all runs.

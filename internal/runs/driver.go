@@ -21,7 +21,9 @@ func (s *Service) Run(ctx context.Context) error {
 	tick := time.NewTicker(newFeds)
 	defer tick.Stop()
 	done := make(chan struct{})
-	drivers := 0
+	drivers := 2
+	go func() { s.makeReceipts(ctx); done <- struct{}{} }()
+	go func() { s.sweepFiles(ctx); done <- struct{}{} }()
 	defer func() {
 		for range drivers {
 			<-done

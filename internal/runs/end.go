@@ -49,6 +49,7 @@ func (s *Service) end(ctx context.Context, run domain.Run, state domain.RunState
 		return err
 	}
 	s.publish(run, "log")
+	s.receiptDue()
 	s.Wake(run.FederationID) // the next in the queue
 	return nil
 }

@@ -74,7 +74,8 @@ type Artifact struct {
 	Changed time.Time
 }
 
-const maxArtifacts = 1000
+// MaxArtifacts is how many files of a run are listed.
+const MaxArtifacts = 1000
 
 // Artifacts lists the regular files below the run's working directory, at most 1000.
 func (s *Service) Artifacts(_ context.Context, run domain.Run) ([]Artifact, error) {
@@ -91,7 +92,7 @@ func (s *Service) Artifacts(_ context.Context, run domain.Run) ([]Artifact, erro
 	defer root.Close()
 	var out []Artifact
 	err = fs.WalkDir(root.FS(), ".", func(path string, d fs.DirEntry, err error) error {
-		if err != nil || !d.Type().IsRegular() || len(out) >= maxArtifacts {
+		if err != nil || !d.Type().IsRegular() || len(out) >= MaxArtifacts {
 			return err
 		}
 		info, err := d.Info()

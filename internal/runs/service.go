@@ -14,6 +14,7 @@ import (
 	"blossomtune/internal/domain"
 	"blossomtune/internal/events"
 	"blossomtune/internal/logfile"
+	"blossomtune/internal/receipt"
 )
 
 // Tx is what the runs package needs of a transaction.
@@ -38,6 +39,19 @@ type Tx interface {
 	SameRuns(ctx context.Context, f domain.RunQuery, page domain.RunPage, now time.Time) (domain.RunPage, error)
 	RunChoices(ctx context.Context, fedID int64) (domain.RunChoices, error)
 	DescribeRun(ctx context.Context, r domain.Run) error
+
+	RunsWithoutReceipt(ctx context.Context, n int) ([]domain.Run, error)
+	Replies(ctx context.Context, fedID int64, engineRunID uint64) ([]domain.Exchange, error)
+	InsertReceipt(ctx context.Context, runID int64, envelope []byte, at time.Time) error
+	Receipt(ctx context.Context, runID int64) ([]byte, error)
+	ReceiptSize(ctx context.Context, runID int64) (int64, error)
+
+	KeepRule(ctx context.Context, fedID int64) (domain.KeepRule, error)
+	SetKeepRule(ctx context.Context, fedID int64, k domain.KeepRule) error
+	RunsToSweep(ctx context.Context, fedID int64, k domain.KeepRule, now time.Time, n int) ([]domain.Run, error)
+	InsertSwept(ctx context.Context, v domain.Swept) error
+	SweptOf(ctx context.Context, runID int64) (domain.Swept, error)
+	SweptSince(ctx context.Context, at time.Time) ([]domain.Run, error)
 
 	InsertShare(ctx context.Context, v *domain.Share) error
 	RevokeShare(ctx context.Context, v domain.Share) error
@@ -127,6 +141,10 @@ type Options struct {
 	Logger *slog.Logger
 	Flwr   string // the version of Flower that runs need
 
+	Receipts     *receipt.Signer // nil: none are made
+	Requirements []byte          // the lock of the Python environment
+	Version      string          // of the server
+
 	MachineIndex string // the package index that this machine is configured with; "" for the usual one
 }
 
@@ -135,6 +153,9 @@ type Service struct {
 	Options
 
 	began time.Time // before this nobody here has watched
+
+	ended      chan struct{} // a run has ended: its receipt is due
+	receiptsMu sync.Mutex    // one makes receipts at a time
 
 	mu      sync.Mutex
 	wakes   map[int64]chan struct{}
@@ -146,7 +167,7 @@ type Service struct {
 
 // New returns a Service; [Service.Run] must run for anything queued to start.
 func New(o Options) *Service {
-	return &Service{Options: o, began: o.Clock().UTC(), wakes: map[int64]chan struct{}{}, tailers: map[int64]*tailer{}, logs: map[int64]*logfile.File{}, rollers: newRollers()}
+	return &Service{Options: o, ended: make(chan struct{}, 1), began: o.Clock().UTC(), wakes: map[int64]chan struct{}{}, tailers: map[int64]*tailer{}, logs: map[int64]*logfile.File{}, rollers: newRollers()}
 }
 
 // Wake makes the federation's driver look at once; call it when its engine has changed.

@@ -153,12 +153,13 @@ func (tx *Tx) Metrics(ctx context.Context, fedID int64, engineRunID uint64, afte
 // UpsertExchanges stores what was asked of SuperNodes, and completes it with the replies.
 func (tx *Tx) UpsertExchanges(ctx context.Context, es []domain.Exchange) error {
 	for _, e := range es {
-		err := tx.exec(ctx, "exchange", `INSERT INTO exchange (federation_id, engine_run_id, message_id, round, phase, node_id, asked_at, replied_at, failed, error) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+		err := tx.exec(ctx, "exchange", `INSERT INTO exchange (federation_id, engine_run_id, message_id, round, phase, node_id, asked_at, replied_at, failed, error, reply_object) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
 			ON CONFLICT (federation_id, engine_run_id, message_id) DO UPDATE SET
+				reply_object = CASE WHEN exchange.replied_at = 0 THEN excluded.reply_object ELSE exchange.reply_object END,
 				replied_at = CASE WHEN exchange.replied_at = 0 THEN excluded.replied_at ELSE exchange.replied_at END,
 				failed = CASE WHEN exchange.replied_at = 0 THEN excluded.failed ELSE exchange.failed END,
 				error = CASE WHEN exchange.replied_at = 0 THEN excluded.error ELSE exchange.error END`,
-			e.FederationID, int64(e.EngineRunID), e.MessageID, e.Round, string(e.Phase), int64(e.NodeID), millis(e.AskedAt), millis(e.RepliedAt), bit(e.Failed), e.Error)
+			e.FederationID, int64(e.EngineRunID), e.MessageID, e.Round, string(e.Phase), int64(e.NodeID), millis(e.AskedAt), millis(e.RepliedAt), bit(e.Failed), e.Error, e.ReplyObject)
 		if err != nil {
 			return err
 		}

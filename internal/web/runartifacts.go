@@ -1,16 +1,29 @@
 package web
 
 import (
+	"archive/zip"
+	"context"
+	"fmt"
+	"io"
 	"mime"
 	"net/http"
 	"path"
+	"slices"
+	"time"
+
+	"blossomtune/internal/domain"
+	"blossomtune/internal/runs"
 )
+
+// maxFilesShown is how many files of a run are listed.
+const maxFilesShown = runs.MaxArtifacts
 
 func attachment(name string) string {
 	return mime.FormatMediaType("attachment", map[string]string{"filename": name})
 }
 
-// artifact gives out one file that the ServerApp wrote; never as something that a browser would run.
+// artifact gives out one file that the ServerApp wrote; never as something that a browser would run. An image may be drawn in a
+// page of ours: by what it is, not by its name, and in a sandbox where nothing runs.
 func (s *server) artifact(w http.ResponseWriter, r *http.Request, v *visit) error {
 	run, err := s.findRun(r.Context(), r, v)
 	if err != nil {
@@ -25,8 +38,90 @@ func (s *server) artifact(w http.ResponseWriter, r *http.Request, v *visit) erro
 	if err != nil {
 		return err
 	}
-	w.Header().Set("Content-Type", "application/octet-stream")
-	w.Header().Set("Content-Disposition", attachment(path.Base(r.PathValue("path"))))
+	h := w.Header()
+	h.Set("Content-Security-Policy", "default-src 'none'; sandbox")
+	h.Set("Content-Type", "application/octet-stream")
+	h.Set("Content-Disposition", attachment(path.Base(r.PathValue("path"))))
+	if r.URL.Query().Has("inline") && info.Size() <= maxImage {
+		head := make([]byte, 512)
+		n, err := f.ReadAt(head, 0)
+		if err != nil && err != io.EOF {
+			return err
+		}
+		if kind := http.DetectContentType(head[:n]); slices.Contains(images, kind) {
+			h.Set("Content-Type", kind)
+			h.Set("Content-Disposition", "inline")
+		}
+	}
 	http.ServeContent(w, r, "", info.ModTime(), f)
 	return nil
+}
+
+// artifactsZip gives out everything that the ServerApp wrote, packed as it is sent.
+func (s *server) artifactsZip(w http.ResponseWriter, r *http.Request, v *visit) error {
+	run, err := s.findRun(r.Context(), r, v)
+	if err != nil {
+		return err
+	}
+	files, err := s.Runs.Artifacts(r.Context(), run)
+	if err != nil {
+		return err
+	}
+	h := w.Header()
+	h.Set("Content-Type", "application/zip")
+	h.Set("Cache-Control", "no-store")
+	h.Set("Content-Disposition", attachment(run.Name+".zip"))
+	out := zip.NewWriter(w)
+	for _, file := range files {
+		if err := s.pack(r.Context(), out, run, file); err != nil {
+			if r.Context().Err() == nil {
+				s.Log.Error("packing artifacts", "run", run.Name, "file", file.Path, "err", err)
+			}
+			panic(http.ErrAbortHandler) // half a file must not look like a whole one
+		}
+	}
+	return out.Close()
+}
+
+func (s *server) pack(ctx context.Context, out *zip.Writer, run domain.Run, file runs.Artifact) error {
+	f, err := s.Runs.OpenArtifact(ctx, run, file.Path)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	to, err := out.CreateHeader(&zip.FileHeader{Name: run.Name + "/" + file.Path, Method: zip.Deflate, Modified: file.Changed})
+	if err != nil {
+		return err
+	}
+	_, err = io.Copy(to, f)
+	return err
+}
+
+// keepWords says when a run's files will go.
+func keepWords(d runDetail) string {
+	k := d.keep
+	switch {
+	case k.Days > 0 && k.Runs > 0:
+		return fmt.Sprintf("Kept for %s after the end, or as long as this is among the last %s.", plural(k.Days, "day", "days"), plural(k.Runs, "run", "runs")) + goneAt(d)
+	case k.Days > 0:
+		return fmt.Sprintf("Kept for %s after the run's end.", plural(k.Days, "day", "days")) + goneAt(d)
+	case k.Runs > 0:
+		return fmt.Sprintf("Kept as long as this is among the last %s of the federation.", plural(k.Runs, "run", "runs"))
+	}
+	return ""
+}
+
+func goneAt(d runDetail) string {
+	if d.keep.Days == 0 || !d.run.State.Ended() {
+		return ""
+	}
+	words := " They go on "
+	if d.keep.Runs > 0 {
+		words = " They stay at least until "
+	}
+	return words + d.run.EndedAt.Add(time.Duration(d.keep.Days)*24*time.Hour).Format("2 Jan 2006") + "."
+}
+
+func sweptWords(w domain.Swept) string {
+	return fmt.Sprintf("%s with %s went on %s, as the federation keeps files. Their hashes are in the receipt.", plural(w.Files, "file", "files"), size(w.Bytes), w.At.Format("2 Jan 2006"))
 }

@@ -2,6 +2,7 @@ package web
 
 import (
 	"context"
+	"net/http"
 
 	"blossomtune/internal/domain"
 )
@@ -11,16 +12,46 @@ type runExtras struct {
 	base      string         // the address that its parts are below; "": its own
 	shares    []domain.Share // for managers
 	newLink   string         // a link that was made just now
-	undo      bool           // its note or tags were changed just now
-	errs      formErrors     // of its note and tags
+	receipt   int64          // the size of its receipt; 0 until it is made
+	signer    string         // the id of the key that signs receipts
+	keep      domain.KeepRule
+	swept     domain.Swept // At is zero while its files are there
+	undo      bool         // its note or tags were changed just now
+	errs      formErrors   // of its note and tags
 	shareErrs formErrors
 }
 
 func (s *server) extras(ctx context.Context, v *visit, d *runDetail) (err error) {
 	if v.manager() {
-		d.shares, err = s.Runs.Shares(ctx, d.run)
+		if d.shares, err = s.Runs.Shares(ctx, d.run); err != nil {
+			return err
+		}
 	}
+	if d.keep, err = s.Runs.KeepRule(ctx, d.run.FederationID); err != nil {
+		return err
+	}
+	if d.swept, err = s.Runs.SweptOf(ctx, d.run); err != nil {
+		return err
+	}
+	d.receipt, d.signer, err = s.Runs.ReceiptSize(ctx, d.run)
 	return err
+}
+
+// runReceipt gives a run's receipt out, byte for byte as it was signed.
+func (s *server) runReceipt(w http.ResponseWriter, r *http.Request, v *visit) error {
+	run, err := s.findRun(r.Context(), r, v)
+	if err != nil {
+		return err
+	}
+	text, err := s.Runs.Receipt(r.Context(), run)
+	if err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Cache-Control", "no-store")
+	w.Header().Set("Content-Disposition", attachment(run.Name+".receipt.json"))
+	writeBody(w, r, http.StatusOK, text)
+	return nil
 }
 
 // at is the address that the run's parts are below.

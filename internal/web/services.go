@@ -124,6 +124,11 @@ type Runs interface {
 	Same(ctx context.Context, f domain.RunQuery, page domain.RunPage) (now domain.RunPage, came int, err error)
 	Curves(ctx context.Context, all []domain.Run) ([]runs.Curves, error)
 	Share(ctx context.Context, actor domain.Actor, run domain.Run, days int, withLog bool) (secret string, share domain.Share, err error)
+	Receipt(ctx context.Context, run domain.Run) ([]byte, error)
+	ReceiptSize(ctx context.Context, run domain.Run) (size int64, keyID string, err error)
+	KeepRule(ctx context.Context, fedID int64) (domain.KeepRule, error)
+	SetKeepRule(ctx context.Context, actor domain.Actor, fedID int64, k domain.KeepRule) error
+	SweptOf(ctx context.Context, run domain.Run) (domain.Swept, error)
 	Shares(ctx context.Context, run domain.Run) ([]domain.Share, error)
 	RevokeShare(ctx context.Context, actor domain.Actor, run domain.Run, id int64) error
 	Shared(ctx context.Context, secret string) (domain.Share, domain.Run, domain.Federation, error)

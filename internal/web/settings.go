@@ -18,12 +18,18 @@ type settingsView struct {
 
 	policy     policyText
 	policyErrs formErrors
+
+	keep     keepText
+	keepErrs formErrors
 }
 
 func (s *server) settingsView(ctx context.Context, v *visit) (settingsView, error) {
 	head, err := s.head(ctx, v, "settings")
 	sv := settingsView{fedHead: head, role: string(domain.RoleViewer), want: v.fed, policy: policyTexts(head.fed)}
 	if err != nil {
+		return sv, err
+	}
+	if sv.keep, err = s.keepText(ctx, v.fed.ID); err != nil {
 		return sv, err
 	}
 	sv.grants, err = s.Accounts.Grants(ctx, v.fed.ID)

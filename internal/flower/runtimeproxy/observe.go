@@ -104,6 +104,7 @@ func (p *Proxy) replies(out *flwrpb.PullAppMessagesResponse) domain.Observation 
 		}
 		if i < len(out.GetMessageObjectTrees()) {
 			tree := out.GetMessageObjectTrees()[i]
+			e.ReplyObject = cut(tree.GetObjectId(), 128)
 			p.memo.expect(reply{exchange: e, objects: flatten(tree, nil), message: m, tree: tree})
 		}
 	}

@@ -1,0 +1,225 @@
+package web
+
+import (
+	"bytes"
+	"encoding/binary"
+	"encoding/csv"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"os"
+	"path"
+	"slices"
+	"strings"
+	"unicode/utf8"
+
+	"blossomtune/internal/domain"
+)
+
+const (
+	maxPreview      = 256 << 10 // of a file that is shown
+	maxJSON         = 2 << 20   // of a JSON file that is laid out
+	maxRows         = 100
+	maxColumnsShown = 40
+	maxCellShown    = 200
+	maxImage        = 20 << 20
+	maxHeader       = 4 << 20 // of safetensors
+)
+
+// preview is what is shown of an artifact: a text, rows, or an image.
+type preview struct {
+	fed      domain.Federation
+	run      domain.Run
+	path     string
+	size     int64
+	download string
+	kind     string
+	note     string // what is not shown, and why
+	text     string
+	rows     [][]string
+	image    bool
+}
+
+// images are the types that a browser draws and never runs. SVG is none of them: it can hold scripts.
+var images = []string{"image/png", "image/jpeg", "image/gif", "image/webp", "image/bmp"}
+
+// previewArtifact is a page with what is in one of the files that a ServerApp wrote.
+func (s *server) previewArtifact(w http.ResponseWriter, r *http.Request, v *visit) error {
+	run, err := s.findRun(r.Context(), r, v)
+	if err != nil {
+		return err
+	}
+	name := r.PathValue("path")
+	f, err := s.Runs.OpenArtifact(r.Context(), run, name)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return err
+	}
+	p := preview{fed: v.fed, run: run, path: name, size: info.Size(), download: "/f/" + v.fed.Slug + "/runs/" + run.Name + "/artifacts/" + escapePath(name)}
+	if err := p.look(f); err != nil {
+		return err
+	}
+	s.render(w, r, v, http.StatusOK, page{title: name + " · " + run.Name, nav: "f"}, artifactPage(p))
+	return nil
+}
+
+// look finds out by its content what a file is, and reads what is shown of it.
+func (p *preview) look(f *os.File) error {
+	head := make([]byte, maxPreview)
+	n, err := io.ReadFull(f, head)
+	if err != nil && err != io.ErrUnexpectedEOF && err != io.EOF {
+		return err
+	}
+	head = head[:n]
+	ending := strings.ToLower(path.Ext(p.path))
+	sniffed := http.DetectContentType(head)
+	switch {
+	case n == 0:
+		p.kind, p.note = "empty", "The file is empty."
+	case slices.Contains(images, sniffed) && p.size <= maxImage:
+		p.kind, p.image = sniffed, true
+	case slices.Contains(images, sniffed):
+		p.kind, p.note = sniffed, "The image is too large to be shown here."
+	case ending == ".safetensors" && p.tensors(f):
+	case ending == ".json" && p.size <= maxJSON && p.json(f):
+	case (ending == ".csv" || ending == ".tsv") && isText(head) && p.table(head, ending):
+	case isText(head):
+		p.kind, p.text = "text", string(bytes.ToValidUTF8(head, []byte("?")))
+		if p.size > int64(n) {
+			p.note = fmt.Sprintf("The first %s of %s.", size(int64(n)), size(p.size))
+		}
+	default:
+		p.kind, p.note = "binary", "There is nothing to show of this kind of file: download it."
+	}
+	return nil
+}
+
+// isText reports whether a file's beginning can be read as text.
+func isText(head []byte) bool {
+	if bytes.IndexByte(head, 0) >= 0 {
+		return false
+	}
+	for cut := 0; cut < utf8.UTFMax && cut < len(head); cut++ { // the last letter may be cut off
+		if utf8.Valid(head[:len(head)-cut]) {
+			return true
+		}
+	}
+	return false
+}
+
+func (p *preview) json(f *os.File) bool {
+	all, err := io.ReadAll(io.NewSectionReader(f, 0, maxJSON))
+	var out bytes.Buffer
+	if err != nil || json.Indent(&out, all, "", "  ") != nil {
+		return false
+	}
+	p.kind, p.text = "JSON", out.String()
+	if out.Len() > maxPreview {
+		p.text, p.note = strings.ToValidUTF8(p.text[:maxPreview], ""), "Only its beginning is shown."
+	}
+	return true
+}
+
+func (p *preview) table(head []byte, ending string) bool {
+	r := csv.NewReader(bytes.NewReader(head))
+	r.FieldsPerRecord, r.LazyQuotes = -1, true
+	if ending == ".tsv" {
+		r.Comma = '\t'
+	}
+	wide, more := 0, p.size > int64(len(head))
+	for len(p.rows) <= maxRows {
+		row, err := r.Read()
+		if err != nil {
+			break
+		}
+		wide = max(wide, len(row))
+		row = row[:min(len(row), maxColumnsShown)]
+		for i, cell := range row {
+			if len(cell) > maxCellShown {
+				row[i] = strings.ToValidUTF8(cell[:maxCellShown], "") + "…"
+			}
+		}
+		p.rows = append(p.rows, row)
+	}
+	if _, err := r.Read(); err == nil {
+		more = true
+	}
+	if len(p.rows) == 0 {
+		return false
+	}
+	p.kind = plural(wide, "column", "columns")
+	if more {
+		p.note = fmt.Sprintf("The first %d rows.", len(p.rows)-1)
+	}
+	if wide > maxColumnsShown {
+		p.note = strings.TrimSpace(p.note + fmt.Sprintf(" %d of %d columns.", maxColumnsShown, wide))
+	}
+	return true
+}
+
+// tensors lists what is in a safetensors file from its header alone (8 bytes length, then JSON).
+func (p *preview) tensors(f *os.File) bool {
+	var size8 [8]byte
+	if _, err := f.ReadAt(size8[:], 0); err != nil {
+		return false
+	}
+	n := binary.LittleEndian.Uint64(size8[:])
+	if n < 2 || n > maxHeader || int64(n)+8 > p.size {
+		return false
+	}
+	text := make([]byte, n)
+	if _, err := f.ReadAt(text, 8); err != nil {
+		return false
+	}
+	header := map[string]json.RawMessage{}
+	if json.Unmarshal(text, &header) != nil {
+		return false
+	}
+	var names []string
+	for name := range header {
+		if name != "__metadata__" {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	p.rows = [][]string{{"tensor", "type", "shape", "numbers", "bytes"}}
+	var total int64
+	for i, name := range names {
+		var t struct {
+			DType   string   `json:"dtype"`
+			Shape   []int64  `json:"shape"`
+			Offsets [2]int64 `json:"data_offsets"`
+		}
+		if json.Unmarshal(header[name], &t) != nil {
+			return false
+		}
+		count := int64(1)
+		for _, d := range t.Shape {
+			count *= d
+		}
+		total += count
+		if i < 10*maxRows {
+			p.rows = append(p.rows, []string{name, t.DType, fmt.Sprint(t.Shape), itoa64(count), size(t.Offsets[1] - t.Offsets[0])})
+		}
+	}
+	p.kind = fmt.Sprintf("safetensors, %s, %d numbers", plural(len(names), "tensor", "tensors"), total)
+	if len(names) > 10*maxRows {
+		p.note = fmt.Sprintf("The first %d tensors.", 10*maxRows)
+	}
+	return true
+}
+
+// escapePath makes a file's path a part of an address.
+func escapePath(p string) string {
+	parts := strings.Split(p, "/")
+	for i, part := range parts {
+		parts[i] = url.PathEscape(part)
+	}
+	return strings.Join(parts, "/")
+}
