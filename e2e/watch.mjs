@@ -1,6 +1,6 @@
 // Watches the page of a run in some tabs, and notes when what came into it. Prints READY when all are live; ends with a line on the
-// standard input, and prints as JSON what each tab has seen.
-// Usage: node watch.mjs JOB.json, with {assets, chromium, base, cookie, path, tabs, total}
+// standard input, which says how many lines there are to wait for, and prints as JSON what each tab has seen.
+// Usage: node watch.mjs JOB.json, with {assets, chromium, base, cookie, path, tabs}
 import { createRequire } from 'node:module';
 import { readFileSync } from 'node:fs';
 import { once } from 'node:events';
@@ -10,10 +10,10 @@ const { chromium } = createRequire(job.assets + '/package.json')('playwright-cor
 const flags = ['--headless', '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync'];
 const browser = await chromium.launch({ executablePath: job.chromium, args: flags });
 try {
-  const context = await browser.newContext();
-  await context.addCookies([{ name: 'blossomtune_session', value: job.cookie, url: job.base }]);
   const tabs = [];
   for (let i = 0; i < job.tabs; i++) {
+    const context = await browser.newContext(); // each is a browser of its own: one has six connections to a server without TLS
+    await context.addCookies([{ name: 'blossomtune_session', value: job.cookie, url: job.base }]);
     const tab = await context.newPage();
     await tab.addInitScript(() => {
       window.seen = { lines: [], charts: [] };
@@ -33,10 +33,10 @@ try {
     tabs.push(tab);
   }
   console.log('READY');
-  await once(process.stdin, 'data');
+  const total = Number(String((await once(process.stdin, 'data'))[0]).trim());
   const out = [];
   for (const tab of tabs) {
-    if (job.total) await tab.waitForFunction((n) => document.getElementById('L' + n), job.total, { timeout: 30000 }).catch(() => {});
+    if (total) await tab.waitForFunction((n) => document.getElementById('L' + n), total, { timeout: 30000 }).catch(() => {});
     out.push(await tab.evaluate(() => ({ ...window.seen, shown: [...document.querySelectorAll('.b-log li')].map((li) => [Number(li.dataset.n), li.querySelector('p').textContent]) })));
   }
   console.log(JSON.stringify(out));
