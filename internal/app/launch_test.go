@@ -89,6 +89,15 @@ func TestSettingsAreKeptAndSecretsAreNotShown(t *testing.T) {
 			t.Errorf("the form of a clone lacks %s", part)
 		}
 	}
+	page := s.get("viewer", "/f/fed/runs/r-2").body
+	for _, part := range []string{"at most 900 MB", "whole run 2 h, round 1 min 30 s, first sign of life 5 min", "API_KEY, MODE"} {
+		if !strings.Contains(page, part) {
+			t.Errorf("the run's page lacks %s", part)
+		}
+	}
+	if strings.Contains(s.get("participant", "/f/fed/runs/r-2").body, "API_KEY") {
+		t.Error("a participant reads the names of the variables")
+	}
 	clone := s.launched("r-3", "from", "r-2", "environment", "API_KEY="+domain.Mask+"\nMODE=slow")
 	if g := clone.Settings.Environment; g["API_KEY"] != secret || g["MODE"] != "slow" {
 		t.Errorf("the clone has %v", g)
