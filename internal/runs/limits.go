@@ -89,8 +89,14 @@ func (x situation) tooLong(code string, limit time.Duration) domain.Cause {
 	switch {
 	case x.doing.nodes.needed > 0:
 		w := x.forNodes()
-		c.Where = "SuperNodes"
-		c.Message = fmt.Sprintf("%s since %s; the limit of %s without progress passed.", upper(w.What), clock(w.Since), domain.Span(limit))
+		off := ""
+		if gone := x.offline(); len(gone) > 0 {
+			c.Where = upper(partitions(gone))
+			off = ", " + partitions(gone) + " offline"
+		} else {
+			c.Where = "SuperNodes"
+		}
+		c.Message = fmt.Sprintf("%s since %s%s; the limit of %s without progress passed.", upper(w.What), clock(w.Since), off, domain.Span(limit))
 		c.Remedy = "Have the owners of the SuperNodes that are missing connect, or ask for fewer in the run config; then run it again."
 	case len(out) > 0:
 		var silent []int

@@ -217,12 +217,7 @@ func (x situation) forNodes() Wait {
 	if w.Since.IsZero() {
 		w.Since = x.since
 	}
-	var off []int
-	for _, k := range x.keys {
-		if !there(k) {
-			off = append(off, k.Partition)
-		}
-	}
+	off := x.offline()
 	switch {
 	case len(x.keys) < n.needed:
 		w.Helps = fmt.Sprintf("This federation has %s: approve more people, or ask for fewer in the run config.", count(len(x.keys), "SuperNode"))
@@ -231,6 +226,15 @@ func (x situation) forNodes() Wait {
 	}
 	w.Helps += x.ends()
 	return w
+}
+
+func (x situation) offline() (off []int) {
+	for _, k := range x.keys {
+		if !there(k) {
+			off = append(off, k.Partition)
+		}
+	}
+	return off
 }
 
 // outstanding are the exchanges of the newest round that nobody has answered.
