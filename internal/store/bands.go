@@ -154,11 +154,11 @@ func (tx *Tx) Bands(ctx context.Context, fedID int64, engineRunID uint64, q doma
 	if to == 0 {
 		to = math.MaxInt32
 	}
-	if q.Size > 1 {
+	if q.Size > 1 { // CROSS JOIN keeps SQLite from looking through all bins for each band
 		return list(ctx, tx, "band", scanBand, `SELECT b.round, b.phase, b.name, g.upto, b.nodes, g.odd, g.low, b.median, g.high, b.weighted, b.has_whole, b.whole FROM (
 				SELECT MAX(round) AS round, MAX(upto) AS upto, SUM(odd) AS odd, MIN(low) AS low, MAX(high) AS high FROM metric_band
 				WHERE federation_id = $1 AND engine_run_id = $2 AND phase = $3 AND name = $4 AND round >= $5 AND round <= $6 GROUP BY round / CAST($8 AS BIGINT) HAVING MAX(upto) > $7
-			) g JOIN metric_band b ON b.federation_id = $1 AND b.engine_run_id = $2 AND b.phase = $3 AND b.name = $4 AND b.round = g.round ORDER BY b.round`,
+			) g CROSS JOIN metric_band b WHERE b.federation_id = $1 AND b.engine_run_id = $2 AND b.phase = $3 AND b.name = $4 AND b.round = g.round ORDER BY b.round`,
 			fedID, int64(engineRunID), string(q.Phase), q.Name, q.From, to, q.After, q.Size)
 	}
 	return list(ctx, tx, "band", scanBand, `SELECT round, phase, name, upto, nodes, odd, low, median, high, weighted, has_whole, whole FROM metric_band

@@ -155,7 +155,7 @@ class Charts {
     if (this.view.table) {
       place.chart?.destroy();
       place.chart = null;
-      place.plot.replaceChildren(asTable(s, points, main, people));
+      place.plot.replaceChildren(asTable(s, points.filter((p) => !this.view.zoom || (p.round >= this.view.zoom[0] && p.round <= this.view.zoom[1])), main, people));
       place.plot.classList.add('is-table');
       place.plot.tabIndex = 0;
       return;

@@ -31,5 +31,6 @@ export function picker(el, view, changed) {
     if (names.length > most) { const p = document.createElement('small'); p.textContent = `${names.length - most} more: search for a number`; box.append(p); }
   };
   find.addEventListener('input', draw);
+  el.addEventListener('keydown', (e) => { if (e.key === 'Escape') { el.open = false; el.querySelector('summary').focus(); } });
   return { show(known) { nodes = known; draw(); } };
 }
