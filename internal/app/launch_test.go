@@ -173,3 +173,28 @@ func TestHowAFederationRunsIsSet(t *testing.T) {
 		t.Errorf("the run has %+v", run.Settings.Limits)
 	}
 }
+
+// A SuperLink that rests says so, and is no reason against a launch.
+func TestARestingSuperLinkSaysSo(t *testing.T) {
+	s := newSite(t)
+	err := s.app.db.InTx(t.Context(), func(tx *store.Tx) error {
+		f, err := tx.FederationByID(t.Context(), s.fed.ID)
+		if err != nil {
+			return err
+		}
+		f.EngineWanted, f.EngineIdle, f.IdleStop = true, true, 5
+		return tx.UpdateFederation(t.Context(), f)
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if page := s.get("viewer", "/f/fed").body; !strings.Contains(page, "idle, starts with the next run") {
+		t.Error("the federation's page does not say that the SuperLink rests")
+	}
+	if page := s.get("manager", "/f/fed/launch").body; !strings.Contains(page, "SuperLink: stopped, idle") || strings.Contains(page, "No go") {
+		t.Error("the board is against a launch that would start the SuperLink")
+	}
+	if answer := s.get("viewer", "/api/v1/federations/fed").body; !strings.Contains(answer, `"idle":true`) {
+		t.Errorf("the API says %s", answer)
+	}
+}

@@ -69,6 +69,8 @@ func (s *Service) superLinkCheck(fed domain.Federation) Check {
 		c.Mark, c.Fix = NoGo, "Start the SuperLink."
 	case domain.SuperLinkStarting, domain.SuperLinkRestarting:
 		c.Mark, c.Fix = Caution, "Wait some seconds; a queued run starts by itself."
+	case domain.SuperLinkUnreachable:
+		c.Mark, c.Fix = Caution, "It runs but does not answer at the moment; a queued run starts when it does."
 	default:
 		c.Mark, c.Fix = NoGo, "Start the SuperLink."
 	}
