@@ -7,6 +7,7 @@ need() { command -v "$1" >/dev/null || { echo "make test needs $1 ($2)" >&2; exi
 need python3 "Python 3.11 or newer"
 need node "Node 20 or newer"
 need chromium "Debian: apt-get install chromium"
+need git "Debian: apt-get install git"
 need ssh-keygen "Debian: apt-get install openssh-client"
 need unshare "Debian: apt-get install util-linux"
 need systemd-analyze "Debian: apt-get install systemd"
@@ -19,8 +20,8 @@ if ! [ -x "$tools/bin/ruff" ]; then
   python3 -m venv "$tools"
   "$tools/bin/pip" install --quiet -r scripts/requirements-dev.txt
 fi
-"$tools/bin/ruff" check apps e2e
-"$tools/bin/ruff" format --check apps e2e
+"$tools/bin/ruff" check apps e2e internal
+"$tools/bin/ruff" format --check apps e2e internal
 (cd apps/quickstart_digits && "$tools/bin/python" -m pytest -q -p no:cacheprovider)
 
 # torch and what it needs are 5 GB: made once per lock, as links into uv's cache, which the end-to-end test uses too.
@@ -37,4 +38,4 @@ fi
 
 echo "== Go"
 # Two packages at a time at most: the tests with a real engine need the cores.
-go test -p 2 -timeout 20m ./...
+go test -p 2 -timeout 60m ./...

@@ -1,8 +1,10 @@
-"""A Python that has imported Flower, and makes a process of itself for each ClientApp: importing takes a second of a core each time.
+"""A Python that has imported Flower, and makes a process of itself for each ClientApp.
 
-The socket at file 3 brings {"id", "args", "dir"} with the file for the output; {"id", "pid"} goes back, and {"id", "pid", "status"} at the end.
+Importing takes a second of a core each time. The socket at file 3 brings {"id", "args", "dir"} with the file for the
+output; {"id", "pid"} goes back, and {"id", "pid", "status"} at the end.
 """
 
+import contextlib
 import ctypes
 import gc
 import json
@@ -40,10 +42,8 @@ def serve(sock: socket.socket) -> list[str]:
             become(order, files[0], sock, me)
             return order["args"]
         running[pid] = order["id"]
-        try:
+        with contextlib.suppress(OSError):  # it may be faster itself
             os.setpgid(pid, pid)
-        except OSError:
-            pass  # it was faster itself
         os.close(files[0])
         sock.send(json.dumps({"id": order["id"], "pid": pid}).encode())
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGCHLD})
