@@ -1,0 +1,104 @@
+package e2e
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"blossomtune/internal/testflwr"
+)
+
+// edit changes a text in a file.
+func edit(t *testing.T, path, from, to string) {
+	t.Helper()
+	text, err := os.ReadFile(path)
+	if err != nil || !strings.Contains(string(text), from) {
+		t.Fatalf("%s has no %q: %v", path, from, err)
+	}
+	if err := os.WriteFile(path, []byte(strings.ReplaceAll(string(text), from, to)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// An app comes by a folder that is watched and from git, is read and compared by a manager, launched with its config as TOML, and
+// read and compared by the participant whose data it runs on.
+func TestAppsInABrowser(t *testing.T) {
+	folder := t.TempDir()
+	app := filepath.Join(folder, "steady")
+	if err := os.CopyFS(app, os.DirFS(filepath.Join(testflwr.Root(t), "e2e", "apps", "steady"))); err != nil {
+		t.Fatal(err)
+	}
+	s := startWith(t, 10, freeAddr(t), "BLOSSOMTUNE_APPS="+folder)
+	d := newDrive(t)
+	d.do("admin", "cookie", s.url, s.signIn())
+	d.do("admin", "open", s.url+"/apps", "")
+	d.do("admin", "wait", "text=blossomtune/fault-steady", "") // found, and on the page, without a reload
+	edit(t, filepath.Join(app, "pyproject.toml"), `version = "1.0.0"`, `version = "1.1.0"`)
+	edit(t, filepath.Join(app, "pyproject.toml"), "min-nodes = 2", "min-nodes = 2\n\n[tool.blossomtune.presets.brief]\nnum-server-rounds = 1")
+	d.do("admin", "wait", "tr:has-text('1.1.0') a:text('What changed')", "")
+
+	repo := t.TempDir()
+	if err := os.CopyFS(filepath.Join(repo, "apps", "steady"), os.DirFS(app)); err != nil {
+		t.Fatal(err)
+	}
+	edit(t, filepath.Join(repo, "apps", "steady", "pyproject.toml"), "1.1.0", "1.2.0")
+	for _, args := range [][]string{{"init", "-q", "-b", "main"}, {"add", "-A"}, {"-c", "user.name=a", "-c", "user.email=a@example.org", "commit", "-qm", "c"}} {
+		cmd := exec.CommandContext(t.Context(), "git", args...)
+		cmd.Dir = repo
+		if out, err := cmd.CombinedOutput(); err != nil {
+			t.Fatalf("git %v: %v %s", args, err, out)
+		}
+	}
+	d.do("admin", "fill", "[name=repository]", repo)
+	d.do("admin", "fill", "[name=folder]", "apps/steady")
+	d.do("admin", "click", "button:text('Add from git')", "")
+	d.do("admin", "wait", "h1:has-text('1.2.0')", "")
+	d.do("admin", "wait", "#origins:text('Where it came from')", "")
+	d.do("admin", "click", ".b-tree a:text('client_app.py')", "")
+	d.do("admin", "wait", ".b-src #L1", "")
+	d.do("admin", "click", "a:text('What changed')", "")
+	if got := d.do("admin", "read", "ins", ""); got != `+ version = "1.2.0"` {
+		t.Errorf("what is added: %q", got)
+	}
+
+	var apps []struct{ Hash, ID, Version string }
+	s.admin.must("GET", "/apps", nil, &apps)
+	hash := ""
+	for _, a := range apps {
+		if a.Version == "1.2.0" {
+			hash = a.Hash
+		}
+	}
+	d.do("admin", "open", s.url+"/f/fed/launch?app="+hash, "")
+	d.do("admin", "fill", "[name='config.pause']", "0")
+	d.do("admin", "click", "label:has([value=toml])", "")
+	d.do("admin", "wait", "[data-changed-count]:text('1 of 3 changed')", "")
+	d.do("admin", "fill", "[name=toml]", "num-server-rounds = 2 # few\npause = \"long\"\n")
+	d.do("admin", "wait", "#toml-errors:has-text('Line 2: pause is a number.')", "")
+	d.do("admin", "fill", "[name=toml]", "num-server-rounds = 2 # few\npause = 0.0\n")
+	d.do("admin", "wait", "[data-changed-count]:text('2 of 3 changed')", "")
+	d.do("admin", "wait", ".b-cfg.is-changed:has([name='config.num-server-rounds'])", "")
+	d.do("admin", "fill", "[data-preset-name]", "few")
+	d.do("admin", "click", "[data-preset-save]", "")
+	d.do("admin", "wait", "[data-preset-said]:text('Saved as few.')", "")
+	d.do("admin", "fill", "[name=run_id]", "by-toml")
+	d.do("admin", "click", "button.btn-primary", "")
+	await(t, 20*time.Second, "the run has its config", func() (string, bool) {
+		var r struct{ Config map[string]any }
+		err := s.admin.try("GET", "/runs/by-toml", nil, &r)
+		return "", err == nil && len(r.Config) == 2 && r.Config["num-server-rounds"] == 2.0 && r.Config["pause"] == 0.0
+	})
+
+	one := s.approved("One")
+	d.do("one", "cookie", s.url, one.c.cookie())
+	d.do("one", "open", s.url+"/me/fed", "")
+	d.do("one", "click", "#machine a:text('source')", "")
+	d.do("one", "wait", ".b-src #L1", "")
+	s.browse(one.c.cookie(), visit{Name: "my-apps", Path: "/apps", Wait: []string{".b-live.is-ok"}}, visit{Name: "my-app", Path: "/apps/blossomtune/fault-steady/" + hash[:8]},
+		visit{Name: "not-my-app", Path: "/apps/blossomtune/fault-steady/" + apps[len(apps)-1].Hash[:8], Status: 404})
+	s.browse(s.signIn(), visit{Name: "apps", Path: "/apps", Wait: []string{".b-live.is-ok"}}, visit{Name: "app-diff", Path: "/apps/blossomtune/fault-steady/" + hash[:8] + "/diff"},
+		visit{Name: "app-split", Path: "/apps/blossomtune/fault-steady/" + hash[:8] + "/diff?view=split"}, visit{Name: "launch-preset", Path: "/f/fed/launch?app=" + hash + "&preset=brief", Wait: []string{".b-live.is-ok"}})
+}
