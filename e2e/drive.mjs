@@ -1,5 +1,5 @@
 // Drives real browsers for a test: one JSON command a line on stdin, one JSON answer a line on stdout.
-// {who, do: open|fill|click|wait|read|shot, at, value}; each who has a browser of their own. Usage: node drive.mjs ASSETS CHROMIUM
+// {who, do: open|fill|click|wait|read|press|drag|url|shot, at, value}; each who has a browser of their own. Usage: node drive.mjs ASSETS CHROMIUM
 import { createRequire } from 'node:module';
 import { createInterface } from 'node:readline';
 
@@ -27,6 +27,16 @@ async function act({ who, do: what, at, value }) {
     case 'click': await page.click(at); return '';
     case 'wait': await page.waitForSelector(at, { state: 'attached' }); return '';
     case 'read': return value ? await page.getAttribute(at, value) : await page.textContent(at);
+    case 'press': await page.keyboard.press(value); return '';
+    case 'url': return page.url();
+    case 'drag': { // from one part of an element's width to another: "0.2 0.6"
+      const box = await (await page.waitForSelector(at)).boundingBox(), [from, to] = value.split(' ').map((f) => box.x + Number(f) * box.width), y = box.y + box.height / 2;
+      await page.mouse.move(from, y);
+      await page.mouse.down();
+      await page.mouse.move(to, y, { steps: 5 });
+      await page.mouse.up();
+      return '';
+    }
     case 'shot': await page.screenshot({ path: at, fullPage: true }); return '';
   }
   throw new Error('no such command: ' + what);

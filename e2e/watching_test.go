@@ -214,6 +214,34 @@ func (s *server) sameTimes(run string) {
 	}
 }
 
+// lookedAt goes through a run's rounds and charts in a browser: what is chosen is in the address and comes back with it.
+func (s *server) lookedAt(cookie, run string) {
+	s.t.Helper()
+	d := newDrive(s.t)
+	d.do("me", "cookie", s.url, cookie)
+	d.do("me", "open", s.url+"/f/fed/runs/"+run, "")
+	d.do("me", "wait", ".b-plot canvas", "")
+	for _, part := range []string{"get", "train", "put", "agg", "eval"} {
+		d.do("me", "wait", ".b-lanes .ph-"+part, "")
+	}
+	d.do("me", "press", "", "[")
+	d.do("me", "wait", "#rounds[data-round='2']", "")
+	d.do("me", "drag", ".b-plot .u-over", "0.1 0.6")
+	d.do("me", "wait", "[data-chart-whole]:not(.b-gone)", "")
+	address := d.do("me", "url", "", "")
+	if !strings.Contains(address, "x=1-2") || !strings.Contains(address, "round=2") {
+		s.t.Errorf("the address is %s, without the rounds looked at", address)
+	}
+	d.do("me", "open", address, "")
+	d.do("me", "wait", "#rounds[data-round='2']", "")
+	d.do("me", "wait", "[data-chart-whole]:not(.b-gone)", "")
+	d.do("me", "click", "[data-chart-flag=table]", "")
+	d.do("me", "wait", ".b-plot.is-table tbody tr:nth-child(2)", "")
+	if head := d.do("me", "read", ".b-plot.is-table thead", ""); head != "roundaggregatelowestmedianhighestparticipantsNaN or infinite" {
+		s.t.Errorf("the table's columns are %q", head)
+	}
+}
+
 var aggregated = regexp.MustCompile(`Aggregated MetricRecord: \{(.*)\}`)
 
 // Apps of both APIs show what each participant measured, and what the app makes of it: the numbers that its own log has. Where the app
@@ -246,6 +274,7 @@ func TestBothAPIsShowTheirMetrics(t *testing.T) {
 			t.Errorf("round %d of %s: %+v", i/2+1, name, one)
 		}
 	}
+	s.lookedAt(cookie, r.Name)
 	old := s.becomes(s.launch(s.app("old_api"), nil).Name, "completed", 3*time.Minute)
 	s.sameTimes(old.Name)
 	f = s.charts(cookie, old.Name)
