@@ -255,7 +255,7 @@ func launchEngine(l launchForm) templ.Component {
 			}
 			return nil
 		})
-		templ_7745c5c3_Err = field("memory_mb", "Memory in MB", "Empty: no limit. When its processes hold more together, the run ends and says so.", l.errs).Render(templ.WithChildren(ctx, templ_7745c5c3_Var9), templ_7745c5c3_Buffer)
+		templ_7745c5c3_Err = field("memory_mb", "Memory in MB", "Empty: no limit. When its processes hold more together, the run ends and says so; a server on Windows does not measure it.", l.errs).Render(templ.WithChildren(ctx, templ_7745c5c3_Var9), templ_7745c5c3_Buffer)
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
