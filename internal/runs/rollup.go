@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"blossomtune/internal/domain"
+	"blossomtune/internal/events"
 )
 
 // rollers bring the bands of runs up to date in the background: no page waits for it, and however many look at a run, it is done once.
@@ -49,12 +50,12 @@ func (s *Service) roll(run domain.Run) {
 	r := s.rollers
 	for {
 		began := s.Clock()
-		more, err := s.rollStep(r.ctx, run, false)
+		rolled, more, err := s.rollStep(r.ctx, run, false)
 		if err != nil && r.ctx.Err() == nil {
 			s.Logger.Error("summing up a run's metrics", "run", run.Name, "err", err)
 		}
 		if err == nil {
-			s.publish(run, "metric")
+			s.Events.Publish(events.Event{Topic: RunTopic(run.ID), Kind: "metric", Data: rolled})
 		}
 		r.mu.Lock()
 		if err != nil || !more && !r.busy[run.ID] {
@@ -73,21 +74,27 @@ func (s *Service) roll(run domain.Run) {
 	}
 }
 
-func (s *Service) rollStep(ctx context.Context, run domain.Run, again bool) (more bool, err error) {
+// rollStep takes a part of the metrics in. It returns the newest one that the bands have now.
+func (s *Service) rollStep(ctx context.Context, run domain.Run, again bool) (rolled int64, more bool, err error) {
 	s.rollers.one.Lock()
 	defer s.rollers.one.Unlock()
-	err = s.Store.InTx(ctx, func(tx Tx) (err error) {
-		more, err = tx.RollUp(ctx, run.FederationID, run.EngineRunID, again)
+	err = s.Store.InTx(ctx, func(tx Tx) error {
+		var err error
+		if more, err = tx.RollUp(ctx, run.FederationID, run.EngineRunID, again); err != nil {
+			return err
+		}
+		m, err := tx.MetricMeter(ctx, run.FederationID, run.EngineRunID)
+		rolled = m.Rolled
 		return err
 	})
-	return more, err
+	return rolled, more, err
 }
 
 // rollUp brings a run's bands up to date and waits for it. Nobody writes metrics of the run any more.
 func (s *Service) rollUp(ctx context.Context, run domain.Run) error {
 	for more := true; more; {
 		var err error
-		if more, err = s.rollStep(ctx, run, true); err != nil {
+		if _, more, err = s.rollStep(ctx, run, true); err != nil {
 			return err
 		}
 	}

@@ -122,7 +122,6 @@ func (t *tailer) store(ctx context.Context, p *parser) error {
 		return err
 	}
 	if len(found) > 0 {
-		t.s.publish(t.run, "metric")
 		t.s.rollSoon(t.run)
 	}
 	if newRound {
@@ -161,7 +160,8 @@ func (s *Service) drain(ctx context.Context, run domain.Run) error {
 	return nil
 }
 
-// Observed tells those who watch the federation's runs that metrics or exchanges of theirs have reached the database.
+// Observed takes note that metrics or exchanges of the federation's runs have reached the database: who watches is told when the
+// metrics are summed up.
 func (s *Service) Observed(fedID int64) {
 	s.mu.Lock()
 	var watched []domain.Run
@@ -172,8 +172,7 @@ func (s *Service) Observed(fedID int64) {
 	}
 	s.mu.Unlock()
 	for _, run := range watched {
-		s.rollSoon(run)
-		s.publish(run, "metric")
+		s.rollSoon(run) // and tells them
 	}
 }
 

@@ -136,10 +136,13 @@ func (s *server) runEvents(w http.ResponseWriter, r *http.Request, v *visit) err
 	})
 }
 
-// runNews tells of new lines as they come; nothing else on the page changes with them.
+// runNews tells of new lines as they come, with which nothing else on the page changes, and of metrics.
 func runNews(_ context.Context, e events.Event) (signal, bool) {
 	if e.Kind == "log" && e.Data != nil {
 		return signal{"log", e.Data}, false
+	}
+	if e.Kind == "metric" && e.Data != nil { // the charts need not wait for the rest of the page
+		return signal{"metric", e.Data}, true
 	}
 	return signal{}, true
 }
