@@ -197,6 +197,7 @@ func TestBothWaysInTrainInOneRun(t *testing.T) {
 	if r.Round != 3 || r.Rounds != 3 {
 		t.Errorf("the run is at round %d of %d", r.Round, r.Rounds)
 	}
+	s.receiptHolds(r, "steady", joined, plain)
 	t.Run("an app of the older API", func(t *testing.T) { oldAPI(t, s, joined, plain) })
 	t.Run("a suspended participant", func(t *testing.T) { suspended(t, s, joined) })
 	t.Run("a total that grows", func(t *testing.T) { grown(t, s, joined) })
