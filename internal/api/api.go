@@ -89,6 +89,7 @@ func New(o Options) http.Handler {
 	a.apps()
 	a.runs()
 	a.runTable()
+	a.artifactOps()
 	a.outbox()
 	a.settings()
 	mux.HandleFunc("/api/", func(w http.ResponseWriter, _ *http.Request) {

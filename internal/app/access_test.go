@@ -83,7 +83,7 @@ var apiAccess = map[string][]string{
 	"list-presets": managers, "save-preset": managers, "delete-preset": managers,
 	"get-settings": admins, "change-settings": admins,
 	"run-round": members, "run-traffic": members,
-	"run-receipt": members, "find-runs": members, "describe-run": managers, "share-run": managers, "list-shares": managers, "revoke-share": managers,
+	"run-receipt": members, "list-artifacts": members, "download-artifact": members, "find-runs": members, "describe-run": managers, "share-run": managers, "list-shares": managers, "revoke-share": managers,
 	"launch-run": managers, "list-runs": members, "get-run": members, "stop-run": managers, "clone-run": managers, "move-run": managers, "requeue-run": managers, "list-queue": members, "get-run-policy": watchers, "set-run-policy": managers, "run-metrics": members, "run-metrics-csv": members, "run-log": members,
 }
 

@@ -6,8 +6,10 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
+	"encoding/json"
 	"io"
 	"net/http"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -84,6 +86,21 @@ func TestArtifactsAreShownAndNothingRuns(t *testing.T) {
 		if a := s.get("manager", "/f/fed/runs/r-1/preview/"+path); a.status == http.StatusOK {
 			t.Errorf("%s leads out", path)
 		}
+	}
+	var listed []struct {
+		Path string
+		Size int
+	}
+	if err := json.Unmarshal([]byte(s.get("participant", "/api/v1/runs/r-1/artifacts").body), &listed); err != nil || len(listed) != 12 {
+		t.Errorf("the API lists %d files, %v", len(listed), err)
+	}
+	for _, f := range listed {
+		if a := s.get("participant", "/api/v1/runs/r-1/artifacts/file?path="+url.QueryEscape(f.Path)); a.status != http.StatusOK || len(a.body) != f.Size || !strings.HasPrefix(a.header.Get("Content-Disposition"), "attachment") {
+			t.Errorf("%s by the API: %d, %d of %d bytes, %v", f.Path, a.status, len(a.body), f.Size, a.header)
+		}
+	}
+	if a := s.get("manager", "/api/v1/runs/r-1/artifacts/file?path="+url.QueryEscape("../serverapp.log")); a.status != http.StatusNotFound {
+		t.Errorf("a path that leads out: %d", a.status)
 	}
 	all := s.get("viewer", "/f/fed/runs/r-1/artifacts.zip")
 	z, err := zip.NewReader(bytes.NewReader([]byte(all.body)), int64(len(all.body)))
