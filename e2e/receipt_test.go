@@ -55,13 +55,10 @@ func (s *server) receiptHolds(r runView, app string, asked ...*person) {
 	}
 	file := write("receipt.json", text)
 	for path, want := range map[string]int{write("app.fab", fab): 0, s.logFile(r): 0, write("other.fab", append(bytes.Clone(fab), 0)): 5} {
-		out, err := exec.Command(bin(s.t), "verify", path, "--receipt", file, "--key", id).CombinedOutput()
-		code := 0
-		if err != nil {
-			code = err.(*exec.ExitError).ExitCode()
-		}
-		if code != want {
-			s.t.Errorf("verify %s: exit code %d, want %d: %s", filepath.Base(path), code, want, out)
+		cmd := exec.Command(bin(s.t), "verify", path, "--receipt", file, "--key", id)
+		out, err := cmd.CombinedOutput()
+		if code := cmd.ProcessState.ExitCode(); code != want {
+			s.t.Errorf("verify %s: exit code %d, want %d: %v: %s", filepath.Base(path), code, want, err, out)
 		}
 	}
 }
