@@ -16,7 +16,8 @@ try {
     await context.addCookies([{ name: 'blossomtune_session', value: job.cookie, url: job.base }]);
     const tab = await context.newPage();
     await tab.addInitScript(() => {
-      window.seen = { lines: [], charts: [] };
+      window.seen = { lines: [], charts: [], told: [] };
+      document.addEventListener('metric', () => window.seen.told.push(Date.now()));
       document.addEventListener('DOMContentLoaded', () => {
         new MutationObserver((all) => {
           const now = Date.now();

@@ -125,8 +125,17 @@ class Charts {
     if (!inputs.includes(document.activeElement)) [inputs[0].value, inputs[1].value] = [from, to];
     this.el.querySelector('[data-chart-whole]').classList.toggle('b-gone', !this.view.zoom);
     for (const [key, place] of this.places) if (!this.series.has(key)) { place.chart?.destroy(); place.fig.remove(); this.places.delete(key); }
-    for (const key of this.series.keys()) this.grid.append(this.place(key).fig);
-    for (const [key, s] of this.series) this.draw(s, this.places.get(key));
+    [...this.series.keys()].forEach((key, i) => {
+      const { fig } = this.place(key), there = this.grid.children[i] ?? null;
+      if (there !== fig) this.grid.insertBefore(fig, there);
+    });
+    const looks = JSON.stringify([{ ...this.view, hide: [...this.view.hide] }, this.first, this.last, this.size, this.feed?.rounds, this.feed?.ended, this.nodes]);
+    for (const [key, s] of this.series) {
+      const place = this.places.get(key), now = s.version + looks;
+      if (place.drawn === now && (place.chart || this.view.table)) continue; // nothing of it has changed
+      this.draw(s, place);
+      place.drawn = now;
+    }
   }
 
   notice() {

@@ -7,9 +7,11 @@ export class Series {
     this.name = name;
     this.points = new Map(); // by bin of rounds
     this.people = new Map(); // by SuperNode
+    this.version = 0; // grows with each answer
   }
 
   take(s, size) {
+    this.version++;
     s.rounds.forEach((round, i) => {
       const p = { round };
       for (const c of columns) p[c] = s[c]?.[i] ?? null;
