@@ -1,6 +1,7 @@
 // Drives real browsers for a test: one JSON command a line on stdin, one JSON answer a line on stdout.
-// {who, do: open|fill|click|wait|read|press|drag|url|shot, at, value}; each who has a browser of their own. Usage: node drive.mjs ASSETS CHROMIUM
+// {who, do: open|fill|click|wait|read|press|focus|back|download|drag|url|shot, at, value}; each who has a browser of their own. Usage: node drive.mjs ASSETS CHROMIUM
 import { createRequire } from 'node:module';
+import { readFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 
 const require = createRequire(process.argv[2] + '/package.json');
@@ -28,6 +29,12 @@ async function act({ who, do: what, at, value }) {
     case 'wait': await page.waitForSelector(at, { state: 'attached' }); return '';
     case 'read': return value ? await page.getAttribute(at, value) : await page.textContent(at);
     case 'press': await page.keyboard.press(value); return '';
+    case 'focus': await page.focus(at); return '';
+    case 'back': await page.goBack({ waitUntil: 'load' }); return page.url();
+    case 'download': { // what a click brings, as text
+      const [file] = await Promise.all([page.waitForEvent('download'), page.click(at)]);
+      return readFileSync(await file.path(), 'latin1');
+    }
     case 'url': return page.url();
     case 'drag': { // from one part of an element's width to another: "0.2 0.6"
       const box = await (await page.waitForSelector(at)).boundingBox(), [from, to] = value.split(' ').map((f) => box.x + Number(f) * box.width), y = box.y + box.height / 2;

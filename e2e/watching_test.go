@@ -8,6 +8,7 @@ import (
 	"math"
 	"net/http"
 	"os"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strconv"
@@ -240,6 +241,59 @@ func (s *server) lookedAt(cookie, run string) {
 	if head := d.do("me", "read", ".b-plot.is-table thead", ""); head != "roundaggregatelowestmedianhighestparticipantsNaN or infinite" {
 		s.t.Errorf("the table's columns are %q", head)
 	}
+	d.do("me", "click", "[data-chart-flag=table]", "")
+	s.linesAre(d)
+	d.do("me", "focus", "[data-map]", "")
+	d.do("me", "press", "", "ArrowLeft")
+	d.do("me", "wait", ".b-mapsay:has-text('round 1: trained and evaluated')", "")
+	d.do("me", "press", "", "Enter")
+	d.do("me", "wait", "#rounds[data-round='1']", "")
+}
+
+// linesAre looks at what changes the lines of charts: smoothing says so, a participant keeps its line whoever else is shown, and a
+// chart leaves as a picture.
+func (s *server) linesAre(d *drive) {
+	s.t.Helper()
+	d.do("me", "click", "[data-chart-flag=smooth]", "")
+	d.do("me", "wait", "[data-chart-note]:has-text('smoothed')", "")
+	d.do("me", "click", "[data-chart-picker] summary", "")
+	d.do("me", "click", "[data-chart-people] label:has-text('partition 1') input", "")
+	line := func(attribute string) string {
+		return d.do("me", "read", "[data-chart-legend] span:has-text('partition 1') path", attribute)
+	}
+	stroke, dash := line("stroke"), line("stroke-dasharray")
+	d.do("me", "click", "[data-chart-people] label:has-text('partition 0') input", "")
+	d.do("me", "wait", "[data-chart-legend] span:has-text('partition 0')", "")
+	if other := d.do("me", "read", "[data-chart-legend] span:has-text('partition 0') path", "stroke"); other == stroke || line("stroke") != stroke || line("stroke-dasharray") != dash {
+		s.t.Errorf("partition 1 is %s %s, partition 0 %s; then partition 1 is %s %s", stroke, dash, other, line("stroke"), line("stroke-dasharray"))
+	}
+	d.do("me", "press", "", "Escape")
+	if svg := d.do("me", "download", "[data-save=svg]", ""); !strings.HasPrefix(svg, "<svg ") && !strings.HasPrefix(svg, "<?xml") || !strings.Contains(svg, "smoothed") {
+		s.t.Errorf("the chart leaves as %.200q", svg)
+	}
+	if png := d.do("me", "download", "[data-save=png]", ""); !strings.Contains(png[:min(len(png), 8)], "PNG") {
+		s.t.Errorf("the chart leaves as %.20q", png)
+	}
+}
+
+// compared picks two runs of the table and compares them; the picks are there when one comes back.
+func (s *server) compared(cookie string, runs ...string) {
+	s.t.Helper()
+	d := newDrive(s.t)
+	d.do("me", "cookie", s.url, cookie)
+	d.do("me", "open", s.url+"/f/fed/runs", "")
+	for _, r := range runs {
+		d.do("me", "click", "[data-pick-run][value='"+r+"']", "")
+	}
+	d.do("me", "click", "[data-compare] .btn-primary", "")
+	for _, r := range runs {
+		d.do("me", "wait", "#compared:has-text('"+r+"')", "")
+	}
+	d.do("me", "wait", "[data-compare-charts] canvas", "")
+	d.do("me", "back", "", "")
+	for _, r := range runs {
+		d.do("me", "wait", "[data-pick-run][value='"+r+"']:checked", "")
+	}
 }
 
 var aggregated = regexp.MustCompile(`Aggregated MetricRecord: \{(.*)\}`)
@@ -274,9 +328,19 @@ func TestBothAPIsShowTheirMetrics(t *testing.T) {
 			t.Errorf("round %d of %s: %+v", i/2+1, name, one)
 		}
 	}
+	if t.Failed() {
+		t.Logf("the app's log:\n%s", text)
+		for _, p := range people {
+			logs, _ := filepath.Glob(filepath.Join(p.home, "agent", "runs", "*.log"))
+			for _, l := range append(logs, filepath.Join(p.home, "agent", "supernode.log")) {
+				t.Logf("%s:\n%s", l, tail(l))
+			}
+		}
+	}
 	s.lookedAt(cookie, r.Name)
 	old := s.becomes(s.launch(s.app("old_api"), nil).Name, "completed", 3*time.Minute)
 	s.sameTimes(old.Name)
+	s.compared(cookie, r.Name, old.Name)
 	f = s.charts(cookie, old.Name)
 	score, accuracy, loss := f.of("train", "fit_score"), f.of("evaluate", "accuracy"), f.of("evaluate", "loss")
 	sum, weight := 0.0, 0.0
