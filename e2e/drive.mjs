@@ -1,5 +1,5 @@
 // Drives real browsers for a test: one JSON command a line on stdin, one JSON answer a line on stdout.
-// {who, do: open|fill|click|wait|read|press|focus|back|download|drag|url|shot, at, value}; each who has a browser of their own. Usage: node drive.mjs ASSETS CHROMIUM
+// {who, do: open|fill|click|wait|read|press|focus|hover|back|download|drag|url|shot, at, value}; each who has a browser of their own. Usage: node drive.mjs ASSETS CHROMIUM
 import { createRequire } from 'node:module';
 import { readFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
@@ -29,6 +29,7 @@ async function act({ who, do: what, at, value }) {
     case 'wait': await page.waitForSelector(at, { state: 'attached' }); return '';
     case 'read': return value ? await page.getAttribute(at, value) : await page.textContent(at);
     case 'press': await page.keyboard.press(value); return '';
+    case 'hover': await page.hover(at); return '';
     case 'focus': await page.focus(at); return '';
     case 'back': await page.goBack({ waitUntil: 'load' }); return page.url();
     case 'download': { // what a click brings, as text

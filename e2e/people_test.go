@@ -88,7 +88,7 @@ func (p *person) run(name string, args ...string) {
 			_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) // what the plain command leaves behind
 		}
 		if t.Failed() {
-			t.Logf("%s:\n%s", p.name, tail(filepath.Join(p.home, "node.log")))
+			t.Logf("%s:\n%s\nand its SuperNode:\n%s", p.name, tail(filepath.Join(p.home, "node.log")), tail(filepath.Join(p.home, "agent", "supernode.log")))
 		}
 	})
 }
