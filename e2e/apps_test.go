@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"blossomtune/internal/testbrowser"
 	"blossomtune/internal/testflwr"
 )
 
@@ -32,13 +33,13 @@ func TestAppsInABrowser(t *testing.T) {
 		t.Fatal(err)
 	}
 	s := startWith(t, 10, freeAddr(t), "BLOSSOMTUNE_APPS="+folder)
-	d := newDrive(t)
-	d.do("admin", "cookie", s.url, s.signIn())
-	d.do("admin", "open", s.url+"/apps", "")
-	d.do("admin", "wait", "text=blossomtune/fault-steady", "") // found, and on the page, without a reload
+	d := testbrowser.New(t)
+	d.Do("admin", "cookie", s.url, s.signIn())
+	d.Do("admin", "open", s.url+"/apps", "")
+	d.Do("admin", "wait", "text=blossomtune/fault-steady", "") // found, and on the page, without a reload
 	edit(t, filepath.Join(app, "pyproject.toml"), `version = "1.0.0"`, `version = "1.1.0"`)
 	edit(t, filepath.Join(app, "pyproject.toml"), "min-nodes = 2", "min-nodes = 2\n\n[tool.blossomtune.presets.brief]\nnum-server-rounds = 1")
-	d.do("admin", "wait", "tr:has-text('1.1.0') a:text('What changed')", "")
+	d.Do("admin", "wait", "tr:has-text('1.1.0') a:text('What changed')", "")
 
 	repo := t.TempDir()
 	if err := os.CopyFS(filepath.Join(repo, "apps", "steady"), os.DirFS(app)); err != nil {
@@ -52,15 +53,15 @@ func TestAppsInABrowser(t *testing.T) {
 			t.Fatalf("git %v: %v %s", args, err, out)
 		}
 	}
-	d.do("admin", "fill", "[name=repository]", repo)
-	d.do("admin", "fill", "[name=folder]", "apps/steady")
-	d.do("admin", "click", "button:text('Add from git')", "")
-	d.do("admin", "wait", "h1:has-text('1.2.0')", "")
-	d.do("admin", "wait", "#origins:text('Where it came from')", "")
-	d.do("admin", "click", ".b-tree a:text('client_app.py')", "")
-	d.do("admin", "wait", ".b-src #L1", "")
-	d.do("admin", "click", "a:text('What changed')", "")
-	if got := d.do("admin", "read", "ins", ""); got != `+ version = "1.2.0"` {
+	d.Do("admin", "fill", "[name=repository]", repo)
+	d.Do("admin", "fill", "[name=folder]", "apps/steady")
+	d.Do("admin", "click", "button:text('Add from git')", "")
+	d.Do("admin", "wait", "h1:has-text('1.2.0')", "")
+	d.Do("admin", "wait", "#origins:text('Where it came from')", "")
+	d.Do("admin", "click", ".b-tree a:text('client_app.py')", "")
+	d.Do("admin", "wait", ".b-src #L1", "")
+	d.Do("admin", "click", "a:text('What changed')", "")
+	if got := d.Do("admin", "read", "ins", ""); got != `+ version = "1.2.0"` {
 		t.Errorf("what is added: %q", got)
 	}
 
@@ -72,20 +73,20 @@ func TestAppsInABrowser(t *testing.T) {
 			hash = a.Hash
 		}
 	}
-	d.do("admin", "open", s.url+"/f/fed/launch?app="+hash, "")
-	d.do("admin", "fill", "[name='config.pause']", "0")
-	d.do("admin", "click", "label:has([value=toml])", "")
-	d.do("admin", "wait", "[data-changed-count]:text('1 of 3 changed')", "")
-	d.do("admin", "fill", "[name=toml]", "num-server-rounds = 2 # few\npause = \"long\"\n")
-	d.do("admin", "wait", "#toml-errors:has-text('Line 2: pause is a number.')", "")
-	d.do("admin", "fill", "[name=toml]", "num-server-rounds = 2 # few\npause = 0.0\n")
-	d.do("admin", "wait", "[data-changed-count]:text('2 of 3 changed')", "")
-	d.do("admin", "wait", ".b-cfg.is-changed:has([name='config.num-server-rounds'])", "")
-	d.do("admin", "fill", "[data-preset-name]", "few")
-	d.do("admin", "click", "[data-preset-save]", "")
-	d.do("admin", "wait", "[data-preset-said]:text('Saved as few.')", "")
-	d.do("admin", "fill", "[name=run_id]", "by-toml")
-	d.do("admin", "click", "button.btn-primary", "")
+	d.Do("admin", "open", s.url+"/f/fed/launch?app="+hash, "")
+	d.Do("admin", "fill", "[name='config.pause']", "0")
+	d.Do("admin", "click", "label:has([value=toml])", "")
+	d.Do("admin", "wait", "[data-changed-count]:text('1 of 3 changed')", "")
+	d.Do("admin", "fill", "[name=toml]", "num-server-rounds = 2 # few\npause = \"long\"\n")
+	d.Do("admin", "wait", "#toml-errors:has-text('Line 2: pause is a number.')", "")
+	d.Do("admin", "fill", "[name=toml]", "num-server-rounds = 2 # few\npause = 0.0\n")
+	d.Do("admin", "wait", "[data-changed-count]:text('2 of 3 changed')", "")
+	d.Do("admin", "wait", ".b-cfg.is-changed:has([name='config.num-server-rounds'])", "")
+	d.Do("admin", "fill", "[data-preset-name]", "few")
+	d.Do("admin", "click", "[data-preset-save]", "")
+	d.Do("admin", "wait", "[data-preset-said]:text('Saved as few.')", "")
+	d.Do("admin", "fill", "[name=run_id]", "by-toml")
+	d.Do("admin", "click", "button.btn-primary", "")
 	await(t, 20*time.Second, "the run has its config", func() (string, bool) {
 		var r struct{ Config map[string]any }
 		err := s.admin.try("GET", "/runs/by-toml", nil, &r)
@@ -93,10 +94,10 @@ func TestAppsInABrowser(t *testing.T) {
 	})
 
 	one := s.approved("One")
-	d.do("one", "cookie", s.url, one.c.cookie())
-	d.do("one", "open", s.url+"/me/fed", "")
-	d.do("one", "click", "#machine a:text('source')", "")
-	d.do("one", "wait", ".b-src #L1", "")
+	d.Do("one", "cookie", s.url, one.c.cookie())
+	d.Do("one", "open", s.url+"/me/fed", "")
+	d.Do("one", "click", "#machine a:text('source')", "")
+	d.Do("one", "wait", ".b-src #L1", "")
 	s.browse(one.c.cookie(), visit{Name: "my-apps", Path: "/apps", Wait: []string{".b-live.is-ok"}}, visit{Name: "my-app", Path: "/apps/blossomtune/fault-steady/" + hash[:8]},
 		visit{Name: "not-my-app", Path: "/apps/blossomtune/fault-steady/" + apps[len(apps)-1].Hash[:8], Status: 404})
 	s.browse(s.signIn(), visit{Name: "apps", Path: "/apps", Wait: []string{".b-live.is-ok"}}, visit{Name: "app-diff", Path: "/apps/blossomtune/fault-steady/" + hash[:8] + "/diff"},

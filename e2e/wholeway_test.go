@@ -1,8 +1,6 @@
 package e2e
 
 import (
-	"bufio"
-	"encoding/json"
 	"fmt"
 	"io"
 	"net"
@@ -20,7 +18,7 @@ import (
 	"github.com/emersion/go-smtp"
 
 	"blossomtune/internal/account/provider/providertest"
-	"blossomtune/internal/testflwr"
+	"blossomtune/internal/testbrowser"
 )
 
 // mailbox is a real SMTP server's mail.
@@ -68,56 +66,6 @@ func listen(t *testing.T, addr string) net.Listener {
 	}
 	t.Cleanup(func() { ln.Close() })
 	return ln
-}
-
-// drive is a browser for each who.
-type drive struct {
-	t   *testing.T
-	in  io.Writer
-	out *bufio.Reader
-}
-
-func newDrive(t *testing.T) *drive {
-	t.Helper()
-	chromium, err := exec.LookPath("chromium")
-	if err != nil {
-		t.Fatalf("chromium is missing: %v", err)
-	}
-	cmd := exec.CommandContext(t.Context(), "node", "drive.mjs", filepath.Join(testflwr.Root(t), "internal", "web", "assets"), chromium)
-	cmd.Stderr = os.Stderr
-	in, err := cmd.StdinPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	out, err := cmd.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { in.Close(); _ = cmd.Wait() })
-	return &drive{t: t, in: in, out: bufio.NewReader(out)}
-}
-
-func (d *drive) do(who, what, at, value string) string {
-	d.t.Helper()
-	text, _ := json.Marshal(map[string]string{"who": who, "do": what, "at": at, "value": value})
-	if _, err := d.in.Write(append(text, '\n')); err != nil {
-		d.t.Fatal(err)
-	}
-	line, err := d.out.ReadString('\n')
-	var answer struct {
-		OK    bool
-		Value string
-	}
-	if err == nil {
-		err = json.Unmarshal([]byte(line), &answer)
-	}
-	if err != nil || !answer.OK {
-		d.t.Fatalf("%s %s %s: %v %s", who, what, at, err, answer.Value)
-	}
-	return answer.Value
 }
 
 // namespace is a network of a participant's own, with one way out: to this host's side of it.
@@ -190,28 +138,28 @@ func TestTheWholeWay(t *testing.T) {
 	issuer := providertest.Start(t, public+"/signin/callback/oidc")
 	s := startWith(t, 10, "0.0.0.0:"+port, "BLOSSOMTUNE_PUBLIC_URL="+public, "BLOSSOMTUNE_SMTP_HOST=127.0.0.1", "BLOSSOMTUNE_SMTP_PORT="+smtpPort, "BLOSSOMTUNE_SMTP_TLS=none",
 		"BLOSSOMTUNE_SMTP_FROM=fl@example.org", "BLOSSOMTUNE_OIDC_ISSUER="+issuer.URL, "BLOSSOMTUNE_OIDC_CLIENT_ID="+providertest.ClientID, "BLOSSOMTUNE_OIDC_CLIENT_SECRET="+providertest.ClientSecret)
-	b := newDrive(t)
-	b.do("boss", "cookie", s.url, s.signIn())
+	b := testbrowser.New(t)
+	b.Do("boss", "cookie", s.url, s.signIn())
 
 	// Ada: an account, an address, a request.
-	b.do("ada", "open", public+"/join/fed", "")
-	b.do("ada", "click", `a[href="/signin/with/oidc"]`, "")
-	b.do("ada", "fill", "input[name=username]", "ada")
-	b.do("ada", "fill", "input[name=password]", providertest.Password)
-	b.do("ada", "click", "button[type=submit], input[type=submit]", "")
-	b.do("ada", "fill", "#message", "CT scans, 4000 of them")
-	b.do("ada", "click", "text=Ask to join", "")
-	b.do("ada", "wait", "text=Enter the code from your e-mail", "")
-	b.do("ada", "open", mails.find(t, confirmLink), "")
-	b.do("ada", "click", "text=Confirm e-mail", "")
-	b.do("ada", "wait", "text=Your request is being reviewed", "")
+	b.Do("ada", "open", public+"/join/fed", "")
+	b.Do("ada", "click", `a[href="/signin/with/oidc"]`, "")
+	b.Do("ada", "fill", "input[name=username]", "ada")
+	b.Do("ada", "fill", "input[name=password]", providertest.Password)
+	b.Do("ada", "click", "button[type=submit], input[type=submit]", "")
+	b.Do("ada", "fill", "#message", "CT scans, 4000 of them")
+	b.Do("ada", "click", "text=Ask to join", "")
+	b.Do("ada", "wait", "text=Enter the code from your e-mail", "")
+	b.Do("ada", "open", mails.find(t, confirmLink), "")
+	b.Do("ada", "click", "text=Confirm e-mail", "")
+	b.Do("ada", "wait", "text=Your request is being reviewed", "")
 
-	b.do("boss", "open", s.url+"/f/fed/requests", "")
+	b.Do("boss", "open", s.url+"/f/fed/requests", "")
 	approved := time.Now()
-	b.do("boss", "click", "#card form[action$='/requests/approve'] button", "")
-	b.do("ada", "click", "form[action='/me/fed/token'] button", "") // her page has changed by itself
-	b.do("ada", "wait", "#join-command", "")
-	command := strings.Fields(b.do("ada", "read", "#join-command", "data-secret"))
+	b.Do("boss", "click", "#card form[action$='/requests/approve'] button", "")
+	b.Do("ada", "click", "form[action='/me/fed/token'] button", "") // her page has changed by itself
+	b.Do("ada", "wait", "#join-command", "")
+	command := strings.Fields(b.Do("ada", "read", "#join-command", "data-secret"))
 	through, tunnels := proxy(t, host+":0")
 	ada := &person{s: s, name: "Ada", home: filepath.Join(s.data, "people", "ada")}
 	if err := os.MkdirAll(ada.home, 0o700); err != nil {
@@ -221,8 +169,8 @@ func TestTheWholeWay(t *testing.T) {
 	ada.run("ip", append(join, "--dir", filepath.Join(ada.home, "agent"), "--python-dir", filepath.Join(s.data, "python"), "--deps", "never")...)
 	ada.online()
 	t.Logf("MEASURED warm: %.1f s from approve to online, by hand of a browser, across a network namespace and a proxy (goal: 5)", time.Since(approved).Seconds())
-	b.do("ada", "wait", "text=Connected", "")
-	b.do("ada", "wait", "text=it goes through "+strings.TrimPrefix(through, "http://"), "")
+	b.Do("ada", "wait", "text=Connected", "")
+	b.Do("ada", "wait", "text=it goes through "+strings.TrimPrefix(through, "http://"), "")
 	if tunnels.Load() == 0 {
 		t.Error("nothing went through the proxy")
 	}
