@@ -58,7 +58,7 @@ func (j *joining) goodbye(ctx context.Context, h home, st *state) error {
 		return err
 	}
 	defer conn.close()
-	n := &node{j: j, h: h, st: st, key: key, conn: conn}
+	n := &node{j: j, h: h, st: st, sign: j.signer(key), conn: conn}
 	if _, _, err := get(ctx, conn.client(), j.srv.base.JoinPath("/healthz").String()); err != nil { // tells the server's time
 		return j.srv.unreachable(err)
 	}

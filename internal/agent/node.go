@@ -2,7 +2,6 @@ package agent
 
 import (
 	"context"
-	"crypto/ecdsa"
 	"crypto/tls"
 	"errors"
 	"fmt"
@@ -18,7 +17,6 @@ import (
 
 	"blossomtune/internal/domain"
 	"blossomtune/internal/flower/python"
-	"blossomtune/internal/flower/wire"
 	"blossomtune/internal/keeper"
 	"blossomtune/internal/logfile"
 )
@@ -28,8 +26,8 @@ type node struct {
 	j    *joining
 	h    home
 	st   *state
-	key  *ecdsa.PrivateKey
-	pem  []byte // the key's public half
+	sign *signer // with the enrolled key
+	pem  []byte  // the key's public half
 	env  python.Env
 	conn *connection
 	deps bool
@@ -52,7 +50,7 @@ func (j *joining) node(ctx context.Context, h home, st *state) (*node, error) {
 	if err != nil {
 		return nil, err
 	}
-	n := &node{j: j, h: h, st: st, key: key, pem: public, conn: conn, deps: j.allowDeps()}
+	n := &node{j: j, h: h, st: st, sign: j.signer(key), pem: public, conn: conn, deps: j.allowDeps()}
 	n.env, err = j.environment(ctx, h)
 	return n, err
 }
@@ -70,7 +68,7 @@ type report struct {
 
 // signed signs a call as this machine's SuperNode signs its own.
 func (n *node) signed(h http.Header) error {
-	sig, err := wire.SignHeaders(n.key, n.j.clock.now())
+	sig, err := n.sign.headers()
 	for k, v := range sig {
 		h[k] = v
 	}
@@ -332,8 +330,7 @@ func (n *node) serveProxy(onMessage func()) (*http.Server, string, error) {
 		return nil, "", err
 	}
 	p := &localProxy{superLink: n.st.SuperLink, transport: n.conn.transport,
-		sign:      func() (http.Header, error) { return wire.SignHeaders(n.key, n.j.clock.now()) },
-		publicPEM: n.pem, local: loc, onMessage: onMessage}
+		sign: func() (http.Header, error) { return n.sign.headers() }, publicPEM: n.pem, local: loc, onMessage: onMessage}
 	var lc net.ListenConfig
 	ln, err := lc.Listen(context.Background(), "tcp", "127.0.0.1:0")
 	if err != nil {

@@ -46,7 +46,7 @@ func (n *node) use(key *ecdsa.PrivateKey, public []byte) error {
 	if err := os.Rename(n.h.nextKey(n.st.TokenID), n.h.keyFile(n.st.TokenID)); err != nil {
 		return err
 	}
-	n.key, n.pem, n.st.NodeID = key, public, 0
+	n.sign, n.pem, n.st.NodeID = n.j.signer(key), public, 0
 	return n.h.save(n.st)
 }
 
@@ -60,10 +60,10 @@ func (n *node) finishRotation(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	old := n.key
-	n.key = key
+	old := n.sign
+	n.sign = n.j.signer(key)
 	_, reached, err := n.ask(ctx)
-	n.key = old
+	n.sign = old
 	if reached && err == nil {
 		return n.use(key, public)
 	}
