@@ -116,10 +116,15 @@ func (c *call) authorize(auth wire.NodeAuth, now time.Time) error {
 		return again("The signature is older than this server's start.", 1)
 	}
 	c.node.mu.Lock()
-	seen, full := c.node.used.use(auth.Timestamp, now)
+	times, full := c.node.used.use(auth.Timestamp, now)
 	c.node.mu.Unlock()
-	if seen {
-		return refused("This signature was used before.", nil)
+	if times > 1 {
+		// Two threads of a SuperNode may sign in one moment of a coarse clock: a 401 would end it, and the next try is signed anew.
+		// Whoever has stolen a signature tries it more often than a SuperNode has threads.
+		if times > c.g.o.CallsPerKey {
+			c.g.failures.note(clientIP(c.r), now)
+		}
+		return errUsed
 	}
 	if full {
 		return again("Too many requests of this key.", 60)

@@ -178,6 +178,7 @@ func (c *call) answered(res *http.Response) error {
 		_ = res.Body.Close()
 		return errStillOnline
 	}
+	res.Header.Del("Date") // this server's own: an answer to a poll that was held is old, and agents set their clocks by it
 	if c.meth.content != 0 {
 		c.healStored(res)
 	}

@@ -165,3 +165,22 @@ func TestAnObjectThatIsThereCountsAsStored(t *testing.T) {
 		}
 	}
 }
+
+// The time of an answer is this server's, at the moment of answering: agents set their clocks by it, and a poll may have been held.
+func TestAnAnswerHasTheTimeOfThisServer(t *testing.T) {
+	f := newFixture(t, nil)
+	h := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Date", time.Now().Add(-time.Hour).UTC().Format(http.TimeFormat))
+		_, _ = w.Write(bytesField(nil, 2, message(ownID)))
+	})
+	f.up.answer.Store(&h)
+	res, err := http.DefaultClient.Do(f.request(pull, bodyFor(pull, ownID, nil, 0)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+	at, err := http.ParseTime(res.Header.Get("Date"))
+	if err != nil || time.Since(at) > time.Minute || len(res.Header.Values("Date")) != 1 {
+		t.Errorf("the answer is of %v: %v", res.Header.Values("Date"), err)
+	}
+}

@@ -64,7 +64,7 @@ func (f *fixture) repeated(t *testing.T, path string, good []byte) {
 	again := f.request("/v1/fleet/pull-messages", bodyFor("/v1/fleet/pull-messages", ownID, nil, 0))
 	again.Header = r.Header.Clone()
 	f.passes(t, path, r)
-	f.refuses(t, path+" repeated with another body", again, 401)
+	f.refuses(t, path+" repeated with another body", again, 503)
 }
 
 func (f *fixture) mutatedHeaders(t *testing.T, path string, good, noise []byte) {

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"io"
 	"net/http"
+	"net/http/httptest"
+	"strings"
 	"testing"
 	"time"
 
@@ -217,17 +219,55 @@ func TestPaceAndConcurrency(t *testing.T) {
 	}
 }
 
+// A SuperNode on a coarse clock may sign one moment in many threads: it is told to sign anew, not ended. Who tries one signature more
+// often than that has stolen it, and is slowed down.
+func TestASignatureCountsOnce(t *testing.T) {
+	f := newFixture(t, func(o *Options) { o.CallsPerKey = 3 })
+	body := bodyFor("/v1/fleet/pull-messages", ownID, nil, 0)
+	at := time.Now()
+	try := func(at time.Time) (status int, text string) {
+		r := f.signed(f.key, at, "/v1/fleet/pull-messages", body)
+		w := httptest.NewRecorder()
+		in := httptest.NewRequest(http.MethodPost, r.URL.Path, bytes.NewReader(body))
+		in.Header, in.RemoteAddr = r.Header, "192.0.2.7:999" // loopback is not slowed down
+		f.g.ServeHTTP(w, in)
+		return w.Code, w.Body.String()
+	}
+	if status, text := try(at); status != 200 {
+		t.Fatal(status, text)
+	}
+	for range 2 {
+		if status, text := try(at); status != 503 || !strings.Contains(text, "used before") {
+			t.Fatalf("a second use: %d %s", status, text)
+		}
+	}
+	if status, text := try(at.Add(time.Microsecond)); status != 200 {
+		t.Fatalf("signed anew: %d %s", status, text)
+	}
+	slowed := 0
+	for range 2 * failureBurst {
+		if status, text := try(at); status != 503 {
+			t.Fatal(status, text)
+		} else if strings.Contains(text, "from this address") {
+			slowed++
+		}
+	}
+	if slowed == 0 {
+		t.Error("one signature may be tried for ever")
+	}
+}
+
 func TestReplayMemory(t *testing.T) {
 	var p replays
 	now := time.Unix(1_700_000_000, 0)
 	for i := range 1000 {
 		at := now.Add(time.Duration(i) * time.Second)
-		if seen, full := p.use(at, at); seen || full {
+		if times, full := p.use(at, at); times != 1 || full {
 			t.Fatal("a new one is taken for old")
 		}
 		for back := range 305 {
 			old := at.Add(-time.Duration(back) * time.Second)
-			if seen, _ := p.use(old, at); !seen && !old.Before(now) {
+			if times, _ := p.use(old, at); times < 2 && !old.Before(now) {
 				t.Fatalf("second %d: the one of %d s ago was forgotten", i, back)
 			}
 		}

@@ -16,31 +16,29 @@ const (
 
 // replays remembers the timestamps a key has signed, in two generations: each is kept for at least one window.
 type replays struct {
-	since    time.Time // when cur began
-	cur, old map[int64]struct{}
+	since    time.Time     // when cur began
+	cur, old map[int64]int // how often each was used
 }
 
-// use notes a timestamp; seen means it was used before, full that there is no room to tell.
-func (p *replays) use(ts, now time.Time) (seen, full bool) {
+// use notes a timestamp and returns how often it was used, now included; full means that there is no room to tell.
+func (p *replays) use(ts, now time.Time) (times int, full bool) {
 	if age := now.Sub(p.since); p.cur == nil || age > replayWindow {
 		p.old = p.cur
 		if age > 2*replayWindow {
 			p.old = nil
 		}
-		p.cur, p.since = map[int64]struct{}{}, now
+		p.cur, p.since = map[int64]int{}, now
 	}
 	k := ts.UnixNano()
-	if _, ok := p.cur[k]; ok {
-		return true, false
+	if p.old[k] == 0 && p.cur[k] == 0 && len(p.cur) >= replayMost {
+		return 0, true
 	}
-	if _, ok := p.old[k]; ok {
-		return true, false
+	if p.old[k] > 0 {
+		p.old[k]++
+		return p.old[k], false
 	}
-	if len(p.cur) >= replayMost {
-		return false, true
-	}
-	p.cur[k] = struct{}{}
-	return false, false
+	p.cur[k]++
+	return p.cur[k], false
 }
 
 // failures slows down addresses that keep failing: each failure costs a signature check or a database query.
