@@ -65,6 +65,9 @@ func (s *Service) AppFailures(ctx context.Context, run domain.Run) ([]AppFailure
 	var out []AppFailure
 	for _, e := range all {
 		message, remedy := appWords(e)
+		if said := packagesOf(errors, e.NodeID); e.ExitCode == exitDependencies && said != "" {
+			message = said
+		}
 		i := slices.IndexFunc(out, func(f AppFailure) bool { return f.NodeID == e.NodeID && f.Message == message })
 		if i < 0 {
 			i = len(out)
@@ -106,6 +109,12 @@ func errorWords(reason string) (message, remedy string, lost bool) {
 	switch m := raisedPattern.FindStringSubmatch(reason); {
 	case m != nil && (m[1] == "ModuleNotFoundError" || m[1] == "ImportError"):
 		return "raised " + m[1] + ".", "Its owner installs what the app imports beside the SuperNode; the log on that machine names it.", false
+	case m != nil && m[1] == "RuntimeDependencyInstallationError":
+		message, remedy = appWords(domain.AppExit{ExitCode: exitDependencies})
+		if said := packagesIn(reason); said != "" {
+			message = said
+		}
+		return message, remedy, false
 	case m != nil:
 		return "raised " + m[1] + ".", "The log of the run on that machine shows the lines; an app that copes with that machine's data mends it.", false
 	case strings.HasPrefix(reason, "Error: Node Unavailable"):
@@ -116,6 +125,27 @@ func errorWords(reason string) (message, remedy string, lost bool) {
 		return "cannot load the app.", "Its owner looks at the log of the run on that machine for what is missing.", false
 	}
 	return "answered with an error.", "Its owner looks at the log of the run on that machine.", false
+}
+
+// packagesOf says which packages a SuperNode could not install, from its error replies; "" where they do not tell.
+func packagesOf(errors []domain.Exchange, nodeID uint64) string {
+	for _, e := range errors {
+		if said := packagesIn(e.Error); e.NodeID == nodeID && said != "" {
+			return said
+		}
+	}
+	return ""
+}
+
+// packagesIn reads which packages of the app could not be installed out of an error reply, and nothing else: the rest of uv's words
+// is of the participant's machine.
+func packagesIn(reason string) string {
+	message, _, _ := uninstalled(strings.Split(reason, "\n"))
+	what, why, ok := strings.Cut(message, " failed: ")
+	if what, installing := strings.CutPrefix(what, "Installing "); ok && installing {
+		return "could not install " + what + ": " + why
+	}
+	return ""
 }
 
 // appWords has the words for how a ClientApp failed (flower-facts: 201 exception, 250 communication, 607 import, 608 dependencies).
@@ -137,7 +167,7 @@ func appWords(e domain.AppExit) (message, remedy string) {
 		return "cannot import the app.", "Its owner looks at the log of the run on that machine for what is missing."
 	case e.ExitCode == 606:
 		return "has another Flower version than the app needs.", "Its owner runs join again; it brings the version that this server needs."
-	case e.ExitCode == 608:
+	case e.ExitCode == exitDependencies:
 		return "could not install the packages that the app names.", "Fix the dependencies in pyproject.toml, or its owner gives pip a way to its index."
 	case e.ExitCode == 250:
 		return "lost its SuperNode.", "It may have been restarted; the next round shows whether it is back."

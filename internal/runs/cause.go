@@ -24,9 +24,9 @@ func (s *Service) cause(ctx context.Context, run domain.Run, e EngineRun, t Task
 	if err != nil {
 		s.Logger.Error("reading a failed run's log", "run", run.Name, "err", err)
 	}
-	if n := flowerExit(lines); t.Ended && t.ExitCode == 0 && n != 0 {
-		// flwr 1.41 ends the process with 0 after it has written its own number.
-		c.ExitCode, t.ExitCode = n, n
+	if n := flowerExit(lines); n != 0 && t.Ended && (t.Signal == "" || !t.ToldAt.IsZero() && t.OverMemory == 0) {
+		// flwr 1.41 writes its own number and ends the process with 1; a signal that came after that is not the cause.
+		c.ExitCode, t.ExitCode, t.Signal = n, n, ""
 	}
 	ex := lastException(lines)
 	c.Line, c.LogLine = ex.text, ex.logLine
@@ -53,12 +53,29 @@ func (s *Service) cause(ctx context.Context, run domain.Run, e EngineRun, t Task
 		if message, remedy, ok := s.known(ctx, run, lines, ex); ok {
 			c.Message, c.Remedy = message, remedy
 		}
+		if t.ExitCode == exitDependencies {
+			c = uninstalledCause(c, lines)
+		}
 	}
 	if c.LogLine == 0 && len(lines) > 0 {
 		c.LogLine = lines[len(lines)-1].N
 	}
 	if c.ExitCode > 0 && !strings.Contains(c.Message, "exit code") {
 		c.Message = strings.TrimSuffix(c.Message, ".") + fmt.Sprintf(" (exit code %d).", c.ExitCode)
+	}
+	return c
+}
+
+// exitDependencies is Flower's number for packages that could not be installed.
+const exitDependencies = 608
+
+// uninstalledCause puts uv's own words in the place of the exception's, which begins with the directories that it worked in.
+func uninstalledCause(c domain.Cause, lines []logfile.Line) domain.Cause {
+	c.Code = "608"
+	c.Message, c.Remedy = "Installing the app's packages failed.", "Read the log for the package that failed, fix pyproject.toml and add the new version."
+	all := uncoloured(lines)
+	if message, remedy, at := uninstalled(all); at >= 0 {
+		c.Message, c.Remedy, c.Line, c.LogLine = message, remedy, cutText(strings.TrimSpace(all[at])), lines[at].N
 	}
 	return c
 }
@@ -78,7 +95,12 @@ func flowerExit(lines []logfile.Line) int {
 
 func firstLine(s string) string {
 	s, _, _ = strings.Cut(strings.TrimSpace(s), "\n")
-	return s[:min(len(s), 500)]
+	return cutText(s)
+}
+
+// cutText bounds what a card shows of a line.
+func cutText(s string) string {
+	return strings.ToValidUTF8(s[:min(len(s), 500)], "")
 }
 
 // exception is a Python exception as the log shows it.
@@ -172,8 +194,6 @@ func (s *Service) byExitCode(ctx context.Context, run domain.Run, t Task) (code,
 		return code, "The app does not fit the installed Flower version.", "Look at the app's flwr version requirement."
 	case 607:
 		return code, "The app cannot be imported.", "Check the component names in pyproject.toml and the app's dependencies."
-	case 608:
-		return code, "Installing the app's dependencies failed.", "Read the log for the package that failed, fix pyproject.toml and add the new version."
 	}
 	early := "Something ends the process while the app is being loaded: look for os._exit, sys.exit or a crash at import."
 	if !t.Alive {

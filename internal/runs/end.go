@@ -2,9 +2,13 @@ package runs
 
 import (
 	"context"
+	"time"
 
 	"blossomtune/internal/domain"
 )
+
+// exitGrace is how long a ServerApp may take to end after it has told the SuperLink so: it tidies up, and its last lines are to come.
+const exitGrace = 15 * time.Second
 
 // settle ends a run whose ServerApp has exited or whose engine run has finished.
 //
@@ -21,6 +25,9 @@ func (s *Service) settle(ctx context.Context, run domain.Run, e EngineRun, t Tas
 		return nil
 	}
 	if e.Finished() && !t.Ended && t.Alive {
+		if !t.ToldAt.IsZero() && s.Clock().Sub(t.ToldAt) < exitGrace {
+			return nil
+		}
 		// The SuperLink gave it up (no heartbeats) while the process stands: end that first, so that its log is whole.
 		return s.Engine.Kill(ctx, run.FederationID, run.EngineRunID)
 	}

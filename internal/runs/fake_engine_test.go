@@ -143,6 +143,14 @@ func (f *fakeEngine) exit(code int, output string) {
 	}
 }
 
+// fails lets a ServerApp tell the SuperLink that it failed; its process stands.
+func (f *fakeEngine) fails(id uint64, at time.Time) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	r := f.find(id)
+	r.Status, r.SubStatus, f.tasks[id].ToldAt = "finished", "failed", at
+}
+
 func (f *fakeEngine) LogFile(_ int64, id uint64) string {
 	return filepath.Join(f.dir, fmt.Sprint(id), "serverapp.log")
 }

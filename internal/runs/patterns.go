@@ -13,7 +13,7 @@ import (
 )
 
 // known looks for failures whose words the log has, and says them with what they need: which key, package or participant. It
-// reports false where none is found. The lines are those of flwr 1.41, uv and numpy.
+// reports false where none is found. The lines are those of flwr 1.41 and numpy.
 func (s *Service) known(ctx context.Context, run domain.Run, lines []logfile.Line, ex exception) (message, remedy string, ok bool) {
 	switch {
 	case ex.kind == "KeyError":
@@ -25,12 +25,6 @@ func (s *Service) known(ctx context.Context, run domain.Run, lines []logfile.Lin
 	}
 	for i := len(lines) - 1; i >= 0; i-- {
 		text := plain(lines[i].Text)
-		if m := noVersionPattern.FindStringSubmatch(text); m != nil {
-			return fmt.Sprintf("Installing %s failed: no such version.", strings.TrimSpace(m[1]+" "+m[2])), "Fix the dependency in pyproject.toml and add the new version; or name a package index that has it.", true
-		}
-		if m := noPackagePattern.FindStringSubmatch(text); m != nil {
-			return fmt.Sprintf("Installing %s failed: the package index has no such package.", m[1]), "Fix the dependency in pyproject.toml and add the new version; or name a package index that has it.", true
-		}
 		if unequalPattern.MatchString(text) || missingPattern.MatchString(text) {
 			return s.unequalReplies(ctx, run, text)
 		}
@@ -39,11 +33,9 @@ func (s *Service) known(ctx context.Context, run domain.Run, lines []logfile.Lin
 }
 
 var (
-	shapesPattern    = regexp.MustCompile(`could not be broadcast together with shapes \(([\d, ]+)\) \(([\d, ]+)\)`)
-	noVersionPattern = regexp.MustCompile("(?i)there (?:is no version|are no versions) of `?([A-Za-z0-9._-]+?)`?(?:[=<>~!]=?=?\\{?([A-Za-z0-9.*]*)\\}?)?(?:\\s|,|`|$)")
-	noPackagePattern = regexp.MustCompile("(?i)because `?([A-Za-z0-9._-]+)`? was not found in the (?:package registry|provided package locations)")
-	missingPattern   = regexp.MustCompile("Missing required key `([^`]+)` in the MetricRecord")
-	unequalPattern   = regexp.MustCompile(`All MetricRecords must have the same keys`)
+	shapesPattern  = regexp.MustCompile(`could not be broadcast together with shapes \(([\d, ]+)\) \(([\d, ]+)\)`)
+	missingPattern = regexp.MustCompile("Missing required key `([^`]+)` in the MetricRecord")
+	unequalPattern = regexp.MustCompile(`All MetricRecords must have the same keys`)
 )
 
 func spaced(shape string) string {

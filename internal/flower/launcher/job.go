@@ -167,7 +167,7 @@ func (j *job) sign(s Sign) {
 				t.FirstHeartbeatAt = now
 			}
 		case SignOutput:
-			t.OutputSubStatus, t.OutputDetails = s.SubStatus, s.Details[:min(len(s.Details), 4096)]
+			t.OutputSubStatus, t.OutputDetails, t.OutputAt = s.SubStatus, s.Details[:min(len(s.Details), 4096)], now
 		}
 	})
 }

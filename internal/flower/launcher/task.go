@@ -51,6 +51,7 @@ type Task struct {
 	OverMemory       int64     `json:"over_memory,omitempty"`       // bytes that its processes held when they were ended for that
 	OutputSubStatus  string    `json:"output_sub_status,omitempty"` // what it told the SuperLink at its end
 	OutputDetails    string    `json:"output_details,omitempty"`
+	OutputAt         time.Time `json:"output_at,omitzero"` // when it told it
 }
 
 // Alive reports whether the ServerApp has given a sign of life.
