@@ -1,5 +1,5 @@
 // Drives real browsers for a test: one JSON command a line on stdin, one JSON answer a line on stdout.
-// {who, do: open|fill|click|wait|read|press|focus|hover|back|download|drag|url|shot, at, value}; each who has a browser of their own. Usage: node drive.mjs ASSETS CHROMIUM
+// {who, do: open|fill|click|wait|read|drawn|press|focus|hover|back|download|drag|size|url|shot, at, value}; each who has a browser of their own. Usage: node drive.mjs ASSETS CHROMIUM
 import { createRequire } from 'node:module';
 import { readFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
@@ -28,6 +28,7 @@ async function act({ who, do: what, at, value }) {
     case 'click': await page.click(at); return '';
     case 'wait': await page.waitForSelector(at, { state: 'attached' }); return '';
     case 'read': return value ? await page.getAttribute(at, value) : await page.textContent(at);
+    case 'drawn': return page.$eval(at, (c) => c.toDataURL()); // what is on a canvas
     case 'press': await page.keyboard.press(value); return '';
     case 'hover': await page.hover(at); return '';
     case 'focus': await page.focus(at); return '';
@@ -43,6 +44,12 @@ async function act({ who, do: what, at, value }) {
       await page.mouse.down();
       await page.mouse.move(to, y, { steps: 5 });
       await page.mouse.up();
+      return '';
+    }
+    case 'size': { // "390 844 dark"
+      const [width, height, colorScheme] = value.split(' ');
+      await page.setViewportSize({ width: Number(width), height: Number(height) });
+      await page.emulateMedia({ colorScheme: colorScheme ?? 'light' });
       return '';
     }
     case 'shot': await page.screenshot({ path: at, fullPage: true }); return '';

@@ -131,11 +131,11 @@ func (s *server) runChartFeed(w http.ResponseWriter, r *http.Request, v *visit) 
 }
 
 func (s *server) chartFeed(ctx context.Context, run domain.Run, q chartQuery) (chartFeed, error) {
-	names, err := s.Runs.MetricNames(ctx, run)
+	m, err := s.Runs.MetricMeter(ctx, run) // before what it tells of: what comes meanwhile is told twice, not never
 	if err != nil {
 		return chartFeed{}, err
 	}
-	m, err := s.Runs.MetricMeter(ctx, run)
+	names, err := s.Runs.MetricNames(ctx, run)
 	if err != nil {
 		return chartFeed{}, err
 	}

@@ -23,29 +23,36 @@ class Charts {
     this.series = new Map();
     this.places = new Map();
     this.after = null;
-    for (const b of el.querySelectorAll('[data-chart-flag]')) this.flag(b);
-    for (const b of el.querySelectorAll('[data-chart-hide]')) this.hider(b);
+    el.addEventListener('click', (e) => this.press(e.target.closest('[data-chart-flag], [data-chart-hide]')));
+    this.buttons();
     this.rounds = el.querySelector('[data-chart-rounds]');
     this.rounds.addEventListener('change', () => this.typed());
     el.querySelector('[data-chart-whole]').addEventListener('click', () => this.zoom(null));
     el.querySelector('[data-chart-more]').addEventListener('click', () => { this.view.more++; this.viewChanged(true); });
     this.picker = picker(el.querySelector('[data-chart-picker]'), this.view, () => this.viewChanged(true));
-    addEventListener('popstate', () => { this.view = readView(); this.load(true); });
+    addEventListener('popstate', () => { // Back, or a step within the page
+      Object.assign(this.view, readView()); // the picker has it, too
+      this.buttons();
+      this.picker.ranks();
+      this.load(true);
+    });
     document.addEventListener('metric', () => this.load());
     matchMedia('(prefers-color-scheme: dark)').addEventListener('change', () => { for (const p of this.places.values()) { p.chart?.destroy(); p.chart = null; } this.redraw(); });
     this.load(true);
   }
 
-  flag(b) {
-    const name = b.dataset.chartFlag;
-    b.setAttribute('aria-pressed', String(this.view[name]));
-    b.addEventListener('click', () => { this.view[name] = !this.view[name]; b.setAttribute('aria-pressed', String(this.view[name])); this.viewChanged(); });
+  press(b) {
+    if (!b) return;
+    const { chartFlag: flag, chartHide: name } = b.dataset, { hide } = this.view;
+    if (flag) this.view[flag] = !this.view[flag]; else if (!hide.delete(name)) hide.add(name);
+    this.buttons();
+    this.viewChanged();
   }
 
-  hider(b) {
-    const name = b.dataset.chartHide, { hide } = this.view;
-    b.setAttribute('aria-pressed', String(!hide.has(name)));
-    b.addEventListener('click', () => { hide.has(name) ? hide.delete(name) : hide.add(name); b.setAttribute('aria-pressed', String(!hide.has(name))); this.viewChanged(); });
+  // buttons says on each of them whether it is on.
+  buttons() {
+    for (const b of this.el.querySelectorAll('[data-chart-flag]')) b.setAttribute('aria-pressed', String(this.view[b.dataset.chartFlag]));
+    for (const b of this.el.querySelectorAll('[data-chart-hide]')) b.setAttribute('aria-pressed', String(!this.view.hide.has(b.dataset.chartHide)));
   }
 
   viewChanged(reload) { writeView(this.view); reload ? this.load(true) : this.redraw(); }
@@ -119,7 +126,7 @@ class Charts {
     this.notice();
     const more = this.el.querySelector('[data-chart-more]'), hidden = (this.feed?.metrics ?? 0) - 12 * (1 + this.view.more);
     more.classList.toggle('b-gone', hidden <= 0);
-    more.textContent = `Show ${Math.min(hidden, 12)} more of ${hidden} charts`;
+    if (hidden > 0) more.textContent = `Show ${Math.min(hidden, 12)} more of ${hidden} charts`;
     const [from, to] = this.view.zoom ?? [this.first, this.last];
     const inputs = [...this.rounds.querySelectorAll('input')];
     if (!inputs.includes(document.activeElement)) [inputs[0].value, inputs[1].value] = [from, to];
@@ -200,18 +207,27 @@ class Charts {
     const x = points.map((p) => p.round);
     const number = (v) => (typeof v === 'number' ? v : null);
     const lines = [];
+    const drawable = (label, ...lists) => { // what the scale can show, and a word on what it cannot
+      if (!view.log) return lists;
+      const parts = lists.map(positive), gone = parts.reduce((n, [, g]) => n + g, 0);
+      if (gone) notes.push(`${label}: ${gone} not above 0, not on a log scale`);
+      return parts.map(([values]) => values);
+    };
     const add = (line) => {
-      if (view.log) { const [values, gone] = positive(line.values); line.values = values; if (gone) notes.push(`${line.label}: ${gone} not above 0, not on a log scale`); }
-      if (view.smooth && !line.plain) lines.push({ ...line, key: line.key + ' raw', faint: true }, { ...line, values: smooth(line.values) });
+      [line.values] = drawable(line.label, line.values);
+      if (view.smooth && !line.plain) lines.push({ ...line, key: line.key + ' raw', faint: true }, { ...line, values: smooth(line.values), smoothed: true });
       else lines.push(line);
     };
     const spread = points.some((p) => p.nodes > 1);
     if (spread && !view.hide.has('median')) add({ key: 'median', label: 'median', values: points.map((p) => number(p.median)), tone: 's1', width: 1.25, dash: [3, 3], plain: true });
     for (const [label, values] of people) add({ key: label, label, values: x.map((r) => number(values.get(r))), ...styleOf(label.replace('partition ', '')) });
     if (main && !view.hide.has('aggregate')) add({ key: 'main', label: main.label, values: points.map((p) => number(p[main.key])), tone: 's1', width: 2, marker: 'circle' });
-    let band = spread && !view.hide.has('band') ? { tone: 's1', low: points.map((p) => number(p.low)), high: points.map((p) => number(p.high)) } : null;
-    if (band && view.log) band = { ...band, low: band.low.map((v) => (v > 0 ? v : null)), high: band.high.map((v) => (v > 0 ? v : null)) };
-    const cut = view.clip && clip([...lines.map((l) => l.values), ...(band ? [band.low, band.high] : [])]);
+    let band = null;
+    if (spread && !view.hide.has('band')) {
+      const [low, high] = drawable('min to max', points.map((p) => number(p.low)), points.map((p) => number(p.high)));
+      band = { tone: 's1', low, high };
+    }
+    const cut = view.clip && clip([...lines.filter((l) => !l.smoothed).map((l) => l.values), ...(band ? [band.low, band.high] : [])]);
     if (cut) notes.push(`${cut.outside} point${cut.outside === 1 ? '' : 's'} outside`);
     if (view.smooth) notes.push('smoothed (moving average 0.6); the raw values are faint');
     if (this.size > 1) notes.push(`a point is the last of ${this.size} rounds; the band spans all of them`);

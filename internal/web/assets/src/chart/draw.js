@@ -67,7 +67,7 @@ class Chart {
       width: this.place.clientWidth || 400, height: this.place.clientHeight || 216, series, bands, legend: { show: false }, padding: [8, 12, 0, 0],
       cursor: { sync: spec.sync ? { key: spec.sync } : undefined, y: false, drag: { x: true, y: false, setScale: false }, bind: { dblclick: () => () => { this.spec.zoom?.(null); return null; } } },
       select: { show: true },
-      scales: { x: { time: false, range: (_u, lo, hi) => around(this.spec.range ?? [lo, hi]) }, y: { distr: spec.log ? 3 : 1, ...(spec.log ? {} : { range: (_u, lo, hi) => this.yRange(lo, hi) }) } },
+      scales: { x: { time: false, range: (_u, lo, hi) => around(this.spec.range ?? [lo, hi]) }, y: { distr: spec.log ? 3 : 1, range: (_u, lo, hi) => this.yRange(lo, hi) } },
       axes: [{ ...axis, grid: { show: false }, size: 28, gap: 6, incrs: [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10000], values: (_u, v) => v.map((n) => (n % 1 ? '' : n)) }, { ...axis, size: 56, gap: 6 }],
       hooks: { setSelect: [(u) => this.selected(u)], drawClear: [(u) => this.shade(u)] },
     };
@@ -75,7 +75,8 @@ class Chart {
 
   yRange(lo, hi) {
     if (this.spec.limits) [lo, hi] = this.spec.limits;
-    if (lo == null || hi == null) return [0, 1];
+    if (lo == null || hi == null) return this.spec.log ? [1, 10] : [0, 1];
+    if (this.spec.log) return this.spec.limits ?? uPlot.rangeLog(lo, hi, 10, true);
     return lo === hi ? [lo - (Math.abs(lo) || 1) / 2, hi + (Math.abs(hi) || 1) / 2] : uPlot.rangeNum(lo, hi, 0.08, true);
   }
 

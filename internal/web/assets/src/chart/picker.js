@@ -4,10 +4,9 @@ const most = 50; // shown of a search
 export function picker(el, view, changed) {
   const box = el.querySelector('[data-chart-people]'), find = el.querySelector('input[type=search]');
   let nodes = {}, drawn = '';
-  for (const r of el.querySelectorAll('input[name=chart-rank]')) {
-    r.checked = r.value === view.rank;
-    r.addEventListener('change', () => { view.rank = r.value; changed(); });
-  }
+  const ranks = () => { for (const r of el.querySelectorAll('input[name=chart-rank]')) r.checked = r.value === view.rank; };
+  for (const r of el.querySelectorAll('input[name=chart-rank]')) r.addEventListener('change', () => { view.rank = r.value; changed(); });
+  ranks();
   const draw = () => {
     const words = find.value.trim().toLowerCase();
     const names = Object.values(nodes).filter((n) => n.startsWith('partition ')).sort((a, b) => a.localeCompare(b, 'en', { numeric: true })).filter((n) => n.includes(words));
@@ -32,5 +31,5 @@ export function picker(el, view, changed) {
   };
   find.addEventListener('input', draw);
   el.addEventListener('keydown', (e) => { if (e.key === 'Escape') { el.open = false; el.querySelector('summary').focus(); } });
-  return { show(known) { nodes = known; draw(); } };
+  return { ranks, show(known) { nodes = known; draw(); } };
 }
