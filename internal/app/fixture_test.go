@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -24,6 +25,7 @@ type site struct {
 	t    testing.TB
 	app  *App
 	log  string            // the path of the server's log
+	past atomic.Int64      // how far the server's clock is ahead of the machine's
 	fed  domain.Federation // "fed"
 	run  domain.Run        // an ended one of fed
 	kept domain.Request    // the approved participant's
@@ -56,7 +58,7 @@ func newSiteWith(t testing.TB, change func(*config.Config)) *site {
 	change(&c)
 	err = c.Resolve()
 	if err == nil {
-		s.app, err = New(t.Context(), Options{Config: c, Version: "test", Log: slog.New(slog.NewTextHandler(file, nil))})
+		s.app, err = New(t.Context(), Options{Config: c, Version: "test", Clock: s.now, Log: slog.New(slog.NewTextHandler(file, nil))})
 	}
 	if err == nil {
 		err = s.app.Start(t.Context())
@@ -72,6 +74,12 @@ func newSiteWith(t testing.TB, change func(*config.Config)) *site {
 	s.populate()
 	return s
 }
+
+// now is the server's time.
+func (s *site) now() time.Time { return time.Now().Add(time.Duration(s.past.Load())) }
+
+// passes lets time pass.
+func (s *site) passes(d time.Duration) { s.past.Add(int64(d)) }
 
 func (s *site) populate() {
 	ctx := s.t.Context()

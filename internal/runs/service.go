@@ -248,7 +248,7 @@ func (s *Service) publish(run domain.Run, kind string) {
 	}
 }
 
-// RunTopic is the topic of one run's events. Kinds: "state", "round", "metric", "log".
+// RunTopic is the topic of one run's events. Kinds: "state", "round", "metric", "log", [LinkEnded].
 func RunTopic(id int64) string { return "run:" + itoa(id) }
 
 // FederationTopic is the topic of the events of all runs of a federation. Kinds: "state", "round".

@@ -11,6 +11,9 @@ import (
 	"blossomtune/internal/domain"
 )
 
+// LinkEnded is the kind of a run's event that one of its links was taken back: who watches with it is not to see what comes.
+const LinkEnded = "link"
+
 // maxShares is how many working links a run has at most.
 const maxShares = 20
 
@@ -63,7 +66,7 @@ func (s *Service) Shares(ctx context.Context, run domain.Run) (out []domain.Shar
 
 // RevokeShare ends a link to a run at once; ending an ended one changes nothing.
 func (s *Service) RevokeShare(ctx context.Context, actor domain.Actor, run domain.Run, id int64) error {
-	return s.Store.InTx(ctx, func(tx Tx) error {
+	err := s.Store.InTx(ctx, func(tx Tx) error {
 		all, err := tx.Shares(ctx, run.ID)
 		if err != nil {
 			return err
@@ -83,6 +86,10 @@ func (s *Service) RevokeShare(ctx context.Context, actor domain.Actor, run domai
 		}
 		return domain.Errorf(domain.NotFound, "%s has no such link.", run.Name)
 	})
+	if err == nil {
+		s.publish(run, LinkEnded)
+	}
+	return err
 }
 
 // Shared returns the run that a link's secret opens. One that has run out or was taken back is a [domain.Expired] error.
@@ -100,8 +107,10 @@ func (s *Service) Shared(ctx context.Context, secret string) (share domain.Share
 	switch {
 	case domain.CodeOf(err) == domain.NotFound:
 		err = domain.Errorf(domain.NotFound, "This link leads nowhere.").Fix("Check that it is whole, or ask whoever gave it to you for another.")
+	case err == nil && !share.RevokedAt.IsZero():
+		err = domain.Errorf(domain.Expired, "This link was taken back.").Fix("Ask whoever gave it to you for another.")
 	case err == nil && !share.Good(s.Clock()):
-		err = domain.Errorf(domain.Expired, "This link works no more.").Fix("Ask whoever gave it to you for another.")
+		err = domain.Errorf(domain.Expired, "This link worked until %s.", share.ExpiresAt.Format("2 January 2006, 15:04 MST")).Fix("Ask whoever gave it to you for another.")
 	}
 	return share, run, fed, err
 }

@@ -97,6 +97,7 @@ func (s *server) table() []route {
 		{"GET /f/{fed}/runs/events", aMember, s.runsEvents},
 		{"GET /f/{fed}/runs.csv", aMember, s.runsCSV},
 		{"GET /share/{secret}", anyone, s.shared(s.sharePage)},
+		{"GET /share/{secret}/events", anyone, s.shared(s.shareEvents)},
 		{"GET /share/{secret}/charts.json", anyone, s.shared(s.runChartFeed)},
 		{"GET /share/{secret}/metrics.csv", anyone, s.shared(s.metricsCSV)},
 		{"GET /share/{secret}/metrics.json", anyone, s.shared(s.metricsJSON)},

@@ -1,14 +1,21 @@
 package web
 
 import (
+	"context"
+	"fmt"
 	"net/http"
 	"strconv"
+	"time"
 
 	"blossomtune/internal/domain"
+	"blossomtune/internal/events"
+	"blossomtune/internal/runs"
 )
 
-// sharedLooksMost is how often one address may look at shared runs in a minute; a page asks for itself and its charts.
-const sharedLooksMost = 120
+const (
+	sharedLooksMost = 600             // by one address in a minute: a live page asks for its charts and rounds with every change
+	sharedGap       = 3 * time.Second // between two changes of a live page: more people may look than at one of ours
+)
 
 // shared admits whoever has a link to a run, to this run and as nobody: names, notes and the log stay away.
 func (s *server) shared(do handle) handle {
@@ -18,15 +25,20 @@ func (s *server) shared(do handle) handle {
 		if !s.shares.Allow(s.ClientAddress(r), s.Clock()) {
 			return domain.Errorf(domain.Limited, "Too many looks from your address.").Fix("Wait a minute.")
 		}
-		share, run, fed, err := s.Runs.Shared(r.Context(), r.PathValue("secret"))
+		run, err := s.sharedVisit(r.Context(), r.PathValue("secret"), v)
 		if err != nil {
 			return err
 		}
-		v.share, v.fed, v.role, v.mine = share, fed, domain.RoleNone, domain.Request{}
-		v.base = "/share/" + r.PathValue("secret")
 		r.SetPathValue("run", run.Name)
 		return do(w, r, v)
 	}
+}
+
+// sharedVisit makes a visit one of the run that a link opens, whoever the visitor is.
+func (s *server) sharedVisit(ctx context.Context, secret string, v *visit) (run domain.Run, err error) {
+	v.share, run, v.fed, err = s.Runs.Shared(ctx, secret)
+	v.role, v.mine, v.base = domain.RoleNone, domain.Request{}, "/share/"+secret
+	return run, err
 }
 
 // sharedLog lets through where the link opens the log too.
@@ -40,20 +52,84 @@ func (s *server) sharedLog(do handle) handle {
 }
 
 func (s *server) sharePage(w http.ResponseWriter, r *http.Request, v *visit) error {
-	d, err := s.detail(r.Context(), v, r.PathValue("run"))
+	d, err := s.sharedDetail(r.Context(), v, r.PathValue("run"))
 	if err != nil {
 		return err
 	}
 	if d.view, err = s.roundView(r.Context(), v, d.run, roundQueryOf(r)); err != nil {
 		return err
 	}
+	p := page{title: d.run.Name}
+	if !d.run.State.Ended() {
+		p.events = v.base + "/events"
+	}
+	s.render(w, r, v, http.StatusOK, p, shareView(d, v.share))
+	return nil
+}
+
+// sharedDetail is the run without what its link does not open.
+func (s *server) sharedDetail(ctx context.Context, v *visit, name string) (runDetail, error) {
+	d, err := s.detail(ctx, v, name)
 	d.base, d.run.Note = v.base, ""
 	if !v.share.WithLog {
-		d.run.Cause, d.failures = domain.Cause{}, nil
-		d.evidence = nil
+		d.run.Cause, d.failures, d.evidence = domain.Cause{}, nil, nil
 	}
-	s.render(w, r, v, http.StatusOK, page{title: d.run.Name}, shareView(d, v.share))
-	return nil
+	return d, err
+}
+
+// shareEvents keeps the page of a run that goes on live for as long as its link works; of one link, so many at once as of one address.
+func (s *server) shareEvents(w http.ResponseWriter, r *http.Request, v *visit) error {
+	run, err := s.findRun(r.Context(), r, v)
+	if err != nil {
+		return err
+	}
+	secret, link := r.PathValue("secret"), fmt.Sprint("share ", v.share.ID)
+	if !s.takeSlot(link) {
+		return domain.Errorf(domain.Limited, "Too many people watch this run live.").Fix("Load the page again for what is new.")
+	}
+	defer s.giveSlot(link)
+	return s.follow(w, r, anyone, v, view{
+		topics: []string{runTopic(run.ID)},
+		share:  link,
+		poll:   sharedGap,
+		gap:    sharedGap,
+		again: func(ctx context.Context) (*visit, error) {
+			now := &visit{}
+			_, err := s.sharedVisit(ctx, secret, now)
+			return now, err
+		},
+		quick: func(_ context.Context, e events.Event) (signal, bool) {
+			if e.Kind != "log" || e.Data == nil {
+				return signal{}, true
+			}
+			if !v.share.WithLog {
+				return signal{}, false
+			}
+			return signal{"log", e.Data}, false
+		},
+		look: func(ctx context.Context, v *visit) ([]region, []signal, error) { return s.sharedLook(ctx, v, run.Name) },
+	})
+}
+
+func (s *server) sharedLook(ctx context.Context, v *visit, name string) ([]region, []signal, error) {
+	d, err := s.sharedDetail(ctx, v, name)
+	if err != nil {
+		return nil, nil, err
+	}
+	newest, err := s.newestMetric(ctx, d.run)
+	if err != nil {
+		return nil, nil, err
+	}
+	rounds, err := s.roundsVersion(ctx, d.run)
+	if err != nil {
+		return nil, nil, err
+	}
+	regions, signals := []region{{"head", shareHead(d, v.share)}}, []signal{{"metric", newest}, {"rounds", rounds}}
+	if !v.share.WithLog {
+		return regions, signals, nil
+	}
+	lines, err := s.Runs.LogFile(d.run).Total()
+	return append(regions, region{"failure", runFailure(d)}), append(signals, signal{"log", runs.LogNews{Total: lines}}), err
 }
 
 // shareRun makes a link to a run; it is in this answer only.

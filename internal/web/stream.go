@@ -8,6 +8,7 @@ import (
 
 	"blossomtune/internal/domain"
 	"blossomtune/internal/events"
+	"blossomtune/internal/runs"
 )
 
 const (
@@ -22,8 +23,22 @@ type view struct {
 	topics []string
 	share  string        // streams of the same share see the same, and look together; "": a look of its own
 	poll   time.Duration // for what changes without an event; 0: only beats
+	gap    time.Duration // between two looks at least; 0: renderGap
+	again  readmission   // instead of the route's access, and before every look; may be nil
 	look   func(ctx context.Context, v *visit) ([]region, []signal, error)
 	quick  func(ctx context.Context, e events.Event) (sg signal, rest bool)
+}
+
+// readmission admits a stream's visitor once more; its error ends the stream.
+type readmission func(ctx context.Context) (*visit, error)
+
+// readmit finds out whether the visitor of a stream may still see it.
+func (s *server) readmit(r *http.Request, who access, live view) (*visit, error) {
+	if live.again != nil {
+		return live.again(r.Context())
+	}
+	v := &visit{}
+	return v, s.admit(r, who, v)
 }
 
 func (s *server) takeSlot(address string) bool {
@@ -62,7 +77,16 @@ func (s *server) follow(w http.ResponseWriter, r *http.Request, who access, v *v
 	defer poll.Stop()
 	next := time.NewTimer(0)
 	defer next.Stop()
-	due, shown := true, time.Time{}
+	due, shown, gap := true, time.Time{}, cmp.Or(live.gap, renderGap)
+	stillIn := func() bool {
+		again, err := s.readmit(r, who, live)
+		if err != nil {
+			_ = c.signal(signal{"gone", nil}) // the page loads anew and says why
+			return false
+		}
+		v = again
+		return true
+	}
 	for {
 		select {
 		case <-r.Context().Done():
@@ -70,19 +94,15 @@ func (s *server) follow(w http.ResponseWriter, r *http.Request, who access, v *v
 		case <-s.Done:
 			return nil
 		case <-beat.C:
-			again := &visit{}
-			if s.admit(r, who, again) != nil {
-				_ = c.signal(signal{"gone", nil}) // the page loads anew and says why
-				return nil
-			}
-			v = again
-			if c.signal(signal{"beat", s.Clock().UTC().Format(time.RFC3339)}) != nil {
+			if !stillIn() || c.signal(signal{"beat", s.Clock().UTC().Format(time.RFC3339)}) != nil {
 				return nil
 			}
 		case e, open := <-sub.Events():
 			rest := true
 			if !open { // it fell behind: what follows looks at everything anyway
 				sub, _ = s.Events.Subscribe(live.topics...)
+			} else if e.Kind == runs.LinkEnded && live.again != nil && !stillIn() {
+				return nil
 			} else if live.quick != nil {
 				var sg signal
 				if sg, rest = live.quick(r.Context(), e); sg.name != "" && c.signalOnce(sg) != nil {
@@ -91,7 +111,7 @@ func (s *server) follow(w http.ResponseWriter, r *http.Request, who access, v *v
 			}
 			if rest && !due { // at once after a quiet while
 				due = true
-				next.Reset(renderGap - time.Since(shown))
+				next.Reset(gap - time.Since(shown))
 			}
 		case <-poll.C:
 			if !due {
@@ -100,7 +120,7 @@ func (s *server) follow(w http.ResponseWriter, r *http.Request, who access, v *v
 			}
 		case <-next.C:
 			due, shown = false, time.Now()
-			if c.show(r.Context(), v, live) != nil {
+			if live.again != nil && !stillIn() || c.show(r.Context(), v, live) != nil {
 				return nil
 			}
 		}
