@@ -69,6 +69,7 @@ type server struct {
 	url   string
 	env   python.Env
 	with  []string // settings by the environment
+	prog  string   // the program
 	cmd   *exec.Cmd
 	admin *client
 }
@@ -104,7 +105,13 @@ func start(t *testing.T, partitions int) *server {
 // startWith is start with an address to listen on and further settings.
 func startWith(t *testing.T, partitions int, addr string, settings ...string) *server {
 	t.Helper()
-	s := &server{t: t, data: newData(t), addr: addr, env: testflwr.Venv(t), with: settings}
+	return startAs(t, bin(t), partitions, addr, settings...)
+}
+
+// startAs is startWith with a program of its own.
+func startAs(t *testing.T, prog string, partitions int, addr string, settings ...string) *server {
+	t.Helper()
+	s := &server{t: t, data: newData(t), addr: addr, env: testflwr.Venv(t), with: settings, prog: prog}
 	_, port, _ := net.SplitHostPort(s.addr)
 	s.url = "http://localhost:" + port
 	t.Cleanup(s.stopAll)
@@ -141,7 +148,7 @@ func (s *server) serve() {
 		s.t.Fatal(err)
 	}
 	defer log.Close()
-	s.cmd = exec.CommandContext(context.Background(), bin(s.t), "serve", "--data", s.data, "--listen", s.addr, "--stop-engine")
+	s.cmd = exec.CommandContext(context.Background(), s.prog, "serve", "--data", s.data, "--listen", s.addr, "--stop-engine")
 	s.cmd.Stdout, s.cmd.Stderr = log, log
 	s.cmd.Env = append(os.Environ(), s.with...)
 	s.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}

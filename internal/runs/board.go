@@ -61,6 +61,9 @@ func (s *Service) superLinkCheck(fed domain.Federation) Check {
 	c.Found = string(st.State)
 	switch st.State {
 	case domain.SuperLinkUp:
+		if st.Leaving {
+			c.Mark, c.Found, c.Fix = Caution, "up, about to restart", st.Reason
+		}
 	case domain.SuperLinkStopped:
 		if fed.EngineIdle {
 			c.Found, c.Fix = "stopped, idle", "It starts with the run."

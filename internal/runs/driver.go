@@ -100,7 +100,10 @@ func (s *Service) step(ctx context.Context, fedID int64) (active bool, err error
 			errs = append(errs, s.advance(ctx, r, view))
 		}
 	}
-	errs = append(errs, s.stopStrays(ctx, fedID, engine), s.startNext(ctx, fedID))
+	errs = append(errs, s.stopStrays(ctx, fedID, engine))
+	if !s.Engine.Status(fedID).Leaving { // else the next waits for its restart
+		errs = append(errs, s.startNext(ctx, fedID))
+	}
 	return active, errors.Join(errs...)
 }
 

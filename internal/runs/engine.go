@@ -166,6 +166,9 @@ func (s *Service) advance(ctx context.Context, run domain.Run, v view) error {
 	case engine.Finished():
 		return s.settle(ctx, run, engine, task)
 	}
+	if !launched && s.Engine.Status(run.FederationID).Leaving {
+		return nil // it is launched after the restart; until then no limit counts
+	}
 	if over, err := s.overrun(ctx, run); over || err != nil {
 		return err
 	}

@@ -129,6 +129,8 @@ func (x situation) queued() Wait {
 		w.What = "waits for " + x.ahead[0].Name
 	case len(x.ahead) > 1:
 		w.What = fmt.Sprintf("waits for %d runs ahead", len(x.ahead))
+	case x.link.Leaving:
+		w.What, w.Helps = forRestart, restartHelps
 	case x.fed.EngineIdle:
 		w.What = "the SuperLink starts for it"
 	case x.link.State == domain.SuperLinkUp:
@@ -151,6 +153,11 @@ func (x situation) withoutLink(helps string) Wait {
 	return w
 }
 
+const (
+	forRestart   = "waits for the engine's restart"
+	restartHelps = "Another version of this server started the engine. It is restarted by itself when the runs that it has have ended; then this one starts."
+)
+
 const goesOn = "It is started again by itself, and the run goes on."
 
 func (x situation) starting() Wait {
@@ -158,6 +165,8 @@ func (x situation) starting() Wait {
 	switch {
 	case x.link.State != domain.SuperLinkUp:
 		return x.withoutLink(goesOn)
+	case x.link.Leaving:
+		w.What, w.Helps = "waits for the ServerApp's first sign of life, or for the engine's restart", restartHelps
 	case x.run.EngineRunID == 0:
 		w.What = "waits for the SuperLink to take it"
 	default:

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"time"
 
@@ -29,11 +30,16 @@ const (
 	homeName      = "flwr_home"
 	tlsName       = "tls"
 	secretName    = "superexec.secret"
-	protocol      = 1 // of the socket; a keeper of another protocol is stopped and replaced
 	flwrHomeEnv   = "FLWR_HOME"
 	stopGrace     = 10 * time.Second
 	serverAppWait = 8 * time.Second
 )
+
+// protocol says what a keeper heeds of what it is told. It is raised with every new setting or order, so that none is passed over in
+// silence by a keeper that an earlier version of the server started: such a keeper finishes the ServerApps that it has, gets no new
+// ones, and is replaced when those have ended. Asked of a keeper of any protocol are GET /status (protocol, pid, superlink, tasks),
+// GET /events, POST /kill and POST /stop, which therefore stay as they are.
+const protocol = 2 // 1: no cores and no memory limit
 
 // How much is kept of the keeper's own log, and of the SuperLink's.
 var (
@@ -70,6 +76,13 @@ type Status struct {
 	Tasks     []launcher.Task  `json:"tasks"`
 	Stored    uint64           `json:"stored"` // observations of runs that have reached the database; who shows them looks when it grows
 	Pushes    uint64           `json:"pushes"` // batches of messages that have reached the SuperLink; who waits for some looks when it grows
+}
+
+func (st Status) leaving() bool { return st.Protocol != protocol }
+
+// busy reports whether the keeper has a ServerApp, or the order for one.
+func (st Status) busy() bool {
+	return slices.ContainsFunc(st.Tasks, func(t launcher.Task) bool { return t.State != launcher.Ended })
 }
 
 func readJSON(path string, into any) error {

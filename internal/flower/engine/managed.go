@@ -50,6 +50,8 @@ const (
 	retryFirst  = 200 * time.Millisecond
 	retryMost   = 30 * time.Second
 	keeperWords = "The engine's keeper ended; it is started again."
+	leaveWords  = "Another version of this server started it. It keeps the runs that it has, gets no new ones, and is restarted by itself when those have ended."
+	renewWords  = "Another version of this server started it; it is started anew."
 )
 
 // keep attaches to the keeper, starting one where there is none, and follows it until ctx ends.
@@ -59,13 +61,16 @@ func (e *managed) keep(ctx context.Context) {
 		err := e.attach(ctx)
 		if err == nil {
 			attached := e.m.o.Clock()
-			err = e.link.follow(ctx, e.told)
+			err = e.follow(ctx)
 			if e.m.o.Clock().Sub(attached) > time.Minute {
 				wait = retryFirst
 			}
 		}
 		if ctx.Err() != nil {
 			return
+		}
+		if errors.Is(err, errIdle) {
+			continue
 		}
 		e.m.o.Log.Warn("lost the keeper", "federation", e.fedID, "err", err)
 		e.set(func(l *domain.SuperLink) {
@@ -85,8 +90,30 @@ func (e *managed) keep(ctx context.Context) {
 	}
 }
 
+// errIdle ends the following of a keeper of another protocol that has nothing to do any more.
+var errIdle = errors.New("the keeper is of another version and idle")
+
+// follow follows the keeper until it or ctx ends, or until it can be replaced.
+func (e *managed) follow(ctx context.Context) error {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	err := e.link.follow(ctx, func(st Status) {
+		e.told(st)
+		if st.leaving() && !st.busy() {
+			cancel(errIdle)
+		}
+	})
+	if errors.Is(context.Cause(ctx), errIdle) {
+		return errIdle
+	}
+	return err
+}
+
 // told takes over what the keeper says.
 func (e *managed) told(st Status) {
+	if st.SuperLink.Leaving = st.leaving(); st.SuperLink.Leaving && st.SuperLink.Reason == "" {
+		st.SuperLink.Reason = leaveWords
+	}
 	e.mu.Lock()
 	before := e.st
 	e.st = st
@@ -102,15 +129,21 @@ func (e *managed) told(st Status) {
 	}
 }
 
-// attach returns when a keeper of our protocol answers.
+// attach returns when a keeper answers that is of our protocol, or that has runs.
 func (e *managed) attach(ctx context.Context) error {
 	st, err := e.link.status(ctx)
 	switch {
 	case err == nil && st.Protocol == protocol:
 		e.m.o.Log.Info("took a keeper back", "federation", e.fedID, "pid", st.PID)
 		return nil
+	case err == nil && st.busy():
+		e.m.o.Log.Info("took a keeper of another version back; it is replaced when its runs have ended", "federation", e.fedID, "pid", st.PID, "protocol", st.Protocol)
+		return nil
 	case err == nil:
-		e.m.o.Log.Info("replacing a keeper of another version", "federation", e.fedID, "pid", st.PID)
+		e.m.o.Log.Info("replacing a keeper of another version", "federation", e.fedID, "pid", st.PID, "protocol", st.Protocol)
+		e.set(func(l *domain.SuperLink) {
+			*l = domain.SuperLink{State: domain.SuperLinkRestarting, Since: l.Since, Reason: renewWords}
+		})
 		if err := e.endKeeper(ctx); err != nil {
 			return err
 		}

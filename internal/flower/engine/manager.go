@@ -161,8 +161,12 @@ func (m *Manager) For(fedID int64) (addr string, tlsConfig *tls.Config, ok bool)
 	return e.clientAddr, e.tls, true
 }
 
-// Launch lets the launcher start a run's ServerApp. It is idempotent.
+// Launch lets the launcher start a run's ServerApp. It is idempotent. A keeper of another version may not heed all that an order
+// says: it gets none, and the error is [domain.Unavailable] until it is replaced.
 func (m *Manager) Launch(ctx context.Context, fedID int64, o launcher.Order) error {
+	if m.Status(fedID).Leaving {
+		return domain.Errorf(domain.Unavailable, "The engine was started by another version of this server and takes no new runs.").Fix("It is restarted when the runs that it has have ended.")
+	}
 	return m.engine(fedID).link.order(ctx, "/launch", o)
 }
 

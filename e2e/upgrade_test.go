@@ -1,0 +1,110 @@
+package e2e
+
+import (
+	"encoding/json"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"blossomtune/internal/testflwr"
+)
+
+var protocolPattern = regexp.MustCompile(`const protocol = (\d+)`)
+
+// older builds the program with a keeper of the protocol before this one's.
+func older(t *testing.T) string {
+	t.Helper()
+	dir := t.TempDir()
+	source := filepath.Join(testflwr.Root(t), "internal", "flower", "engine", "files.go")
+	text, err := os.ReadFile(source)
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := protocolPattern.FindSubmatch(text)
+	if m == nil {
+		t.Fatalf("%s names no protocol", source)
+	}
+	n, _ := strconv.Atoi(string(m[1])) // the pattern gives digits
+	write := func(name, text string) string {
+		path := filepath.Join(dir, name)
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	changed := write("files.go", strings.Replace(string(text), string(m[0]), "const protocol = "+itoa(n-1), 1))
+	overlay, err := json.Marshal(map[string]any{"Replace": map[string]string{source: changed}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	prog := filepath.Join(dir, "blossomtune-older")
+	cmd := exec.CommandContext(t.Context(), "go", "build", "-overlay", write("overlay.json", string(overlay)), "-o", prog, "./cmd/blossomtune")
+	cmd.Dir = testflwr.Root(t)
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("building: %v: %s", err, out)
+	}
+	return prog
+}
+
+func (s *server) keeperPID() (pid int) {
+	s.t.Helper()
+	var st struct{ Keeper struct{ PID int } }
+	readJSON(s.t, filepath.Join(s.data, "federations", "1", "keeper.json"), &st)
+	return st.Keeper.PID
+}
+
+func (s *server) superLink() (state, reason string) {
+	s.t.Helper()
+	var f struct {
+		SuperLink struct{ State, Reason string }
+	}
+	s.admin.must("GET", "/federations/fed", nil, &f)
+	return f.SuperLink.State, f.SuperLink.Reason
+}
+
+// After an upgrade, a keeper that the earlier version started finishes its run, gets no new one, and is then replaced: no limit of a
+// later run is passed over by a keeper that does not know it.
+func TestAnOlderKeeperFinishesItsRunAndIsReplaced(t *testing.T) {
+	s := startAs(t, older(t), 10, freeAddr(t))
+	hash := s.app("works")
+	s.admin.must("PATCH", "/federations/fed/run-policy", map[string]int{"parallel": 2}, nil)
+	s.launchWith(hash, "before", map[string]string{"seconds": "25"}, nil)
+	s.becomes("before", "running", time.Minute)
+	first := s.keeperPID()
+	s.kill()
+	s.prog = bin(t)
+	s.serve()
+	s.awaitUp()
+	s.launchWith(hash, "after", map[string]string{"megabytes": "700", "seconds": "60"}, map[string]any{"memory_mb": 500})
+	w := s.waitsFor("after", "waits for the engine's restart", 10*time.Second)
+	if w.State != "queued" || w.Waits.Late || s.keeperPID() != first || s.get("before").State != "running" {
+		t.Errorf("%s %+v, keeper %d, was %d; before is %s", w.State, *w.Waits, s.keeperPID(), first, s.get("before").State)
+	}
+	if state, reason := s.superLink(); state != "up" || !strings.Contains(reason, "restarted by itself when") {
+		t.Errorf("the SuperLink is told to be %s: %s", state, reason)
+	}
+	r := s.becomes("before", "completed", time.Minute)
+	if log, err := os.ReadFile(s.logFile(r)); err != nil || strings.Count(string(log), "DONE ") != 1 {
+		t.Errorf("%v, its log:\n%s", err, log)
+	}
+	s.failedBy("after", "memory_limit", "ServerApp", "The ServerApp held ", time.Minute)
+	if now := s.keeperPID(); now == first {
+		t.Errorf("the keeper is still %d", first)
+	}
+	if state, reason := s.superLink(); state != "up" || reason != "" {
+		t.Errorf("at the end the SuperLink is told to be %s: %s", state, reason)
+	}
+	t.Run("idle", func(t *testing.T) {
+		s.kill()
+		s.prog = older(t)
+		s.serve() // as after a step back: it has nothing to do, and is replaced at once
+		second := s.keeperPID()
+		await(t, time.Minute, "the keeper is replaced", func() (string, bool) { pid := s.keeperPID(); return itoa(pid), pid != second })
+		s.awaitUp()
+	})
+}
