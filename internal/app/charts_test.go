@@ -2,10 +2,12 @@ package app
 
 import (
 	"fmt"
+	"math"
 	"strings"
 	"testing"
 
 	"blossomtune/internal/domain"
+	"blossomtune/internal/store"
 	"blossomtune/internal/testbrowser"
 )
 
@@ -129,4 +131,25 @@ func TestChartsSayWhatTheyLeaveOut(t *testing.T) {
 	if d.Do("viewer", "drawn", plot, "") != plain {
 		t.Error("with all of it off, the chart is another one")
 	}
+}
+
+// Charts of compared runs say what they do not show of which run.
+func TestComparedChartsSayWhatTheyLeaveOut(t *testing.T) {
+	s := newSite(t)
+	s.fillRuns(2, 1, 4)
+	var all []domain.Metric
+	for i, v := range []float64{-1, 0, 1, math.NaN()} {
+		all = append(all, domain.Metric{FederationID: s.fed.ID, EngineRunID: 1000, Round: i + 1, Phase: domain.PhaseServer, Name: "score", Value: v}, domain.Metric{FederationID: s.fed.ID, EngineRunID: 1001, Round: i + 1, Phase: domain.PhaseServer, Name: "score", Value: float64(i + 1)})
+	}
+	if err := s.app.db.InTx(t.Context(), func(tx *store.Tx) error { _, err := tx.InsertMetrics(t.Context(), all); return err }); err != nil {
+		t.Fatal(err)
+	}
+	d := testbrowser.New(t)
+	s.browse(d, "viewer", "/f/fed/compare?runs=digits-1,digits-2")
+	const note = "[data-compare-charts] figure:has(figcaption:has-text('score')) [data-chart-note]"
+	d.Do("viewer", "wait", note+":text-is('digits-1: 1 NaN or infinite, not drawn')", "")
+	d.Do("viewer", "click", "[data-scale]", "")
+	d.Do("viewer", "wait", note+":text-is('digits-1: 2 not above 0, not on a log scale · digits-1: 1 NaN or infinite, not drawn')", "")
+	d.Do("viewer", "click", "[data-run='digits-1']", "")
+	d.Do("viewer", "wait", note+":text-is('')", "")
 }

@@ -1,5 +1,5 @@
 // Drives real browsers for a test: one JSON command a line on stdin, one JSON answer a line on stdout.
-// {who, do: open|fill|click|wait|read|drawn|press|focus|hover|back|download|drag|size|url|shot, at, value}; each who has a browser of their own. Usage: node drive.mjs ASSETS CHROMIUM
+// {who, do: open|fill|click|wait|read|drawn|press|focus|hover|back|download|drag|mark|marked|size|url|shot, at, value}; each who has a browser of their own. Usage: node drive.mjs ASSETS CHROMIUM
 import { createRequire } from 'node:module';
 import { readFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
@@ -37,6 +37,8 @@ async function act({ who, do: what, at, value }) {
       const [file] = await Promise.all([page.waitForEvent('download'), page.click(at)]);
       return readFileSync(await file.path(), 'latin1');
     }
+    case 'mark': await page.evaluate(() => { window.marked = true; }); return ''; // gone when the page is loaded anew
+    case 'marked': return String(await page.evaluate(() => window.marked === true));
     case 'url': return page.url();
     case 'drag': { // from one part of an element's width to another: "0.2 0.6"
       const box = await (await page.waitForSelector(at)).boundingBox(), [from, to] = value.split(' ').map((f) => box.x + Number(f) * box.width), y = box.y + box.height / 2;

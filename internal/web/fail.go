@@ -95,6 +95,8 @@ func titleOf(p problem) string {
 		return "Nothing here"
 	case domain.Forbidden:
 		return "Not for you"
+	case domain.Expired:
+		return "No longer valid"
 	case domain.Internal, domain.Unavailable:
 		return "Not now"
 	}

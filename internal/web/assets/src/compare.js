@@ -2,6 +2,7 @@
 // are in the page's address. They grow while a run goes on.
 import { drawChart } from './chart/draw.js';
 import { digits, markers } from './chart/style.js';
+import { positive } from './chart/change.js';
 
 const dashes = [[], [6, 4], [2, 3], [9, 4, 2, 4], [4, 2], [1, 4], [12, 4], [6, 2, 2, 2]]; // as in compare.templ
 
@@ -81,9 +82,8 @@ class CompareCharts {
   figure() {
     const fig = document.createElement('figure');
     fig.className = 'b-chart';
-    fig.innerHTML = '<figcaption><span class="b-muted"></span><b></b><small></small></figcaption><div class="b-plot"></div>';
-    const place = { fig, plot: fig.querySelector('.b-plot'), chart: null };
-    return place;
+    fig.innerHTML = '<figcaption><span class="b-muted"></span><b></b><small></small></figcaption><div class="b-plot"></div><small data-chart-note></small>';
+    return { fig, plot: fig.querySelector('.b-plot'), note: fig.querySelector('[data-chart-note]'), chart: null };
   }
 
   draw(s, place) {
@@ -93,6 +93,7 @@ class CompareCharts {
     title.textContent = `${s.name} · ${s.phase === 'server' ? 'on the server' : s.phase}${s.mean ? ', mean of participants' : ''}`;
     this.say(s, shown, now, more);
     place.plot.classList.toggle('is-table', this.table);
+    place.note.textContent = '';
     if (this.table || !shown.length) {
       place.chart?.destroy();
       place.chart = null;
@@ -100,12 +101,16 @@ class CompareCharts {
       place.plot.removeAttribute('role');
       return;
     }
-    const at = new Map(xs.map((x, i) => [x, i]));
+    const at = new Map(xs.map((x, i) => [x, i])), notes = [];
     const lines = shown.map((r) => {
       const i = this.data.runs.indexOf(r), values = new Array(xs.length).fill(null);
-      for (const p of s.runs[r]) values[at.get(p[this.x])] = this.log && p.value <= 0 ? null : p.value ?? null;
-      return { key: r, label: r, values, tone: 's' + (i % 6 + 1), width: 2, dash: dashes[i], marker: markers[i % markers.length] };
+      for (const p of s.runs[r]) values[at.get(p[this.x])] = p.value ?? null;
+      const [above, gone] = this.log ? positive(values) : [values, 0], odd = s.runs[r].filter((p) => p.value == null).length;
+      if (gone) notes.push(`${r}: ${gone} not above 0, not on a log scale`);
+      if (odd) notes.push(`${r}: ${odd} NaN or infinite, not drawn`);
+      return { key: r, label: r, values: above, tone: 's' + (i % 6 + 1), width: 2, dash: dashes[i], marker: markers[i % markers.length] };
     });
+    place.note.textContent = notes.join(' · ');
     const spec = { x: xs, lines, log: this.log, sync: 'compare' };
     if (place.chart) place.chart.update(spec); else { place.plot.replaceChildren(); place.chart = drawChart(place.plot, spec); }
     place.plot.setAttribute('role', 'img');
