@@ -66,6 +66,11 @@ type Ask struct {
 	InvitationID int64
 	CreatedAt    time.Time
 	RequestID    int64 // 0 until it is settled
+
+	// What was told about the code under this id, as if it were the only one of its request.
+	CodeTries  int // wrong tries
+	CodeSent   int // codes asked for
+	CodeSentAt time.Time
 }
 
 // ActivationCode is the mailed code of an unverified request, kept only as a hash.

@@ -3,12 +3,8 @@ package onboarding
 import (
 	"context"
 	"crypto/rand"
-	"crypto/sha256"
-	"crypto/subtle"
 	"fmt"
-	"strconv"
 	"strings"
-	"time"
 
 	"blossomtune/internal/domain"
 )
@@ -49,7 +45,7 @@ func (s *Service) Ask(ctx context.Context, in AskInput) (domain.Request, error) 
 			return domain.Request{}, err
 		}
 	}
-	a := domain.Ask{Ref: newRef(), FederationID: in.FederationID, Email: email, Name: in.Name, Organisation: in.Organisation, Message: in.Message, CreatedAt: s.now()}
+	a := domain.Ask{Ref: newRef(), FederationID: in.FederationID, Email: email, Name: in.Name, Organisation: in.Organisation, Message: in.Message, CreatedAt: s.now(), CodeSent: 1, CodeSentAt: s.now()}
 	own := in.Asker.ID != 0 && in.Asker.Email == email
 	r := domain.Request{Ref: a.Ref}
 	err = s.Store.InTx(ctx, func(tx Tx) error {
@@ -148,140 +144,6 @@ func readable(groups, size int) string {
 }
 
 func newRef() string { return readable(2, 4) }
-
-func codeHash(ref, code string) []byte {
-	sum := sha256.Sum256([]byte("blossomtune-code:" + ref + ":" + code))
-	return sum[:]
-}
-
-// sendCode mails a new code within the limits, with the id that the asker was told; it reports false, and mails nothing, where
-// the limits are reached.
-func (s *Service) sendCode(ctx context.Context, tx Tx, fed domain.Federation, r *domain.Request, told string) (bool, error) {
-	now := s.now()
-	if now.Sub(r.Code.SentAt) >= 24*time.Hour {
-		r.Code.Sent = 0
-	}
-	if r.Code.Sent >= domain.CodeSends || now.Sub(r.Code.SentAt) < domain.CodeSendGap {
-		return false, nil
-	}
-	code := readable(2, 4)
-	r.Code = domain.ActivationCode{Hash: codeHash(r.Ref, domain.NormalCode(code)), ExpiresAt: now.Add(domain.CodeLife), Sent: r.Code.Sent + 1, SentAt: now}
-	if err := tx.UpdateRequest(ctx, *r); err != nil {
-		return false, err
-	}
-	return true, s.mail(ctx, tx, r.Email, s.codeMail(fed, told, code))
-}
-
-// Resend mails a new code for a request. It says nothing of the request; only the limit on mails is told.
-func (s *Service) Resend(ctx context.Context, ref, address string) error {
-	if !s.asks.Allow(address, s.now()) {
-		return domain.Errorf(domain.Limited, "Too many requests from your address.").Fix("Wait ten minutes, then try again.")
-	}
-	sent, known := false, false
-	err := s.Store.InTx(ctx, func(tx Tx) error {
-		r, err := told(ctx, tx, ref)
-		if known = err == nil; !known {
-			if domain.CodeOf(err) == domain.NotFound {
-				return nil
-			}
-			return err
-		}
-		fed, err := tx.FederationByID(ctx, r.FederationID)
-		if err != nil {
-			return err
-		}
-		sent, err = s.sendCode(ctx, tx, fed, &r, ref)
-		return err
-	})
-	if err != nil {
-		return err
-	}
-	if known && !sent {
-		return domain.Errorf(domain.Limited, "A code was mailed a moment ago, or as often as one day allows.").Fix("Look into your mail, also among the spam; then wait a minute and try again.")
-	}
-	s.MailWake()
-	return nil
-}
-
-// Verify takes the mailed code. A request that waited for it becomes pending; for a later one the code proves who it is and
-// changes nothing. Wrong codes count; after five the code is used up. A right code works once.
-//
-// current is who is signed in (ID 0: nobody). If they have no address yet, the code shows that theirs is the request's: their
-// accounts at sign-in providers become those of its person.
-func (s *Service) Verify(ctx context.Context, ref, code string, current domain.Person) (domain.Request, error) {
-	var r domain.Request
-	var refused *domain.Error
-	err := s.Store.InTx(ctx, func(tx Tx) error {
-		refused = nil
-		var err error
-		r, err = told(ctx, tx, strings.ToUpper(strings.TrimSpace(ref)))
-		if domain.CodeOf(err) == domain.NotFound {
-			refused = wrongCode(domain.CodeTries - 1)
-			return nil
-		}
-		if err != nil {
-			return err
-		}
-		if refused = s.tryCode(&r, code); refused != nil {
-			return tx.UpdateRequest(ctx, r)
-		}
-		if current.ID != 0 && current.Email == "" && current.ID != r.PersonID {
-			if err := s.unite(ctx, tx, current, r); err != nil {
-				return err
-			}
-		}
-		if r.State != domain.Unverified {
-			return tx.UpdateRequest(ctx, r)
-		}
-		return s.arrive(ctx, tx, &r)
-	})
-	if err != nil {
-		return domain.Request{}, err
-	}
-	if refused != nil {
-		return domain.Request{}, refused
-	}
-	s.MailWake()
-	s.publish(r)
-	return r, nil
-}
-
-// unite gives the accounts of a person without an address to the person of a request, whose address they just proved.
-func (s *Service) unite(ctx context.Context, tx Tx, from domain.Person, r domain.Request) error {
-	if err := tx.MoveIdentities(ctx, from.ID, r.PersonID); err != nil {
-		return err
-	}
-	return tx.InsertAudit(ctx, domain.AuditEntry{At: s.now(), Actor: domain.Actor{Kind: "person", PersonID: r.PersonID, Name: r.Name}, Action: "identity.moved", ObjectKind: "person",
-		ObjectID: strconv.FormatInt(r.PersonID, 10), Detail: map[string]string{"from": strconv.FormatInt(from.ID, 10), "request": r.Ref}})
-}
-
-// tryCode compares a code and uses up a try, or the code.
-func (s *Service) tryCode(r *domain.Request, code string) *domain.Error {
-	c := &r.Code
-	switch {
-	case r.State == domain.ExpiredReq || len(c.Hash) == 0 || s.now().After(c.ExpiresAt) || c.Tries >= domain.CodeTries:
-		return domain.Errorf(domain.Expired, "This code has run out.").Fix("Send a new code. Your answers are kept.").At("code")
-	case subtle.ConstantTimeCompare(c.Hash, codeHash(r.Ref, domain.NormalCode(code))) != 1:
-		c.Tries++
-		if c.Tries >= domain.CodeTries {
-			c.Hash = nil
-		}
-		return wrongCode(domain.CodeTries - c.Tries)
-	}
-	c.Hash = nil
-	return nil
-}
-
-func wrongCode(left int) *domain.Error {
-	e := domain.Errorf(domain.Invalid, "That code does not match.").At("code")
-	switch left {
-	case 0:
-		return e.Fix("No tries left: send a new code.")
-	case 1:
-		return e.Fix("1 try left.")
-	}
-	return e.Fix("%d tries left.", left)
-}
 
 func (s *Service) mail(ctx context.Context, tx Tx, to string, m domain.Mail) error {
 	if to == "" {

@@ -42,6 +42,7 @@ type Tx interface {
 
 	InsertAsk(ctx context.Context, a domain.Ask) error
 	AskByRef(ctx context.Context, ref string) (domain.Ask, error)
+	UpdateAskCode(ctx context.Context, a domain.Ask) error
 	OpenAsks(ctx context.Context, n int) ([]domain.Ask, error)
 	SettleAsk(ctx context.Context, ref string, requestID int64) error
 	DropAsk(ctx context.Context, ref string) error

@@ -104,16 +104,3 @@ func (s *Service) requestOf(ctx context.Context, tx Tx, a domain.Ask) (domain.Re
 	actor := domain.Actor{Kind: "person", PersonID: p.ID, Name: a.Name}
 	return r, tx.InsertAudit(ctx, s.entry(actor, r, "request."+string(domain.Unverified), nil))
 }
-
-// told returns the request of the id that an asker was told. It is the request's own, or that of an ask that came to it.
-func told(ctx context.Context, tx Tx, ref string) (domain.Request, error) {
-	r, err := tx.RequestByRef(ctx, ref)
-	if domain.CodeOf(err) != domain.NotFound {
-		return r, err
-	}
-	a, err := tx.AskByRef(ctx, ref)
-	if err != nil {
-		return r, err
-	}
-	return tx.RequestByID(ctx, a.RequestID) // 0 while it is open: there is none
-}
