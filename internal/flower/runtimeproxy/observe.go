@@ -3,6 +3,7 @@ package runtimeproxy
 import (
 	"strconv"
 	"strings"
+	"time"
 
 	"blossomtune/internal/domain"
 	"blossomtune/internal/flower/wire/flwrpb"
@@ -10,15 +11,15 @@ import (
 	"google.golang.org/protobuf/proto"
 )
 
-// asked reads which SuperNodes a ServerApp asks, of its push-messages call. Decoding never fails the call.
-func (p *Proxy) asked(body, answer []byte) domain.Observation {
+// asked reads which SuperNodes a ServerApp asks, of its push-messages call. They are asked from when that was sent: one may begin
+// before the SuperLink's answer is here. Decoding never fails the call.
+func (p *Proxy) asked(body, answer []byte, sent time.Time) domain.Observation {
 	var in flwrpb.PushAppMessagesRequest
 	var out flwrpb.PushAppMessagesResponse
 	if proto.Unmarshal(body, &in) != nil || proto.Unmarshal(answer, &out) != nil {
 		p.o.Logger.Warn("a push-messages call that cannot be decoded", "run", p.o.EngineRunID)
 		return domain.Observation{}
 	}
-	now := p.o.Clock().UTC()
 	var batch []ask
 	for i, m := range in.GetMessagesList() {
 		id := m.GetMetadata().GetMessageId()
@@ -29,7 +30,7 @@ func (p *Proxy) asked(body, answer []byte) domain.Observation {
 			continue // the SuperLink did not take this one
 		}
 		e := exchange(m.GetMetadata(), m.GetMetadata().GetDstNodeId(), id)
-		e.AskedAt = now
+		e.AskedAt = sent
 		var objects []string
 		if i < len(in.GetMessageObjectTrees()) {
 			objects = flatten(in.GetMessageObjectTrees()[i], nil)
@@ -148,7 +149,7 @@ func (p *Proxy) confirm(body []byte) domain.Observation {
 }
 
 // confirmed forgets a reply that the ServerApp has confirmed and the SuperLink has let go of.
-func (p *Proxy) confirmed(body, _ []byte) domain.Observation {
+func (p *Proxy) confirmed(body, _ []byte, _ time.Time) domain.Observation {
 	var in flwrpb.ConfirmMessageReceivedRequest
 	if proto.Unmarshal(body, &in) == nil {
 		p.memo.forget(in.GetMessageObjectId())
@@ -157,7 +158,7 @@ func (p *Proxy) confirmed(body, _ []byte) domain.Observation {
 }
 
 // output reads how a ServerApp says that it ended.
-func (p *Proxy) output(body, _ []byte) domain.Observation {
+func (p *Proxy) output(body, _ []byte, _ time.Time) domain.Observation {
 	var in flwrpb.PushTaskOutputRequest
 	if proto.Unmarshal(body, &in) == nil {
 		p.sign(SignOutput, cut(in.GetSubStatus(), 64), cut(in.GetDetails(), maxError))

@@ -143,10 +143,11 @@ func (p *Proxy) sign(s Sign, subStatus, details string) {
 	}
 }
 
-// hook looks at a call: before with the request's body, after with both. What it returns is stored before the call goes on.
+// hook looks at a call: before with the request's body, after with both and when the call was sent. What it returns is stored before
+// the call goes on.
 type (
 	before func(body []byte) domain.Observation
-	after  func(body, answer []byte) domain.Observation
+	after  func(body, answer []byte, sent time.Time) domain.Observation
 )
 
 // buffered forwards a call whose bodies are small enough to be read whole.
@@ -162,6 +163,7 @@ func (p *Proxy) buffered(w http.ResponseWriter, r *http.Request, first before, t
 	}
 	out, cancel := outliving(r)
 	defer cancel()
+	sent := p.o.Clock().UTC()
 	res, err := p.send(out, bytes.NewReader(body), int64(len(body)))
 	if err != nil {
 		p.badGateway(w, r, err)
@@ -177,7 +179,7 @@ func (p *Proxy) buffered(w http.ResponseWriter, r *http.Request, first before, t
 		p.badGateway(w, r, err)
 		return
 	}
-	if !p.store(r.Context(), then(body, answer)) {
+	if !p.store(r.Context(), then(body, answer, sent)) {
 		unavailable(w)
 		return
 	}

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"blossomtune/internal/domain"
 	"blossomtune/internal/flower/wire/flwrpb"
@@ -73,6 +74,34 @@ func TestMetricsAreStoredBeforeTheAnswer(t *testing.T) {
 	}
 	if len(r.sink.metrics()) == 0 || len(r.sink.exchanges()) == 0 {
 		t.Errorf("%d metrics and %d exchanges are stored", len(r.sink.metrics()), len(r.sink.exchanges()))
+	}
+}
+
+// A SuperNode is asked from when its message goes to the SuperLink: it may have taken it before the answer is back.
+func TestAskedIsBeforeTaken(t *testing.T) {
+	steps := runOf(t, "new")
+	r := newRig(t, steps)
+	var taken atomic.Pointer[time.Time]
+	r.link.reached = func(name string) {
+		if now := time.Now(); name == "push-messages" {
+			taken.Store(&now)
+		}
+	}
+	asked := 0
+	r.sink.entered = func(o domain.Observation) {
+		for _, e := range o.Exchanges {
+			if e.RepliedAt.IsZero() && e.Round > 0 {
+				if asked++; e.AskedAt.After(*taken.Load()) {
+					t.Errorf("asked at %s, taken at %s", e.AskedAt, taken.Load())
+				}
+			}
+		}
+	}
+	if err := r.app.run(steps); err != nil {
+		t.Fatal(err)
+	}
+	if asked == 0 {
+		t.Error("nobody was asked")
 	}
 }
 
