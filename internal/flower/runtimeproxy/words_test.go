@@ -6,6 +6,7 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+	"time"
 
 	"blossomtune/internal/flower/wire/flwrpb"
 
@@ -29,7 +30,7 @@ func TestTheSuperLinkHearsNoSecretWords(t *testing.T) {
 	secret := "hf_" + strings.Repeat("aB3d", 8)
 	c := &carrier{got: map[string][]byte{}}
 	var told string
-	p := New(Options{FederationID: 1, EngineRunID: 2, Upstream: mustURL(t, "https://localhost"), Transport: c,
+	p := New(Options{FederationID: 1, EngineRunID: 2, Upstream: mustURL(t, "https://localhost"), Transport: c, Clock: time.Now,
 		OnSign: func(_ Sign, _, details string) { told += details }})
 	call := func(name string, body []byte) {
 		t.Helper()
