@@ -7,6 +7,9 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
+
+	"blossomtune/internal/domain"
 )
 
 var readableID = regexp.MustCompile(`[2-9A-HJ-NP-Z]{4}-[2-9A-HJ-NP-Z]{4}`)
@@ -102,5 +105,53 @@ func jsonBody(body string) func(*http.Request) {
 		r.Body, r.ContentLength = readCloser(body), int64(len(body))
 		r.Header.Set("Content-Type", "application/json")
 		r.Header.Set("Accept-Encoding", "identity")
+	}
+}
+
+// A request whose code nobody entered runs out: its list says so and why, and whoever asked learns it, with what they can do, once they
+// show with a new code who they are.
+func TestARequestThatRanOutSaysSo(t *testing.T) {
+	s := newSite(t)
+	s.post("stranger", "/join/fed", "email", "late@example.org", "name", "Site Late")
+	old := codeLink.FindStringSubmatch(s.mailed("late@example.org").Text)
+	s.passes(domain.RequestsLife + time.Minute)
+	if n, err := s.app.Onboarding.ExpireOld(t.Context()); n != 1 || err != nil {
+		t.Fatal(n, err)
+	}
+	for path, want := range map[string][]string{
+		"/f/fed/requests?state=ended&request=" + old[1]: {"Site Late", "expired", "code not entered", "The code from the e-mail was not entered within 48 h. They can ask again"},
+		"/f/fed/requests?state=all":                 {"Site Late", "code not entered"},
+		"/f/fed/requests.csv":                       {"late@example.org", "expired"},
+	} {
+		a := s.get("manager", path)
+		for _, w := range want {
+			if a.status != http.StatusOK || !strings.Contains(a.body, w) {
+				t.Errorf("%s: %d, without %q", path, a.status, w)
+			}
+		}
+	}
+	if a := s.get("manager", "/f/fed/requests?state=pending"); strings.Contains(a.body, "Site Late") {
+		t.Error("it waits for a manager")
+	}
+	if a := s.post("stranger", "/verify", "ref", old[1], "code", old[2]); a.status != http.StatusGone || !strings.Contains(a.body, "This code has run out") || !strings.Contains(a.body, "Send a new code") {
+		t.Errorf("the old code: %d", a.status)
+	}
+	if a := s.post("stranger", "/verify/resend", "ref", old[1]); a.status != http.StatusSeeOther {
+		t.Fatalf("a new code: %d", a.status)
+	}
+	s.cookies["late"] = s.confirm("late@example.org")
+	status := s.get("late", "/me/fed")
+	for _, w := range []string{"Your request has run out", "The code was not entered in time. Ask again", `href="/join/fed"`} {
+		if status.status != http.StatusOK || !strings.Contains(status.body, w) {
+			t.Errorf("whoever asked: %d, without %q", status.status, w)
+		}
+	}
+	s.post("late", "/join/fed", "email", "late@example.org", "name", "Site Late")
+	again := codeLink.FindStringSubmatch(s.mailed("late@example.org").Text)
+	if a := s.post("late", "/verify", "ref", again[1], "code", again[2]); a.status != http.StatusSeeOther || again[1] == old[1] {
+		t.Errorf("asking again: %d, %s after %s", a.status, again[1], old[1])
+	}
+	if a := s.get("late", "/me/fed"); !strings.Contains(a.body, "Your request is being reviewed") {
+		t.Error("asking again leads nowhere")
 	}
 }

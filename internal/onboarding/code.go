@@ -181,7 +181,7 @@ func (s *Service) unite(ctx context.Context, tx Tx, from domain.Person, r domain
 func (s *Service) tryCode(r *domain.Request, code string) *domain.Error {
 	c := &r.Code
 	switch {
-	case r.State == domain.ExpiredReq || len(c.Hash) == 0 || s.now().After(c.ExpiresAt) || c.Tries >= domain.CodeTries:
+	case len(c.Hash) == 0 || s.now().After(c.ExpiresAt) || c.Tries >= domain.CodeTries:
 		return codeRanOut()
 	case subtle.ConstantTimeCompare(c.Hash, codeHash(r.Ref, domain.NormalCode(code))) != 1:
 		c.Tries++
