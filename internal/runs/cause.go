@@ -199,7 +199,8 @@ func (s *Service) byExitCode(ctx context.Context, run domain.Run, t Task) (code,
 	if !t.Alive {
 		return "early_exit", fmt.Sprintf("The ServerApp ended before its first heartbeat, with exit code %d.", t.ExitCode), early
 	}
-	if asked, err := s.Exchanges(ctx, run); err == nil && len(asked) == 0 {
+	asked, err := look(ctx, s, run, func(tx Tx) (bool, error) { return tx.AnyExchange(ctx, run.FederationID, run.EngineRunID) })
+	if err == nil && !asked {
 		return "early_exit", fmt.Sprintf("The ServerApp ended before it asked any SuperNode, with exit code %d.", t.ExitCode), early
 	}
 	return "exit", fmt.Sprintf("The ServerApp ended with exit code %d.", t.ExitCode), "Read the lines at the log's end."

@@ -162,11 +162,7 @@ func (s *Service) receiptReplies(ctx context.Context, tx Tx, run domain.Run, p *
 	lines := newDigest("round phase node_id state object")
 	asked := map[uint64]bool{}
 	if run.EngineRunID != 0 {
-		all, err := tx.Replies(ctx, run.FederationID, run.EngineRunID)
-		if err != nil {
-			return err
-		}
-		for _, e := range all {
+		err := tx.EachExchange(ctx, run.FederationID, run.EngineRunID, func(e domain.Exchange) error {
 			asked[e.NodeID] = true
 			state := "replied"
 			switch {
@@ -179,13 +175,17 @@ func (s *Service) receiptReplies(ctx context.Context, tx Tx, run domain.Run, p *
 			lines.add(strconv.Itoa(e.Round), r.Phase, r.NodeID, r.State, r.Object)
 			if lines.n > mostReplies {
 				p.LeftOut["rounds"] = fmt.Sprintf("only the first %d replies are listed; the digest is over all", mostReplies)
-				continue
+				return nil
 			}
 			if n := len(p.Rounds); n == 0 || p.Rounds[n-1].Round != e.Round {
 				p.Rounds = append(p.Rounds, receipt.Round{Round: e.Round})
 			}
 			last := &p.Rounds[len(p.Rounds)-1]
 			last.Replies = append(last.Replies, r)
+			return nil
+		})
+		if err != nil {
+			return err
 		}
 	}
 	p.Replies = lines.sum()

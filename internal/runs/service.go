@@ -41,7 +41,7 @@ type Tx interface {
 	DescribeRun(ctx context.Context, r domain.Run) error
 
 	RunsWithoutReceipt(ctx context.Context, n int) ([]domain.Run, error)
-	Replies(ctx context.Context, fedID int64, engineRunID uint64) ([]domain.Exchange, error)
+	EachExchange(ctx context.Context, fedID int64, engineRunID uint64, take func(domain.Exchange) error) error
 	InsertReceipt(ctx context.Context, runID int64, envelope []byte, at time.Time) error
 	Receipt(ctx context.Context, runID int64) ([]byte, error)
 	ReceiptSize(ctx context.Context, runID int64) (int64, error)

@@ -20,7 +20,7 @@ type watchTx interface {
 	Bands(ctx context.Context, fedID int64, engineRunID uint64, q domain.BandQuery) ([]domain.Band, error)
 	BandRounds(ctx context.Context, fedID int64, engineRunID uint64) (first, last int, err error)
 
-	Exchanges(ctx context.Context, fedID int64, engineRunID uint64) ([]domain.Exchange, error)
+	AnyExchange(ctx context.Context, fedID int64, engineRunID uint64) (bool, error)
 	Passages(ctx context.Context, fedID int64, engineRunID uint64, round int) ([]domain.Passage, error)
 	LastRound(ctx context.Context, fedID int64, engineRunID uint64) (int, error)
 	Waiting(ctx context.Context, fedID int64, engineRunID uint64, round int) ([]uint64, error)
@@ -94,11 +94,6 @@ func (s *Service) RankedNodes(ctx context.Context, run domain.Run, round int, ph
 	return look(ctx, s, run, func(tx Tx) ([]uint64, error) {
 		return tx.RankedNodes(ctx, run.FederationID, run.EngineRunID, round, phase, name, highest, n)
 	})
-}
-
-// Exchanges returns everything that was asked in a run, and what became of it.
-func (s *Service) Exchanges(ctx context.Context, run domain.Run) ([]domain.Exchange, error) {
-	return look(ctx, s, run, func(tx Tx) ([]domain.Exchange, error) { return tx.Exchanges(ctx, run.FederationID, run.EngineRunID) })
 }
 
 // Passages returns what was asked of which SuperNode in one round of a run, and how it went.

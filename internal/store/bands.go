@@ -199,14 +199,14 @@ func (tx *Tx) MetricMeter(ctx context.Context, fedID int64, engineRunID uint64) 
 	return m, nil
 }
 
-// NodeMetrics returns what one SuperNode sent of a metric, by round; with a size, only of the last round of each so many.
+// NodeMetrics returns what one SuperNode sent of a metric, by round; with a size, only of the last round of each so many, and of the last.
 func (tx *Tx) NodeMetrics(ctx context.Context, fedID int64, engineRunID uint64, node uint64, q domain.BandQuery) ([]domain.Metric, error) {
 	to, size := q.To, max(q.Size, 1)
 	if to == 0 {
 		to = math.MaxInt32
 	}
 	return list(ctx, tx, "metric", scanMetric, "SELECT "+metricColumns+` FROM metric WHERE federation_id = $1 AND engine_run_id = $2 AND node_id = $3 AND round >= $4 AND round <= $5 AND phase = $6 AND name = $7
-		AND round % CAST($8 AS BIGINT) = CAST($8 AS BIGINT) - 1 ORDER BY round`, fedID, int64(engineRunID), int64(node), q.From, to, string(q.Phase), q.Name, size)
+		AND (round % CAST($8 AS BIGINT) = CAST($8 AS BIGINT) - 1 OR round = $5) ORDER BY round`, fedID, int64(engineRunID), int64(node), q.From, to, string(q.Phase), q.Name, size)
 }
 
 // RankedNodes returns the SuperNodes with the lowest or the highest finite values of a metric in a round.

@@ -101,7 +101,7 @@ func TestManyRoundsAreSummedUpInFewPoints(t *testing.T) {
 		}
 		in(t, db, func(tx *store.Tx) error {
 			ms, err := tx.NodeMetrics(ctx, 1, aRun, 2, q)
-			if len(ms) != 10 || ms[0].Round != 9 || ms[0].Value != -9 {
+			if len(ms) != 11 || ms[0].Round != 9 || ms[0].Value != -9 || ms[10].Round != 100 {
 				t.Errorf("a participant's points: %d, %+v", len(ms), ms)
 			}
 			first, last, err2 := tx.BandRounds(ctx, 1, aRun)

@@ -14,14 +14,14 @@ func (tx *Tx) RunsWithoutReceipt(ctx context.Context, n int) ([]domain.Run, erro
 		AND NOT EXISTS (SELECT 1 FROM receipt WHERE receipt.run_id = run.id) ORDER BY ended_at, id LIMIT %d`, runColumns, limit(n)))
 }
 
-// Replies returns a run's exchanges with the objects that the SuperNodes sent, by round, phase and node.
-func (tx *Tx) Replies(ctx context.Context, fedID int64, engineRunID uint64) ([]domain.Exchange, error) {
-	return list(ctx, tx, "exchange", func(s scanner) (domain.Exchange, error) {
+// EachExchange hands on a run's exchanges, with the objects that the SuperNodes sent, by round, phase and node. They may be millions.
+func (tx *Tx) EachExchange(ctx context.Context, fedID int64, engineRunID uint64, take func(domain.Exchange) error) error {
+	return each(ctx, tx, "exchange", func(s scanner) (domain.Exchange, error) {
 		object := ""
 		e, err := scanExchange(s, &object)
 		e.ReplyObject = object
 		return e, err
-	}, `SELECT federation_id, engine_run_id, message_id, round, phase, node_id, asked_at, replied_at, failed, error, reply_object
+	}, take, `SELECT federation_id, engine_run_id, message_id, round, phase, node_id, asked_at, replied_at, failed, error, reply_object
 		FROM exchange WHERE federation_id = $1 AND engine_run_id = $2 ORDER BY round, phase DESC, node_id, message_id`, fedID, int64(engineRunID))
 }
 

@@ -150,21 +150,41 @@ func (tx *Tx) Metrics(ctx context.Context, fedID int64, engineRunID uint64, afte
 		fedID, int64(engineRunID), afterID, most)
 }
 
+const exchangesAtOnce = 100
+
 // UpsertExchanges stores what was asked of SuperNodes, and completes it with the replies.
 func (tx *Tx) UpsertExchanges(ctx context.Context, es []domain.Exchange) error {
-	for _, e := range es {
-		err := tx.exec(ctx, "exchange", `INSERT INTO exchange (federation_id, engine_run_id, message_id, round, phase, node_id, asked_at, replied_at, failed, error, reply_object) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
+	for len(es) > 0 {
+		n, seen := 0, map[string]bool{} // one statement changes no row twice
+		for n < min(len(es), exchangesAtOnce) && !seen[es[n].MessageID] {
+			seen[es[n].MessageID] = true
+			n++
+		}
+		if err := tx.upsertExchanges(ctx, es[:n]); err != nil {
+			return err
+		}
+		es = es[n:]
+	}
+	return nil
+}
+
+func (tx *Tx) upsertExchanges(ctx context.Context, es []domain.Exchange) error {
+	var rows strings.Builder
+	args := make([]any, 0, 11*len(es))
+	for i, e := range es {
+		if i > 0 {
+			rows.WriteString(", ")
+		}
+		n := len(args)
+		fmt.Fprintf(&rows, "($%d, $%d, $%d, $%d, $%d, $%d, $%d, $%d, $%d, $%d, $%d)", n+1, n+2, n+3, n+4, n+5, n+6, n+7, n+8, n+9, n+10, n+11)
+		args = append(args, e.FederationID, int64(e.EngineRunID), e.MessageID, e.Round, string(e.Phase), int64(e.NodeID), millis(e.AskedAt), millis(e.RepliedAt), bit(e.Failed), e.Error, e.ReplyObject)
+	}
+	return tx.exec(ctx, "exchange", `INSERT INTO exchange (federation_id, engine_run_id, message_id, round, phase, node_id, asked_at, replied_at, failed, error, reply_object) VALUES `+rows.String()+`
 			ON CONFLICT (federation_id, engine_run_id, message_id) DO UPDATE SET
 				reply_object = CASE WHEN exchange.replied_at = 0 THEN excluded.reply_object ELSE exchange.reply_object END,
 				replied_at = CASE WHEN exchange.replied_at = 0 THEN excluded.replied_at ELSE exchange.replied_at END,
 				failed = CASE WHEN exchange.replied_at = 0 THEN excluded.failed ELSE exchange.failed END,
-				error = CASE WHEN exchange.replied_at = 0 THEN excluded.error ELSE exchange.error END`,
-			e.FederationID, int64(e.EngineRunID), e.MessageID, e.Round, string(e.Phase), int64(e.NodeID), millis(e.AskedAt), millis(e.RepliedAt), bit(e.Failed), e.Error, e.ReplyObject)
-		if err != nil {
-			return err
-		}
-	}
-	return nil
+				error = CASE WHEN exchange.replied_at = 0 THEN excluded.error ELSE exchange.error END`, args...)
 }
 
 func scanExchange(s scanner, more ...any) (e domain.Exchange, err error) {
@@ -176,10 +196,10 @@ func scanExchange(s scanner, more ...any) (e domain.Exchange, err error) {
 
 func scanPlainExchange(s scanner) (domain.Exchange, error) { return scanExchange(s) }
 
-// Exchanges returns a run's exchanges by round, phase and node.
-func (tx *Tx) Exchanges(ctx context.Context, fedID int64, engineRunID uint64) ([]domain.Exchange, error) {
-	return list(ctx, tx, "exchange", scanPlainExchange, `SELECT federation_id, engine_run_id, message_id, round, phase, node_id, asked_at, replied_at, failed, error
-		FROM exchange WHERE federation_id = $1 AND engine_run_id = $2 ORDER BY round, phase DESC, node_id, message_id`, fedID, int64(engineRunID))
+// AnyExchange reports whether anything was asked of a SuperNode in a run.
+func (tx *Tx) AnyExchange(ctx context.Context, fedID int64, engineRunID uint64) (bool, error) {
+	return get(ctx, tx, "exchange", func(s scanner) (any bool, err error) { return any, s.Scan(&any) },
+		"SELECT EXISTS (SELECT 1 FROM exchange WHERE federation_id = $1 AND engine_run_id = $2)", fedID, int64(engineRunID))
 }
 
 // Part returns what a SuperNode has taken part in: a round counts when a reply of its came and was no error.

@@ -135,7 +135,8 @@ func TestMetricsAreStoredOnceAndExactly(t *testing.T) {
 			if d := cmp.Diff(ms, got, cmpopts.EquateNaNs(), cmpopts.IgnoreFields(domain.Metric{}, "ID")); d != "" || err != nil {
 				t.Error(err, d)
 			}
-			es, err := tx.Exchanges(ctx, 1, math.MaxUint64)
+			var es []domain.Exchange
+			err = tx.EachExchange(ctx, 1, math.MaxUint64, func(e domain.Exchange) error { es = append(es, e); return nil })
 			if d := cmp.Diff([]domain.Exchange{replied}, es); d != "" || err != nil {
 				t.Error(err, d)
 			}

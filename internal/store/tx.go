@@ -142,24 +142,34 @@ func get[T any](ctx context.Context, tx *Tx, what string, scan func(scanner) (T,
 	return v, nil
 }
 
-func list[T any](ctx context.Context, tx *Tx, what string, scan func(scanner) (T, error), query string, args ...any) ([]T, error) {
+func list[T any](ctx context.Context, tx *Tx, what string, scan func(scanner) (T, error), query string, args ...any) (out []T, err error) {
+	err = each(ctx, tx, what, scan, func(v T) error { out = append(out, v); return nil }, query, args...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+// each hands on what a query finds, one by one; an error of take ends it and is returned.
+func each[T any](ctx context.Context, tx *Tx, what string, scan func(scanner) (T, error), take func(T) error, query string, args ...any) error {
 	rows, err := tx.q.QueryContext(ctx, query, args...)
 	if err != nil {
-		return nil, fmt.Errorf("reading %ss: %w", what, err)
+		return fmt.Errorf("reading %ss: %w", what, err)
 	}
 	defer rows.Close()
-	var out []T
 	for rows.Next() {
 		v, err := scan(rows)
 		if err != nil {
-			return nil, fmt.Errorf("reading %s: %w", what, err)
+			return fmt.Errorf("reading %s: %w", what, err)
 		}
-		out = append(out, v)
+		if err := take(v); err != nil {
+			return err
+		}
 	}
 	if err := rows.Err(); err != nil {
-		return nil, fmt.Errorf("reading %ss: %w", what, err)
+		return fmt.Errorf("reading %ss: %w", what, err)
 	}
-	return out, nil
+	return nil
 }
 
 func missing(what string) error { return domain.Errorf(domain.NotFound, "There is no such %s.", what) }

@@ -122,11 +122,10 @@ func stored(t *testing.T, db *store.DB, run uint64) (out rows) {
 		for _, m := range ms {
 			out.Metrics = append(out.Metrics, measured{m.Round, m.Phase, m.NodeID, m.Name, m.Value})
 		}
-		es, err := tx.Exchanges(t.Context(), federationID, run)
-		for _, e := range es {
+		return tx.EachExchange(t.Context(), federationID, run, func(e domain.Exchange) error {
 			out.Exchanges = append(out.Exchanges, exchanged{e.MessageID, e.Round, e.Phase, e.NodeID, !e.AskedAt.IsZero(), !e.RepliedAt.IsZero(), e.Failed, e.Error})
-		}
-		return err
+			return nil
+		})
 	})
 	if err != nil {
 		t.Fatal(err)
