@@ -6,6 +6,15 @@ import (
 	"blossomtune/internal/domain"
 )
 
+// Watches reports whether a person is a viewer or a manager of any federation.
+func (s *Service) Watches(ctx context.Context, p domain.Person) (is bool, err error) {
+	if p.Admin {
+		return true, nil
+	}
+	err = s.Store.View(ctx, func(tx Tx) (err error) { is, err = tx.Watches(ctx, p.ID); return err })
+	return is, err
+}
+
 // Grants lists who was given a role in a federation.
 func (s *Service) Grants(ctx context.Context, fedID int64) (out []domain.RoleGrant, err error) {
 	err = s.Store.View(ctx, func(tx Tx) (err error) { out, err = tx.RoleGrants(ctx, fedID); return err })

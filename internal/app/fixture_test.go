@@ -15,6 +15,7 @@ import (
 
 	"blossomtune/internal/config"
 	"blossomtune/internal/domain"
+	"blossomtune/internal/keeper"
 	"blossomtune/internal/onboarding"
 	"blossomtune/internal/store"
 	"blossomtune/internal/testflwr"
@@ -58,7 +59,7 @@ func newSiteWith(t testing.TB, change func(*config.Config)) *site {
 	change(&c)
 	err = c.Resolve()
 	if err == nil {
-		s.app, err = New(t.Context(), Options{Config: c, Version: "test", Clock: s.now, Log: slog.New(slog.NewTextHandler(file, nil))})
+		s.app, err = New(t.Context(), Options{Config: c, Version: "test", Clock: s.now, Log: slog.New(slog.NewTextHandler(file, nil)), Keeper: noKeeper})
 	}
 	if err == nil {
 		err = s.app.Start(t.Context())
@@ -74,6 +75,9 @@ func newSiteWith(t testing.TB, change func(*config.Config)) *site {
 	s.populate()
 	return s
 }
+
+// noKeeper is a keeper that ends at once: a SuperLink that is started stays starting.
+func noKeeper(int64) keeper.Spec { return keeper.Spec{Args: []string{"-test.run=^$"}} }
 
 // now is the server's time.
 func (s *site) now() time.Time { return time.Now().Add(time.Duration(s.past.Load())) }

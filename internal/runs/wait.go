@@ -48,32 +48,35 @@ func (s *Service) Wait(ctx context.Context, run domain.Run) (Wait, error) {
 	if err != nil {
 		return Wait{}, err
 	}
-	switch run.State {
-	case domain.Queued:
-		return x.queued(), nil
-	case domain.Starting:
-		return x.starting(), nil
-	}
-	return x.running(), nil
+	return x.wait(), nil
 }
 
-func (s *Service) situation(ctx context.Context, run domain.Run) (situation, error) {
+func (x situation) wait() Wait {
+	switch x.run.State {
+	case domain.Queued:
+		return x.queued()
+	case domain.Starting:
+		return x.starting()
+	}
+	return x.running()
+}
+
+func (s *Service) situation(ctx context.Context, run domain.Run) (x situation, err error) {
+	err = s.Store.View(ctx, func(tx Tx) error { x, err = s.situationIn(ctx, tx, run); return err })
+	return x, err
+}
+
+func (s *Service) situationIn(ctx context.Context, tx Tx, run domain.Run) (situation, error) {
 	x := situation{run: run, link: s.Engine.Status(run.FederationID), doing: s.doingOf(run), now: s.Clock().UTC()}
-	err := s.Store.View(ctx, func(tx Tx) error {
-		var err error
-		if x.fed, err = tx.FederationByID(ctx, run.FederationID); err != nil {
-			return err
-		}
-		if run.State == domain.Queued {
-			x.ahead, err = s.aheadOf(ctx, tx, run)
-			return err
-		}
-		if x.asked, err = tx.NewestExchanges(ctx, run.FederationID, run.EngineRunID); err != nil {
-			return err
-		}
+	var err error
+	if x.fed, err = tx.FederationByID(ctx, run.FederationID); err != nil {
+		return x, err
+	}
+	if run.State == domain.Queued {
+		x.ahead, err = s.aheadOf(ctx, tx, run)
+	} else if x.asked, err = tx.NewestExchanges(ctx, run.FederationID, run.EngineRunID); err == nil {
 		x.keys, err = tx.NodeKeys(ctx, run.FederationID)
-		return err
-	})
+	}
 	x.keys = slices.DeleteFunc(x.keys, func(k domain.NodeKey) bool { return !k.RevokedAt.IsZero() })
 	x.since = newest(run.RunningAt, run.ProgressAt, x.doing.progress, x.link.Since, s.began)
 	for _, e := range x.asked {

@@ -164,12 +164,15 @@ const (
 // Pace estimates from the last rounds how long a run will still take. It can tell from the second round on, where the number of
 // rounds is known.
 func (s *Service) Pace(ctx context.Context, run domain.Run) (Pace, error) {
-	if run.State != domain.Running || run.Round < 2 {
+	if !paced(run) {
 		return Pace{}, nil
 	}
-	spans, err := s.RoundSpans(ctx, run, max(run.Round-paceRounds, 1))
+	spans, err := s.RoundSpans(ctx, run, paceFrom(run))
 	return paceOf(spans, run.Rounds, s.Clock()), err
 }
+
+func paced(run domain.Run) bool   { return run.State == domain.Running && run.Round >= 2 }
+func paceFrom(run domain.Run) int { return max(run.Round-paceRounds, 1) }
 
 func paceOf(spans []domain.RoundSpan, rounds int, now time.Time) Pace {
 	var took []time.Duration

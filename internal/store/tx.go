@@ -252,6 +252,19 @@ func (w *where) in(column string, values []string) {
 	w.conds = append(w.conds, column+" IN ("+strings.Join(marks, ", ")+")")
 }
 
+// numbers takes rows whose column is one of some numbers; none are no condition.
+func (w *where) numbers(column string, values []int64) {
+	if len(values) == 0 {
+		return
+	}
+	marks := make([]string, len(values))
+	for i, v := range values {
+		w.args = append(w.args, v)
+		marks[i] = fmt.Sprintf("$%d", len(w.args))
+	}
+	w.conds = append(w.conds, column+" IN ("+strings.Join(marks, ", ")+")")
+}
+
 func (w *where) String() string {
 	if len(w.conds) == 0 {
 		return ""
@@ -262,4 +275,9 @@ func (w *where) String() string {
 // like is the pattern for texts that contain the words, in lower case; with ESCAPE '\'.
 func like(words string) string {
 	return "%" + strings.NewReplacer(`\`, `\\`, "%", `\%`, "_", `\_`).Replace(strings.ToLower(words)) + "%"
+}
+
+// prefixed writes the table before each column of a list.
+func prefixed(table, columns string) string {
+	return table + "." + strings.Join(strings.FieldsFunc(columns, func(r rune) bool { return strings.ContainsRune(", \n\t", r) }), ", "+table+".")
 }

@@ -7,30 +7,22 @@ import (
 	"blossomtune/internal/domain"
 )
 
-// front is the front door for strangers; everybody else goes to their own first page.
+// front is the front door for strangers, the overview for who watches a federation; who only takes part goes to their own page.
 func (s *server) front(w http.ResponseWriter, r *http.Request, v *visit) error {
-	feds, err := s.Onboarding.Federations(r.Context())
-	if err != nil {
-		return err
-	}
 	if !v.known() {
+		feds, err := s.Onboarding.Federations(r.Context())
+		if err != nil {
+			return err
+		}
 		feds = slices.DeleteFunc(feds, func(f domain.Federation) bool { return f.Asking.InvitationsOnly })
 		s.render(w, r, v, http.StatusOK, page{title: "Train together, keep the data at home", mid: true}, frontPage(s.Site.Welcome(), feds))
 		return nil
 	}
-	own, err := s.watched(r, v, feds)
-	if err != nil {
-		return err
+	shown, err := s.home(w, r, v)
+	if err == nil && !shown {
+		http.Redirect(w, r, "/me", http.StatusSeeOther)
 	}
-	to := "/me"
-	switch {
-	case v.person.Admin && len(feds) != 1, !v.person.Admin && len(own) > 1:
-		to = "/f"
-	case len(own) == 1:
-		to = "/f/" + own[0].Slug
-	}
-	http.Redirect(w, r, to, http.StatusSeeOther)
-	return nil
+	return err
 }
 
 // watched are the federations in which the visitor is a viewer or more.

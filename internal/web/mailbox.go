@@ -16,7 +16,7 @@ func (s *server) mail(w http.ResponseWriter, r *http.Request, v *visit) error {
 	if err != nil {
 		return err
 	}
-	s.render(w, r, v, http.StatusOK, page{title: "Mail", nav: "mail", mid: true, events: "/admin/mail/events"}, mailPage(all, s.Outbox.Configured()))
+	s.render(w, r, v, http.StatusOK, page{title: "Mail", nav: "admin", mid: true, events: "/admin/mail/events"}, mailPage(all, s.Outbox.Configured()))
 	return nil
 }
 

@@ -38,7 +38,7 @@ func (s *server) people(w http.ResponseWriter, r *http.Request, v *visit) error 
 		p.list = p.list[:peoplePageSize]
 		p.next = p.list[peoplePageSize-1].ID
 	}
-	s.render(w, r, v, http.StatusOK, page{title: "People", nav: "people", mid: true}, peoplePage(p))
+	s.render(w, r, v, http.StatusOK, page{title: "People", nav: "admin", mid: true}, peoplePage(p))
 	return nil
 }
 

@@ -41,6 +41,12 @@ type crumb struct{ name, href string }
 func (s *server) render(w http.ResponseWriter, r *http.Request, v *visit, status int, p page, content templ.Component) {
 	f := frame{page: p, site: s.look(), version: s.Version, assets: s.assets, person: v.person}
 	f.flash, f.undo = s.takeFlash(w, r)
+	if v.known() {
+		var err error
+		if f.watcher, err = s.Accounts.Watches(r.Context(), v.person); err != nil && r.Context().Err() == nil {
+			s.Log.Error("reading what somebody watches", "err", err) // the page is as good without
+		}
+	}
 	var b bytes.Buffer
 	if err := layout(f, content).Render(s.drawContext(r.Context()), &b); err != nil {
 		if r.Context().Err() == nil {

@@ -64,6 +64,7 @@ func (s *server) table() []route {
 		{"POST /me/{fed}/key", participant, s.uploadKey},
 		{"POST /me/{fed}/withdraw", participant, s.withdraw},
 
+		{"GET /overview/events", signedIn, s.homeEvents},
 		{"GET /f", signedIn, s.federations},
 		{"POST /f", anAdmin, s.createFederation},
 		{"GET /f/{fed}", aMember, s.federation},

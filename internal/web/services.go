@@ -11,6 +11,7 @@ import (
 	"blossomtune/internal/domain"
 	"blossomtune/internal/logfile"
 	"blossomtune/internal/onboarding"
+	over "blossomtune/internal/overview"
 	"blossomtune/internal/runs"
 	"blossomtune/internal/site"
 )
@@ -21,6 +22,7 @@ type Accounts interface {
 	NewSession(ctx context.Context, personID int64, address, agent string) (secret string, s domain.Session, err error)
 	EndSession(ctx context.Context, v domain.Session) error
 	Role(ctx context.Context, p domain.Person, fedID int64) (domain.Role, error)
+	Watches(ctx context.Context, p domain.Person) (bool, error)
 	Link(ctx context.Context, secret string) (domain.Link, error)
 	UseLink(ctx context.Context, secret string) (domain.Person, error)
 	Setup(ctx context.Context, secret, email, name string) (domain.Person, error)
@@ -164,6 +166,11 @@ type Engines interface {
 	Log(fedID int64, part string, older int) (*logfile.File, error)
 	OlderLogs(fedID int64, part string) int
 	NodeLog(fedID, keyID int64, part string, older int) *logfile.File
+}
+
+// Overview looks at everything that somebody watches.
+type Overview interface {
+	Look(ctx context.Context, p domain.Person) (over.Overview, error)
 }
 
 // Site is how this server speaks of itself.

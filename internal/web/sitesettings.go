@@ -81,7 +81,7 @@ func (s *server) siteSettings(w http.ResponseWriter, r *http.Request, v *visit) 
 }
 
 func (s *server) showSite(w http.ResponseWriter, r *http.Request, v *visit, status int, sv siteView) {
-	s.render(w, r, v, status, page{title: "Settings", nav: "settings", mid: true}, siteSettingsPage(sv))
+	s.render(w, r, v, status, page{title: "Settings", nav: "admin", mid: true}, siteSettingsPage(sv))
 }
 
 // changeSite saves the form, shows it without saving, or takes one field back to its default; what else was entered stays.

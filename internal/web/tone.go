@@ -54,6 +54,15 @@ func superLinkTone(l domain.SuperLink, now time.Time) tone {
 	return t
 }
 
+// shortLinkTone is [superLinkTone] where it stands under SuperLink already.
+func shortLinkTone(l domain.SuperLink, now time.Time) tone {
+	t := superLinkTone(l, now)
+	if t.word = string(l.State); l.Idle {
+		t.word, t.reason = "idle", ""
+	}
+	return t
+}
+
 // waitTone is the state of a run with what it waits for, and since when.
 func waitTone(r domain.Run, w runs.Wait) tone {
 	t := runTone(r)

@@ -30,6 +30,7 @@ type Options struct {
 	Runs       Runs
 	Engines    Engines
 	Outbox     Outbox
+	Overview   Overview
 
 	Connection    func() Connection
 	Events        *events.Bus
@@ -57,7 +58,7 @@ type server struct {
 
 // New returns the pages as one handler.
 func New(o Options) (http.Handler, error) {
-	if o.Accounts == nil || o.Onboarding == nil || o.Catalog == nil || o.Runs == nil || o.Engines == nil || o.Outbox == nil || o.Site == nil ||
+	if o.Accounts == nil || o.Onboarding == nil || o.Catalog == nil || o.Runs == nil || o.Engines == nil || o.Outbox == nil || o.Overview == nil || o.Site == nil ||
 		o.Connection == nil || o.Events == nil || o.Clock == nil || o.ClientAddress == nil {
 		return nil, errors.New("web: a part is missing")
 	}

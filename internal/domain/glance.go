@@ -1,0 +1,26 @@
+package domain
+
+import "time"
+
+// Glance is what a federation comes to at a moment, for who watches several.
+type Glance struct {
+	Federation
+	Role    Role      // of the one who looks: [RoleViewer] or more
+	Pending int       // requests
+	Oldest  time.Time // since when the first of them waits; zero without one
+	Held    int       // partitions
+	Nodes   NodeCount
+}
+
+// Gone is a SuperNode that was seen since a run began which has not ended, and is not online now.
+type Gone struct {
+	RunID     int64
+	Partition int
+	LastAt    time.Time
+}
+
+// Lost is how many mails were given up since a moment.
+type Lost struct {
+	Mails  int
+	Oldest time.Time
+}

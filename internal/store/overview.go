@@ -1,0 +1,116 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"time"
+
+	"blossomtune/internal/domain"
+)
+
+// Glances returns what the federations come to in which a person was given a role, or with all every one, by name.
+func (tx *Tx) Glances(ctx context.Context, personID int64, all bool) ([]domain.Glance, error) {
+	join, role := "JOIN", "g.role"
+	if all {
+		join, role = "LEFT JOIN", "'manager'"
+	}
+	return list(ctx, tx, "federation", func(s scanner) (g domain.Glance, err error) {
+		var oldest int64
+		g.Federation, err = scanFederation(also{s, []any{&g.Role, &g.Pending, &oldest, &g.Held, &g.Nodes.Good, &g.Nodes.Online}})
+		g.Oldest = moment(oldest)
+		return g, err
+	}, fmt.Sprintf(`SELECT %s, %s,
+			(SELECT COUNT(*) FROM request r WHERE r.federation_id = f.id AND r.state = 'pending'),
+			COALESCE((SELECT CASE WHEN r.verified_at = 0 THEN r.created_at ELSE r.verified_at END FROM request r WHERE r.federation_id = f.id AND r.state = 'pending' ORDER BY r.id LIMIT 1), 0),
+			(SELECT COUNT(*) FROM request r WHERE r.federation_id = f.id AND r.state = 'approved'),
+			COALESCE(k.good, 0), COALESCE(k.online, 0)
+		FROM federation f %s role_grant g ON g.federation_id = f.id AND g.person_id = $1
+			LEFT JOIN (SELECT federation_id, COUNT(*) AS good, SUM(online) AS online FROM node_key WHERE revoked_at = 0 GROUP BY federation_id) k ON k.federation_id = f.id
+		ORDER BY f.name, f.id`, prefixed("f", federationColumns), role, join), personID)
+}
+
+// also scans more columns behind those that a scan function asks for.
+type also struct {
+	scanner
+	more []any
+}
+
+// Scan implements scanner.
+func (a also) Scan(dest ...any) error { return a.scanner.Scan(append(dest, a.more...)...) }
+
+// Watches reports whether a person was given a role in any federation.
+func (tx *Tx) Watches(ctx context.Context, personID int64) (bool, error) {
+	return get(ctx, tx, "role", func(s scanner) (is bool, err error) { return is, s.Scan(&is) }, "SELECT EXISTS (SELECT 1 FROM role_grant WHERE person_id = $1)", personID)
+}
+
+// FirstAskers returns the names of those who wait longest in each of some federations, at most n of each.
+func (tx *Tx) FirstAskers(ctx context.Context, feds []int64, n int) (map[int64][]string, error) {
+	out := map[int64][]string{}
+	if len(feds) == 0 {
+		return out, nil
+	}
+	var w where
+	w.add("state = ?", string(domain.Pending))
+	w.numbers("federation_id", feds)
+	type asker struct {
+		fed  int64
+		name string
+	}
+	all, err := list(ctx, tx, "request", func(s scanner) (a asker, err error) { return a, s.Scan(&a.fed, &a.name) },
+		fmt.Sprintf(`SELECT federation_id, name FROM (
+			SELECT federation_id, id, name, ROW_NUMBER() OVER (PARTITION BY federation_id ORDER BY id) AS place FROM request%s) a
+		WHERE place <= %d ORDER BY federation_id, place`, w.String(), n), w.args...)
+	for _, a := range all {
+		out[a.fed] = append(out[a.fed], a.name)
+	}
+	return out, err
+}
+
+// LastRuns returns the run of each federation that ended last.
+func (tx *Tx) LastRuns(ctx context.Context) ([]domain.Run, error) {
+	return list(ctx, tx, "run", scanRun, "SELECT "+runColumns+` FROM run WHERE id IN (
+		SELECT (SELECT r.id FROM run r WHERE r.federation_id = f.id AND r.ended_at > 0 ORDER BY r.ended_at DESC, r.id DESC LIMIT 1) FROM federation f)`)
+}
+
+// OpenFailures returns the runs of some federations that failed since a moment and were not followed by another run of their app,
+// the latest first.
+func (tx *Tx) OpenFailures(ctx context.Context, feds []int64, since time.Time, n int) ([]domain.Run, error) {
+	if len(feds) == 0 {
+		return nil, nil
+	}
+	var w where
+	w.add("r.ended_at > ?", millis(since))
+	w.add("r.state = ?", string(domain.Failed))
+	w.numbers("r.federation_id", feds)
+	return list(ctx, tx, "run", scanRun, fmt.Sprintf(`SELECT %s FROM run r%s
+		AND NOT EXISTS (SELECT 1 FROM run n WHERE n.federation_id = r.federation_id AND n.id > r.id AND n.app_id = r.app_id AND n.created_at >= r.ended_at)
+		ORDER BY r.ended_at DESC, r.id DESC LIMIT %d`, prefixed("r", runColumns), w.String(), limit(n)), w.args...)
+}
+
+// EverCompleted reports whether any run has completed.
+func (tx *Tx) EverCompleted(ctx context.Context) (bool, error) {
+	return get(ctx, tx, "run", func(s scanner) (is bool, err error) { return is, s.Scan(&is) }, "SELECT EXISTS (SELECT 1 FROM run WHERE state = 'completed')")
+}
+
+// GoneNodes returns the SuperNodes that went away from runs which go on: seen since the run began, good, not suspended, not online.
+func (tx *Tx) GoneNodes(ctx context.Context) ([]domain.Gone, error) {
+	return list(ctx, tx, "key", func(s scanner) (g domain.Gone, err error) {
+		var last int64
+		err = s.Scan(&g.RunID, &g.Partition, &last)
+		g.LastAt = moment(last)
+		return g, err
+	}, `SELECT r.id, k.partition_id, k.last_at FROM run r JOIN node_key k ON k.federation_id = r.federation_id
+		WHERE r.state IN ('queued', 'starting', 'running') AND r.starting_at > 0 AND k.revoked_at = 0 AND k.suspended_at = 0 AND k.online = 0 AND k.last_at >= r.starting_at
+		ORDER BY r.id, k.partition_id`)
+}
+
+// LostMails counts the mails that were written since a moment and given up.
+func (tx *Tx) LostMails(ctx context.Context, since time.Time) (domain.Lost, error) {
+	return get(ctx, tx, "mail", func(s scanner) (l domain.Lost, err error) {
+		var oldest sql.NullInt64
+		err = s.Scan(&l.Mails, &oldest)
+		l.Oldest = moment(oldest.Int64)
+		return l, err
+	}, "SELECT COUNT(*), MIN(created_at) FROM mail WHERE state = 'dead' AND created_at > $1", millis(since))
+}

@@ -1,0 +1,228 @@
+package web
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"net/http"
+	"strings"
+
+	"blossomtune/internal/domain"
+	over "blossomtune/internal/overview"
+	"blossomtune/internal/runs"
+)
+
+// homeView is the overview of all that somebody watches.
+type homeView struct {
+	over.Overview
+	admin bool
+	mails bool // mails go out
+	needs []needLine
+	steps []firstStep // to the first run; empty once one has completed
+	form  newFederation
+}
+
+// home is the overview for who watches any federation. It reports false, and writes nothing, for who watches none.
+func (s *server) home(w http.ResponseWriter, r *http.Request, v *visit) (bool, error) {
+	h, err := s.homeOf(r.Context(), v)
+	if err != nil || !v.person.Admin && len(h.Feds) == 0 {
+		return false, err
+	}
+	s.render(w, r, v, http.StatusOK, page{title: "Overview", nav: "home", mid: true, events: "/overview/events"}, homePage(h))
+	return true, nil
+}
+
+func (s *server) homeOf(ctx context.Context, v *visit) (homeView, error) {
+	o, err := s.Overview.Look(ctx, v.person)
+	h := homeView{Overview: o, admin: v.person.Admin, mails: s.Outbox.Configured(), form: newFederation{partitions: "10"}}
+	for _, n := range o.Needs {
+		h.needs = append(h.needs, needLineOf(n))
+	}
+	if o.First && (h.admin || o.Manages()) {
+		h.steps = firstSteps(o)
+	}
+	return h, err
+}
+
+func (s *server) homeEvents(w http.ResponseWriter, r *http.Request, v *visit) error {
+	h, err := s.homeOf(r.Context(), v)
+	if err != nil {
+		return err
+	}
+	if !v.person.Admin && len(h.Feds) == 0 {
+		return noFederation()
+	}
+	topics, share, who := []string{mailTopic}, "", signedIn
+	for _, f := range h.Feds {
+		topics = append(topics, fedTopics(f.ID)...)
+	}
+	if v.person.Admin { // all of them see the same; who is no admin any more is sent to their own page
+		share, who = "overview of admins", anAdmin
+	}
+	return s.follow(w, r, who, v, view{
+		topics: topics,
+		share:  share,
+		poll:   pollActive,
+		look: func(ctx context.Context, v *visit) ([]region, []signal, error) {
+			h, err := s.homeOf(ctx, v)
+			return []region{{"head", homeHead(h)}, {"steps", homeSteps(h)}, {"needs", homeNeeds(h)}, {"running", homeRunning(h)}, {"feds", homeFeds(h)}}, nil, err
+		},
+	})
+}
+
+// headline says how everything is, and whether it needs the visitor.
+func (h homeView) headline() string {
+	if len(h.steps) > 0 {
+		return fmt.Sprintf("%d of %d steps to your first run", stepsDone(h.steps), len(h.steps))
+	}
+	how := "Healthy"
+	if h.Down > 0 {
+		how = plural(h.Down, "SuperLink is down", "SuperLinks are down")
+	}
+	n := len(h.Needs) + h.MoreNeeds
+	switch {
+	case !h.admin && !h.Manages():
+		return how
+	case n == 0:
+		return how + ", nothing needs you"
+	case n == 1:
+		return how + ", 1 needs you"
+	}
+	return fmt.Sprintf("%s, %d need you", how, n)
+}
+
+// summary is the line under the headline.
+func (h homeView) summary() string {
+	if len(h.Feds) == 0 {
+		return "A federation is a group of participants that train together, with a SuperLink of its own."
+	}
+	text := fmt.Sprintf("%d of %s online in %s.", h.Online, plural(h.Nodes, "SuperNode", "SuperNodes"), plural(len(h.Feds), "federation", "federations"))
+	switch n := len(h.Running) + h.MoreRunning; n {
+	case 0:
+		return text + " Nothing runs."
+	case 1:
+		return text + " One run is under way."
+	default:
+		return fmt.Sprintf("%s %d runs are under way.", text, n)
+	}
+}
+
+// needLine is a need as the page shows it, with its one action.
+type needLine struct {
+	need          over.Need
+	tone          tone
+	title, detail string
+	href, act     string
+	long          string // the action where it stands alone
+}
+
+func needLineOf(n over.Need) needLine {
+	fed := "/f/" + n.Fed.Slug
+	run := fed + "/runs/" + n.Run.Name
+	l := needLine{need: n}
+	switch n.Kind {
+	case over.NeedSuperLink:
+		l.tone = superLinkTone(n.Fed.Link, n.Since)
+		l.title, l.detail = "The SuperLink of "+n.Fed.Name+" "+superLinkWords(n.Fed.Link.State), n.Fed.Link.Reason
+		l.href, l.act, l.long = fed, "Open", "Open "+n.Fed.Name
+	case over.NeedRequests:
+		what := plural(n.Fed.Pending, "request", "requests")
+		l.tone, l.title, l.detail = requestTone(domain.Pending), what+" in "+n.Fed.Name, askersWords(n)
+		l.href, l.act, l.long = fed+"/requests", "Review", "Review "+what
+	case over.NeedFailure:
+		l.tone, l.title, l.detail = runTone(n.Run), n.Run.Name+" failed in "+n.Fed.Name, n.Run.Cause.Message
+		l.href, l.act, l.long = run, "See cause", "See why "+n.Run.Name+" failed"
+	case over.NeedRun:
+		l.tone, l.title, l.detail = waitTone(n.Run, n.Wait), n.Run.Name+" waits in "+n.Fed.Name, n.Wait.What
+		l.href, l.act, l.long = run, "See run", "See what "+n.Run.Name+" waits for"
+	case over.NeedNodes:
+		l.tone = tone{class: "is-warn", icon: "warn", word: "offline"}
+		l.title, l.detail = fmt.Sprintf("%s of %s went offline", plural(len(n.Partitions), "SuperNode", "SuperNodes"), n.Run.Name), partitionWords(n.Partitions)+" in "+n.Fed.Name
+		l.href, l.act, l.long = fed+"/nodes", "See SuperNodes", "See SuperNodes of "+n.Fed.Name
+	case over.NeedMail:
+		l.tone = mailTone(domain.MailDead)
+		l.title, l.detail = plural(n.Mails, "mail did not go out", "mails did not go out"), map[bool]string{true: "Its recipient has not heard of it.", false: "Their recipients have not heard of them."}[n.Mails == 1]
+		l.href, l.act, l.long = "/admin/mail", "See mails", "See mails that did not go out"
+	}
+	return l
+}
+
+func superLinkWords(s domain.SuperLinkState) string {
+	if s == domain.SuperLinkFailed {
+		return "has failed"
+	}
+	return "is " + string(s)
+}
+
+// askersWords says who waits, and whether there is room for them.
+func askersWords(n over.Need) string {
+	who := n.Names
+	more := n.Fed.Pending - len(who)
+	text := strings.Join(who, ", ")
+	switch {
+	case more > 0:
+		text += fmt.Sprintf(" and %d more want to join", more)
+	case len(who) == 1:
+		text += " wants to join"
+	case len(who) > 1:
+		text = strings.Join(who[:len(who)-1], ", ") + " and " + who[len(who)-1] + " want to join"
+	}
+	switch free := n.Fed.Free(); free {
+	case 0:
+		return text + "; no partition is free"
+	case 1:
+		return text + "; 1 partition is free"
+	default:
+		return fmt.Sprintf("%s; %d partitions are free", text, free)
+	}
+}
+
+// partitionWords names some partitions.
+func partitionWords(list []int) string {
+	const named = 8
+	words := make([]string, 0, named)
+	for _, p := range list[:min(len(list), named)] {
+		words = append(words, itoa(p))
+	}
+	switch {
+	case len(list) == 1:
+		return "partition " + words[0]
+	case len(list) > named:
+		return fmt.Sprintf("partitions %s and %d more", strings.Join(words, ", "), len(list)-named)
+	}
+	return "partitions " + strings.Join(words[:len(words)-1], ", ") + " and " + words[len(words)-1]
+}
+
+// sparkPath draws a trend into a box of 88 by 24, and says where its last point is. Values that are no numbers leave a gap.
+func sparkPath(t runs.Trend) (path string, x, y float64) {
+	low, high := math.Inf(1), math.Inf(-1)
+	for _, p := range t.Points {
+		if !odd(p.Value) {
+			low, high = min(low, p.Value), max(high, p.Value)
+		}
+	}
+	if len(t.Points) == 0 || math.IsInf(low, 1) {
+		return "", 0, 0
+	}
+	first, last := t.Points[0].Round, t.Points[len(t.Points)-1].Round
+	var b strings.Builder
+	pen := "M"
+	for _, p := range t.Points {
+		if odd(p.Value) {
+			pen = "M"
+			continue
+		}
+		x, y = 86, 12
+		if last > first {
+			x = 2 + 84*float64(p.Round-first)/float64(last-first)
+		}
+		if high > low {
+			y = 21 - 18*(p.Value/2-low/2)/(high/2-low/2) // halves: the difference may be beyond what a number holds
+		}
+		fmt.Fprintf(&b, "%s%.1f %.1f", pen, x, y)
+		pen = "L"
+	}
+	return b.String(), x, y
+}
+
+func odd(v float64) bool { return math.IsNaN(v) || math.IsInf(v, 0) }
