@@ -7,12 +7,13 @@ import (
 )
 
 // Watches reports whether a person is a viewer or a manager of any federation.
-func (s *Service) Watches(ctx context.Context, p domain.Person) (is bool, err error) {
+func (s *Service) Watches(ctx context.Context, p domain.Person) (bool, error) {
 	if p.Admin {
 		return true, nil
 	}
-	err = s.Store.View(ctx, func(tx Tx) (err error) { is, err = tx.Watches(ctx, p.ID); return err })
-	return is, err
+	var role domain.Role
+	err := s.Store.View(ctx, func(tx Tx) (err error) { role, err = tx.HighestGrant(ctx, p.ID); return err })
+	return role.AtLeast(domain.RoleViewer), err
 }
 
 // Grants lists who was given a role in a federation.

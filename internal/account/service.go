@@ -25,7 +25,7 @@ type Tx interface {
 	UpdatePerson(ctx context.Context, p domain.Person) error
 	CountAdmins(ctx context.Context) (int, error)
 	GrantedRole(ctx context.Context, personID, fedID int64) (domain.Role, error)
-	Watches(ctx context.Context, personID int64) (bool, error)
+	HighestGrant(ctx context.Context, personID int64) (domain.Role, error)
 	SetGrantedRole(ctx context.Context, personID, fedID int64, r domain.Role) error
 	RoleGrants(ctx context.Context, fedID int64) ([]domain.RoleGrant, error)
 	People(ctx context.Context, f domain.PeopleFilter) ([]domain.Person, error)

@@ -32,7 +32,7 @@ var pageAccess = map[string][]string{
 	"GET /me": known, "GET /me/{fed}": known, "GET /me/{fed}/events": askers, "POST /me/{fed}/token": askers, "GET /me/{fed}/bundle.zip": askers, "GET /me/{fed}/it": askers, "POST /me/{fed}/key": askers, "POST /me/{fed}/withdraw": askers,
 	"GET /me/account": known, "POST /me/account/sessions": known, "POST /me/account/identities": known, "POST /me/account/tokens": known, "POST /me/account/tokens/revoke": known,
 	"GET /f/{fed}/settings": managers, "POST /f/{fed}/settings/roles": managers, "POST /f/{fed}/settings/runs": managers, "GET /admin/people": admins, "POST /admin/people/{id}": admins,
-	"GET /overview/events": watchers, "GET /f": known, "POST /f": admins,
+	"GET /overview/events": watchers, "GET /find.json": known, "GET /f": known, "POST /f": admins,
 	"GET /f/{fed}": members, "GET /f/{fed}/events": members, "POST /f/{fed}/superlink/{action}": managers, "POST /f/{fed}/partitions": managers,
 	"GET /f/{fed}/requests": managers, "GET /f/{fed}/requests/events": managers, "POST /f/{fed}/requests/approve": managers, "POST /f/{fed}/requests/reject": managers, "POST /f/{fed}/requests/revoke": managers,
 	"GET /f/{fed}/requests.csv": managers, "GET /f/{fed}/invites": managers, "POST /f/{fed}/invites": managers, "POST /f/{fed}/invites/import": managers, "POST /f/{fed}/invites/revoke": managers, "POST /f/{fed}/invites/rules": managers, "POST /f/{fed}/invites/rules/drop": managers, "POST /f/{fed}/settings": managers,

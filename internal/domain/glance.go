@@ -12,6 +12,12 @@ type Glance struct {
 	Nodes   NodeCount
 }
 
+// Place is a federation with what somebody is in it.
+type Place struct {
+	Federation
+	Role Role // [RoleParticipant] or more
+}
+
 // Gone is a SuperNode that was seen since a run began which has not ended, and is not online now.
 type Gone struct {
 	RunID     int64

@@ -34,6 +34,11 @@ type Tx interface {
 	EverCompleted(ctx context.Context) (bool, error)
 	GoneNodes(ctx context.Context) ([]domain.Gone, error)
 	LostMails(ctx context.Context, since time.Time) (domain.Lost, error)
+
+	Places(ctx context.Context, personID int64, all bool) ([]domain.Place, error)
+	RunsNamed(ctx context.Context, feds []int64, words []string, n int) ([]domain.Run, error)
+	RequestsNamed(ctx context.Context, feds []int64, words []string, n int) ([]domain.Request, error)
+	People(ctx context.Context, f domain.PeopleFilter) ([]domain.Person, error)
 }
 
 // Store reads.

@@ -39,9 +39,44 @@ type also struct {
 // Scan implements scanner.
 func (a also) Scan(dest ...any) error { return a.scanner.Scan(append(dest, a.more...)...) }
 
-// Watches reports whether a person was given a role in any federation.
-func (tx *Tx) Watches(ctx context.Context, personID int64) (bool, error) {
-	return get(ctx, tx, "role", func(s scanner) (is bool, err error) { return is, s.Scan(&is) }, "SELECT EXISTS (SELECT 1 FROM role_grant WHERE person_id = $1)", personID)
+// Places returns the federations in which a person is anything, with what they are there, or with all every one, by name.
+func (tx *Tx) Places(ctx context.Context, personID int64, all bool) ([]domain.Place, error) {
+	role, in := "COALESCE(g.role, 'participant')", " WHERE g.role IS NOT NULL OR EXISTS (SELECT 1 FROM request r WHERE r.federation_id = f.id AND r.person_id = $1 AND r.state = 'approved')"
+	if all {
+		role, in = "'manager'", ""
+	}
+	return list(ctx, tx, "federation", func(s scanner) (p domain.Place, err error) {
+		p.Federation, err = scanFederation(also{s, []any{&p.Role}})
+		return p, err
+	}, fmt.Sprintf("SELECT %s, %s FROM federation f LEFT JOIN role_grant g ON g.federation_id = f.id AND g.person_id = $1%s ORDER BY f.name, f.id", prefixed("f", federationColumns), role, in), personID)
+}
+
+// RunsNamed returns runs of some federations whose Run ID has all the words, the newest first.
+func (tx *Tx) RunsNamed(ctx context.Context, feds []int64, words []string, n int) ([]domain.Run, error) {
+	if len(feds) == 0 {
+		return nil, nil
+	}
+	var w where
+	w.numbers("federation_id", feds)
+	for _, word := range words {
+		w.add(`LOWER(name) LIKE ? ESCAPE '\'`, like(word))
+	}
+	return list(ctx, tx, "run", scanRun, fmt.Sprintf("SELECT %s FROM run%s ORDER BY id DESC LIMIT %d", runColumns, w.String(), limit(n)), w.args...)
+}
+
+// RequestsNamed returns the pending and approved requests of some federations whose name, organisation, address or ref has all the
+// words, the newest first.
+func (tx *Tx) RequestsNamed(ctx context.Context, feds []int64, words []string, n int) ([]domain.Request, error) {
+	if len(feds) == 0 {
+		return nil, nil
+	}
+	var w where
+	w.numbers("r.federation_id", feds)
+	w.in("r.state", []string{string(domain.Pending), string(domain.Approved)})
+	for _, word := range words {
+		w.add(`r.search LIKE ? ESCAPE '\'`, like(word))
+	}
+	return list(ctx, tx, "request", scanRequest, fmt.Sprintf("%s%s ORDER BY r.id DESC LIMIT %d", fromRequest, w.String(), limit(n)), w.args...)
 }
 
 // FirstAskers returns the names of those who wait longest in each of some federations, at most n of each.

@@ -65,6 +65,7 @@ func (s *server) table() []route {
 		{"POST /me/{fed}/withdraw", participant, s.withdraw},
 
 		{"GET /overview/events", signedIn, s.homeEvents},
+		{"GET /find.json", signedIn, s.find},
 		{"GET /f", signedIn, s.federations},
 		{"POST /f", anAdmin, s.createFederation},
 		{"GET /f/{fed}", aMember, s.federation},

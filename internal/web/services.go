@@ -171,6 +171,7 @@ type Engines interface {
 // Overview looks at everything that somebody watches.
 type Overview interface {
 	Look(ctx context.Context, p domain.Person) (over.Overview, error)
+	Find(ctx context.Context, p domain.Person, words []string) (over.Found, error)
 }
 
 // Site is how this server speaks of itself.

@@ -51,6 +51,7 @@ type server struct {
 	searches chan struct{} // one for each search of a log that goes on
 
 	shares *domain.Limiter // looks at shared runs, by client address
+	finds  *domain.Limiter // what people look for, by person
 
 	streamsMu sync.Mutex
 	streams   map[string]int // open streams by client address
@@ -69,7 +70,7 @@ func New(o Options) (http.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &server{Options: o, assets: a, shares: domain.NewLimiter(sharedLooksMost, time.Minute), streams: map[string]int{}, searches: make(chan struct{}, maxSearches)}
+	s := &server{Options: o, assets: a, shares: domain.NewLimiter(sharedLooksMost, time.Minute), finds: newFinds(), streams: map[string]int{}, searches: make(chan struct{}, maxSearches)}
 	return secureHeaders(http.NewCrossOriginProtection().Handler(s.routes())), nil
 }
 

@@ -11,6 +11,7 @@ import { charts } from './charts.js';
 import { rounds } from './rounds.js';
 import { runTables } from './runs.js';
 import { compareCharts } from './compare.js';
+import { palettes } from './palette.js';
 
 window.htmx = htmx;
 live();
@@ -22,5 +23,6 @@ charts();
 rounds();
 runTables();
 compareCharts();
+palettes();
 
 confirms();
