@@ -30,6 +30,7 @@ type Band struct {
 	Nodes             int      // SuperNodes that sent it
 	Odd               int      // those of them that sent NaN or an infinity; Low, Median and High leave them out
 	Low, Median, High *float64 // nil without a finite value
+	Mean              *float64 // of the finite values, each counted once; nil without one
 	Weighted          *float64 // our mean, weighted by num-examples; nil where somebody sent no number of examples, or no finite value
 	Whole             *float64 // the app's own aggregate, or the ServerApp's evaluation; may be NaN or infinite; nil without one
 }

@@ -15,8 +15,18 @@ type Curves struct {
 	Nodes   []uint64 // SuperNodes that gave at least one good reply
 }
 
-// Curves returns what the runs measured. A metric that the app tells of participants only comes as their mean.
+// Curves returns what the runs measured. A metric that the app tells of participants only comes as their mean, as far as that is
+// summed up; where more has come, that is begun.
 func (s *Service) Curves(ctx context.Context, runs []domain.Run) ([]Curves, error) {
+	for _, r := range runs {
+		m, err := s.MetricMeter(ctx, r)
+		if err != nil {
+			return nil, err
+		}
+		if m.Newest != m.Rolled {
+			s.rollSoon(r)
+		}
+	}
 	out := make([]Curves, len(runs))
 	err := s.Store.View(ctx, func(tx Tx) (err error) {
 		for i, r := range runs {

@@ -59,11 +59,11 @@ func (tx *Tx) rollRound(ctx context.Context, fedID int64, engineRunID uint64, ro
 		if hasWhole && !math.IsNaN(*b.Whole) {
 			whole = sql.NullFloat64{Float64: *b.Whole, Valid: true}
 		}
-		err := tx.exec(ctx, "band", `INSERT INTO metric_band (federation_id, engine_run_id, round, phase, name, upto, nodes, odd, low, median, high, weighted, has_whole, whole)
-			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
+		err := tx.exec(ctx, "band", `INSERT INTO metric_band (federation_id, engine_run_id, round, phase, name, upto, nodes, odd, low, median, high, weighted, has_whole, whole, mean)
+			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)
 			ON CONFLICT (federation_id, engine_run_id, phase, name, round) DO UPDATE SET upto = excluded.upto, nodes = excluded.nodes, odd = excluded.odd, low = excluded.low,
-				median = excluded.median, high = excluded.high, weighted = excluded.weighted, has_whole = excluded.has_whole, whole = excluded.whole`,
-			fedID, int64(engineRunID), b.Round, string(b.Phase), b.Name, b.Upto, b.Nodes, b.Odd, b.Low, b.Median, b.High, b.Weighted, bit(hasWhole), whole)
+				median = excluded.median, high = excluded.high, weighted = excluded.weighted, has_whole = excluded.has_whole, whole = excluded.whole, mean = excluded.mean`,
+			fedID, int64(engineRunID), b.Round, string(b.Phase), b.Name, b.Upto, b.Nodes, b.Odd, b.Low, b.Median, b.High, b.Weighted, bit(hasWhole), whole, b.Mean)
 		if err == nil {
 			err = tx.exec(ctx, "metric name", "INSERT INTO metric_name (federation_id, engine_run_id, phase, name) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING", fedID, int64(engineRunID), string(b.Phase), b.Name)
 		}
@@ -101,7 +101,7 @@ func bandsOf(ms []domain.Metric) (out []domain.Band) {
 func bandOf(ms []domain.Metric, examples map[phaseNode]float64) domain.Band {
 	b := domain.Band{Round: ms[0].Round, Phase: ms[0].Phase, Name: ms[0].Name}
 	var finite []float64
-	sum, weight, told := 0.0, 0.0, true
+	all, sum, weight, told := 0.0, 0.0, 0.0, true
 	for _, m := range ms {
 		b.Upto = max(b.Upto, m.ID)
 		if m.NodeID == 0 {
@@ -113,7 +113,7 @@ func bandOf(ms []domain.Metric, examples map[phaseNode]float64) domain.Band {
 			b.Odd++
 			continue
 		}
-		finite = append(finite, m.Value)
+		finite, all = append(finite, m.Value), all+m.Value
 		w, ok := examples[phaseNode{m.Phase, m.NodeID}]
 		told = told && ok && w >= 0 && !math.IsInf(w, 0)
 		sum, weight = sum+w*m.Value, weight+w
@@ -128,6 +128,9 @@ func bandOf(ms []domain.Metric, examples map[phaseNode]float64) domain.Band {
 		mid = finite[len(finite)/2-1]/2 + mid/2
 	}
 	b.Median = &mid
+	if mean := all / float64(len(finite)); !math.IsNaN(mean) && !math.IsInf(mean, 0) {
+		b.Mean = &mean
+	}
 	if mean := sum / weight; told && b.Odd == 0 && !domain.IsExamples(b.Name) && !math.IsNaN(mean) && !math.IsInf(mean, 0) {
 		b.Weighted = &mean
 	}
@@ -137,7 +140,7 @@ func bandOf(ms []domain.Metric, examples map[phaseNode]float64) domain.Band {
 func scanBand(s scanner) (b domain.Band, err error) {
 	var has int64
 	var whole sql.NullFloat64
-	if err = s.Scan(&b.Round, &b.Phase, &b.Name, &b.Upto, &b.Nodes, &b.Odd, &b.Low, &b.Median, &b.High, &b.Weighted, &has, &whole); err != nil || has == 0 {
+	if err = s.Scan(&b.Round, &b.Phase, &b.Name, &b.Upto, &b.Nodes, &b.Odd, &b.Low, &b.Median, &b.High, &b.Weighted, &has, &whole, &b.Mean); err != nil || has == 0 {
 		return b, err
 	}
 	v := math.NaN()
@@ -155,13 +158,13 @@ func (tx *Tx) Bands(ctx context.Context, fedID int64, engineRunID uint64, q doma
 		to = math.MaxInt32
 	}
 	if q.Size > 1 { // CROSS JOIN keeps SQLite from looking through all bins for each band
-		return list(ctx, tx, "band", scanBand, `SELECT b.round, b.phase, b.name, g.upto, b.nodes, g.odd, g.low, b.median, g.high, b.weighted, b.has_whole, b.whole FROM (
+		return list(ctx, tx, "band", scanBand, `SELECT b.round, b.phase, b.name, g.upto, b.nodes, g.odd, g.low, b.median, g.high, b.weighted, b.has_whole, b.whole, b.mean FROM (
 				SELECT MAX(round) AS round, MAX(upto) AS upto, SUM(odd) AS odd, MIN(low) AS low, MAX(high) AS high FROM metric_band
 				WHERE federation_id = $1 AND engine_run_id = $2 AND phase = $3 AND name = $4 AND round >= $5 AND round <= $6 GROUP BY round / CAST($8 AS BIGINT) HAVING MAX(upto) > $7
 			) g CROSS JOIN metric_band b WHERE b.federation_id = $1 AND b.engine_run_id = $2 AND b.phase = $3 AND b.name = $4 AND b.round = g.round ORDER BY b.round`,
 			fedID, int64(engineRunID), string(q.Phase), q.Name, q.From, to, q.After, q.Size)
 	}
-	return list(ctx, tx, "band", scanBand, `SELECT round, phase, name, upto, nodes, odd, low, median, high, weighted, has_whole, whole FROM metric_band
+	return list(ctx, tx, "band", scanBand, `SELECT round, phase, name, upto, nodes, odd, low, median, high, weighted, has_whole, whole, mean FROM metric_band
 		WHERE federation_id = $1 AND engine_run_id = $2 AND phase = $3 AND name = $4 AND round >= $5 AND round <= $6 AND upto > $7 ORDER BY round`, fedID, int64(engineRunID), string(q.Phase), q.Name, q.From, to, q.After)
 }
 

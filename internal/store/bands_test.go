@@ -55,7 +55,7 @@ func TestBandsSumUpWhatSuperNodesSent(t *testing.T) {
 		loss := domain.BandQuery{MetricName: domain.MetricName{Phase: domain.PhaseTrain, Name: "loss"}}
 		got := bands(t, db, loss)
 		p := func(v float64) *float64 { return &v }
-		want := []domain.Band{{Nodes: 3, Low: p(1), Median: p(2), High: p(6), Weighted: p(2.2)}, {Nodes: 3, Odd: 2, Low: p(4), Median: p(4), High: p(4), Whole: p(math.NaN())}, {Nodes: 2, Low: p(5), Median: p(6), High: p(7)}}
+		want := []domain.Band{{Nodes: 3, Low: p(1), Median: p(2), High: p(6), Mean: p(3), Weighted: p(2.2)}, {Nodes: 3, Odd: 2, Low: p(4), Median: p(4), High: p(4), Mean: p(4), Whole: p(math.NaN())}, {Nodes: 2, Low: p(5), Median: p(6), High: p(7), Mean: p(6)}}
 		for i := range want {
 			want[i].Round, want[i].Phase, want[i].Name = i+1, domain.PhaseTrain, "loss"
 		}

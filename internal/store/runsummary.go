@@ -34,15 +34,20 @@ func (tx *Tx) addColumn(ctx context.Context, fedID int64, phase, name string) er
 	return tx.exec(ctx, "run column", "INSERT INTO run_column (federation_id, phase, name) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING", fedID, phase, name)
 }
 
-// SummariseMeans completes the summary of a run that has ended: a metric that the app tells of participants only is summed up by
-// their mean in each round.
+// SummariseMeans completes the bands and the summary of a run that has ended: a metric that the app tells of participants only is
+// summed up by their mean in each round.
 func (tx *Tx) SummariseMeans(ctx context.Context, fedID int64, engineRunID uint64) error {
+	for more := true; more; {
+		var err error
+		if more, err = tx.RollUp(ctx, fedID, engineRunID, true); err != nil {
+			return err
+		}
+	}
 	args := []any{fedID, int64(engineRunID)}
 	err := tx.exec(ctx, "metric summary", `WITH mean AS (
-			SELECT m.phase, m.name, m.round, AVG(m.value) AS value FROM metric m
-			WHERE m.federation_id = $1 AND m.engine_run_id = $2 AND m.node_id <> 0
-				AND NOT EXISTS (SELECT 1 FROM metric_summary s WHERE s.federation_id = $1 AND s.engine_run_id = $2 AND s.phase = m.phase AND s.name = m.name)
-			GROUP BY m.phase, m.name, m.round)
+			SELECT b.phase, b.name, b.round, b.mean AS value FROM metric_band b
+			WHERE b.federation_id = $1 AND b.engine_run_id = $2 AND b.nodes > 0
+				AND NOT EXISTS (SELECT 1 FROM metric_summary s WHERE s.federation_id = $1 AND s.engine_run_id = $2 AND s.phase = b.phase AND s.name = b.name))
 		INSERT INTO metric_summary (federation_id, engine_run_id, phase, name, mean, last_round, last_value, min_round, min_value, max_round, max_value)
 		SELECT DISTINCT $1, $2, phase, name, 1, FIRST_VALUE(round) OVER l, FIRST_VALUE(value) OVER l, FIRST_VALUE(round) OVER a, FIRST_VALUE(value) OVER a, FIRST_VALUE(round) OVER z, FIRST_VALUE(value) OVER z
 		FROM mean
@@ -81,19 +86,20 @@ func (tx *Tx) WholeMetrics(ctx context.Context, fedID int64, engineRunID uint64)
 		WHERE federation_id = $1 AND engine_run_id = $2 AND node_id = 0 ORDER BY id`, fedID, int64(engineRunID))
 }
 
-// MeanMetrics returns the participants' mean in each round of those metrics of a run that the app tells of participants only.
+// MeanMetrics returns the participants' mean in each round of those metrics of a run that the app tells of participants only. It is
+// as new as the last RollUp.
 func (tx *Tx) MeanMetrics(ctx context.Context, fedID int64, engineRunID uint64) ([]domain.Metric, error) {
-	return list(ctx, tx, "metric", scanMetric, `SELECT MAX(m.id), m.federation_id, m.engine_run_id, m.round, m.phase, 0, m.name, AVG(m.value), MAX(m.at) FROM metric m
-		WHERE m.federation_id = $1 AND m.engine_run_id = $2 AND m.node_id <> 0
-			AND NOT EXISTS (SELECT 1 FROM metric_summary s WHERE s.federation_id = $1 AND s.engine_run_id = $2 AND s.phase = m.phase AND s.name = m.name AND s.mean = 0)
-		GROUP BY m.federation_id, m.engine_run_id, m.round, m.phase, m.name ORDER BY m.round, m.phase, m.name`, fedID, int64(engineRunID))
+	return list(ctx, tx, "metric", scanMetric, `SELECT b.upto, b.federation_id, b.engine_run_id, b.round, b.phase, 0, b.name, b.mean, m.at FROM metric_band b JOIN metric m ON m.id = b.upto
+		WHERE b.federation_id = $1 AND b.engine_run_id = $2 AND b.nodes > 0
+			AND NOT EXISTS (SELECT 1 FROM metric_summary s WHERE s.federation_id = $1 AND s.engine_run_id = $2 AND s.phase = b.phase AND s.name = b.name AND s.mean = 0)
+		ORDER BY b.round, b.phase, b.name`, fedID, int64(engineRunID))
 }
 
 // RepliedNodes returns the SuperNodes that gave at least one good reply in a run.
 func (tx *Tx) RepliedNodes(ctx context.Context, fedID int64, engineRunID uint64) ([]uint64, error) {
-	return list(ctx, tx, "exchange", func(s scanner) (uint64, error) {
-		var node int64
-		err := s.Scan(&node)
-		return uint64(node), err
-	}, "SELECT DISTINCT node_id FROM exchange WHERE federation_id = $1 AND engine_run_id = $2 AND replied_at <> 0 AND failed = 0 ORDER BY node_id", fedID, int64(engineRunID))
+	// By the index from one SuperNode to the next, however many exchanges each had.
+	return list(ctx, tx, "exchange", scanNode, `WITH RECURSIVE node(id) AS (
+			SELECT MIN(node_id) FROM exchange WHERE federation_id = $1
+			UNION ALL SELECT (SELECT MIN(e.node_id) FROM exchange e WHERE e.federation_id = $1 AND e.node_id > node.id) FROM node WHERE node.id IS NOT NULL)
+		SELECT id FROM node WHERE EXISTS (SELECT 1 FROM exchange e WHERE e.federation_id = $1 AND e.node_id = node.id AND e.engine_run_id = $2 AND e.replied_at <> 0 AND e.failed = 0) ORDER BY id`, fedID, int64(engineRunID))
 }
