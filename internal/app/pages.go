@@ -9,7 +9,7 @@ import (
 // pages makes the pages over the same parts as the API.
 func (a *App) pages() (http.Handler, error) {
 	return web.New(web.Options{
-		Accounts: a.Accounts, Onboarding: a.Onboarding, Catalog: a.Catalog, Runs: a.Runs, Engines: a.Engines, Outbox: a.Mail, Overview: a.Overview,
+		Accounts: a.Accounts, Onboarding: a.Onboarding, Catalog: a.Catalog, Runs: a.Runs, Engines: a.Engines, Outbox: a.Mail, Overview: a.Overview, Audit: a.Audit,
 		Connection: func() web.Connection {
 			return web.Connection{PublicURL: a.publicURL, SuperLink: a.SuperLinkAddress(), Pin: a.tls.Pin(), CAPEM: a.tls.CAPEM(), Flwr: a.FlwrVersion()}
 		},

@@ -1,5 +1,7 @@
 package domain
 
+import "time"
+
 // RequestSort is an order of requests.
 type RequestSort string
 
@@ -37,8 +39,12 @@ type RunFilter struct {
 // AuditFilter chooses audit entries, newest first. Zero fields choose all.
 type AuditFilter struct {
 	FederationID int64
+	Actor        string // part of the name, in any case
+	Action       string // the whole of it
 	ObjectKind   string
 	ObjectID     string
-	Limit        int // 0: 50
+	Object       string    // part of the id, in any case
+	From, Until  time.Time // from a moment on, and before one
+	Limit        int       // 0: 50
 	BeforeID     int64
 }

@@ -146,6 +146,8 @@ func (s *server) table() []route {
 		{"POST /admin/people/{id}", anAdmin, s.setAdmin},
 		{"GET /admin/settings", anAdmin, s.siteSettings},
 		{"POST /admin/settings", anAdmin, s.changeSite},
+		{"GET /admin/audit", anAdmin, s.audit},
+		{"GET /admin/audit.csv", anAdmin, s.auditCSV},
 		{"GET /admin/mail", anAdmin, s.mail},
 		{"POST /admin/mail/{id}", anAdmin, s.resendMail},
 		{"GET /admin/mail/events", anAdmin, s.mailEvents},

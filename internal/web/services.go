@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"blossomtune/internal/account"
+	"blossomtune/internal/audit"
 	"blossomtune/internal/catalog"
 	"blossomtune/internal/domain"
 	"blossomtune/internal/logfile"
@@ -172,6 +173,12 @@ type Engines interface {
 type Overview interface {
 	Look(ctx context.Context, p domain.Person) (over.Overview, error)
 	Find(ctx context.Context, p domain.Person, words []string) (over.Found, error)
+}
+
+// Audit reads who did what.
+type Audit interface {
+	Find(ctx context.Context, f domain.AuditFilter) (audit.Page, error)
+	List(ctx context.Context, f domain.AuditFilter) ([]domain.AuditEntry, error)
 }
 
 // Site is how this server speaks of itself.

@@ -31,6 +31,7 @@ type Options struct {
 	Engines    Engines
 	Outbox     Outbox
 	Overview   Overview
+	Audit      Audit
 
 	Connection    func() Connection
 	Events        *events.Bus
@@ -59,7 +60,7 @@ type server struct {
 
 // New returns the pages as one handler.
 func New(o Options) (http.Handler, error) {
-	if o.Accounts == nil || o.Onboarding == nil || o.Catalog == nil || o.Runs == nil || o.Engines == nil || o.Outbox == nil || o.Overview == nil || o.Site == nil ||
+	if o.Accounts == nil || o.Onboarding == nil || o.Catalog == nil || o.Runs == nil || o.Engines == nil || o.Outbox == nil || o.Overview == nil || o.Audit == nil || o.Site == nil ||
 		o.Connection == nil || o.Events == nil || o.Clock == nil || o.ClientAddress == nil {
 		return nil, errors.New("web: a part is missing")
 	}
