@@ -66,6 +66,7 @@ func (p *person) joinAt(off time.Duration) *output {
 // The agent stands between SuperNode and server: clocks that are off by ten minutes, a ClientApp that fails on one machine alone,
 // and a CA that is replaced are its business, and nobody else's.
 func TestTheAgentStandsBetween(t *testing.T) {
+	t.Parallel()
 	s := start(t, 10)
 	slow, fast := s.approved("Slow"), s.approved("Fast")
 	said := slow.joinAt(-10 * time.Minute)
@@ -118,6 +119,7 @@ var terminalCode = regexp.MustCompile(`/device\?code=([0-9A-Z-]{14})`)
 
 // A machine without a token: it is checked, shows a code, is approved in the browser, connects, and leaves nothing behind.
 func TestJoinByACodeAndLeave(t *testing.T) {
+	t.Parallel()
 	s := start(t, 10)
 	p := s.approved("Terminal")
 	check := command(t, p.home, bin(t), "join", s.url, "--preflight")
@@ -181,4 +183,19 @@ func (p *person) interrupted() {
 		n := p.s.node(p.partition)
 		return n.State, n.State != "online"
 	})
+}
+
+// A ClientApp that is cut off after its reply leaves nothing behind that the run's next message would be taken for failed by: a
+// SuperNode hears nothing of it for a minute, and then answers for all messages of the run.
+func TestAClientAppThatIsCutOffAtItsEnd(t *testing.T) {
+	t.Parallel()
+	s := start(t, 1)
+	s.approved("One").join()
+	r := s.becomes(s.launch(s.app("cut_off"), nil).Name, "completed", 3*time.Minute)
+	for _, m := range s.metrics(r.Name) {
+		if m.Name == "patience" && m.Node != "0" {
+			return
+		}
+	}
+	t.Errorf("the reply that took a minute did not come: %+v\n%s", s.metrics(r.Name), tail(s.logFile(r)))
 }

@@ -57,6 +57,24 @@ func (c *Client) AcquireTask(ctx context.Context, secret []byte, types ...string
 	return &Task{ID: t.GetTaskId(), Type: t.GetType(), RunID: t.GetRunId(), FABHash: t.GetFabHash(), Token: out.GetToken()}, nil
 }
 
+const finishPath = "/v1/runtime/push-task-output"
+
+// FinishTask tells that a task has ended well, in place of a process that has left without telling: until its token runs out, a
+// minute later, the task counts as running, and then a SuperNode answers all open messages of its run with an error. A task that was
+// finished already is a [domain.Unauthenticated] error.
+func (c *Client) FinishTask(ctx context.Context, token string) error {
+	body, err := proto.Marshal(&flwrpb.PushTaskOutputRequest{SubStatus: "completed"})
+	if err != nil {
+		return err
+	}
+	h := http.Header{}
+	h.Set("flwr-task-token", token)
+	if err := c.post(ctx, finishPath, h, body, &flwrpb.UnregisterNodeResponse{}); err != nil { // an empty answer
+		return fmt.Errorf("finishing a task: %w", err)
+	}
+	return nil
+}
+
 // launcherHeaders signs a launcher's call (flower-facts: key = HMAC-SHA256(secret, "superexec-auth-v1"), over method, time,
 // nonce and the body's hash).
 func launcherHeaders(secret []byte, method string, at time.Time, nonce string, body []byte) http.Header {
