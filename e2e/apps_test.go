@@ -27,6 +27,7 @@ func edit(t *testing.T, path, from, to string) {
 // An app comes by a folder that is watched and from git, is read and compared by a manager, launched with its config as TOML, and
 // read and compared by the participant whose data it runs on.
 func TestAppsInABrowser(t *testing.T) {
+	t.Parallel()
 	folder := t.TempDir()
 	app := filepath.Join(folder, "steady")
 	if err := os.CopyFS(app, os.DirFS(filepath.Join(testflwr.Root(t), "e2e", "apps", "steady"))); err != nil {

@@ -96,6 +96,7 @@ func (c *client) cookie() string {
 }
 
 func TestPagesInABrowser(t *testing.T) {
+	t.Parallel()
 	s := start(t, 10)
 	one := s.approved("One").join()
 	s.approved("Two").join()

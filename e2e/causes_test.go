@@ -41,6 +41,7 @@ func (s *server) needing(deps string) string {
 // What uv itself says of packages that cannot be had, from the package index that this machine is configured with: read out of a real
 // run's log, and of a real ClientApp's error.
 func TestPackagesThatCannotBeHadAreNamed(t *testing.T) {
+	t.Parallel()
 	s := start(t, 10)
 	conflict := "packaging >=24.0,<26.0 of flwr " + s.env.FlwrVersion + " and packaging <20 of the app do not fit"
 	for name, c := range map[string]struct{ deps, message, line string }{

@@ -22,6 +22,7 @@ func runProgram(t *testing.T, env []string, args ...string) (status int, said st
 
 // A server does not start with a file that cannot be used, and says all that is wrong with it; `config` shows one that can.
 func TestTheConfigurationFileIsChecked(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	path := filepath.Join(dir, "fl.toml")
 	write := func(text string) {

@@ -98,6 +98,7 @@ func learned(t *testing.T, out string) {
 
 // The demo shows a federation that learns, ends with nothing left, and goes on with its data when it is started again.
 func TestDemo(t *testing.T) {
+	t.Parallel()
 	data := newData(t)
 	first := startDemo(t, data, "--exit").ends()
 	learned(t, first)
@@ -114,6 +115,7 @@ func TestDemo(t *testing.T) {
 
 // Ctrl-C at any moment ends everything.
 func TestDemoStopsAtAnyMoment(t *testing.T) {
+	t.Parallel()
 	for _, moment := range []string{"BlossomTune demo", "flwr 1", "Server:", "up ", "Site North", "Site South", "online", "watch it at", "round 1/"} {
 		t.Run(moment, func(t *testing.T) {
 			data := newData(t)

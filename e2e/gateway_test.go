@@ -84,6 +84,7 @@ func (s *server) fleetBody(t *testing.T, header http.Header, path string, body p
 
 // That not one byte of these goes upstream is shown in internal/fleet, where the upstream can be watched.
 func TestTheGatewayRefusesStrangers(t *testing.T) {
+	t.Parallel()
 	s := start(t, 10)
 	good := s.approved("Good")
 	good.upload("key")

@@ -37,6 +37,7 @@ func (s *server) atRound(name string, round int) {
 
 // A run outlives kill -9 of the server and of its SuperLink; nothing of it is lost or doubled.
 func TestARunOutlivesServerAndSuperLink(t *testing.T) {
+	t.Parallel()
 	s := start(t, 10)
 	s.approved("One").join()
 	s.approved("Two").join()
@@ -87,6 +88,7 @@ func awaitMore(t *testing.T, path string) {
 
 // kill -9 of the server around a launch leaves one engine run that ends, whatever the moment.
 func TestALaunchSurvivesTheServer(t *testing.T) {
+	t.Parallel()
 	s := start(t, 10)
 	hash := s.app("chatty")
 	for i, wait := range []time.Duration{0, 5 * time.Millisecond, 20 * time.Millisecond, 60 * time.Millisecond, 200 * time.Millisecond, 800 * time.Millisecond} {

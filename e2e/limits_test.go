@@ -72,6 +72,7 @@ func (s *server) failedBy(name, code, where, message string, limit time.Duration
 // Three runs launched together run one after the other in the queue's order, each with its own artifacts and log. How a run was
 // set reaches its ServerApp, and one that takes more memory than it may ends and says so.
 func TestRunsGoOneAfterTheOther(t *testing.T) {
+	t.Parallel()
 	s := start(t, 10)
 	hash := s.app("works")
 	for _, word := range []string{"one", "two", "three"} {
@@ -142,6 +143,7 @@ func rests(t *testing.T, s *server, hash string) {
 
 // Whatever participants do, a run ends in a clear state that names who was waited for.
 func TestWhoIsMissingIsNamed(t *testing.T) {
+	t.Parallel()
 	s := start(t, 10)
 	joined, plain := s.approved("Joined").join(), s.approved("Plain").plain()
 

@@ -54,6 +54,7 @@ func holding(t *testing.T, dir string, words []string) (out []string) {
 }
 
 func TestAPrintedTokenIsNeverStored(t *testing.T) {
+	t.Parallel()
 	s := start(t, 3)
 	r := s.becomes(s.launch(s.app("chatty"), map[string]string{"secrets": "true", "lines": "3"}).Name, "completed", time.Minute)
 	text, err := os.ReadFile(s.logFile(r))

@@ -171,6 +171,7 @@ func (s *server) sameLog(r runView) {
 }
 
 func TestBothWaysInTrainInOneRun(t *testing.T) {
+	t.Parallel()
 	s := start(t, 10)
 	joined, plain := s.approved("Joined").join(), s.approved("Plain").plain()
 	if joined.partition == plain.partition {
@@ -288,6 +289,7 @@ func revoked(t *testing.T, s *server, p *person) {
 }
 
 func TestAnAppThatFailsSaysWhy(t *testing.T) {
+	t.Parallel()
 	s := start(t, 10)
 	for _, c := range []struct {
 		app, code, line, message string
@@ -328,6 +330,7 @@ func (s *server) processEnd(t *testing.T, r runView) time.Time {
 }
 
 func TestStoppingARunStopsIt(t *testing.T) {
+	t.Parallel()
 	s := start(t, 10)
 	hash := s.app("sleeps")
 	r := s.launch(hash, nil)
@@ -360,6 +363,7 @@ func serverApps(dir string) []string {
 }
 
 func TestBadInputChangesNothing(t *testing.T) {
+	t.Parallel()
 	s := start(t, 3)
 	hash := s.app("chatty")
 	launch := func(change map[string]any) error {

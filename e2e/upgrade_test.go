@@ -70,6 +70,7 @@ func (s *server) superLink() (state, reason string) {
 // After an upgrade, a keeper that the earlier version started finishes its run, gets no new one, and is then replaced: no limit of a
 // later run is passed over by a keeper that does not know it.
 func TestAnOlderKeeperFinishesItsRunAndIsReplaced(t *testing.T) {
+	t.Parallel()
 	s := startAs(t, older(t), 10, freeAddr(t))
 	hash := s.app("works")
 	s.admin.must("PATCH", "/federations/fed/run-policy", map[string]int{"parallel": 2}, nil)

@@ -260,6 +260,7 @@ func (w *cable) set(down bool) {
 
 // The connection is cut again and again while lines come: in the end each line is on the page once.
 func TestAWatcherWhoseConnectionIsLostMissesAndDoublesNothing(t *testing.T) {
+	t.Parallel()
 	const lines = 600
 	s := start(t, 3)
 	w := newCable(t, s.addr)

@@ -220,6 +220,7 @@ var aggregated = regexp.MustCompile(`Aggregated MetricRecord: \{(.*)\}`)
 // Apps of both APIs show what each participant measured, and what the app makes of it: the numbers that its own log has. Where the app
 // makes nothing of them, the mean is ours and says so.
 func TestBothAPIsShowTheirMetrics(t *testing.T) {
+	t.Parallel()
 	s := start(t, 10)
 	people := []*person{s.approved("One").join(), s.approved("Two").join()}
 	cookie := s.signIn()

@@ -14,6 +14,7 @@ import (
 // Three people look at a run that somebody launches meanwhile: in the table of runs, beside an older one, and with a link to it. What
 // they see changes in place until the run has ended; no page is loaded anew.
 func TestWatchersSeeARunGoOn(t *testing.T) {
+	t.Parallel()
 	s := start(t, 10)
 	s.approved("One").join()
 	s.approved("Two").join()
