@@ -134,7 +134,6 @@ func TestTheGatewayRefusesStrangers(t *testing.T) {
 		{"no signature", http.Header{}, heartbeat, beat(mine)},
 		{"a stale signature", sign(key, time.Now().Add(-10*time.Minute)), heartbeat, beat(mine)},
 		{"a signature of the future", sign(key, time.Now().Add(time.Minute)), heartbeat, beat(mine)},
-		{"a repeated signature", used, heartbeat, beat(mine)},
 		{"a forged signature", forged, heartbeat, beat(mine)},
 		{"another's public key", swapped, heartbeat, beat(mine)},
 		{"another's node id in node", sign(key, time.Now()), heartbeat, beat(theirs)},
@@ -143,6 +142,9 @@ func TestTheGatewayRefusesStrangers(t *testing.T) {
 		if status := s.fleetBody(t, c.header, c.path, c.body); status != 401 {
 			t.Errorf("%s gets %d, want 401", c.what, status)
 		}
+	}
+	if status := s.fleetBody(t, used, heartbeat, beat(mine)); status != 503 { // a SuperNode signs anew; a 401 would end it
+		t.Errorf("a repeated signature gets %d, want 503", status)
 	}
 	unapproved(t, s, stranger)
 	hidden(t, s)
