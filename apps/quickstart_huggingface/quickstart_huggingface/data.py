@@ -7,7 +7,7 @@ from datasets import Dataset
 from flwr_datasets import FederatedDataset
 from flwr_datasets.partitioner import IidPartitioner
 
-from quickstart_huggingface import offline
+from quickstart_huggingface import hub, offline
 
 HELD_OUT = 0.2
 
@@ -41,8 +41,10 @@ def _partition(config: dict, partition_id: int, num_partitions: int) -> Dataset:
         partitioner.dataset = offline.reviews()["train"]
         return partitioner.load_partition(partition_id)
     # The name of a dataset on the hub, or a local folder; it comes shuffled, everywhere in the same order.
-    source = FederatedDataset(dataset=str(config["dataset"]), partitioners={"train": partitioner})
-    return _renamed(source.load_partition(partition_id), str(config["text-column"]), str(config["label-column"]))
+    name = str(config["dataset"])
+    with hub.reading("dataset", name):
+        share = FederatedDataset(dataset=name, partitioners={"train": partitioner}).load_partition(partition_id)
+    return _renamed(share, str(config["text-column"]), str(config["label-column"]))
 
 
 def _renamed(share: Dataset, text: str, label: str) -> Dataset:

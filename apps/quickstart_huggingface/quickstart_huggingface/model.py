@@ -1,22 +1,15 @@
 """The model and its training: nothing here knows Flower."""
 
-import os
 from pathlib import Path
 
 import torch
 from datasets import Dataset
-from huggingface_hub import HfApi
 from transformers import AutoConfig, AutoModelForSequenceClassification, AutoTokenizer, BertConfig, PreTrainedConfig
-from transformers.utils import logging
 
-from quickstart_huggingface import offline
+from quickstart_huggingface import hub, offline
 from quickstart_huggingface.data import batches
 
 SEED = 7
-
-# Reports on every weight and bars for every file do not belong into a run's log.
-logging.set_verbosity_error()
-logging.disable_progress_bar()
 
 
 def load_config(config: dict) -> PreTrainedConfig:
@@ -25,17 +18,20 @@ def load_config(config: dict) -> PreTrainedConfig:
     if config["offline"]:
         return offline.config(classes)
     name = str(config["model"])
-    stored, _ = PreTrainedConfig.get_config_dict(name)
-    # BERT's first small models, bert-tiny among them, were published before configs named their type.
-    kind = AutoConfig if "model_type" in stored else BertConfig
-    return kind.from_pretrained(name, num_labels=classes)
+    with hub.reading("model", name):
+        stored, _ = PreTrainedConfig.get_config_dict(name)
+        # BERT's first small models, bert-tiny among them, were published before configs named their type.
+        kind = AutoConfig if "model_type" in stored else BertConfig
+        return kind.from_pretrained(name, num_labels=classes)
 
 
 def load_tokenizer(config: dict):
     """Return the tokenizer that belongs to the model."""
     if config["offline"]:
         return offline.tokenizer()
-    return AutoTokenizer.from_pretrained(str(config["model"]), config=load_config(config))
+    name, architecture = str(config["model"]), load_config(config)
+    with hub.reading("model", name):
+        return AutoTokenizer.from_pretrained(name, config=architecture)
 
 
 def initial_model(config: dict) -> torch.nn.Module:
@@ -43,7 +39,9 @@ def initial_model(config: dict) -> torch.nn.Module:
     torch.manual_seed(SEED)
     if config["offline"]:
         return AutoModelForSequenceClassification.from_config(load_config(config))
-    return AutoModelForSequenceClassification.from_pretrained(str(config["model"]), config=load_config(config))
+    name, architecture = str(config["model"]), load_config(config)
+    with hub.reading("model", name):
+        return AutoModelForSequenceClassification.from_pretrained(name, config=architecture)
 
 
 def with_weights(config: dict, weights: dict) -> torch.nn.Module:
@@ -108,23 +106,3 @@ def save(model: torch.nn.Module, tokenizer, folder: Path) -> None:
     """Write a folder that transformers opens by its name; the weights are in model.safetensors."""
     model.to("cpu").save_pretrained(folder)
     tokenizer.save_pretrained(folder)
-
-
-def hub_token(config: dict) -> str:
-    """Return the token to push with. It is never in the run config: that is kept and shown.
-
-    Called before the first round, so that a run does not train for hours and then has nobody to push as.
-    """
-    token = os.environ.get("HF_TOKEN", "")
-    if config["push-to-hub"] and not token:
-        raise ValueError(
-            "push-to-hub is set, but the ServerApp's environment has no HF_TOKEN with the right to write there"
-        )
-    return token
-
-
-def push(folder: Path, repo: str, token: str) -> None:
-    """Put the folder into a repository of the hub, which is made, private, if it is not there."""
-    hub = HfApi(token=token)
-    hub.create_repo(repo, private=True, exist_ok=True)
-    hub.upload_folder(repo_id=repo, folder_path=folder, commit_message="Model of a federated run")

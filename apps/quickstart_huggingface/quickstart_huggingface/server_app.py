@@ -6,7 +6,8 @@ from flwr.app import ArrayRecord, Context
 from flwr.serverapp import Grid, ServerApp
 from flwr.serverapp.strategy import FedAvg
 
-from quickstart_huggingface.model import hub_token, initial_model, load_tokenizer, push, save, with_weights
+from quickstart_huggingface.hub import push, token_to_push
+from quickstart_huggingface.model import initial_model, load_tokenizer, save, with_weights
 
 FINAL = Path("final_model")
 
@@ -17,7 +18,7 @@ app = ServerApp()
 def main(grid: Grid, context: Context) -> None:
     """Run all rounds, then write the final model into the working directory and, if asked to, push it."""
     config = context.run_config
-    token = hub_token(config)
+    token = token_to_push(config)
     nodes = int(config["min-nodes"])
     strategy = FedAvg(
         fraction_train=float(config["fraction-train"]),

@@ -12,7 +12,7 @@ from flwr.serverapp.strategy.strategy_utils import aggregate_arrayrecords
 from safetensors.torch import load_file
 from transformers import AutoModelForSequenceClassification, AutoTokenizer, BertForPreTraining
 
-from quickstart_huggingface import data, model, offline, server_app
+from quickstart_huggingface import data, hub, model, offline, server_app
 
 ROOT = Path(__file__).parents[1]
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
@@ -168,7 +168,7 @@ def test_a_device_that_is_not_there_is_refused():
         model.device("tpu")
 
 
-# Models and datasets from elsewhere: the code that loads from the hub, given local folders instead of names
+# Models and datasets in local folders; test_hub.py has those of the hub
 
 
 def test_a_dataset_in_a_folder_is_split_among_the_partitions(folder):
@@ -233,37 +233,10 @@ def test_the_final_model_opens_in_transformers(tokenizer, tmp_path):
     assert AutoTokenizer.from_pretrained(tmp_path)("so flat")["input_ids"] == tokenizer("so flat")["input_ids"]
 
 
-def test_pushing_needs_a_token_of_the_environment(monkeypatch):
-    monkeypatch.delenv("HF_TOKEN", raising=False)
-    assert model.hub_token(settings()) == ""
-    with pytest.raises(ValueError, match="HF_TOKEN"):
-        model.hub_token(settings(push_to_hub="site-north/bert-tiny-imdb"))
+def test_nothing_is_pushed_and_no_token_is_taken_unless_asked_for(monkeypatch):
     monkeypatch.setenv("HF_TOKEN", "from-the-environment")
-    assert model.hub_token(settings(push_to_hub="site-north/bert-tiny-imdb")) == "from-the-environment"
+    assert hub.token_to_push(settings()) == ""
     assert not [key for key in RUN_CONFIG if "token" in key]
-
-
-def test_pushing_makes_a_private_repository_of_the_folder(monkeypatch, tmp_path):
-    """With a stand-in for the hub's client: no hub is asked here."""
-    calls = []
-
-    class Hub:
-        def __init__(self, token):
-            calls.append(("token", token))
-
-        def create_repo(self, repo, *, private, exist_ok):
-            calls.append(("create", repo, private, exist_ok))
-
-        def upload_folder(self, *, repo_id, folder_path, commit_message):
-            calls.append(("upload", repo_id, folder_path))
-
-    monkeypatch.setattr(model, "HfApi", Hub)
-    model.push(tmp_path, "site-north/model", "secret")
-    assert calls == [
-        ("token", "secret"),
-        ("create", "site-north/model", True, True),
-        ("upload", "site-north/model", tmp_path),
-    ]
 
 
 def test_a_run_in_which_nobody_trained_fails(monkeypatch):
