@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	"blossomtune/internal/domain"
@@ -69,7 +70,9 @@ func (tx *Tx) LastRound(ctx context.Context, fedID int64, engineRunID uint64) (n
 
 // Waiting returns the SuperNodes that were asked in a round and have not replied.
 func (tx *Tx) Waiting(ctx context.Context, fedID int64, engineRunID uint64, round int) ([]uint64, error) {
-	return list(ctx, tx, "exchange", scanNode, "SELECT DISTINCT node_id FROM exchange WHERE federation_id = $1 AND engine_run_id = $2 AND round = $3 AND replied_at = 0 ORDER BY node_id", fedID, int64(engineRunID), round)
+	// The + and the last condition, which always holds, keep SQLite from an index by SuperNode: it has the order and the columns, but
+	// all rounds of all runs.
+	return list(ctx, tx, "exchange", scanNode, "SELECT DISTINCT +node_id AS node FROM exchange WHERE federation_id = $1 AND engine_run_id = $2 AND round = $3 AND replied_at = 0 AND asked_at >= 0 ORDER BY node", fedID, int64(engineRunID), round)
 }
 
 func scanNode(s scanner) (uint64, error) {
@@ -80,18 +83,24 @@ func scanNode(s scanner) (uint64, error) {
 
 // RoundStarts returns when some rounds began; those that have not are missing.
 func (tx *Tx) RoundStarts(ctx context.Context, fedID int64, engineRunID uint64, rounds []int) (map[int]time.Time, error) {
-	out := map[int]time.Time{}
-	for _, n := range rounds { // one look into an index each, however many were asked in the round
-		asked, err := list(ctx, tx, "round", func(s scanner) (at int64, err error) { return at, s.Scan(&at) },
-			"SELECT asked_at FROM exchange WHERE federation_id = $1 AND engine_run_id = $2 AND round = $3 ORDER BY phase DESC LIMIT 1", fedID, int64(engineRunID), n)
-		if err != nil {
-			return nil, err
-		}
-		if len(asked) > 0 {
-			out[n] = moment(asked[0])
-		}
+	if len(rounds) == 0 {
+		return nil, nil
 	}
-	return out, nil
+	args, places := []any{fedID, int64(engineRunID)}, make([]string, len(rounds))
+	for i, n := range rounds {
+		args, places[i] = append(args, n), fmt.Sprintf("(CAST($%d AS BIGINT))", i+3)
+	}
+	type start struct{ round, at int64 }
+	starts, err := list(ctx, tx, "round", func(s scanner) (r start, err error) { return r, s.Scan(&r.round, &r.at) },
+		// One look into an index for each, however many were asked in the round.
+		"WITH wanted(n) AS (VALUES "+strings.Join(places, ", ")+`) SELECT n, at FROM (
+			SELECT n, (SELECT asked_at FROM exchange WHERE federation_id = $1 AND engine_run_id = $2 AND round = n ORDER BY phase DESC LIMIT 1) AS at FROM wanted) AS began
+		WHERE at IS NOT NULL`, args...)
+	out := map[int]time.Time{}
+	for _, r := range starts {
+		out[int(r.round)] = moment(r.at)
+	}
+	return out, err
 }
 
 // RoundSpans returns when the rounds from one on began and had their last reply.
@@ -111,7 +120,7 @@ var cells = map[int]domain.Cell{1: domain.CellEvaluated, 2: domain.CellTrained, 
 // on. A round before open in which one did not reply counts as one without a reply.
 func (tx *Tx) Participation(ctx context.Context, fedID int64, engineRunID uint64, nodes []uint64, size, open int) (map[uint64]map[int]domain.Cell, error) {
 	out := map[uint64]map[int]domain.Cell{}
-	for _, node := range nodes {
+	for _, node := range nodes { // all that is read of each is in an index, side by side
 		of := map[int]domain.Cell{}
 		out[node] = of
 		rows, err := list(ctx, tx, "exchange", func(s scanner) (r [2]int, err error) { return r, s.Scan(&r[0], &r[1]) },

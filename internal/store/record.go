@@ -211,9 +211,12 @@ func (tx *Tx) Part(ctx context.Context, fedID int64, nodeID uint64) (domain.Part
 
 // NewestExchanges returns the exchanges of a run's newest round, by node.
 func (tx *Tx) NewestExchanges(ctx context.Context, fedID int64, engineRunID uint64) ([]domain.Exchange, error) {
+	last, err := tx.LastRound(ctx, fedID, engineRunID)
+	if err != nil {
+		return nil, err
+	}
 	return list(ctx, tx, "exchange", scanPlainExchange, `SELECT federation_id, engine_run_id, message_id, round, phase, node_id, asked_at, replied_at, failed, error
-		FROM exchange WHERE federation_id = $1 AND engine_run_id = $2 AND round = (SELECT MAX(round) FROM exchange WHERE federation_id = $1 AND engine_run_id = $2)
-		ORDER BY node_id, message_id`, fedID, int64(engineRunID))
+		FROM exchange WHERE federation_id = $1 AND engine_run_id = $2 AND round = $3 ORDER BY +node_id, message_id`, fedID, int64(engineRunID), last) // +: as in Waiting
 }
 
 // FailedExchanges returns the exchanges of a run whose reply is an error, by round and node, at most 1000.
