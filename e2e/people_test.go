@@ -23,6 +23,7 @@ type person struct {
 	partition int
 	home      string
 	node      *exec.Cmd
+	env       []string // of this machine, beside the usual
 }
 
 // approved brings somebody from asking to an approved request, with the code from the outbox.
@@ -74,6 +75,7 @@ func (p *person) run(name string, args ...string) {
 	p.node.Dir, p.node.Stdout, p.node.Stderr = p.home, log, log
 	p.node.Env = append(os.Environ(), "FLWR_HOME="+filepath.Join(p.home, "plain_flwr_home"), "FLWR_TELEMETRY_ENABLED=0", "FLWR_DISABLE_UPDATE_CHECK=1",
 		"PATH="+filepath.Join(p.s.env.Dir, "bin")+":"+os.Getenv("PATH"))
+	p.node.Env = append(p.node.Env, p.env...)
 	p.node.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	if err := p.node.Start(); err != nil {
 		p.s.t.Fatal(err)

@@ -41,7 +41,7 @@ func settingsView(s domain.RunSettings) RunSettings {
 // LaunchSettings is how a run is launched; what is left out is as the federation has it.
 type LaunchSettings struct {
 	InstallDependencies *bool             `json:"install_dependencies,omitempty"`
-	PackageIndex        string            `json:"package_index,omitempty" doc:"https; left out: as the machine is configured"`
+	PackageIndex        string            `json:"package_index,omitempty" doc:"https; left out: as the server's machine is configured. Participants' machines use their own"`
 	Environment         map[string]string `json:"environment,omitempty" doc:"Variables of the ServerApp; values are never told again"`
 	CPUs                int               `json:"cpus,omitempty" doc:"Cores that the ServerApp may use; 0: all"`
 	MemoryMB            int               `json:"memory_mb,omitempty" doc:"What its processes may hold together; 0: no limit"`

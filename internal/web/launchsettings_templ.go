@@ -320,7 +320,7 @@ func launchEngine(l launchForm) templ.Component {
 			}
 			return nil
 		})
-		templ_7745c5c3_Err = field("package_index", "Package index", "From where that is installed: https, or empty for the one that this machine is configured with.", l.errs).Render(templ.WithChildren(ctx, templ_7745c5c3_Var11), templ_7745c5c3_Buffer)
+		templ_7745c5c3_Err = field("package_index", "Package index", "From where that is installed: https, or empty for the one that this machine is configured with. Participants' machines install nothing, or what join --deps allow lets them, from their own index.", l.errs).Render(templ.WithChildren(ctx, templ_7745c5c3_Var11), templ_7745c5c3_Buffer)
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
