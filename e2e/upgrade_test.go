@@ -8,9 +8,11 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
+	"blossomtune/internal/domain"
 	"blossomtune/internal/testflwr"
 )
 
@@ -108,4 +110,31 @@ func TestAnOlderKeeperFinishesItsRunAndIsReplaced(t *testing.T) {
 		await(t, time.Minute, "the keeper is replaced", func() (string, bool) { pid := s.keeperPID(); return itoa(pid), pid != second })
 		s.awaitUp()
 	})
+}
+
+// A SuperLink that ends again and again is given up: the board and the federation say so with what ended it, even an admin launches only
+// with a reason meanwhile, and "Start" tries it anew.
+func TestASuperLinkThatWasGivenUpIsStartedByHand(t *testing.T) {
+	s := start(t, 10)
+	hash := s.app("works")
+	await(t, 2*time.Minute, "the SuperLink is given up", func() (string, bool) {
+		state, reason := s.superLink()
+		for _, p := range processes(s.data) {
+			pid, cmd, _ := strings.Cut(p, " ")
+			if n, err := strconv.Atoi(pid); err == nil && strings.Contains(cmd, "flower-superlink") {
+				_ = syscall.Kill(n, syscall.SIGKILL)
+			}
+		}
+		return state + " " + reason, state == "failed"
+	})
+	in := map[string]any{"app": hash, "name": "first"}
+	err := refused(t, s.admin.try("POST", "/federations/fed/runs", in, nil), domain.Conflict, "override")
+	if err.Message != "The board says no-go: SuperLink is failed, and a launch needs it up." || !strings.Contains(err.Remedy, "It ended 8 times in a row, the last time: ended by SIGKILL. Look at the SuperLink's log; then a manager starts it on the federation's page. An admin") {
+		t.Errorf("%s %s", err.Message, err.Remedy)
+	}
+	in["override"] = "it is started in a moment"
+	s.admin.must("POST", "/federations/fed/runs", in, nil)
+	s.waitsFor("first", "waits for the SuperLink, which is failed", 10*time.Second)
+	s.admin.must("PUT", "/federations/fed/superlink", map[string]string{"state": "up"}, nil)
+	s.becomes("first", "completed", time.Minute)
 }

@@ -38,7 +38,7 @@ func (r *Restarts) Died(healthy time.Duration, cause string) Decision {
 	r.inARow++
 	r.Total++
 	if r.GiveUpAfter > 0 && r.inARow >= r.GiveUpAfter {
-		return Decision{GiveUp: true, Cause: fmt.Sprintf("It ended %d times in a row, the last time with %s.", r.inARow, cause)}
+		return Decision{GiveUp: true, Cause: fmt.Sprintf("It ended %d times in a row, the last time: %s.", r.inARow, cause)}
 	}
 	wait := r.First
 	for range r.inARow - 1 {

@@ -69,13 +69,13 @@ func (s *Service) superLinkCheck(fed domain.Federation) Check {
 			c.Found, c.Fix = "stopped, idle", "It starts with the run."
 			return c
 		}
-		c.Mark, c.Fix = NoGo, "Start the SuperLink."
+		c.Mark, c.Fix = NoGo, "A manager starts it on the federation's page."
 	case domain.SuperLinkStarting, domain.SuperLinkRestarting:
 		c.Mark, c.Fix = Caution, "Wait some seconds; a queued run starts by itself."
 	case domain.SuperLinkUnreachable:
 		c.Mark, c.Fix = Caution, "It runs but does not answer at the moment; a queued run starts when it does."
 	default:
-		c.Mark, c.Fix = NoGo, "Start the SuperLink."
+		c.Mark, c.Fix = NoGo, strings.TrimSpace(st.Reason+" Look at the SuperLink's log; then a manager starts it on the federation's page.")
 	}
 	return c
 }

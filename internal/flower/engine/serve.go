@@ -99,7 +99,7 @@ func newServer(o ServeOptions, dir string) (*server, error) {
 		o.Policy = keeper.DefaultPolicy
 	}
 	k := &server{o: o, dir: dir, flwr: set.Env.FlwrVersion, subs: map[chan struct{}]bool{}}
-	k.link = &superlink{fedDir: dir, env: set.Env, clock: o.Clock, log: o.Log, changed: k.changed, policy: o.Policy}
+	k.link = &superlink{fedDir: dir, env: set.Env, clock: o.Clock, log: o.Log, changed: k.changed, policy: o.Policy, again: make(chan struct{}, 1)}
 	k.launcher, err = launcher.New(launcher.Options{
 		FedDir: dir, Env: set.Env, LogMax: set.RunLog, Changed: k.changed, Clock: o.Clock, Log: o.Log, Proxy: k.proxy,
 		Acquire: func(ctx context.Context) (*wire.Task, error) {
@@ -188,6 +188,10 @@ func (k *server) routes() http.Handler {
 			k.launcher.Kill(o.EngineRunID, min(max(o.Grace, 0), time.Minute))
 			answer(w, nil)
 		}
+	})
+	mux.HandleFunc("POST /start", func(w http.ResponseWriter, _ *http.Request) {
+		k.link.start()
+		answer(w, nil)
 	})
 	mux.HandleFunc("POST /stop", func(w http.ResponseWriter, _ *http.Request) {
 		answer(w, nil)

@@ -32,6 +32,7 @@ type superlink struct {
 	log     *slog.Logger
 	changed func()
 	policy  keeper.Policy
+	again   chan struct{} // somebody asks for another start
 
 	mu     sync.Mutex
 	status domain.SuperLink
@@ -132,8 +133,12 @@ func (s *superlink) run(ctx context.Context) {
 			}
 		})
 		if d.GiveUp {
-			<-ctx.Done()
-			break
+			if !s.asked(ctx) {
+				break
+			}
+			restarts.Forgive()
+			s.set(func(l *domain.SuperLink) { l.State, l.Reason = domain.SuperLinkStarting, "" })
+			continue
 		}
 		timer := time.NewTimer(d.After)
 		select {
@@ -145,6 +150,28 @@ func (s *superlink) run(ctx context.Context) {
 	s.set(func(l *domain.SuperLink) {
 		l.State, l.Reason, l.PID, l.Address = domain.SuperLinkStopped, "", 0, ""
 	})
+}
+
+// asked waits until somebody asks for another start; it reports false when ctx ends first.
+func (s *superlink) asked(ctx context.Context) bool {
+	select { // what was asked before it was given up counts for nothing
+	case <-s.again:
+	default:
+	}
+	select {
+	case <-s.again:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+// start asks for another start of a SuperLink that has been given up; one that runs stays as it is.
+func (s *superlink) start() {
+	select {
+	case s.again <- struct{}{}:
+	default: // it is asked already
+	}
 }
 
 // live runs one SuperLink process to its end and returns how long it was healthy and how it ended.
