@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"crypto/x509"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -8,6 +9,9 @@ import (
 	"testing"
 	"time"
 
+	"blossomtune/internal/domain"
+	"blossomtune/internal/flower/wire"
+	"blossomtune/internal/testbrowser"
 	"blossomtune/internal/testflwr"
 )
 
@@ -84,4 +88,69 @@ func (s *server) logLine(r told, n int) string {
 		return ""
 	}
 	return l.Lines[0].Text
+}
+
+// Who sent an array of another shape than the others is named, as numpy's own error and what passed the Runtime proxy tell it.
+func TestShapesThatDoNotFitAreNamed(t *testing.T) {
+	s := start(t, 10)
+	first, second, third := s.approved("First").join(), s.approved("Second").plain(), s.approved("Third").join()
+	if first.partition != 0 || second.partition != 1 || third.partition != 2 {
+		t.Fatalf("partitions %d, %d, %d", first.partition, second.partition, third.partition)
+	}
+	hash := s.app("misfit")
+	for name, c := range map[string]struct {
+		odd, how, rows       string
+		where, message, line string
+	}{
+		"average": {"1", "average", "12", "Partition 1", "Aggregation failed in round 2: partition 1 sent layer.weight of shape (12, 64), 2 others (10, 64) (exit code 201).", "ValueError: operands could not be broadcast together with shapes "},
+		"stack":   {"2", "stack", "12", "Partition 2", "Aggregation failed in round 2: partition 2 sent layer.weight of shape (12, 64), 2 others (10, 64) (exit code 201).", "ValueError: all input arrays must have the same shape"},
+		"everybody": {"-1", "hold", "12", "ServerApp", "Aggregation failed in round 2: shapes (10, 64) and (12, 64) do not fit. All arrays that participants sent had the same shapes (3 replies), so it is what the ServerApp does with them (exit code 201).",
+			"ValueError: operands could not be broadcast together with shapes "},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s.launchWith(hash, name, map[string]string{"odd-partition": c.odd, "how": c.how, "rows": c.rows, "min-nodes": "3"}, nil)
+			r := s.failedBy(name, "201", c.where, c.message, 2*time.Minute)
+			if r.Cause.ExitCode != 201 || !strings.Contains(r.Cause.Line, c.line) || !strings.Contains(s.logLine(r, r.Cause.LogLine), c.line) {
+				t.Errorf("%+v; the log has %q", *r.Cause, s.logLine(r, r.Cause.LogLine))
+			}
+		})
+	}
+}
+
+// A key that the run config lacks: the card says where the app reads it and which file to change, and leads there. Flower itself takes
+// no such key at a launch, so setting it there is no way out.
+func TestAKeyThatTheRunConfigLacks(t *testing.T) {
+	s := start(t, 10)
+	hash := s.app("raises")
+	s.launchWith(hash, "lacks", nil, nil)
+	r := s.failedBy("lacks", "201", "ServerApp", "The ServerApp raised KeyError 'lr', server_app.py:12; the run config lacks it", time.Minute)
+	if c := *r.Cause; c.File != "fault/server_app.py" || c.FileLine != 12 || c.Mend != "pyproject.toml" || !strings.Contains(c.Remedy, "Add lr with a default to [tool.flwr.app.config] in the app's pyproject.toml") {
+		t.Errorf("%+v", c)
+	}
+	d := testbrowser.New(t)
+	d.Do("admin", "cookie", s.url, s.signIn())
+	d.Do("admin", "open", s.url+"/f/fed/runs/lacks", "")
+	d.Do("admin", "click", "#failure a:text('fault/server_app.py:12')", "")
+	if got := d.Do("admin", "read", ".b-src #L12", ""); !strings.Contains(got, `context.run_config["lr"]`) {
+		t.Errorf("the line that the card leads to is %q", got)
+	}
+	d.Do("admin", "open", s.url+"/f/fed/runs/lacks", "")
+	d.Do("admin", "click", "#failure a:text('pyproject.toml')", "")
+	d.Do("admin", "wait", ".b-src code:has-text('[tool.flwr.app.config]')", "")
+
+	var st struct{ Port int }
+	dir := filepath.Join(s.data, "federations", "1")
+	readJSON(t, filepath.Join(dir, "keeper.json"), &st)
+	roots := x509.NewCertPool()
+	if pem, err := os.ReadFile(filepath.Join(dir, "tls", "ca.pem")); err != nil || !roots.AppendCertsFromPEM(pem) {
+		t.Fatal("the SuperLink's CA cannot be read")
+	}
+	fab, err := s.env.BuildFAB(t.Context(), filepath.Join(testflwr.Root(t), "e2e", "apps", "raises"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = wire.NewClient("127.0.0.1:"+itoa(st.Port), roots).StartRun(t.Context(), fab, map[string]any{"lr": 0.1})
+	if domain.CodeOf(err) != domain.Invalid {
+		t.Errorf("a key that the app's config lacks: Flower says %v", err)
+	}
 }

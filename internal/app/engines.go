@@ -191,7 +191,7 @@ func (e runEngine) Tasks(ctx context.Context, fedID int64) ([]runs.Task, error) 
 	}
 	out := make([]runs.Task, len(all))
 	for i, t := range all {
-		out[i] = runs.Task{EngineRunID: t.EngineRunID, Alive: t.Alive(), Ended: t.State == launcher.Ended, ExitCode: t.ExitCode, Signal: t.Signal, Reason: t.Reason, OverMemory: t.OverMemory, ToldAt: t.OutputAt}
+		out[i] = runs.Task{EngineRunID: t.EngineRunID, Alive: t.Alive(), Ended: t.State == launcher.Ended, ExitCode: t.ExitCode, Signal: t.Signal, Reason: t.Reason, OverMemory: t.OverMemory, ToldAt: t.OutputAt, Shapes: t.Shapes}
 	}
 	return out, nil
 }

@@ -70,6 +70,10 @@ type Cause struct {
 	Remedy   string `json:"remedy,omitempty"`
 	Line     string `json:"line,omitempty"`    // the exception line
 	LogLine  int    `json:"logline,omitempty"` // its number in the ServerApp's log, from 1
+
+	File     string `json:"file,omitempty"` // of the app, in which it was raised
+	FileLine int    `json:"fileline,omitempty"`
+	Mend     string `json:"mend,omitempty"` // the file of the app that the remedy is about
 }
 
 var runNamePattern = regexp.MustCompile(`^[A-Za-z0-9]([A-Za-z0-9._-]{0,62}[A-Za-z0-9])?$`)

@@ -30,6 +30,7 @@ func (s *Service) cause(ctx context.Context, run domain.Run, e EngineRun, t Task
 	}
 	ex := lastException(lines)
 	c.Line, c.LogLine = ex.text, ex.logLine
+	c.File, c.FileLine = ex.source(run.AppHash)
 	switch {
 	case t.Reason != "":
 		c.Code, c.Message, c.Remedy = "launcher", t.Reason, "Look at the keeper's log; then launch the run again."
@@ -41,7 +42,9 @@ func (s *Service) cause(ctx context.Context, run domain.Run, e EngineRun, t Task
 		c.Code, c.Message = "signal", fmt.Sprintf("The ServerApp was ended by %s.", t.Signal)
 		c.Remedy = "If nobody ended it by hand, the machine may have run out of memory: look at its system log, or give the run fewer or smaller models."
 	case ex.text != "":
-		c.Code, c.Message, c.Remedy = explain(ex)
+		if c.Code, c.Message, c.Remedy = explain(ex); modulePattern.MatchString(ex.message) {
+			c.Mend = pyproject
+		}
 	case t.Ended && t.ExitCode != 0:
 		c.Code, c.Message, c.Remedy = s.byExitCode(ctx, run, t)
 	case e.Details != "":
@@ -50,8 +53,13 @@ func (s *Service) cause(ctx context.Context, run domain.Run, e EngineRun, t Task
 		c.Message, c.Remedy = "The run ended without saying why.", "Read the log's end and the SuperLink's log."
 	}
 	if t.Reason == "" && t.OverMemory == 0 && t.Signal == "" {
-		if message, remedy, ok := s.known(ctx, run, lines, ex); ok {
-			c.Message, c.Remedy = message, remedy
+		if clash, ok := clashIn(lines, ex); ok {
+			c.Where, c.Message, c.Remedy = s.misfit(ctx, run, lines, clash, t.Shapes)
+			c.LogLine = max(c.LogLine, clash.line)
+		} else if message, remedy, ok := s.known(ctx, run, lines, ex); ok {
+			if c.Message, c.Remedy = message, remedy; ex.kind == "KeyError" {
+				c.Mend = pyproject
+			}
 		}
 		if t.ExitCode == exitDependencies {
 			c = uninstalledCause(c, lines)
@@ -66,6 +74,8 @@ func (s *Service) cause(ctx context.Context, run domain.Run, e EngineRun, t Task
 	return c
 }
 
+const pyproject = "pyproject.toml"
+
 // exitDependencies is Flower's number for packages that could not be installed.
 const exitDependencies = 608
 
@@ -75,6 +85,7 @@ func uninstalledCause(c domain.Cause, lines []logfile.Line) domain.Cause {
 	c.Message, c.Remedy = "Installing the app's packages failed.", "Read the log for the package that failed, fix pyproject.toml and add the new version."
 	all := uncoloured(lines)
 	if message, remedy, at := uninstalled(all); at >= 0 {
+		c.Mend = pyproject
 		c.Message, c.Remedy, c.Line, c.LogLine = message, remedy, cutText(strings.TrimSpace(all[at])), lines[at].N
 	}
 	return c
@@ -109,7 +120,19 @@ type exception struct {
 	message string // 'lr'
 	text    string // the whole line
 	place   string // server_app.py:41, the deepest frame outside site-packages; may be empty
+	path    string // of that frame's file
+	line    int
 	logLine int
+}
+
+// source returns the file of the app in which it was raised, and the line there; "" where that was elsewhere. Flower unpacks an app
+// into a directory whose name ends with the beginning of its hash.
+func (ex exception) source(hash string) (file string, line int) {
+	_, file, _ = strings.Cut(strings.ReplaceAll(ex.path, `\`, "/"), "."+hash[:min(len(hash), 8)]+"/")
+	if file == "" || len(file) > 300 {
+		return "", 0
+	}
+	return file, ex.line
 }
 
 var (
@@ -134,7 +157,8 @@ func lastException(lines []logfile.Line) exception {
 		text := plain(l.Text)
 		if m := framePattern.FindStringSubmatch(text); m != nil {
 			if !strings.Contains(m[1], "site-packages") && !strings.HasPrefix(m[1], "<") && !strings.Contains(m[1], "/lib/python") {
-				ex.place = m[1][strings.LastIndexByte(m[1], '/')+1:] + ":" + m[2]
+				ex.place, ex.path = m[1][strings.LastIndexByte(m[1], '/')+1:]+":"+m[2], m[1]
+				ex.line, _ = strconv.Atoi(m[2]) // one of ten digits or more is no line
 			}
 			continue
 		}

@@ -151,6 +151,13 @@ func (f *fakeEngine) fails(id uint64, at time.Time) {
 	r.Status, r.SubStatus, f.tasks[id].ToldAt = "finished", "failed", at
 }
 
+// describe lets a task tell how the arrays of its newest replies were made.
+func (f *fakeEngine) describe(id uint64, shapes *domain.Shapes) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.tasks[id].Shapes = shapes
+}
+
 func (f *fakeEngine) LogFile(_ int64, id uint64) string {
 	return filepath.Join(f.dir, fmt.Sprint(id), "serverapp.log")
 }

@@ -43,13 +43,25 @@ func uninstalled(lines []string) (message, remedy string, at int) {
 			return fmt.Sprintf("The app needs Python %s; this environment has %s.", m[2], m[1]), "Change requires-python in the app's pyproject.toml and add the new version, or run it where that Python is.", i
 		}
 		if m := fetchPattern.FindStringSubmatch(text); m != nil {
-			return "The package index was not reached: " + m[1] + ".", "Look at its address, the network and the certificate; without an index of its own, a run uses the one that the machine is configured with.", i
+			return "The package index was not reached: " + m[1] + lastCause(lines[i+1:]) + ".", "Look at its address, the network and the certificate; without an index of its own, a run uses the one that the machine is configured with.", i
 		}
 		if m := buildPattern.FindStringSubmatch(text); m != nil {
 			return "Installing " + m[1] + " failed: its source could not be built here.", "Name a version that comes as a wheel for this Python, or install what its build needs; the log has the build's own words.", i
 		}
 	}
 	return "", "", -1
+}
+
+// lastCause is the innermost of the causes that follow an error of uv's, to follow its message; "" if there is none.
+func lastCause(lines []string) (said string) {
+	for _, l := range lines {
+		text, ok := strings.CutPrefix(strings.TrimSpace(l), "cause: ")
+		if !ok {
+			break
+		}
+		said = ", " + cutText(text)
+	}
+	return said
 }
 
 // derivation is the sentences that follow "No solution found", as one text, and how many lines they take.

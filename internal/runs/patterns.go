@@ -13,15 +13,10 @@ import (
 )
 
 // known looks for failures whose words the log has, and says them with what they need: which key, package or participant. It
-// reports false where none is found. The lines are those of flwr 1.41 and numpy.
+// reports false where none is found. The lines are those of flwr 1.41.
 func (s *Service) known(ctx context.Context, run domain.Run, lines []logfile.Line, ex exception) (message, remedy string, ok bool) {
-	switch {
-	case ex.kind == "KeyError":
+	if ex.kind == "KeyError" {
 		return s.lackingKey(ctx, run, ex)
-	case shapesPattern.MatchString(ex.message):
-		m := shapesPattern.FindStringSubmatch(ex.message)
-		return fmt.Sprintf("Aggregation failed%s: shapes (%s) and (%s) do not fit.", inRound(lines), spaced(m[1]), spaced(m[2])),
-			"Every participant must send arrays of the same shapes: compare what their data makes of the model, then add the new version.", true
 	}
 	for i := len(lines) - 1; i >= 0; i-- {
 		text := plain(lines[i].Text)
@@ -33,14 +28,9 @@ func (s *Service) known(ctx context.Context, run domain.Run, lines []logfile.Lin
 }
 
 var (
-	shapesPattern  = regexp.MustCompile(`could not be broadcast together with shapes \(([\d, ]+)\) \(([\d, ]+)\)`)
 	missingPattern = regexp.MustCompile("Missing required key `([^`]+)` in the MetricRecord")
 	unequalPattern = regexp.MustCompile(`All MetricRecords must have the same keys`)
 )
-
-func spaced(shape string) string {
-	return strings.ReplaceAll(strings.ReplaceAll(shape, " ", ""), ",", ", ")
-}
 
 // inRound names the round that the lines end in.
 func inRound(lines []logfile.Line) string {
@@ -65,7 +55,7 @@ func (s *Service) lackingKey(ctx context.Context, run domain.Run, ex exception) 
 		at = ", " + ex.place
 	}
 	return fmt.Sprintf("The ServerApp raised KeyError '%s'%s; the run config lacks it.", key, at),
-		fmt.Sprintf("Add %s to [tool.flwr.app.config] in the app's pyproject.toml, or mend the line if it is no config key; add the new version and clone this run with it.", key), true
+		fmt.Sprintf("Add %s with a default to [tool.flwr.app.config] in the app's pyproject.toml, add the new version and clone this run with it. Flower takes no key at a launch that is not there. If it is no config key, mend the line.", key), true
 }
 
 // unequalReplies says which participants sent other metrics than the rest, or that all lack the key that replies are weighted by.

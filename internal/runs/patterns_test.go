@@ -58,7 +58,7 @@ func TestPackagesThatCannotBeInstalledAreNamed(t *testing.T) {
 			"         And because your project depends on fsspec==2021.4.0" + end,
 			"Installing the app's packages failed: fsspec >=2023.1.0,<=2024.6.1 of datasets 3.0.0 and fsspec 2021.4.0 of the app do not fit (", "And because your project depends on fsspec"},
 		"no index": {"error: Request failed after 3 retries in 9.1s\n  cause: Failed to fetch: https://packages.example.org/simple/iniconfig/\n  cause: error sending request for url (https://packages.example.org/simple/iniconfig/)\n  cause: client error (Connect)\n  cause: tcp connect error\n  cause: Connection refused (os error 111)",
-			"The package index was not reached: https://packages.example.org/simple/iniconfig/ (", "Failed to fetch"},
+			"The package index was not reached: https://packages.example.org/simple/iniconfig/, Connection refused (os error 111) (", "Failed to fetch"},
 		"another Python": {"error: The requested interpreter resolved to Python 3.11.7, which is incompatible with the project's Python requirement: `>=3.13` (from `project.requires-python`)",
 			"The app needs Python >=3.13; this environment has 3.11.7 (", "The requested interpreter"},
 		"a source that does not build": {"error: Failed to build `fault-x @ file:///data/app`\n  cause: The build backend returned an error", "Installing fault-x failed: its source could not be built here (", "Failed to build"},
@@ -87,9 +87,8 @@ func TestKnownFailuresAreSaidInFull(t *testing.T) {
 		output, message, remedy string
 		sent                    map[uint64][]string
 	}{
-		"a key that is no config": {traceback + "KeyError: 'lr'\n", "The ServerApp raised KeyError 'lr', server_app.py:41; the run config lacks it", "Add lr to [tool.flwr.app.config]", nil},
+		"a key that is no config": {traceback + "KeyError: 'lr'\n", "The ServerApp raised KeyError 'lr', server_app.py:41; the run config lacks it", "Add lr with a default to [tool.flwr.app.config]", nil},
 		"a key of the config":     {traceback + "KeyError: 'num-server-rounds'\n", "The ServerApp raised KeyError 'num-server-rounds', server_app.py:41", "", nil},
-		"shapes":                  {traceback + "ValueError: operands could not be broadcast together with shapes (10,64) (12,64) \n", "Aggregation failed in round 1: shapes (10, 64) and (12, 64) do not fit", "Every participant", nil},
 		"nobody's weight": {"flwr.serverapp.exception.InconsistentMessageReplies: Missing required key `num-examples` in the MetricRecord of reply messages. Cannot average\n",
 			"Replies cannot be averaged: no participant sent num-examples", "Return it in train", map[uint64][]string{101: {"loss"}, 102: {"loss"}, 103: {"loss"}}},
 		"one's weight": {"flwr.serverapp.exception.InconsistentMessageReplies: All MetricRecords must have the same keys for aggregation. This condition wasn't met.\n",
@@ -153,6 +152,52 @@ func TestAServerAppThatHasFailedIsLetEnd(t *testing.T) {
 			}
 			w.until(run.ID, hasEnded)
 			if got, err := w.server.Get(t.Context(), run.ID); err != nil || got.State != domain.Failed || got.Cause.Code != "608" || got.Cause.ExitCode != 608 {
+				t.Errorf("%s %+v, %v", got.State, got.Cause, err)
+			}
+		})
+	}
+}
+
+// Whose arrays have other shapes than the others' is named by what the Runtime proxy saw; where it saw nothing, that is said. The
+// exceptions are numpy 2's and torch 2's own.
+func TestWhoseShapesDoNotFitIsNamed(t *testing.T) {
+	const traceback = "[ROUND 2/3]\nTraceback (most recent call last):\n  File \"/x/server_app.py\", line 41, in main\n"
+	const broadcast = traceback + "ValueError: operands could not be broadcast together with shapes (10,64) (12,64) (10,64) \n"
+	const load = traceback + "RuntimeError: Error(s) in loading state_dict for Sequential:\n\tsize mismatch for 0.weight: copying a param with shape torch.Size([12, 64]) from checkpoint, the shape in current model is torch.Size([10, 64]).\n" +
+		"\tsize mismatch for 0.bias: copying a param with shape torch.Size([12]) from checkpoint, the shape in current model is torch.Size([10]).\n"
+	sent := func(array string, shapes ...domain.SentShape) *domain.Shapes {
+		other := domain.Misfit{Array: "bias", Sent: []domain.SentShape{{Shape: "(10)", Count: 1, Nodes: []uint64{101}}, {Shape: "(12)", Count: 1, Nodes: []uint64{102}}}}
+		return &domain.Shapes{Round: 2, Replies: 3, Differ: []domain.Misfit{other, {Array: array, Sent: shapes}}}
+	}
+	usual := domain.SentShape{Shape: "(10, 64)", Count: 2, Nodes: []uint64{101, 103}}
+	odd := domain.SentShape{Shape: "(12, 64)", Count: 1, Nodes: []uint64{102}}
+	for name, c := range map[string]struct {
+		output                 string
+		shapes                 *domain.Shapes
+		where, message, remedy string
+	}{
+		"one":       {broadcast, sent("w", usual, odd), "Partition 1", "Aggregation failed in round 2: partition 1 sent w of shape (12, 64), 2 others (10, 64)", "the data of partition 1"},
+		"of two":    {broadcast, sent("w", domain.SentShape{Shape: "(10, 64)", Count: 1, Nodes: []uint64{103}}, odd), "ServerApp", "Aggregation failed in round 2: partition 1 sent w of shape (12, 64), partition 2 (10, 64)", "Every participant"},
+		"several":   {broadcast, sent("w", usual, odd, domain.SentShape{Count: 1, Nodes: []uint64{999}}), "ServerApp", "Aggregation failed in round 2: partition 1 sent w of shape (12, 64), 1 SuperNode none, 2 others (10, 64)", "Every participant"},
+		"no shapes": {traceback + "ValueError: all input arrays must have the same shape\n", sent("w", usual, odd), "ServerApp", "Aggregation failed in round 2: partition 1 sent bias of shape (12), partition 0 (10)", "Every participant"},
+		"output": {traceback + "ValueError: non-broadcastable output operand with shape (10,64) doesn't match the broadcast shape (12,64)\n", sent("w", usual, odd),
+			"Partition 1", "Aggregation failed in round 2: partition 1 sent w of shape (12, 64), 2 others (10, 64)", "the data of partition 1"},
+		"torch": {load, sent("0.weight", domain.SentShape{Shape: "(10, 64)", Count: 2}, odd), "Partition 1", "Loading arrays into the ServerApp's model failed in round 2: partition 1 sent 0.weight of shape (12, 64), 2 others (10, 64)", "the data of partition 1"},
+		"torch, all the same": {load, &domain.Shapes{Replies: 3}, "ServerApp",
+			"Loading arrays into the ServerApp's model failed in round 2: 0.weight has shape (12, 64), the model's has (10, 64). All arrays that participants sent had the same shapes (3 replies)", "Make the ServerApp's model"},
+		"not seen":   {broadcast, nil, "ServerApp", "Aggregation failed in round 2: shapes (10, 64) and (12, 64) do not fit. Which participant sent which is not known: no reply", "Every participant"},
+		"not read":   {broadcast, &domain.Shapes{Replies: 1, Unread: 2}, "ServerApp", "Aggregation failed in round 2: shapes (10, 64) and (12, 64) do not fit. Which participant sent which is not known: 2 replies had more", "Every participant"},
+		"some other": {broadcast, &domain.Shapes{Replies: 2, Differ: sent("w").Differ[:1]}, "ServerApp", "Aggregation failed in round 2: shapes (10, 64) and (12, 64) do not fit. No participant sent arrays of just these shapes, but the replies differ: partition 1 sent bias", "Every participant"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t, storetest.SQLite(t))
+			w.nodes(3)
+			run := w.running(domain.Limits{})
+			w.engine.describe(run.EngineRunID, c.shapes)
+			w.engine.exit(1, c.output)
+			w.until(run.ID, hasEnded)
+			got, err := w.server.Get(t.Context(), run.ID)
+			if err != nil || got.Cause.Where != c.where || !strings.HasPrefix(got.Cause.Message, c.message) || !strings.Contains(got.Cause.Remedy, c.remedy) || got.Cause.LogLine == 0 {
 				t.Errorf("%s %+v, %v", got.State, got.Cause, err)
 			}
 		})

@@ -126,11 +126,12 @@ type Task struct {
 	EngineRunID uint64
 	Alive       bool // the ServerApp has sent its first sign of life
 	Ended       bool
-	ExitCode    int       // -1 when it was ended by a signal or is unknown
-	Signal      string    // the signal's name, if one ended it
-	Reason      string    // why the launcher could not start it or lost it; may be empty
-	ToldAt      time.Time // when it told the SuperLink how it ended; zero: it has not
-	OverMemory  int64     // the bytes that it held when it was ended for holding more than its settings allow; 0: it was not
+	ExitCode    int            // -1 when it was ended by a signal or is unknown
+	Signal      string         // the signal's name, if one ended it
+	Reason      string         // why the launcher could not start it or lost it; may be empty
+	ToldAt      time.Time      // when it told the SuperLink how it ended; zero: it has not
+	Shapes      *domain.Shapes // of a failed one: how the arrays of the newest replies are made; nil: not known
+	OverMemory  int64          // the bytes that it held when it was ended for holding more than its settings allow; 0: it was not
 }
 
 // Options are the parts a [Service] works with.

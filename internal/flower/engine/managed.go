@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"blossomtune/internal/domain"
+	"blossomtune/internal/flower/launcher"
 	"blossomtune/internal/flower/wire"
 	"blossomtune/internal/keeper"
 )
@@ -22,6 +23,7 @@ type managed struct {
 	fedID int64
 	dir   string
 	link  *link
+	poke  chan struct{} // somebody asks for another try
 
 	mu         sync.Mutex
 	st         Status
@@ -83,6 +85,8 @@ func (e *managed) keep(ctx context.Context) {
 		timer := time.NewTimer(wait)
 		select {
 		case <-ctx.Done():
+		case <-e.poke:
+			wait = retryFirst
 		case <-timer.C:
 		}
 		timer.Stop()
@@ -124,7 +128,7 @@ func (e *managed) told(st Status) {
 	if st.Stored != before.Stored {
 		e.m.o.Stored(e.fedID)
 	}
-	if st.SuperLink != before.SuperLink || !slices.Equal(st.Tasks, before.Tasks) {
+	if st.SuperLink != before.SuperLink || !slices.EqualFunc(st.Tasks, before.Tasks, launcher.Task.Equal) {
 		e.m.o.Changed(e.fedID)
 	}
 }
@@ -149,6 +153,24 @@ func (e *managed) attach(ctx context.Context) error {
 		}
 	}
 	return e.spawn(ctx)
+}
+
+// again tries once more what has failed: the start of a keeper, or of its SuperLink. A keeper of another version, which may not know
+// how, is replaced.
+func (e *managed) again(ctx context.Context, other bool) {
+	select {
+	case e.poke <- struct{}{}:
+	default: // somebody has asked already
+	}
+	var err error
+	if other {
+		err = e.endKeeper(ctx)
+	} else {
+		err = e.link.order(ctx, "/start", nil)
+	}
+	if err != nil && ctx.Err() == nil {
+		e.m.o.Log.Warn("asking for another start of a SuperLink", "federation", e.fedID, "err", err)
+	}
 }
 
 // spawn starts a keeper and waits until it answers.

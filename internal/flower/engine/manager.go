@@ -64,18 +64,24 @@ func (m *Manager) engine(fedID int64) *managed {
 	e := m.engines[fedID]
 	if e == nil {
 		dir := FedDir(m.o.DataDir, fedID)
-		e = &managed{m: m, fedID: fedID, dir: dir, link: newLink(dir), st: Status{SuperLink: domain.SuperLink{State: domain.SuperLinkStopped}}}
+		e = &managed{m: m, fedID: fedID, dir: dir, link: newLink(dir), poke: make(chan struct{}, 1), st: Status{SuperLink: domain.SuperLink{State: domain.SuperLinkStopped}}}
 		m.engines[fedID] = e
 	}
 	return e
 }
 
 // Start keeps the federation's engine running from now on: a keeper that runs already is taken back, else one is started.
-// It returns at once; [Manager.Status] tells how it goes.
+// One that has been given up is tried anew. It returns at once; [Manager.Status] tells how it goes.
 func (m *Manager) Start(fedID int64) {
 	e := m.engine(fedID)
 	e.mu.Lock()
 	defer e.mu.Unlock()
+	if e.cancel != nil && e.st.SuperLink.State == domain.SuperLinkFailed {
+		other := e.st.SuperLink.Leaving
+		e.st.SuperLink = domain.SuperLink{State: domain.SuperLinkStarting, Since: m.o.Clock().UTC()}
+		m.wg.Go(func() { e.again(m.ctx, other) })
+		go m.o.Changed(fedID)
+	}
 	if e.cancel != nil || m.ctx.Err() != nil {
 		return
 	}

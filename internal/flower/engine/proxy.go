@@ -37,6 +37,7 @@ func (k *server) proxy(engineRunID uint64, onSign func(launcher.Sign)) http.Hand
 			k.pushes.Add(1)
 			k.changed()
 		},
+		OnShapes: func(s domain.Shapes) { onSign(launcher.Sign{Kind: launcher.SignShapes, Shapes: s}) },
 		OnSign: func(s runtimeproxy.Sign, subStatus, details string) {
 			switch s {
 			case runtimeproxy.SignRequest:

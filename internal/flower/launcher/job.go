@@ -166,6 +166,8 @@ func (j *job) sign(s Sign) {
 			if t.FirstHeartbeatAt.IsZero() {
 				t.FirstHeartbeatAt = now
 			}
+		case SignShapes:
+			t.Shapes = &s.Shapes
 		case SignOutput:
 			t.OutputSubStatus, t.OutputDetails, t.OutputAt = s.SubStatus, s.Details[:min(len(s.Details), 4096)], now
 		}

@@ -18,6 +18,7 @@ import (
 type Sign struct {
 	Kind               SignKind
 	SubStatus, Details string // of SignOutput
+	Shapes             domain.Shapes
 }
 
 // SignKind says what was seen.
@@ -27,6 +28,7 @@ type SignKind string
 const (
 	SignRequest   SignKind = "request"   // the first request of all
 	SignHeartbeat SignKind = "heartbeat" // the first heartbeat
+	SignShapes    SignKind = "shapes"    // how the newest replies' arrays are made, of one that fails
 	SignOutput    SignKind = "output"    // push-task-output: what the ServerApp says of its own end
 )
 

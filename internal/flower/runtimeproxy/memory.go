@@ -7,8 +7,6 @@ import (
 
 	"blossomtune/internal/domain"
 	"blossomtune/internal/flower/wire/flwrpb"
-
-	"google.golang.org/protobuf/proto"
 )
 
 const (
@@ -86,19 +84,29 @@ func (m *memory) again(asked []string) *flwrpb.PullAppMessagesResponse {
 }
 
 // object remembers a pulled object if it is a record or names records.
-func (m *memory) object(request, answer []byte) {
-	var in flwrpb.PullObjectRequest
-	var out flwrpb.PullObjectResponse
-	if proto.Unmarshal(request, &in) != nil || proto.Unmarshal(answer, &out) != nil || !out.GetObjectAvailable() {
-		return
-	}
-	o, ok := decode(out.GetObjectContent())
+func (m *memory) object(id string, content []byte) {
+	o, ok := decode(content)
 	if !ok {
 		return
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.remember(in.GetObjectId(), o)
+	m.remember(id, o)
+}
+
+// unknown lists the records that a reply's objects name and that are none of numbers.
+func (m *memory) unknown(objects []string) (ids []string) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, id := range objects {
+		o, _ := m.objects.get(id)
+		for _, record := range o.names {
+			if _, known := m.objects.get(record); !known {
+				ids = append(ids, record)
+			}
+		}
+	}
+	return ids
 }
 
 func (m *memory) remember(id string, o object) { m.objects.put(id, o, len(id)+o.size()) }

@@ -54,8 +54,19 @@ func (p *Proxy) pullObject(w http.ResponseWriter, r *http.Request) {
 			break
 		}
 	}
-	p.memo.object(body, answer)
+	p.pulled(body, answer)
 	relay(w, res, bytes.NewReader(answer))
+}
+
+// pulled remembers an object that the ServerApp gets, if it says something of what a reply measures or how its arrays are made.
+func (p *Proxy) pulled(request, answer []byte) {
+	var in flwrpb.PullObjectRequest
+	var out flwrpb.PullObjectResponse
+	if proto.Unmarshal(request, &in) != nil || proto.Unmarshal(answer, &out) != nil || !out.GetObjectAvailable() {
+		return
+	}
+	p.memo.object(in.GetObjectId(), out.GetObjectContent())
+	p.shapes.object(in.GetObjectId(), out.GetObjectContent())
 }
 
 // pushObject passes objects through; small ones are looked at, because they may say which round a message belongs to.

@@ -56,6 +56,8 @@ func exchange(m *flwrpb.Metadata, node uint64, id string) domain.Exchange {
 	return domain.Exchange{Round: roundOf(m.GetGroupId()), Phase: phaseOf(m.GetMessageType()), NodeID: node, MessageID: cut(id, 128)}
 }
 
+const failed = "failed" // flwr's sub-status
+
 const maxRound = 1_000_000_000
 
 // roundOf reads the round from a message's group: the older API's strategies name the group by the round's number.
@@ -136,6 +138,7 @@ func (p *Proxy) confirm(body []byte) domain.Observation {
 	if !ok || r.exchange.Failed { // an error reply is stored when it is pulled
 		return domain.Observation{}
 	}
+	p.shapes.reply(r.exchange, r.objects, p.memo.unknown(r.objects))
 	r.exchange.RepliedAt = p.o.Clock().UTC()
 	o := domain.Observation{Exchanges: []domain.Exchange{r.exchange}}
 	rows, over := p.memo.bound(records)
@@ -157,10 +160,13 @@ func (p *Proxy) confirmed(body, _ []byte, _ time.Time) domain.Observation {
 	return domain.Observation{}
 }
 
-// output reads how a ServerApp says that it ended.
-func (p *Proxy) output(body, _ []byte, _ time.Time) domain.Observation {
+// output reads how a ServerApp says that it ended, before the SuperLink hears of it: whoever sees the run ended there knows it here.
+func (p *Proxy) output(body []byte) domain.Observation {
 	var in flwrpb.PushTaskOutputRequest
 	if proto.Unmarshal(body, &in) == nil {
+		if p.o.OnShapes != nil && in.GetSubStatus() == failed {
+			p.o.OnShapes(p.shapes.told())
+		}
 		p.sign(SignOutput, cut(in.GetSubStatus(), 64), cut(in.GetDetails(), maxError))
 	}
 	return domain.Observation{}

@@ -48,6 +48,9 @@ type Options struct {
 	// OnSign is called, never concurrently, when the ServerApp gives a sign; for SignOutput with Flower's sub-status and
 	// details. It must return at once. It may be nil.
 	OnSign func(sign Sign, subStatus, details string)
+	// OnShapes is called, before a sign that it failed, with how the arrays of the newest replies are made. It must return at
+	// once. It may be nil.
+	OnShapes func(domain.Shapes)
 	// OnPushed is called when messages for SuperNodes, with all that belongs to them, have reached the SuperLink: who waits
 	// for some may look now. It must return at once. It may be nil.
 	OnPushed func()
@@ -63,8 +66,9 @@ const (
 
 // Proxy is the http.Handler of one run. It is safe for concurrent use.
 type Proxy struct {
-	o    Options
-	memo *memory
+	o      Options
+	memo   *memory
+	shapes *shapes
 
 	mu    sync.Mutex
 	signs map[Sign]bool
@@ -77,7 +81,7 @@ func New(o Options) *Proxy {
 	if o.StoreWait == 0 {
 		o.StoreWait = 30 * time.Second
 	}
-	return &Proxy{o: o, memo: newMemory(), signs: map[Sign]bool{}}
+	return &Proxy{o: o, memo: newMemory(), shapes: newShapes(), signs: map[Sign]bool{}}
 }
 
 const prefix = "/v1/runtime/"

@@ -32,7 +32,7 @@ func (p *Proxy) taskOutput(w http.ResponseWriter, r *http.Request) {
 	}
 	body = maskedOutput(body)
 	r.Body, r.ContentLength = io.NopCloser(bytes.NewReader(body)), int64(len(body))
-	p.buffered(w, r, nil, p.output)
+	p.buffered(w, r, p.output, nil)
 }
 
 func maskedOutput(body []byte) []byte {

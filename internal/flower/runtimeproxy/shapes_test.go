@@ -1,0 +1,99 @@
+package runtimeproxy
+
+import (
+	"encoding/json"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"blossomtune/internal/domain"
+	"blossomtune/internal/flower/wire/flwrpb"
+	"blossomtune/internal/testflwr"
+
+	"github.com/google/go-cmp/cmp"
+	"google.golang.org/protobuf/proto"
+)
+
+// madeReplies are the objects of replies, by id, as the installed flwr makes them.
+func madeReplies(t *testing.T) (out []map[string][]byte) {
+	t.Helper()
+	text, err := exec.CommandContext(t.Context(), testflwr.Venv(t).Bin("python"), filepath.Join("testdata", "arrays.py")).Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for line := range strings.Lines(string(text)) {
+		var objects map[string][]byte
+		if err := json.Unmarshal([]byte(line), &objects); err != nil {
+			t.Fatal(err)
+		}
+		out = append(out, objects)
+	}
+	return out
+}
+
+// given lets a proxy see a reply of a SuperNode: small objects are read, large ones pass by.
+func given(t *testing.T, p *Proxy, objects map[string][]byte, e domain.Exchange) {
+	t.Helper()
+	var ids []string
+	for id, content := range objects {
+		ids = append(ids, id)
+		if len(content) > maxDecoded {
+			continue
+		}
+		in, err := proto.Marshal(&flwrpb.PullObjectRequest{ObjectId: id})
+		if err != nil {
+			t.Fatal(err)
+		}
+		out, err := proto.Marshal(&flwrpb.PullObjectResponse{ObjectFound: true, ObjectAvailable: true, ObjectContent: content})
+		if err != nil {
+			t.Fatal(err)
+		}
+		p.pulled(in, out)
+	}
+	p.shapes.reply(e, ids, p.memo.unknown(ids))
+}
+
+// Who sent which array in which shape is read out of what flwr itself makes of replies.
+func TestShapesOfRepliesAreTold(t *testing.T) {
+	replies := madeReplies(t)
+	if len(replies) != 6 {
+		t.Fatalf("%d replies", len(replies))
+	}
+	p := New(Options{})
+	at := func(round int, node uint64) domain.Exchange {
+		return domain.Exchange{Round: round, Phase: domain.PhaseTrain, NodeID: node}
+	}
+	is := func(want domain.Shapes) {
+		t.Helper()
+		if d := cmp.Diff(want, p.shapes.told()); d != "" {
+			t.Error(d)
+		}
+	}
+	is(domain.Shapes{})
+	given(t, p, replies[0], at(1, 101))
+	given(t, p, replies[2], at(1, 102))
+	given(t, p, replies[0], at(2, 101)) // a new round begins
+	given(t, p, replies[1], at(2, 103)) // the same objects
+	is(domain.Shapes{Round: 2, Replies: 2})
+	given(t, p, replies[2], at(2, 102))
+	given(t, p, replies[3], at(2, 104))
+	given(t, p, replies[4], at(2, 105)) // names more arrays than are read
+	given(t, p, replies[5], domain.Exchange{Round: 2, Phase: domain.PhaseEvaluate, NodeID: 101})
+	sent := func(shape string, nodes ...uint64) domain.SentShape {
+		return domain.SentShape{Shape: shape, Count: len(nodes), Nodes: nodes}
+	}
+	is(domain.Shapes{Round: 2, Replies: 4, Unread: 1, Differ: []domain.Misfit{
+		{Array: "layer.weight", Sent: []domain.SentShape{sent("(10, 64)", 101, 103, 104), sent("(12, 64)", 102)}},
+		{Array: "bias", Sent: []domain.SentShape{sent("(10)", 101, 103, 104), sent("(12)", 102)}},
+		{Array: "more", Sent: []domain.SentShape{sent("", 101, 103, 102), sent("(1)", 104)}},
+	}})
+	for node := uint64(200); node < 300; node++ {
+		given(t, p, replies[0], at(3, node))
+	}
+	given(t, p, replies[2], at(3, 300))
+	got := p.shapes.told()
+	if got.Replies != 101 || len(got.Differ) != 2 || got.Differ[0].Sent[0].Count != 100 || len(got.Differ[0].Sent[0].Nodes) != domain.MaxSenders {
+		t.Errorf("%+v", got)
+	}
+}
