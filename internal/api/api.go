@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"blossomtune/internal/account"
+	"blossomtune/internal/audit"
 	"blossomtune/internal/catalog"
 	"blossomtune/internal/domain"
 	"blossomtune/internal/mail"
@@ -48,6 +49,7 @@ type Options struct {
 	Catalog    *catalog.Service
 	Runs       *runs.Service
 	Mail       *mail.Service
+	Audit      *audit.Service
 	Site       *site.Service
 	Engines    Engines
 	NodeSigner NodeSigner
@@ -92,6 +94,7 @@ func New(o Options) http.Handler {
 	a.artifactOps()
 	a.outbox()
 	a.settings()
+	a.auditOps()
 	mux.HandleFunc("/api/", func(w http.ResponseWriter, _ *http.Request) {
 		writeError(w, domain.Errorf(domain.NotFound, "There is no such operation."))
 	})

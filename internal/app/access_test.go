@@ -46,7 +46,7 @@ var pageAccess = map[string][]string{
 	"GET /f/{fed}/runs/{run}/rounds": members,
 	"GET /me/{fed}/logs":             askers, "GET /me/{fed}/logs/{part}/{kind}": askers,
 	"GET /f/{fed}/logs": managers, "GET /f/{fed}/logs/{part}/{kind}": managers,
-	"GET /admin/settings": admins, "POST /admin/settings": admins, "GET /admin/audit": admins, "GET /admin/audit.csv": admins, "GET /admin/mail": admins, "POST /admin/mail/{id}": admins, "GET /admin/mail/events": admins,
+	"GET /admin/settings": admins, "POST /admin/settings": admins, "GET /admin/audit": admins, "GET /admin/audit.csv": admins, "POST /admin/audit/check": admins, "GET /admin/mail": admins, "POST /admin/mail/{id}": admins, "GET /admin/mail/events": admins,
 	"POST /f/{fed}/launch/config.json": managers, "POST /f/{fed}/launch/presets.json": managers, "POST /f/{fed}/launch/presets/drop.json": managers,
 	"GET /apps": known, "GET /apps/events": known, "POST /apps": managers, "POST /apps/git": managers, "GET /apps/{publisher}/{name}/{hash}": members, "GET /apps/{publisher}/{name}/{hash}/diff": members, "GET /apps/{publisher}/{name}/{hash}/fab": members,
 }
@@ -81,7 +81,7 @@ var apiAccess = map[string][]string{
 	"list-invitations": managers, "invite": managers, "import-invitations": managers, "revoke-invitation": managers, "list-rules": managers, "add-rule": managers, "drop-rule": managers, "configure-federation": managers,
 	"list-requests": managers, "approve": managers, "reject": managers, "revoke": managers, "suspend": managers, "resume": managers, "list-mails": admins, "list-apps": known, "upload-app": managers, "add-git-app": managers, "get-app": members, "download-app": members, "list-app-files": members, "get-app-file": members, "diff-app": members,
 	"list-presets": managers, "save-preset": managers, "delete-preset": managers,
-	"get-settings": admins, "change-settings": admins,
+	"check-audit": admins, "get-settings": admins, "change-settings": admins,
 	"run-round": members, "run-traffic": members,
 	"run-receipt": members, "list-artifacts": members, "download-artifact": members, "find-runs": members, "describe-run": managers, "share-run": managers, "list-shares": managers, "revoke-share": managers,
 	"launch-run": managers, "list-runs": members, "get-run": members, "stop-run": managers, "clone-run": managers, "move-run": managers, "requeue-run": managers, "list-queue": members, "get-run-policy": watchers, "set-run-policy": managers, "run-metrics": members, "run-metrics-csv": members, "run-log": members,

@@ -138,7 +138,7 @@ func (a *App) rules() {
 	a.Mail = mail.New(mail.Options{Store: store.Adapt[mail.Tx](a.db), Events: a.bus, Clock: a.o.Clock, Log: a.o.Log, Site: a.Site,
 		Host: c.Mail.Host, Port: c.Mail.Port, User: c.Mail.User, Password: c.Mail.Password, From: c.Mail.From, TLS: c.Mail.TLS,
 		Mailjet: mail.Mailjet{Key: c.Mailjet.Key, Secret: c.Mailjet.Secret, URL: c.Mailjet.URL}})
-	a.Audit = &audit.Service{Store: store.Adapt[audit.Tx](a.db)}
+	a.Audit = &audit.Service{Store: store.Adapt[audit.Tx](a.db), Clock: a.o.Clock}
 	a.Accounts = account.New(account.Options{Store: store.Adapt[account.Tx](a.db), Clock: a.o.Clock, Admins: c.Admins, Providers: providers(c.SignIn), Texts: a.Site,
 		PublicURL: a.PublicURL, MailState: a.Mail.State, MailWake: a.Mail.Wake, Log: a.o.Log,
 		Later: func(do func(context.Context)) { a.background(func() { do(a.ctx) }) }})

@@ -1,6 +1,7 @@
 package app
 
 import (
+	"database/sql"
 	"encoding/csv"
 	"fmt"
 	"net/http"
@@ -97,5 +98,36 @@ func TestTheAuditIsPaged(t *testing.T) {
 	}
 	if pages != 3 || len(seen) != 120 {
 		t.Errorf("%d entries on %d pages", len(seen), pages)
+	}
+}
+
+// The page and the API say that the audit is whole, and since when; after a change in the database they name the entry that does not fit.
+func TestTheAuditSaysWhetherItIsWhole(t *testing.T) {
+	s := newSite(t)
+	if page := s.get("admin", "/admin/audit").body; !strings.Contains(page, "chain whole") || !strings.Contains(page, "since "+s.now().UTC().Format("2 Jan 2006")) {
+		t.Error("the page does not say that the chain is whole")
+	}
+	if a := s.get("admin", "/api/v1/audit/check"); !strings.Contains(a.body, `"whole":true`) {
+		t.Errorf("the API says %s", a.body)
+	}
+	db, err := sql.Open("sqlite", "file:"+strings.TrimPrefix(s.app.o.Config.Database, "sqlite:")+"?_pragma=busy_timeout(10000)")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	if _, err := db.ExecContext(t.Context(), "UPDATE audit SET actor_name = 'nobody' WHERE id = 3"); err != nil {
+		t.Fatal(err)
+	}
+	page := s.get("admin", "/admin/audit").body
+	for _, words := range []string{"chain broken", "Entry 3 of ", "The 2 entries before it fit", `href="/admin/audit?before=4"`} {
+		if !strings.Contains(page, words) {
+			t.Errorf("the page lacks %q", words)
+		}
+	}
+	if a := s.get("admin", "/api/v1/audit/check"); !strings.Contains(a.body, `"whole":false,"entries":2`) || !strings.Contains(a.body, `"fault":3`) {
+		t.Errorf("the API says %s", a.body)
+	}
+	if a := s.post("admin", "/admin/audit/check"); a.status != http.StatusSeeOther {
+		t.Errorf("a check from the page: %d", a.status)
 	}
 }

@@ -22,7 +22,7 @@ func (a *App) handler() (http.Handler, error) {
 		return nil, err
 	}
 	inner := http.NewServeMux()
-	inner.Handle("/api/", api.New(api.Options{Accounts: a.Accounts, Onboarding: a.Onboarding, Catalog: a.Catalog, Runs: a.Runs, Mail: a.Mail, Site: a.Site, Engines: a.Engines,
+	inner.Handle("/api/", api.New(api.Options{Accounts: a.Accounts, Onboarding: a.Onboarding, Catalog: a.Catalog, Runs: a.Runs, Mail: a.Mail, Audit: a.Audit, Site: a.Site, Engines: a.Engines,
 		NodeSigner: a.nodeSigner, Reported: a.reported, NodeLog: a.nodeLogs.add, Connection: a.apiConnection, Address: address, Secure: a.secure, Version: a.o.Version, Log: a.o.Log}))
 	inner.HandleFunc("GET /ca.pem", a.caPEM)
 	inner.HandleFunc("GET /receipt-key.pem", a.receiptKey)

@@ -3,6 +3,7 @@ package audit
 
 import (
 	"context"
+	"sync"
 
 	"blossomtune/internal/domain"
 )
@@ -12,6 +13,8 @@ type Tx interface {
 	AuditEntries(ctx context.Context, f domain.AuditFilter) ([]domain.AuditEntry, error)
 	CountAudit(ctx context.Context, f domain.AuditFilter, most int) (int, error)
 	AuditActions(ctx context.Context) ([]string, error)
+	CountChained(ctx context.Context) (int, error)
+	CheckAudit(ctx context.Context) (domain.AuditVerdict, error)
 }
 
 // Store reads.
@@ -19,9 +22,14 @@ type Store interface {
 	View(ctx context.Context, fn func(Tx) error) error
 }
 
-// Service reads the audit.
+// Service reads the audit. Its methods are safe for concurrent use.
 type Service struct {
 	Store Store
+	Clock domain.Clock
+
+	checking sync.Mutex // one check at a time
+	mu       sync.Mutex
+	last     Verdict
 }
 
 // MaxCount is how far entries are counted.

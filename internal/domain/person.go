@@ -125,6 +125,20 @@ type AuditEntry struct {
 	Detail       map[string]string
 }
 
+// AuditVerdict is what going through the audit's chain came to. Each entry holds the hash of its content and of the entry before it, so
+// that none can be changed, put in or taken out without all that follow.
+type AuditVerdict struct {
+	Entries int       // that fit
+	Since   time.Time // since when entries are chained as they are written; older ones were chained later. Zero: none is
+	Hash    string    // of the newest entry, in hex: whoever keeps it elsewhere can tell later that nothing before it has changed
+	Fault   int64     // the first entry that does not fit; 0: all do
+	FaultAt time.Time // when that one says it was written
+	Short   bool      // entries are missing at the end
+}
+
+// Whole reports whether the chain is whole.
+func (v AuditVerdict) Whole() bool { return v.Fault == 0 && !v.Short }
+
 // TokenScope is how much of what its person may do an API token may do.
 type TokenScope string
 

@@ -8,16 +8,6 @@ import (
 	"blossomtune/internal/domain"
 )
 
-// InsertAudit adds an audit entry; it belongs into the transaction of the change that it tells of.
-func (tx *Tx) InsertAudit(ctx context.Context, e domain.AuditEntry) error {
-	detail := e.Detail
-	if detail == nil {
-		detail = map[string]string{}
-	}
-	return tx.exec(ctx, "audit entry", `INSERT INTO audit (at, actor_kind, actor_person_id, actor_name, action, object_kind, object_id, federation_id, detail) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)`,
-		millis(e.At), e.Actor.Kind, e.Actor.PersonID, e.Actor.Name, e.Action, e.ObjectKind, e.ObjectID, e.FederationID, asJSON(detail))
-}
-
 func scanAudit(s scanner) (e domain.AuditEntry, err error) {
 	var at int64
 	var detail string

@@ -27,3 +27,9 @@ func SetMaxMetrics(n int64) (restore func()) {
 	maxMetrics = n
 	return func() { maxMetrics = before }
 }
+
+// Exec runs a statement that the store has no method for, as somebody with the database in their hands could.
+func (db *DB) Exec(ctx context.Context, query string, args ...any) error {
+	_, err := db.write.ExecContext(ctx, query, args...)
+	return err
+}

@@ -37,6 +37,7 @@ type DB struct {
 	engine string // "sqlite" or "postgres"
 	write  *sql.DB
 	read   *sql.DB
+	turn   chan struct{} // held by the one transaction that runs again
 }
 
 // Open opens the database at an address: "sqlite:FILE" or "postgres://…". It does not migrate; see [DB.Migrate].
@@ -79,7 +80,7 @@ func openSQLite(ctx context.Context, path string) (*DB, error) {
 	}
 	read.SetMaxOpenConns(readers)
 	read.SetMaxIdleConns(readers)
-	db := &DB{engine: "sqlite", write: write, read: read}
+	db := &DB{engine: "sqlite", write: write, read: read, turn: make(chan struct{}, 1)}
 	if err := write.PingContext(ctx); err != nil {
 		db.Close()
 		return nil, fmt.Errorf("opening database %s: %w", path, err)
@@ -98,7 +99,7 @@ func openPostgres(ctx context.Context, address string) (*DB, error) {
 		db.Close()
 		return nil, domain.Errorf(domain.Unavailable, "PostgreSQL does not answer.").Fix("Check --database and that the server runs.").Because(err)
 	}
-	return &DB{engine: "postgres", write: db, read: db}, nil
+	return &DB{engine: "postgres", write: db, read: db, turn: make(chan struct{}, 1)}, nil
 }
 
 // Close closes the database.
@@ -141,7 +142,7 @@ func (db *DB) Migrate(ctx context.Context) error {
 	if _, err := p.Up(ctx); err != nil {
 		return fmt.Errorf("migrating the database: %w", err)
 	}
-	return nil
+	return db.chainAudit(ctx)
 }
 
 // Ping reports whether the database answers.

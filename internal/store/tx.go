@@ -32,7 +32,16 @@ func (db *DB) InTx(ctx context.Context, fn func(*Tx) error) error {
 		if !retryable(err) || try == conflictRetries {
 			return err
 		}
-		wait := time.NewTimer(time.Duration(rand.Int64N(int64(min(try+1, 20)) * int64(2*time.Millisecond))))
+		if try == 0 { // those who collided go on one after another, not against each other
+			select {
+			case <-ctx.Done():
+				return ctx.Err()
+			case db.turn <- struct{}{}:
+				defer func() { <-db.turn }()
+			}
+			continue
+		}
+		wait := time.NewTimer(time.Duration(rand.Int64N(int64(min(try, 20)) * int64(time.Millisecond/2))))
 		select {
 		case <-ctx.Done():
 			wait.Stop()

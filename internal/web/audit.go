@@ -94,6 +94,8 @@ type auditView struct {
 	page audit.Page
 	feds []domain.Federation
 	errs formErrors
+
+	chain audit.Verdict
 }
 
 func (s *server) audit(w http.ResponseWriter, r *http.Request, v *visit) error {
@@ -113,8 +115,45 @@ func (s *server) audit(w http.ResponseWriter, r *http.Request, v *visit) error {
 	if a.page, err = s.Audit.Find(r.Context(), f); err != nil {
 		return err
 	}
+	if a.chain, err = s.Audit.Verdict(r.Context()); err != nil {
+		return err
+	}
 	s.render(w, r, v, status, page{title: "Audit", nav: "admin"}, auditPage(a))
 	return nil
+}
+
+// checkAudit goes through the audit's chain.
+func (s *server) checkAudit(w http.ResponseWriter, r *http.Request, _ *visit) error {
+	c, err := s.Audit.Check(r.Context())
+	if err != nil {
+		return err
+	}
+	result := "The chain is whole."
+	if !c.Whole() {
+		result = "The chain is broken."
+	}
+	return s.done(w, r, "/admin/audit", result)
+}
+
+// chainTone is the verdict on the chain.
+func chainTone(c audit.Verdict) tone {
+	switch {
+	case c.At.IsZero():
+		return tone{class: "is-wait", icon: "wait", word: "chain not checked since the server started"}
+	case !c.Whole():
+		return tone{class: "is-bad", icon: "bad", word: "chain broken"}
+	case c.Since.IsZero():
+		return tone{class: "is-ok", icon: "ok", word: "chain whole"}
+	}
+	return tone{class: "is-ok", icon: "ok", word: "chain whole", reason: "since " + c.Since.UTC().Format("2 Jan 2006")}
+}
+
+// chainFault says where the chain breaks, and what that means.
+func chainFault(c audit.Verdict) (message, meaning string) {
+	if c.Fault == 0 {
+		return "Entries are missing at the end of the audit.", "They were removed in the database, not by this server. Compare a backup."
+	}
+	return "Entry " + itoa64(c.Fault) + " of " + exact(c.FaultAt) + " does not fit the one before it.", "One of the two was changed, added or removed in the database, not by this server. The " + plural(c.Entries, "entry", "entries") + " before it fit. Compare a backup."
 }
 
 // auditRows is how many entries are read at once for a file.

@@ -148,6 +148,7 @@ func (s *server) table() []route {
 		{"POST /admin/settings", anAdmin, s.changeSite},
 		{"GET /admin/audit", anAdmin, s.audit},
 		{"GET /admin/audit.csv", anAdmin, s.auditCSV},
+		{"POST /admin/audit/check", anAdmin, s.checkAudit},
 		{"GET /admin/mail", anAdmin, s.mail},
 		{"POST /admin/mail/{id}", anAdmin, s.resendMail},
 		{"GET /admin/mail/events", anAdmin, s.mailEvents},

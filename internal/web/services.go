@@ -179,6 +179,8 @@ type Overview interface {
 type Audit interface {
 	Find(ctx context.Context, f domain.AuditFilter) (audit.Page, error)
 	List(ctx context.Context, f domain.AuditFilter) ([]domain.AuditEntry, error)
+	Check(ctx context.Context) (audit.Verdict, error)
+	Verdict(ctx context.Context) (audit.Verdict, error)
 }
 
 // Site is how this server speaks of itself.
