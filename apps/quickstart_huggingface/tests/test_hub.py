@@ -135,6 +135,11 @@ class Machine:
         own |= {"HOME": str(folder), "HF_HOME": str(folder / "hf"), "PYTHONPATH": str(ROOT)}
         self.environment = own | environment
 
+    def sign_in(self, token: str) -> None:
+        """Leave a token where `hf auth login` leaves it."""
+        (self.folder / "hf").mkdir()
+        (self.folder / "hf" / "token").write_text(token)
+
     def do(self, *steps: tuple) -> list[dict]:
         """Do (action, run config, token) after (action, run config, token); see drive.py."""
         command = [sys.executable, str(Path(__file__).with_name("drive.py"))]
@@ -198,6 +203,7 @@ class Came(NamedTuple):
     hub: Hub
     machines: dict[str, Machine]
     shares: dict
+    first: dict
     pushed: dict[str, list[dict]]
     refused: dict[str, dict]
     cached: dict
@@ -222,12 +228,18 @@ def came(tmp_path_factory):
     users = {WRITES: User("site-north", True), READS: User("site-north", False)}
     with Hub(models, datasets, users, chunks.address, chunks.get) as hub:
         by_chunks = Machine(folder / "by-chunks", HF_ENDPOINT=hub.url)
+        by_chunks.sign_in(WRITES)
         by_lfs = Machine(folder / "by-lfs", HF_ENDPOINT=hub.url, HF_HUB_DISABLE_XET="1")
         chunks.pushed.append(by_chunks.folder / "final_model" / "model.safetensors")
         with concurrent.futures.ThreadPoolExecutor() as pool:
-            one = pool.submit(by_chunks.do, ("share", SMALL, ""), *pushed("site-north/by-chunks"))
-            two = pool.submit(by_lfs.do, *steps(REFUSED), *pushed("site-north/by-lfs"))
-            (shares, *by_chunks_came), (*refused, trained, loaded) = one.result(), two.result()
+            one = pool.submit(by_chunks.do, *pushed("site-north/by-chunks", ""))
+            two = pool.submit(
+                by_lfs.do,
+                *[(action, SMALL, "") for action in ("share", "load")],
+                *steps(REFUSED),
+                *pushed("site-north/by-lfs", WRITES),
+            )
+            by_chunks_came, (shares, first, *refused, trained, loaded) = one.result(), two.result()
     # The hub is closed: nobody is at its address.
     without = Machine(folder / "without", HF_ENDPOINT=hub.url, HF_HOME=by_chunks.environment["HF_HOME"])
     down = without.do(("run", SMALL, ""), *steps(DOWN))
@@ -235,6 +247,7 @@ def came(tmp_path_factory):
         hub=hub,
         machines={"by-chunks": by_chunks, "by-lfs": by_lfs, "without": without},
         shares=shares,
+        first=first,
         pushed={"by-chunks": by_chunks_came, "by-lfs": [trained, loaded]},
         refused=dict(zip(REFUSED, refused, strict=True)),
         cached=down[0],
@@ -242,8 +255,8 @@ def came(tmp_path_factory):
     )
 
 
-def pushed(repo: str) -> list[tuple]:
-    return [("run", SMALL | {"push-to-hub": repo}, WRITES), ("load", SMALL | {"model": repo}, WRITES)]
+def pushed(repo: str, token: str) -> list[tuple]:
+    return [("run", SMALL | {"push-to-hub": repo}, token), ("load", SMALL | {"model": repo}, token)]
 
 
 def test_participants_load_their_shares_of_the_default_dataset(came):
@@ -287,6 +300,13 @@ def test_the_final_model_is_pushed_and_loads_again(came, how):
     again = came.pushed[how][1]["came"]
     assert again["words"] == hashlib.sha256(final.numpy().tobytes()).hexdigest()
     assert again["ids"] == offline.tokenizer()("a dull film.")["input_ids"]
+
+
+def test_what_is_public_needs_no_token(came):
+    anonymous = {s.target.split("?")[0] for s in came.hub.seen if not s.headers.get("Authorization")}
+    assert "/datasets/stanfordnlp/imdb/resolve/main/README.md" in anonymous
+    assert "/prajjwal1/bert-tiny/resolve/main/config.json" in anonymous
+    assert came.first["came"]["ids"] == offline.tokenizer()("a dull film.")["input_ids"]
 
 
 def test_files_come_and_go_as_the_hub_has_them(came):
