@@ -176,3 +176,29 @@ func TestTheOverviewIsLive(t *testing.T) {
 	}
 	d.Do("manager", "wait", `#needs:not(:has(a[href="/f/fed/requests"]))`, "")
 }
+
+// Who has just set the server up lands where the first federation is made, and is led on to the first run; once one has completed, the
+// steps are gone.
+func TestTheFirstStepsLeadToARun(t *testing.T) {
+	s := newSite(t)
+	page := func() string { return s.get("manager", "/").body }
+	if strings.Contains(page(), "First steps") {
+		t.Error("a run has completed, and the first steps are still there")
+	}
+	s.put(func(tx *store.Tx) error {
+		s.run.State = domain.Failed
+		return tx.UpdateRun(t.Context(), s.run)
+	})
+	for _, words := range []string{"2 of 5 steps to your first run", "Fed is made", `action="/f/fed/superlink/start"`, "Start SuperLink", `href="/f/fed/launch"`} { // one participant is in
+		if !strings.Contains(page(), words) {
+			t.Errorf("the steps lack %q", words)
+		}
+	}
+	if viewer := s.get("viewer", "/").body; strings.Contains(viewer, "First steps") {
+		t.Error("a viewer is led through what they may not do")
+	}
+	s.app.manager.Start(s.fed.ID)
+	if !strings.Contains(page(), "3 of 5 steps") {
+		t.Error("the SuperLink has been started, and the step is not done")
+	}
+}

@@ -96,7 +96,7 @@ func TestHostileNamesAreText(t *testing.T) {
 		t.Fatal(err)
 	}
 	shown := 0
-	for _, path := range []string{"/f", "/f/fed", "/f/fed/requests", "/f/fed/nodes", "/f/fed/launch", "/f/fed/runs", "/f/fed/runs/r-1", "/f/fed/logs", "/join/fed", "/join/fed?email=" + url.QueryEscape(evil), "/verify?ref=" + url.QueryEscape(evil), "/nothing/" + url.PathEscape(evil)} {
+	for _, path := range []string{"/", "/admin/audit?object=" + url.QueryEscape(evil), "/f", "/f/fed", "/f/fed/requests", "/f/fed/nodes", "/f/fed/launch", "/f/fed/runs", "/f/fed/runs/r-1", "/f/fed/logs", "/join/fed", "/join/fed?email=" + url.QueryEscape(evil), "/verify?ref=" + url.QueryEscape(evil), "/nothing/" + url.PathEscape(evil)} {
 		a := s.get("admin", path)
 		if strings.Contains(a.body, "<script>alert") || strings.Contains(a.body, "<img src=x") {
 			t.Errorf("%s has the name as markup", path)

@@ -10,6 +10,7 @@ import (
 type firstStep struct {
 	name, how string
 	href, act string // empty where nothing is to be done here
+	does      bool   // the address does it, and is posted to
 	done      bool
 }
 
@@ -59,7 +60,7 @@ func stepsOf(f *over.Fed) []firstStep {
 	fed := "/f/" + f.Slug
 	up := f.Link.State != domain.SuperLinkStopped && f.Link.State != domain.SuperLinkFailed || f.Link.Idle
 	steps[0].name, steps[0].done = f.Name+" is made", true
-	steps[1].href, steps[1].act, steps[1].done = fed, "Open "+f.Name, up
+	steps[1].href, steps[1].act, steps[1].does, steps[1].done = fed+"/superlink/start", "Start SuperLink", true, up
 	steps[2].href, steps[2].act, steps[2].done = fed+"/invites", "Invite", f.Held > 0
 	if f.Pending > 0 {
 		steps[2].how, steps[2].href, steps[2].act = plural(f.Pending, "person waits", "people wait")+" for your answer.", fed+"/requests", "Review"

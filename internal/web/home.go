@@ -96,7 +96,11 @@ func (h homeView) summary() string {
 	if len(h.Feds) == 0 {
 		return "A federation is a group of participants that train together, with a SuperLink of its own."
 	}
-	text := fmt.Sprintf("%d of %s online in %s.", h.Online, plural(h.Nodes, "SuperNode", "SuperNodes"), plural(len(h.Feds), "federation", "federations"))
+	feds := plural(len(h.Feds), "federation", "federations")
+	text := fmt.Sprintf("%d of %s online in %s.", h.Online, plural(h.Nodes, "SuperNode", "SuperNodes"), feds)
+	if h.Nodes == 0 {
+		text = "No SuperNode yet in " + feds + "."
+	}
 	switch n := len(h.Running) + h.MoreRunning; n {
 	case 0:
 		return text + " Nothing runs."

@@ -143,5 +143,5 @@ func (s *server) setup(w http.ResponseWriter, r *http.Request, v *visit) error {
 		return err
 	}
 	s.setCookie(w, r, nextCookie, "", -1)
-	return s.done(w, r, "/f", "You are the first admin. Make a federation to begin.")
+	return s.done(w, r, "/", "You are the first admin. Make a federation to begin.")
 }
