@@ -30,12 +30,28 @@ type Progress struct {
 	Trend Trend
 }
 
-// Progress says how runs come along, in their order.
+// Progress says how runs come along, in their order. What several runs need is read once.
 func (s *Service) Progress(ctx context.Context, all []domain.Run) ([]Progress, error) {
 	out := make([]Progress, len(all))
-	err := s.Store.View(ctx, func(tx Tx) (err error) {
+	err := s.Store.View(ctx, func(tx Tx) error {
+		known, err := tx.Federations(ctx)
+		if err != nil {
+			return err
+		}
+		feds := make(map[int64]domain.Federation, len(known))
+		for _, f := range known {
+			feds[f.ID] = f
+		}
+		var ids []int64
+		for _, r := range all {
+			ids = append(ids, r.FederationID)
+		}
+		keys, err := tx.GoodKeys(ctx, ids)
+		if err != nil {
+			return err
+		}
 		for i, r := range all {
-			if out[i], err = s.progress(ctx, tx, r); err != nil {
+			if out[i], err = s.progress(ctx, tx, r, feds[r.FederationID], keys[r.FederationID]); err != nil {
 				return err
 			}
 		}
@@ -44,9 +60,9 @@ func (s *Service) Progress(ctx context.Context, all []domain.Run) ([]Progress, e
 	return out, err
 }
 
-func (s *Service) progress(ctx context.Context, tx Tx, run domain.Run) (p Progress, err error) {
+func (s *Service) progress(ctx context.Context, tx Tx, run domain.Run, fed domain.Federation, keys []domain.NodeKey) (p Progress, err error) {
 	if !run.State.Ended() && !run.StopAsked {
-		x, err := s.situationIn(ctx, tx, run)
+		x, err := s.situationIn(ctx, tx, run, fed, slices.Clone(keys))
 		if err != nil {
 			return p, err
 		}

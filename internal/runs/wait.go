@@ -62,20 +62,29 @@ func (x situation) wait() Wait {
 }
 
 func (s *Service) situation(ctx context.Context, run domain.Run) (x situation, err error) {
-	err = s.Store.View(ctx, func(tx Tx) error { x, err = s.situationIn(ctx, tx, run); return err })
+	err = s.Store.View(ctx, func(tx Tx) error {
+		fed, err := tx.FederationByID(ctx, run.FederationID)
+		if err != nil {
+			return err
+		}
+		keys, err := tx.NodeKeys(ctx, run.FederationID)
+		if err != nil {
+			return err
+		}
+		x, err = s.situationIn(ctx, tx, run, fed, keys)
+		return err
+	})
 	return x, err
 }
 
-func (s *Service) situationIn(ctx context.Context, tx Tx, run domain.Run) (situation, error) {
-	x := situation{run: run, link: s.Engine.Status(run.FederationID), doing: s.doingOf(run), now: s.Clock().UTC()}
+// situationIn is the situation of a run in a federation with its keys.
+func (s *Service) situationIn(ctx context.Context, tx Tx, run domain.Run, fed domain.Federation, keys []domain.NodeKey) (situation, error) {
+	x := situation{run: run, fed: fed, keys: keys, link: s.Engine.Status(run.FederationID), doing: s.doingOf(run), now: s.Clock().UTC()}
 	var err error
-	if x.fed, err = tx.FederationByID(ctx, run.FederationID); err != nil {
-		return x, err
-	}
 	if run.State == domain.Queued {
 		x.ahead, err = s.aheadOf(ctx, tx, run)
-	} else if x.asked, err = tx.NewestExchanges(ctx, run.FederationID, run.EngineRunID); err == nil {
-		x.keys, err = tx.NodeKeys(ctx, run.FederationID)
+	} else {
+		x.asked, err = tx.NewestExchanges(ctx, run.FederationID, run.EngineRunID)
 	}
 	x.keys = slices.DeleteFunc(x.keys, func(k domain.NodeKey) bool { return !k.RevokedAt.IsZero() })
 	x.since = newest(run.RunningAt, run.ProgressAt, x.doing.progress, x.link.Since, s.began)

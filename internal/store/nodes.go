@@ -48,6 +48,21 @@ func (tx *Tx) NodeKeys(ctx context.Context, fedID int64) ([]domain.NodeKey, erro
 	return list(ctx, tx, "key", scanNodeKey, "SELECT "+nodeKeyColumns+" FROM node_key WHERE federation_id = $1 ORDER BY partition_id, id", fedID)
 }
 
+// GoodKeys returns the keys of some federations that are not revoked, of each by partition.
+func (tx *Tx) GoodKeys(ctx context.Context, feds []int64) (map[int64][]domain.NodeKey, error) {
+	out := map[int64][]domain.NodeKey{}
+	if len(feds) == 0 {
+		return out, nil
+	}
+	var w where
+	w.numbers("federation_id", feds)
+	all, err := list(ctx, tx, "key", scanNodeKey, "SELECT "+nodeKeyColumns+" FROM node_key"+w.String()+" AND revoked_at = 0 ORDER BY federation_id, partition_id, id", w.args...)
+	for _, k := range all {
+		out[k.FederationID] = append(out[k.FederationID], k)
+	}
+	return out, err
+}
+
 // NodeKeyOfRequest returns the good key of a request.
 func (tx *Tx) NodeKeyOfRequest(ctx context.Context, requestID int64) (domain.NodeKey, error) {
 	return get(ctx, tx, "key", scanNodeKey, "SELECT "+nodeKeyColumns+" FROM node_key WHERE request_id = $1 AND revoked_at = 0", requestID)
