@@ -185,6 +185,7 @@ REFUSED = {
     "no name": model("/models/bert tiny", "", "neither a folder on this machine nor a name"),
     "no push with a wrong token": push("site-north/m", WRONG, "does not let the ServerApp's token write", "(401)"),
     "no push without the right": push("site-north/m", READS, "does not let the ServerApp's token write", "(403)"),
+    "no push to what is there": push("site-north/there", READS, "write to 'site-north/there'", "(403)"),
     "no push to others": push("site-south/m", WRITES, "write to 'site-south/m'", "(403)"),
     "no push without a token": push("site-north/m", "", "push-to-hub is set, but the ServerApp has no token"),
 }
@@ -225,6 +226,7 @@ def came(tmp_path_factory):
     for there in (models, datasets):
         gated = Repo({"config.json": b"{}", "README.md": b""}, gated=True)
         there |= {"site-south/gated": gated, "site-south/closed": gated, "site-south/silent": Repo(silent=True)}
+    models["site-north/there"] = Repo({"README.md": b""})
     users = {WRITES: User("site-north", True), READS: User("site-north", False)}
     with Hub(models, datasets, users, chunks.address, chunks.get) as hub:
         by_chunks = Machine(folder / "by-chunks", HF_ENDPOINT=hub.url)
