@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"blossomtune/internal/account"
+	"blossomtune/internal/app"
 	"blossomtune/internal/config"
 	"blossomtune/internal/domain"
 	"blossomtune/internal/store"
@@ -42,13 +43,16 @@ func (c *tokenCreateCmd) Run(ctx context.Context, k *kong.Context) error {
 }
 
 type linkCmd struct {
-	PublicURL string `help:"Address of the server." default:"http://localhost:8443" env:"BLOSSOMTUNE_PUBLIC_URL" name:"public-url"`
+	PublicURL string `help:"Address of the server. Default: the one that it was last started with." env:"BLOSSOMTUNE_PUBLIC_URL" name:"public-url"`
 	onHostFlags
 }
 
 // Run prints a sign-in link.
 func (c *linkCmd) Run(ctx context.Context, k *kong.Context) error {
 	set, err := c.settle(k, c.PublicURL)
+	if err == nil && set.PublicURL == "" {
+		set.PublicURL, err = app.PublicURLOf(set.Data)
+	}
 	if err != nil {
 		return err
 	}

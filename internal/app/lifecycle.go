@@ -6,6 +6,9 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
 	"time"
 
 	"blossomtune/internal/config"
@@ -27,6 +30,9 @@ func (a *App) Start(ctx context.Context) error {
 			return errors.Join(err, inner.Close())
 		}
 		a.publicURL = config.DefaultPublicURL(host, port)
+	}
+	if err := os.WriteFile(publicURLFile(a.o.Config.Data), []byte(a.publicURL+"\n"), 0o600); err != nil {
+		return errors.Join(err, inner.Close())
 	}
 	handler, err := a.handler()
 	if err != nil {
@@ -53,6 +59,17 @@ func (a *App) Start(ctx context.Context) error {
 	a.background(func() { a.provision(a.ctx) })
 	a.o.Log.Info("serving", "address", a.Addr().String(), "public_url", a.publicURL)
 	return nil
+}
+
+func publicURLFile(data string) string { return filepath.Join(data, "public_url") }
+
+// PublicURLOf returns the address of the server that was last started on a data directory, for commands on its host.
+func PublicURLOf(data string) (string, error) {
+	text, err := os.ReadFile(publicURLFile(data))
+	if err != nil {
+		return "", domain.Errorf(domain.NotFound, "No server was started on %s, so that its address is not known.", data).Fix("Start it, or give its address with --public-url.").Because(err)
+	}
+	return strings.TrimSpace(string(text)), nil
 }
 
 func (a *App) background(run func()) { a.wg.Go(run) }
