@@ -121,7 +121,7 @@ func TestPagesInABrowser(t *testing.T) {
 	s.browse(waiting.cookie(), visit{Name: "me-pending", Path: "/me/fed", Wait: []string{live}})
 	s.browse(one.c.cookie(), visit{Name: "me", Path: "/me"}, visit{Name: "me-online", Path: "/me/fed", Wait: []string{live}})
 	run := func(name string) string { return "/f/fed/runs/" + name }
-	s.browse(s.signIn(), visit{Name: "overview", Path: "/", Wait: []string{live, "#running .b-runline", "#needs"}}, visit{Name: "audit", Path: "/admin/audit"}, visit{Name: "federations", Path: "/f"}, visit{Name: "federation", Path: "/f/fed", Wait: []string{live}}, visit{Name: "requests", Path: "/f/fed/requests", Wait: []string{live}},
+	s.browse(s.signIn(), visit{Name: "overview", Path: "/", Wait: []string{live, "#running .b-runline", "#needs"}}, visit{Name: "audit", Path: "/admin/audit"}, visit{Name: "system", Path: "/admin/system", Wait: []string{live}}, visit{Name: "federations", Path: "/f"}, visit{Name: "federation", Path: "/f/fed", Wait: []string{live}}, visit{Name: "requests", Path: "/f/fed/requests", Wait: []string{live}},
 		visit{Name: "requests-all", Path: "/f/fed/requests?state=all&sort=name&q=e"}, visit{Name: "invites", Path: "/f/fed/invites"},
 		visit{Name: "nodes", Path: "/f/fed/nodes", Wait: []string{live}}, visit{Name: "launch", Path: "/f/fed/launch", Wait: []string{live}},
 		visit{Name: "runs", Path: "/f/fed/runs", Wait: []string{live}}, visit{Name: "logs", Path: "/f/fed/logs", Wait: []string{".b-log li"}}, visit{Name: "mail", Path: "/admin/mail", Wait: []string{live}},

@@ -46,7 +46,7 @@ var pageAccess = map[string][]string{
 	"GET /f/{fed}/runs/{run}/rounds": members,
 	"GET /me/{fed}/logs":             askers, "GET /me/{fed}/logs/{part}/{kind}": askers,
 	"GET /f/{fed}/logs": managers, "GET /f/{fed}/logs/{part}/{kind}": managers,
-	"GET /admin/settings": admins, "POST /admin/settings": admins, "GET /admin/audit": admins, "GET /admin/audit.csv": admins, "POST /admin/audit/check": admins, "GET /admin/mail": admins, "POST /admin/mail/{id}": admins, "GET /admin/mail/events": admins,
+	"GET /admin/settings": admins, "POST /admin/settings": admins, "GET /admin/system": admins, "GET /admin/system/events": admins, "GET /admin/audit": admins, "GET /admin/audit.csv": admins, "POST /admin/audit/check": admins, "GET /admin/mail": admins, "POST /admin/mail/{id}": admins, "GET /admin/mail/events": admins,
 	"POST /f/{fed}/launch/config.json": managers, "POST /f/{fed}/launch/presets.json": managers, "POST /f/{fed}/launch/presets/drop.json": managers,
 	"GET /apps": known, "GET /apps/events": known, "POST /apps": managers, "POST /apps/git": managers, "GET /apps/{publisher}/{name}/{hash}": members, "GET /apps/{publisher}/{name}/{hash}/diff": members, "GET /apps/{publisher}/{name}/{hash}/fab": members,
 }

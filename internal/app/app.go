@@ -73,6 +73,7 @@ type App struct {
 	nodes    *nodeSync
 	nodeLogs *nodeLogs
 
+	started   time.Time
 	publicURL string
 	listener  *portmux.Listener
 	server    *http.Server
@@ -92,7 +93,7 @@ func New(ctx context.Context, o Options) (*App, error) {
 	if err := os.MkdirAll(o.Config.Data, 0o700); err != nil {
 		return nil, domain.Errorf(domain.Invalid, "The data directory %s cannot be made.", o.Config.Data).Fix("Name another one with --data.").Because(err)
 	}
-	a := &App{o: o, bus: events.NewBus(), publicURL: o.Config.PublicURL}
+	a := &App{o: o, bus: events.NewBus(), started: o.Clock().UTC(), publicURL: o.Config.PublicURL}
 	a.ctx, a.end = context.WithCancel(context.WithoutCancel(ctx))
 	var err error
 	if a.db, err = store.Open(ctx, o.Config.Database); err != nil {

@@ -13,6 +13,7 @@ func (a *App) pages() (http.Handler, error) {
 		Connection: func() web.Connection {
 			return web.Connection{PublicURL: a.publicURL, SuperLink: a.SuperLinkAddress(), Pin: a.tls.Pin(), CAPEM: a.tls.CAPEM(), Flwr: a.FlwrVersion()}
 		},
+		System: a.system,
 		Events: a.bus, Clock: a.o.Clock, Log: a.o.Log, Site: a.Site, Version: a.o.Version, BehindProxy: a.o.Config.BehindProxy,
 		ClientAddress: address, Done: a.ctx.Done(),
 	})

@@ -41,11 +41,20 @@ func (a *App) AwaitPython(ctx context.Context) error {
 }
 
 func (e *environment) ready() bool {
+	_, made := e.made()
+	return made
+}
+
+// made returns the environment where it is ready; it waits for nothing.
+func (e *environment) made() (python.Env, bool) {
 	if !e.mu.TryLock() {
-		return false
+		return python.Env{}, false
 	}
 	defer e.mu.Unlock()
-	return e.env != nil
+	if e.env == nil {
+		return python.Env{}, false
+	}
+	return *e.env, true
 }
 
 func (e *environment) build(ctx context.Context, dir string) ([]byte, error) {

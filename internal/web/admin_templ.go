@@ -9,7 +9,7 @@ import "github.com/a-h/templ"
 import templruntime "github.com/a-h/templ/runtime"
 
 // adminPages are the pages of the instance's admins.
-var adminPages = []struct{ key, name string }{{"people", "People"}, {"mail", "Mail"}, {"audit", "Audit"}, {"settings", "Settings"}}
+var adminPages = []struct{ key, name string }{{"people", "People"}, {"mail", "Mail"}, {"audit", "Audit"}, {"system", "System"}, {"settings", "Settings"}}
 
 // adminTabs lead through them.
 func adminTabs(current string) templ.Component {

@@ -149,6 +149,8 @@ func (s *server) table() []route {
 		{"GET /admin/audit", anAdmin, s.audit},
 		{"GET /admin/audit.csv", anAdmin, s.auditCSV},
 		{"POST /admin/audit/check", anAdmin, s.checkAudit},
+		{"GET /admin/system", anAdmin, s.systemPage},
+		{"GET /admin/system/events", anAdmin, s.systemEvents},
 		{"GET /admin/mail", anAdmin, s.mail},
 		{"POST /admin/mail/{id}", anAdmin, s.resendMail},
 		{"GET /admin/mail/events", anAdmin, s.mailEvents},

@@ -3,6 +3,7 @@
 package web
 
 import (
+	"context"
 	"errors"
 	"log/slog"
 	"net/http"
@@ -34,6 +35,7 @@ type Options struct {
 	Audit      Audit
 
 	Connection    func() Connection
+	System        func(context.Context) (System, error)
 	Events        *events.Bus
 	Clock         domain.Clock
 	Log           *slog.Logger
@@ -61,7 +63,7 @@ type server struct {
 // New returns the pages as one handler.
 func New(o Options) (http.Handler, error) {
 	if o.Accounts == nil || o.Onboarding == nil || o.Catalog == nil || o.Runs == nil || o.Engines == nil || o.Outbox == nil || o.Overview == nil || o.Audit == nil || o.Site == nil ||
-		o.Connection == nil || o.Events == nil || o.Clock == nil || o.ClientAddress == nil {
+		o.Connection == nil || o.System == nil || o.Events == nil || o.Clock == nil || o.ClientAddress == nil {
 		return nil, errors.New("web: a part is missing")
 	}
 	if o.Log == nil {

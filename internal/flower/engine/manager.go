@@ -137,6 +137,14 @@ func (m *Manager) Status(fedID int64) domain.SuperLink {
 	return e.st.SuperLink
 }
 
+// KeeperPID returns the process of a federation's keeper, 0 while none answers.
+func (m *Manager) KeeperPID(fedID int64) int {
+	e := m.engine(fedID)
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.st.PID
+}
+
 // Client returns a client of the federation's SuperLink, or a [domain.Unavailable] error while it is not up.
 func (m *Manager) Client(fedID int64) (*wire.Client, error) {
 	e := m.engine(fedID)

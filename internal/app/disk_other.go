@@ -1,0 +1,6 @@
+//go:build !unix
+
+package app
+
+// diskSpace is not known here.
+func diskSpace(string) (free, total int64) { return 0, 0 }
