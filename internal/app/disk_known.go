@@ -1,4 +1,4 @@
-//go:build unix
+//go:build linux || darwin
 
 package app
 
@@ -10,5 +10,6 @@ func diskSpace(dir string) (free, total int64) {
 	if syscall.Statfs(dir, &s) != nil {
 		return 0, 0
 	}
-	return int64(s.Bavail) * int64(s.Bsize), int64(s.Blocks) * int64(s.Bsize)
+	block := uint64(s.Bsize)
+	return int64(s.Bavail * block), int64(s.Blocks * block)
 }
