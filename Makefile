@@ -45,7 +45,7 @@ generate:
 
 ## bench: the benchmarks behind the claims in docs/performance.md
 bench: build
-	$(GO) test -run '^$$' -bench . -benchtime 2s ./...
+	$(GO) test -run '^$$' -bench . -benchtime 2s -timeout 60m ./...
 
 ## hooks: install the git hooks (lefthook, from npm; the same commands as CI)
 hooks:
