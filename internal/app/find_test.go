@@ -114,4 +114,7 @@ func TestThePaletteGoesByKeys(t *testing.T) {
 	d.Do("manager", "click", "[data-find]", "")
 	d.Do("manager", "fill", "#palette input", "no such thing")
 	d.Do("manager", "wait", `#palette [data-said]:text-is("Nothing matches.")`, "")
+	d.Do("manager", "cookie", "http://"+s.app.Addr().String(), "ended")
+	d.Do("manager", "fill", "#palette input", "r-1")
+	d.Do("manager", "wait", `#palette [data-said]:has-text("You are not signed in")`, "")
 }

@@ -45,10 +45,10 @@ func (s *site) goesOn(engineRun uint64) func(*domain.Run) {
 	}
 }
 
-// need is the titles of what a page says is needed.
+// needsOf are the titles of what a page says is needed.
 func needsOf(page string) (out []string) {
 	part := regexp.MustCompile(`(?s)<section[^>]* id="needs".*?</section>`).FindString(page)
-	for _, m := range regexp.MustCompile(`<a class="b-strong"[^>]*>([^<]*)</a>`).FindAllStringSubmatch(part, -1) {
+	for _, m := range regexp.MustCompile(`<a class="b-strong b-wrap"[^>]*>([^<]*)</a>`).FindAllStringSubmatch(part, -1) {
 		out = append(out, m[1])
 	}
 	return out

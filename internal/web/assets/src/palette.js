@@ -51,13 +51,15 @@ export function palettes() {
     const mine = asking = new AbortController();
     try {
       const res = await fetch('/find.json?q=' + encodeURIComponent(field.value), { signal: mine.signal, headers: { Accept: 'application/json' } });
-      if (!res.ok) throw new Error(res.status === 401 ? 'You are signed out. Load the page anew.' : res.status === 429 ? 'You look for much at once. Wait a minute.' : 'The server did not answer as it should. Try again.');
-      const groups = await res.json();
-      if (mine === asking) show(groups);
+      const answer = await res.json();
+      if (mine !== asking) return;
+      if (res.ok) return show(answer);
+      show([]);
+      said.textContent = `${answer.message} ${answer.remedy ?? ''}`;
     } catch (e) {
       if (e.name === 'AbortError') return;
       show([]);
-      said.textContent = e instanceof TypeError ? 'The server is not reached.' : e.message;
+      said.textContent = 'The server does not answer. Try again.';
     }
   };
 
