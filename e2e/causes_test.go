@@ -115,6 +115,7 @@ func TestShapesThatDoNotFitAreNamed(t *testing.T) {
 			}
 		})
 	}
+	s.browse(s.signIn(), visit{Name: "odd-shape", Path: "/f/fed/runs/average", Wait: []string{".b-live.is-ok", "#failure h2:has-text('partition 1 sent layer.weight of shape (12, 64), 2 others (10, 64)')"}})
 }
 
 // A key that the run config lacks: the card says where the app reads it and which file to change, and leads there. Flower itself takes
@@ -127,6 +128,7 @@ func TestAKeyThatTheRunConfigLacks(t *testing.T) {
 	if c := *r.Cause; c.File != "fault/server_app.py" || c.FileLine != 12 || c.Mend != "pyproject.toml" || !strings.Contains(c.Remedy, "Add lr with a default to [tool.flwr.app.config] in the app's pyproject.toml") {
 		t.Errorf("%+v", c)
 	}
+	s.browse(s.signIn(), visit{Name: "lacking-key", Path: "/f/fed/runs/lacks", Wait: []string{".b-live.is-ok", "#failure a:text('pyproject.toml')"}})
 	d := testbrowser.New(t)
 	d.Do("admin", "cookie", s.url, s.signIn())
 	d.Do("admin", "open", s.url+"/f/fed/runs/lacks", "")

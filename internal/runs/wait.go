@@ -158,7 +158,7 @@ func (x situation) withoutLink(helps string) Wait {
 	w := Wait{What: "waits for the SuperLink, which is " + string(x.link.State), Since: x.link.Since, Helps: helps}
 	switch x.link.State {
 	case domain.SuperLinkStopped, domain.SuperLinkFailed:
-		w.Late, w.Helps = true, "A manager starts it on the federation's page."
+		w.Late, w.Helps = true, strings.TrimSpace(x.link.Reason+" A manager starts it on the federation's page.")
 	case domain.SuperLinkUnreachable:
 		w.Late = true
 	}
