@@ -119,8 +119,8 @@ func TestARequestThatRanOutSaysSo(t *testing.T) {
 		t.Fatal(n, err)
 	}
 	for path, want := range map[string][]string{
-		"/f/fed/requests?state=ended&request=" + old[1]: {"Site Late", "expired", "code not entered", "The code from the e-mail was not entered within 48 h. They can ask again"},
-		"/f/fed/requests?state=all":                     {"Site Late", "code not entered"},
+		"/f/fed/requests?state=ended&request=" + old[1]: {"Site Late", "expired", "unconfirmed", "The code from the e-mail was not entered within 48 h. They can ask again"},
+		"/f/fed/requests?state=all":                     {"Site Late", "unconfirmed"},
 		"/f/fed/requests.csv":                           {"late@example.org", "expired"},
 	} {
 		a := s.get("manager", path)

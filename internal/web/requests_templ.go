@@ -931,7 +931,7 @@ func requestRowTone(r domain.Request) tone {
 		t.reason = "partition " + itoa(r.Partition)
 	}
 	if r.State == domain.ExpiredReq {
-		t.reason = "code not entered"
+		t.reason = "unconfirmed"
 	}
 	return t
 }
