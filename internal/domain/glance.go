@@ -18,6 +18,13 @@ type Place struct {
 	Role Role // [RoleParticipant] or more
 }
 
+// RunPart is a part of what is kept of a run: from a round on, and of one metric where it is asked for metrics.
+type RunPart struct {
+	Run Run
+	MetricName
+	From int
+}
+
 // Gone is a SuperNode that was seen since a run began which has not ended, and is not online now.
 type Gone struct {
 	RunID     int64

@@ -14,7 +14,7 @@ type Trend struct {
 	Points            []TrendPoint
 }
 
-// TrendPoint is a round's value for the whole federation: the app's own where it tells one, else our mean, else the median.
+// TrendPoint is a round's value for the whole federation: the app's own where it tells one, else our mean by num-examples, else the plain one.
 type TrendPoint struct {
 	Round int
 	Value float64
@@ -30,7 +30,7 @@ type Progress struct {
 	Trend Trend
 }
 
-// Progress says how runs come along, in their order. What several runs need is read once.
+// Progress says how runs that are starting or running come along, in their order. What several runs need is read at once.
 func (s *Service) Progress(ctx context.Context, all []domain.Run) ([]Progress, error) {
 	out := make([]Progress, len(all))
 	err := s.Store.View(ctx, func(tx Tx) error {
@@ -50,61 +50,75 @@ func (s *Service) Progress(ctx context.Context, all []domain.Run) ([]Progress, e
 		if err != nil {
 			return err
 		}
+		x, err := comingAlong(ctx, tx, all)
+		if err != nil {
+			return err
+		}
 		for i, r := range all {
-			if out[i], err = s.progress(ctx, tx, r, feds[r.FederationID], keys[r.FederationID]); err != nil {
-				return err
+			if !r.StopAsked {
+				out[i].Wait = s.situationOf(r, feds[r.FederationID], keys[r.FederationID], x.asked[r.ID]).wait()
 			}
+			out[i].Pace = paceOf(x.spans[r.ID], r.Rounds, s.Clock())
+			out[i].Trend = Trend{x.main[r.ID], trendOf(x.bands[r.ID])}
 		}
 		return nil
 	})
 	return out, err
 }
 
-func (s *Service) progress(ctx context.Context, tx Tx, run domain.Run, fed domain.Federation, keys []domain.NodeKey) (p Progress, err error) {
-	if !run.State.Ended() && !run.StopAsked {
-		x, err := s.situationIn(ctx, tx, run, fed, slices.Clone(keys))
-		if err != nil {
-			return p, err
-		}
-		p.Wait = x.wait()
-	}
-	if paced(run) {
-		spans, err := tx.RoundSpans(ctx, run.FederationID, run.EngineRunID, paceFrom(run))
-		if err != nil {
-			return p, err
-		}
-		p.Pace = paceOf(spans, run.Rounds, s.Clock())
-	}
-	if run.EngineRunID != 0 {
-		p.Trend, err = trendOf(ctx, tx, run)
-	}
-	return p, err
+// coming is what several runs have measured and done of late, by their ids.
+type coming struct {
+	asked map[int64][]domain.Exchange // in the newest round
+	spans map[int64][]domain.RoundSpan
+	main  map[int64]domain.MetricName
+	bands map[int64][]domain.Band
 }
 
-// trendOf is how a run's main metric comes along. Which that is: of what the ServerApp itself evaluates, else of the
-// participants' evaluation, else of training, an accuracy, else a loss, else the first by name.
-func trendOf(ctx context.Context, tx Tx, run domain.Run) (t Trend, err error) {
-	names, err := tx.MetricNames(ctx, run.FederationID, run.EngineRunID)
+func comingAlong(ctx context.Context, tx Tx, all []domain.Run) (c coming, err error) {
+	c.main = map[int64]domain.MetricName{}
+	var paces, known, parts []domain.RunPart
+	for _, r := range all {
+		if paced(r) {
+			paces = append(paces, domain.RunPart{Run: r, From: paceFrom(r)})
+		}
+		if r.EngineRunID != 0 {
+			known = append(known, domain.RunPart{Run: r})
+		}
+	}
+	if c.spans, err = tx.SpansOf(ctx, paces); err != nil {
+		return c, err
+	}
+	if c.asked, err = tx.AskedOf(ctx, known); err != nil {
+		return c, err
+	}
+	names, err := tx.NamesOf(ctx, known)
 	if err != nil {
-		return t, err
+		return c, err
 	}
-	name, known := mainMetric(names)
-	if !known {
-		return t, nil
+	for _, p := range known {
+		if name, has := mainMetric(names[p.Run.ID]); has {
+			c.main[p.Run.ID] = name
+			parts = append(parts, domain.RunPart{Run: p.Run, MetricName: name, From: max(p.Run.Round-trendRounds, 0)})
+		}
 	}
-	t.MetricName = name
-	bands, err := tx.Bands(ctx, run.FederationID, run.EngineRunID, domain.BandQuery{MetricName: name, From: max(run.Round-trendRounds, 0)})
+	c.bands, err = tx.BandsOf(ctx, parts)
+	return c, err
+}
+
+func trendOf(bands []domain.Band) (out []TrendPoint) {
 	for _, b := range bands {
-		for _, v := range []*float64{b.Whole, b.Weighted, b.Median} {
+		for _, v := range []*float64{b.Whole, b.Weighted, b.Mean} {
 			if v != nil {
-				t.Points = append(t.Points, TrendPoint{b.Round, *v})
+				out = append(out, TrendPoint{b.Round, *v})
 				break
 			}
 		}
 	}
-	return t, err
+	return out
 }
 
+// mainMetric is the one that tells most of a run: of what the ServerApp itself evaluates, else of the participants' evaluation, else
+// of training, an accuracy, else a loss, else the first by name.
 func mainMetric(names []domain.MetricName) (domain.MetricName, bool) {
 	names = slices.DeleteFunc(slices.Clone(names), func(n domain.MetricName) bool { return domain.IsExamples(n.Name) })
 	if len(names) == 0 {

@@ -67,31 +67,35 @@ func (s *Service) situation(ctx context.Context, run domain.Run) (x situation, e
 		if err != nil {
 			return err
 		}
-		keys, err := tx.NodeKeys(ctx, run.FederationID)
+		if run.State == domain.Queued {
+			x = s.situationOf(run, fed, nil, nil)
+			x.ahead, err = s.aheadOf(ctx, tx, run)
+			return err
+		}
+		asked, err := tx.NewestExchanges(ctx, run.FederationID, run.EngineRunID)
 		if err != nil {
 			return err
 		}
-		x, err = s.situationIn(ctx, tx, run, fed, keys)
+		keys, err := tx.NodeKeys(ctx, run.FederationID)
+		x = s.situationOf(run, fed, keys, asked)
 		return err
 	})
 	return x, err
 }
 
-// situationIn is the situation of a run in a federation with its keys.
-func (s *Service) situationIn(ctx context.Context, tx Tx, run domain.Run, fed domain.Federation, keys []domain.NodeKey) (situation, error) {
-	x := situation{run: run, fed: fed, keys: keys, link: s.Engine.Status(run.FederationID), doing: s.doingOf(run), now: s.Clock().UTC()}
-	var err error
-	if run.State == domain.Queued {
-		x.ahead, err = s.aheadOf(ctx, tx, run)
-	} else {
-		x.asked, err = tx.NewestExchanges(ctx, run.FederationID, run.EngineRunID)
+// situationOf is the situation of a run in a federation, with its keys and what was asked in the newest round.
+func (s *Service) situationOf(run domain.Run, fed domain.Federation, keys []domain.NodeKey, asked []domain.Exchange) situation {
+	x := situation{run: run, fed: fed, asked: asked, link: s.Engine.Status(run.FederationID), doing: s.doingOf(run), now: s.Clock().UTC()}
+	for _, k := range keys {
+		if k.RevokedAt.IsZero() {
+			x.keys = append(x.keys, k)
+		}
 	}
-	x.keys = slices.DeleteFunc(x.keys, func(k domain.NodeKey) bool { return !k.RevokedAt.IsZero() })
 	x.since = newest(run.RunningAt, run.ProgressAt, x.doing.progress, x.link.Since, s.began)
 	for _, e := range x.asked {
 		x.since = newest(x.since, e.AskedAt, e.RepliedAt)
 	}
-	return x, err
+	return x
 }
 
 func newest(times ...time.Time) (out time.Time) {

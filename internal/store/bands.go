@@ -137,6 +137,8 @@ func bandOf(ms []domain.Metric, examples map[phaseNode]float64) domain.Band {
 	return b
 }
 
+const bandColumns = "round, phase, name, upto, nodes, odd, low, median, high, weighted, has_whole, whole, mean"
+
 func scanBand(s scanner) (b domain.Band, err error) {
 	var has int64
 	var whole sql.NullFloat64
@@ -164,7 +166,7 @@ func (tx *Tx) Bands(ctx context.Context, fedID int64, engineRunID uint64, q doma
 			) g CROSS JOIN metric_band b WHERE b.federation_id = $1 AND b.engine_run_id = $2 AND b.phase = $3 AND b.name = $4 AND b.round = g.round ORDER BY b.round`,
 			fedID, int64(engineRunID), string(q.Phase), q.Name, q.From, to, q.After, q.Size)
 	}
-	return list(ctx, tx, "band", scanBand, `SELECT round, phase, name, upto, nodes, odd, low, median, high, weighted, has_whole, whole, mean FROM metric_band
+	return list(ctx, tx, "band", scanBand, `SELECT `+bandColumns+` FROM metric_band
 		WHERE federation_id = $1 AND engine_run_id = $2 AND phase = $3 AND name = $4 AND round >= $5 AND round <= $6 AND upto > $7 ORDER BY round`, fedID, int64(engineRunID), string(q.Phase), q.Name, q.From, to, q.After)
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"strings"
 	"time"
 
 	"blossomtune/internal/domain"
@@ -148,4 +149,71 @@ func (tx *Tx) LostMails(ctx context.Context, since time.Time) (domain.Lost, erro
 		l.Oldest = moment(oldest.Int64)
 		return l, err
 	}, "SELECT COUNT(*), MIN(created_at) FROM mail WHERE state = 'dead' AND created_at > $1", millis(since))
+}
+
+// ofEach runs one query for several parts of runs, and returns the rows of each by the run's id: columns of what, which conditions on the
+// part's run narrow. $f and $e stand for the federation and the engine run, $r for the round, $p and $n for the metric.
+func ofEach[T any](ctx context.Context, tx *Tx, noun string, scan func(scanner) (T, error), columns, what string, parts []domain.RunPart) (map[int64][]T, error) {
+	out := map[int64][]T{}
+	if len(parts) == 0 {
+		return out, nil
+	}
+	var args []any
+	arms := make([]string, len(parts))
+	for i, p := range parts {
+		mark := func(v any) string { args = append(args, v); return fmt.Sprintf("$%d", len(args)) }
+		id, arm := mark(p.Run.ID), what
+		for _, given := range []struct {
+			sign string
+			v    any
+		}{{"$f", p.Run.FederationID}, {"$e", int64(p.Run.EngineRunID)}, {"$r", p.From}, {"$p", string(p.Phase)}, {"$n", p.Name}} {
+			if strings.Contains(arm, given.sign) {
+				arm = strings.ReplaceAll(arm, given.sign, mark(given.v))
+			}
+		}
+		arms[i] = fmt.Sprintf("SELECT CAST(%s AS BIGINT) AS run_id, %s %s", id, columns, arm)
+	}
+	type row struct {
+		run int64
+		v   T
+	}
+	all, err := list(ctx, tx, noun, func(s scanner) (r row, err error) {
+		r.v, err = scan(before{s, &r.run})
+		return r, err
+	}, strings.Join(arms, " UNION ALL ")+" ORDER BY 1, 2, 3", args...)
+	for _, r := range all {
+		out[r.run] = append(out[r.run], r.v)
+	}
+	return out, err
+}
+
+// before scans one column in front of those that a scan function asks for.
+type before struct {
+	scanner
+	first any
+}
+
+// Scan implements scanner.
+func (b before) Scan(dest ...any) error { return b.scanner.Scan(append([]any{b.first}, dest...)...) }
+
+// NamesOf returns which metrics several runs have, as far as they are rolled up, by the run's id.
+func (tx *Tx) NamesOf(ctx context.Context, parts []domain.RunPart) (map[int64][]domain.MetricName, error) {
+	return ofEach(ctx, tx, "metric name", func(s scanner) (n domain.MetricName, err error) { return n, s.Scan(&n.Phase, &n.Name) },
+		"phase, name", "FROM metric_name WHERE federation_id = $f AND engine_run_id = $e", parts)
+}
+
+// BandsOf returns what one metric of each of several runs comes to from a round on, by the run's id.
+func (tx *Tx) BandsOf(ctx context.Context, parts []domain.RunPart) (map[int64][]domain.Band, error) {
+	return ofEach(ctx, tx, "band", scanBand, bandColumns, "FROM metric_band WHERE federation_id = $f AND engine_run_id = $e AND phase = $p AND name = $n AND round >= $r", parts)
+}
+
+// SpansOf returns when the rounds of several runs from one on began, by the run's id.
+func (tx *Tx) SpansOf(ctx context.Context, parts []domain.RunPart) (map[int64][]domain.RoundSpan, error) {
+	return ofEach(ctx, tx, "round", scanSpan, "round, MIN(asked_at), MAX(replied_at)", "FROM exchange WHERE federation_id = $f AND engine_run_id = $e AND round >= $r GROUP BY round", parts)
+}
+
+// AskedOf returns the exchanges of the newest round of several runs, by the run's id.
+func (tx *Tx) AskedOf(ctx context.Context, parts []domain.RunPart) (map[int64][]domain.Exchange, error) {
+	return ofEach(ctx, tx, "exchange", scanPlainExchange, "federation_id, engine_run_id, message_id, round, phase, node_id, asked_at, replied_at, failed, error",
+		"FROM exchange WHERE federation_id = $f AND engine_run_id = $e AND round = (SELECT MAX(round) FROM exchange WHERE federation_id = $f AND engine_run_id = $e)", parts)
 }

@@ -1,6 +1,8 @@
 package store_test
 
 import (
+	"errors"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -8,6 +10,8 @@ import (
 	"blossomtune/internal/domain"
 	"blossomtune/internal/store"
 	"blossomtune/internal/store/storetest"
+
+	"github.com/google/go-cmp/cmp"
 )
 
 // What the overview reads is the same on both databases, and of no federation in which the person has no role.
@@ -94,6 +98,62 @@ func TestWhatTheOverviewReads(t *testing.T) {
 				t.Error("no run failed")
 			}
 			return err
+		})
+	})
+}
+
+// What several runs have is what each has.
+func TestOfSeveralRunsAtOnce(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, db *store.DB) {
+		f, all := manyRuns(t, db, 15)
+		var parts []domain.RunPart
+		in(t, db, func(tx *store.Tx) error {
+			for i, r := range all {
+				if r.EngineRunID == 0 {
+					continue
+				}
+				var asked []domain.Exchange
+				for round := 1; round <= 3; round++ {
+					asked = append(asked, domain.Exchange{FederationID: f.ID, EngineRunID: r.EngineRunID, Round: round, Phase: domain.PhaseTrain, NodeID: 5, MessageID: fmt.Sprint(i, round), AskedAt: now.Add(time.Duration(i*round) * time.Second)})
+				}
+				if err := tx.UpsertExchanges(ctx, asked); err != nil {
+					return err
+				}
+				if _, err := tx.RollUp(ctx, f.ID, r.EngineRunID, true); err != nil {
+					return err
+				}
+				parts = append(parts, domain.RunPart{Run: r, MetricName: domain.MetricName{Phase: domain.PhaseTrain, Name: "loss"}, From: 2})
+			}
+			return nil
+		})
+		in(t, db, func(tx *store.Tx) error {
+			for _, some := range [][]domain.RunPart{parts, parts[:1], nil} {
+				names, err := tx.NamesOf(ctx, some)
+				bands, err2 := tx.BandsOf(ctx, some)
+				spans, err3 := tx.SpansOf(ctx, some)
+				asked, err4 := tx.AskedOf(ctx, some)
+				if err := errors.Join(err, err2, err3, err4); err != nil {
+					return err
+				}
+				if len(spans) != len(some) {
+					t.Errorf("%d of %d runs have rounds", len(spans), len(some))
+				}
+				for _, p := range some {
+					wantNames, err := tx.MetricNames(ctx, f.ID, p.Run.EngineRunID)
+					wantBands, err2 := tx.Bands(ctx, f.ID, p.Run.EngineRunID, domain.BandQuery{MetricName: p.MetricName, From: p.From})
+					wantSpans, err3 := tx.RoundSpans(ctx, f.ID, p.Run.EngineRunID, p.From)
+					wantAsked, err4 := tx.NewestExchanges(ctx, f.ID, p.Run.EngineRunID)
+					if err := errors.Join(err, err2, err3, err4); err != nil {
+						return err
+					}
+					for what, d := range map[string]string{"names": cmp.Diff(wantNames, names[p.Run.ID]), "bands": cmp.Diff(wantBands, bands[p.Run.ID]), "spans": cmp.Diff(wantSpans, spans[p.Run.ID]), "asked": cmp.Diff(wantAsked, asked[p.Run.ID])} {
+						if d != "" {
+							t.Errorf("%s of %s: %s", what, p.Run.Name, d)
+						}
+					}
+				}
+			}
+			return nil
 		})
 	})
 }

@@ -105,12 +105,14 @@ func (tx *Tx) RoundStarts(ctx context.Context, fedID int64, engineRunID uint64, 
 
 // RoundSpans returns when the rounds from one on began and had their last reply.
 func (tx *Tx) RoundSpans(ctx context.Context, fedID int64, engineRunID uint64, from int) ([]domain.RoundSpan, error) {
-	return list(ctx, tx, "round", func(s scanner) (r domain.RoundSpan, err error) {
-		var first, last int64
-		err = s.Scan(&r.Round, &first, &last)
-		r.FirstAsk, r.LastReply = moment(first), moment(last)
-		return r, err
-	}, "SELECT round, MIN(asked_at), MAX(replied_at) FROM exchange WHERE federation_id = $1 AND engine_run_id = $2 AND round >= $3 GROUP BY round ORDER BY round", fedID, int64(engineRunID), from)
+	return list(ctx, tx, "round", scanSpan, "SELECT round, MIN(asked_at), MAX(replied_at) FROM exchange WHERE federation_id = $1 AND engine_run_id = $2 AND round >= $3 GROUP BY round ORDER BY round", fedID, int64(engineRunID), from)
+}
+
+func scanSpan(s scanner) (r domain.RoundSpan, err error) {
+	var first, last int64
+	err = s.Scan(&r.Round, &first, &last)
+	r.FirstAsk, r.LastReply = moment(first), moment(last)
+	return r, err
 }
 
 // cells by the rank that the query below gives them.
