@@ -22,6 +22,7 @@ const (
 	MaxRunning = 12
 
 	askersNamed = 3
+	maxFailures = 200 // that are read at all
 )
 
 // Tx is what the overview needs of a transaction.
@@ -161,7 +162,7 @@ func (s *Service) read(ctx context.Context, p domain.Person, now time.Time) (x f
 		if x.last, err = tx.LastRuns(ctx); err != nil {
 			return err
 		}
-		if x.failed, err = tx.OpenFailures(ctx, managed, now.Add(-FailuresFor), MaxNeeds+1); err != nil {
+		if x.failed, err = tx.OpenFailures(ctx, managed, now.Add(-FailuresFor), maxFailures); err != nil {
 			return err
 		}
 		if x.askers, err = tx.FirstAskers(ctx, asked, askersNamed); err != nil {
