@@ -97,9 +97,9 @@ func (tx *Tx) MeanMetrics(ctx context.Context, fedID int64, engineRunID uint64) 
 
 // RepliedNodes returns the SuperNodes that gave at least one good reply in a run.
 func (tx *Tx) RepliedNodes(ctx context.Context, fedID int64, engineRunID uint64) ([]uint64, error) {
-	// By the index from one SuperNode to the next, however many exchanges each had.
+	// By the index from one SuperNode to the next, however many exchanges each had: an EXISTS would let PostgreSQL read all of them.
 	return list(ctx, tx, "exchange", scanNode, `WITH RECURSIVE node(id) AS (
 			SELECT MIN(node_id) FROM exchange WHERE federation_id = $1
 			UNION ALL SELECT (SELECT MIN(e.node_id) FROM exchange e WHERE e.federation_id = $1 AND e.node_id > node.id) FROM node WHERE node.id IS NOT NULL)
-		SELECT id FROM node WHERE EXISTS (SELECT 1 FROM exchange e WHERE e.federation_id = $1 AND e.node_id = node.id AND e.engine_run_id = $2 AND e.replied_at <> 0 AND e.failed = 0) ORDER BY id`, fedID, int64(engineRunID))
+		SELECT id FROM node WHERE (SELECT 1 FROM exchange e WHERE e.federation_id = $1 AND e.node_id = node.id AND e.engine_run_id = $2 AND e.replied_at <> 0 AND e.failed = 0 LIMIT 1) IS NOT NULL ORDER BY id`, fedID, int64(engineRunID))
 }
