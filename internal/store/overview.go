@@ -103,9 +103,14 @@ func (tx *Tx) FirstAskers(ctx context.Context, feds []int64, n int) (map[int64][
 	return out, err
 }
 
-// LastRuns returns the run of each federation that ended last.
+// LastRuns returns the run of each federation that ended last: its name, state, rounds and end, no more.
 func (tx *Tx) LastRuns(ctx context.Context) ([]domain.Run, error) {
-	return list(ctx, tx, "run", scanRun, "SELECT "+runColumns+` FROM run WHERE id IN (
+	return list(ctx, tx, "run", func(s scanner) (r domain.Run, err error) {
+		var ended int64
+		err = s.Scan(&r.ID, &r.FederationID, &r.Name, &r.State, &r.Rounds, &r.Round, &ended)
+		r.EndedAt = moment(ended)
+		return r, err
+	}, `SELECT id, federation_id, name, state, rounds, round, ended_at FROM run WHERE id IN (
 		SELECT (SELECT r.id FROM run r WHERE r.federation_id = f.id AND r.ended_at > 0 ORDER BY r.ended_at DESC, r.id DESC LIMIT 1) FROM federation f)`)
 }
 
