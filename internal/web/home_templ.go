@@ -1239,7 +1239,7 @@ func homeFeds(h homeView) templ.Component {
 							return templ_7745c5c3_Err
 						}
 					} else if f.Manager() {
-						templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 111, "none")
+						templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 111, "none pending")
 						if templ_7745c5c3_Err != nil {
 							return templ_7745c5c3_Err
 						}
