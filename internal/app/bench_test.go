@@ -53,6 +53,12 @@ func (s *site) fillRequests() {
 // BenchmarkRequestsPage tells how long the server takes for the page of 10,000 requests: every tab, order and a search, at the
 // first page and deep in the list. The 99th percentile of each is reported; every page is asked for equally often.
 func BenchmarkRequestsPage(b *testing.B) {
+	onEach(b, (*site).fillRequests, func(b *testing.B, s *site) { s.benchPages(b, s.requestPages(b)) })
+}
+
+// onEach measures on a database of each kind that was filled before.
+func onEach(b *testing.B, fill func(*site), measure func(*testing.B, *site)) {
+	b.Helper()
 	for _, name := range []string{"sqlite", "postgres"} {
 		b.Run(name, func(b *testing.B) {
 			database := ""
@@ -60,11 +66,11 @@ func BenchmarkRequestsPage(b *testing.B) {
 				database = storetest.PostgresURL(b)
 			}
 			s := newSiteWith(b, func(c *config.Config) { c.Database = database })
-			s.fillRequests()
+			fill(s)
 			if name == "postgres" {
 				analyze(b, database)
 			}
-			s.benchPages(b, s.requestPages(b))
+			measure(b, s)
 		})
 	}
 }

@@ -5,10 +5,8 @@ import (
 	"testing"
 	"time"
 
-	"blossomtune/internal/config"
 	"blossomtune/internal/domain"
 	"blossomtune/internal/store"
-	"blossomtune/internal/store/storetest"
 )
 
 const (
@@ -123,19 +121,8 @@ func (s *site) fillRounds(tx *store.Tx, r domain.Run) error {
 
 // BenchmarkOverview tells how long the server takes for the overview of an admin with 50 federations and 1,000 runs, of which 10 go on.
 func BenchmarkOverview(b *testing.B) {
-	for _, name := range []string{"sqlite", "postgres"} {
-		b.Run(name, func(b *testing.B) {
-			database := ""
-			if name == "postgres" {
-				database = storetest.PostgresURL(b)
-			}
-			s := newSiteWith(b, func(c *config.Config) { c.Database = database })
-			s.fillFeds()
-			if name == "postgres" {
-				analyze(b, database)
-			}
-			s.cookies["manager"] = s.cookies["admin"] // who the pages are asked for by
-			s.benchPages(b, []string{"/"})
-		})
-	}
+	onEach(b, (*site).fillFeds, func(b *testing.B, s *site) {
+		s.cookies["manager"] = s.cookies["admin"] // who the pages are asked for by
+		s.benchPages(b, []string{"/"})
+	})
 }

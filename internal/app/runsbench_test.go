@@ -10,10 +10,8 @@ import (
 	"testing"
 	"time"
 
-	"blossomtune/internal/config"
 	"blossomtune/internal/domain"
 	"blossomtune/internal/store"
-	"blossomtune/internal/store/storetest"
 )
 
 // fillRuns adds runs of an app with 14 config keys, each with values of so many metrics in every round.
@@ -78,20 +76,7 @@ const (
 // BenchmarkRunsPage tells how long the server takes for the table of 1,000 runs with 50 metrics each: by state, search and tag, in
 // every kind of order and grouping, with metric and config columns, at the front and deep in the list.
 func BenchmarkRunsPage(b *testing.B) {
-	for _, name := range []string{"sqlite", "postgres"} {
-		b.Run(name, func(b *testing.B) {
-			database := ""
-			if name == "postgres" {
-				database = storetest.PostgresURL(b)
-			}
-			s := newSiteWith(b, func(c *config.Config) { c.Database = database })
-			s.fillRuns(manyRuns, manyMetrics, 2)
-			if name == "postgres" {
-				analyze(b, database)
-			}
-			s.benchPages(b, s.runPages(b))
-		})
-	}
+	onEach(b, func(s *site) { s.fillRuns(manyRuns, manyMetrics, 2) }, func(b *testing.B, s *site) { s.benchPages(b, s.runPages(b)) })
 }
 
 // runPages are addresses of the table of runs.

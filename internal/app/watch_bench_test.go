@@ -9,10 +9,8 @@ import (
 	"testing"
 	"time"
 
-	"blossomtune/internal/config"
 	"blossomtune/internal/domain"
 	"blossomtune/internal/store"
-	"blossomtune/internal/store/storetest"
 )
 
 const (
@@ -23,27 +21,16 @@ const (
 // BenchmarkALargeRun measures how long the server takes for the pages of a run of 1,000 participants and 1,000 rounds, and how much
 // memory for what is made of all of it: a million exchanges, two million metrics.
 func BenchmarkALargeRun(b *testing.B) {
-	for _, name := range []string{"sqlite", "postgres"} {
-		b.Run(name, func(b *testing.B) {
-			database := ""
-			if name == "postgres" {
-				database = storetest.PostgresURL(b)
-			}
-			s := newSiteWith(b, func(c *config.Config) { c.Database = database })
-			s.largeRun()
-			if name == "postgres" {
-				analyze(b, database)
-			}
-			const run = "/f/fed/runs/large"
-			s.benchReceipt(b)
-			s.benchExport(b, run+"/metrics.csv")
-			s.benchExport(b, run+"/metrics.json")
-			for _, path := range []string{run, run + "/charts.json", run + "/charts.json?rank=low", run + "/charts.json?from=400&to=500&nodes=1000,1001,1500", run + "/charts.json?after=1990000", run + "/rounds", run + "/rounds?round=500&people=20",
-				"/f/fed/compare?runs=large,r-1", "/f/fed/compare.json?runs=large,r-1", "/f/fed/runs", "/api/v1/runs/large/rounds/500", "/api/v1/runs/large/traffic", "/api/v1/runs/large/metrics"} {
-				b.Run("GET "+path, func(b *testing.B) { s.benchPages(b, []string{path}) })
-			}
-		})
-	}
+	onEach(b, (*site).largeRun, func(b *testing.B, s *site) {
+		const run = "/f/fed/runs/large"
+		s.benchReceipt(b)
+		s.benchExport(b, run+"/metrics.csv")
+		s.benchExport(b, run+"/metrics.json")
+		for _, path := range []string{run, run + "/charts.json", run + "/charts.json?rank=low", run + "/charts.json?from=400&to=500&nodes=1000,1001,1500", run + "/charts.json?after=1990000", run + "/rounds", run + "/rounds?round=500&people=20",
+			"/f/fed/compare?runs=large,r-1", "/f/fed/compare.json?runs=large,r-1", "/f/fed/runs", "/api/v1/runs/large/rounds/500", "/api/v1/runs/large/traffic", "/api/v1/runs/large/metrics"} {
+			b.Run("GET "+path, func(b *testing.B) { s.benchPages(b, []string{path}) })
+		}
+	})
 }
 
 // benchReceipt ends the run and makes its receipt.

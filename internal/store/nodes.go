@@ -55,7 +55,7 @@ func (tx *Tx) GoodKeys(ctx context.Context, feds []int64) (map[int64][]domain.No
 		return out, nil
 	}
 	var w where
-	w.numbers("federation_id", feds)
+	in(&w, "federation_id", feds)
 	all, err := list(ctx, tx, "key", scanNodeKey, "SELECT "+nodeKeyColumns+" FROM node_key"+w.String()+" AND revoked_at = 0 ORDER BY federation_id, partition_id, id", w.args...)
 	for _, k := range all {
 		out[k.FederationID] = append(out[k.FederationID], k)

@@ -58,7 +58,7 @@ func (tx *Tx) RunsNamed(ctx context.Context, feds []int64, words []string, n int
 		return nil, nil
 	}
 	var w where
-	w.numbers("federation_id", feds)
+	in(&w, "federation_id", feds)
 	for _, word := range words {
 		w.add(`LOWER(name) LIKE ? ESCAPE '\'`, like(word))
 	}
@@ -72,8 +72,8 @@ func (tx *Tx) RequestsNamed(ctx context.Context, feds []int64, words []string, n
 		return nil, nil
 	}
 	var w where
-	w.numbers("r.federation_id", feds)
-	w.in("r.state", []string{string(domain.Pending), string(domain.Approved)})
+	in(&w, "r.federation_id", feds)
+	in(&w, "r.state", []string{string(domain.Pending), string(domain.Approved)})
 	for _, word := range words {
 		w.add(`r.search LIKE ? ESCAPE '\'`, like(word))
 	}
@@ -88,7 +88,7 @@ func (tx *Tx) FirstAskers(ctx context.Context, feds []int64, n int) (map[int64][
 	}
 	var w where
 	w.add("state = ?", string(domain.Pending))
-	w.numbers("federation_id", feds)
+	in(&w, "federation_id", feds)
 	type asker struct {
 		fed  int64
 		name string
@@ -123,7 +123,7 @@ func (tx *Tx) OpenFailures(ctx context.Context, feds []int64, since time.Time, n
 	var w where
 	w.add("r.ended_at > ?", millis(since))
 	w.add("r.state = ?", string(domain.Failed))
-	w.numbers("r.federation_id", feds)
+	in(&w, "r.federation_id", feds)
 	return list(ctx, tx, "run", scanRun, fmt.Sprintf(`SELECT %s FROM run r%s
 		AND NOT EXISTS (SELECT 1 FROM run n WHERE n.federation_id = r.federation_id AND n.id > r.id AND n.app_id = r.app_id AND n.created_at >= r.ended_at)
 		ORDER BY r.ended_at DESC, r.id DESC LIMIT %d`, prefixed("r", runColumns), w.String(), limit(n)), w.args...)

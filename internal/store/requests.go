@@ -121,7 +121,7 @@ func chooseRequests(f domain.RequestFilter) (w where) {
 	if f.FederationID != 0 {
 		w.add("r.federation_id = ?", f.FederationID)
 	}
-	w.in("r.state", words(f.States))
+	in(&w, "r.state", words(f.States))
 	if s := strings.TrimSpace(f.Search); s != "" {
 		w.add(`r.search LIKE ? ESCAPE '\'`, like(s))
 	}

@@ -45,7 +45,7 @@ func (q *runSelect) arg(v any) string {
 func newRunSelect(f domain.RunQuery, now time.Time) *runSelect {
 	q := &runSelect{groupNum: "CAST(0 AS DOUBLE PRECISION)", group: "''", num: "CAST(0 AS DOUBLE PRECISION)", text: "''"}
 	q.add("r.federation_id = ?", f.FederationID)
-	q.in("r.state", words(f.States))
+	in(&q.where, "r.state", words(f.States))
 	if f.Search != "" {
 		q.joins = append(q.joins, "JOIN run_search x ON x.run_id = r.id")
 		q.add(`x.text LIKE ? ESCAPE '\'`, like(f.Search))
@@ -190,7 +190,7 @@ func (tx *Tx) runRows(ctx context.Context, f domain.RunQuery, keys []runKey) ([]
 		return nil, nil
 	}
 	var w where
-	w.ids("id", keys, func(k runKey) int64 { return k.id })
+	in(&w, "id", idsOf(keys, func(k runKey) int64 { return k.id }))
 	runs, err := list(ctx, tx, "run", scanRun, "SELECT "+runColumns+" FROM run"+w.String(), w.args...)
 	if err != nil {
 		return nil, err
@@ -230,8 +230,8 @@ func (tx *Tx) runCells(ctx context.Context, f domain.RunQuery, keys []runKey) (f
 	params := map[param]string{}
 	if len(names) > 0 {
 		var w where
-		w.ids("run_id", keys, func(k runKey) int64 { return k.id })
-		w.in("key", names)
+		in(&w, "run_id", idsOf(keys, func(k runKey) int64 { return k.id }))
+		in(&w, "key", names)
 		if _, err := list(ctx, tx, "run param", func(s scanner) (struct{}, error) {
 			var p param
 			var text string
@@ -251,8 +251,8 @@ func (tx *Tx) runCells(ctx context.Context, f domain.RunQuery, keys []runKey) (f
 	if len(metrics) > 0 {
 		var w where
 		w.add("federation_id = ?", f.FederationID)
-		w.ids("engine_run_id", keys, func(k runKey) int64 { return k.engineRunID })
-		w.in("name", metrics)
+		in(&w, "engine_run_id", idsOf(keys, func(k runKey) int64 { return k.engineRunID }))
+		in(&w, "name", metrics)
 		all, err := list(ctx, tx, "metric summary", scanSummary, "SELECT "+summaryColumns+" FROM metric_summary"+w.String(), w.args...)
 		if err != nil {
 			return nil, err
@@ -291,7 +291,7 @@ func (tx *Tx) runGroups(ctx context.Context, f domain.RunQuery, now time.Time, r
 	for _, r := range rows {
 		shown[r.Group] = true
 	}
-	q.in(q.group, slices.Sorted(keysOf(shown)))
+	in(&q.where, q.group, slices.Sorted(keysOf(shown)))
 	all, err := list(ctx, tx, "group of run", func(s scanner) (domain.RunGroup, error) {
 		g := domain.RunGroup{Low: make([]domain.RunCell, len(f.Columns)), High: make([]domain.RunCell, len(f.Columns))}
 		values := make([]sql.NullFloat64, 2*len(f.Columns))
@@ -323,14 +323,13 @@ func keysOf(m map[string]bool) func(yield func(string) bool) {
 	}
 }
 
-// ids takes the numbers that each key has for a column.
-func (w *where) ids(column string, keys []runKey, of func(runKey) int64) {
-	marks := make([]string, len(keys))
+// idsOf returns the number that each key has.
+func idsOf(keys []runKey, of func(runKey) int64) []int64 {
+	out := make([]int64, len(keys))
 	for i, k := range keys {
-		w.args = append(w.args, of(k))
-		marks[i] = fmt.Sprintf("$%d", len(w.args))
+		out[i] = of(k)
 	}
-	w.conds = append(w.conds, column+" IN ("+strings.Join(marks, ", ")+")")
+	return out
 }
 
 // cursor is a key as a part of an address.

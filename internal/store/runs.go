@@ -128,7 +128,7 @@ func (tx *Tx) Runs(ctx context.Context, f domain.RunFilter) ([]domain.Run, error
 	if f.BeforeID != 0 {
 		w.add("id < ?", f.BeforeID)
 	}
-	w.in("state", words(f.States))
+	in(&w, "state", words(f.States))
 	return list(ctx, tx, "run", scanRun, fmt.Sprintf("SELECT %s FROM run%s ORDER BY id DESC LIMIT %d", runColumns, w.String(), limit(f.Limit)), w.args...)
 }
 

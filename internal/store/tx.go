@@ -249,20 +249,8 @@ func (w *where) after(by, beyond string, value any, id int64) {
 	w.conds = append(w.conds, fmt.Sprintf("(%s, r.id) %s ($%d, $%d)", by, beyond, len(w.args)-1, len(w.args)))
 }
 
-func (w *where) in(column string, values []string) {
-	if len(values) == 0 {
-		return
-	}
-	marks := make([]string, len(values))
-	for i, v := range values {
-		w.args = append(w.args, v)
-		marks[i] = fmt.Sprintf("$%d", len(w.args))
-	}
-	w.conds = append(w.conds, column+" IN ("+strings.Join(marks, ", ")+")")
-}
-
-// numbers takes rows whose column is one of some numbers; none are no condition.
-func (w *where) numbers(column string, values []int64) {
+// in takes rows whose column is one of some values; none are no condition.
+func in[T string | int64](w *where, column string, values []T) {
 	if len(values) == 0 {
 		return
 	}
