@@ -199,3 +199,15 @@ func TestAClientAppThatIsCutOffAtItsEnd(t *testing.T) {
 	}
 	t.Errorf("the reply that took a minute did not come: %+v\n%s", s.metrics(r.Name), tail(s.logFile(r)))
 }
+
+// An app's processes may take their time to end: a run that did all its rounds is completed, and not without a heartbeat a minute later.
+func TestAnAppMayEndSlowly(t *testing.T) {
+	t.Parallel()
+	s := start(t, 1)
+	p := s.approved("One").join()
+	r := s.becomes(s.launch(s.app("slow_end"), nil).Name, "completed", 2*time.Minute)
+	logs, _ := filepath.Glob(filepath.Join(p.home, "agent", "runs", "*.log"))
+	if len(logs) != 1 || !strings.Contains(tail(logs[0]), "CLIENTAPP WAS LET END") {
+		t.Errorf("the ClientApp of %s: %v", r.Name, logs)
+	}
+}

@@ -64,7 +64,7 @@ func (s *server) browse(cookie string, pages ...visit) {
 // signIn opens a one-time link as a browser does and returns the session's cookie.
 func (s *server) signIn() string {
 	s.t.Helper()
-	link := strings.TrimSpace(command(s.t, s.data, bin(s.t), "link", "--data", s.data))
+	link := strings.TrimSpace(command(s.t, s.data, bin(s.t), "link", "--data", s.data, "--public-url", s.url))
 	c := newClient(s, "")
 	res, err := c.http.Get(link) // looking changes nothing: mail scanners do that
 	if err != nil {
@@ -98,6 +98,9 @@ func (c *client) cookie() string {
 func TestPagesInABrowser(t *testing.T) {
 	t.Parallel()
 	s := start(t, 10)
+	if link := command(t, s.data, bin(t), "link", "--data", s.data); !strings.HasPrefix(link, s.url+"/signin/") {
+		t.Errorf("the link is not of the server that was started: %s", link)
+	}
 	one := s.approved("One").join()
 	s.approved("Two").join()
 	failed := s.launch(s.app("raises"), nil)

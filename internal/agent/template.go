@@ -50,8 +50,12 @@ func (c *clientApps) start(args []string, log string) (*keeper.Child, error) {
 		c.n.j.say("ClientApps are started one by one from now on: %v. See %s.", err, c.n.h.templateLog())
 		c.endTemplate()
 	}
+	path, args, err := c.n.env.AppCommand(c.n.h.file("runs"), python.ClientApp, args)
+	if err != nil {
+		return nil, err
+	}
 	return keeper.Start(keeper.Command{
-		Path: c.n.env.Bin("flwr-clientapp"), Args: args, Dir: c.n.h.file("work"), Env: c.n.env.Environ(c.n.h.file("flwr_home")),
+		Path: path, Args: args, Dir: c.n.h.file("work"), Env: c.n.env.Environ(c.n.h.file("flwr_home")),
 		LogFile: log, Log: appLog, DieWithParent: true,
 	})
 }

@@ -11,6 +11,7 @@ import (
 	"sync"
 	"time"
 
+	"blossomtune/internal/flower/python"
 	"blossomtune/internal/flower/wire"
 	"blossomtune/internal/keeper"
 	"blossomtune/internal/logfile"
@@ -140,14 +141,18 @@ func (j *job) start(proxyAddr, token string) (*keeper.Child, error) {
 	if j.order.Settings.InstallDependencies {
 		args = append(args, "--allow-runtime-dependency-installation")
 	}
+	path, args, err := j.l.Env.AppCommand(j.dir, python.ServerApp, args)
+	if err != nil {
+		return nil, err
+	}
 	cpus := chosenCPUs(j.order, keeper.AllowedCPUs())
 	env := append(j.l.Env.Environ(filepath.Join(j.dir, homeName)), settingsEnv(j.order.Settings)...)
 	child, err := keeper.Start(keeper.Command{
-		Path: j.l.Env.Bin("flwr-serverapp"), Args: args, Dir: filepath.Join(j.dir, WorkName), Env: env,
+		Path: path, Args: args, Dir: filepath.Join(j.dir, WorkName), Env: env,
 		LogFile: filepath.Join(j.dir, LogName), Log: logfile.Keep{Max: j.l.LogMax}, DieWithParent: true, CPUs: cpus,
 	})
 	if err != nil {
-		return nil, errors.Join(errors.New("flwr-serverapp"), err)
+		return nil, errors.Join(errors.New(python.ServerApp), err)
 	}
 	j.child = child
 	return child, nil
