@@ -104,13 +104,14 @@ func proxy(t *testing.T, addr string) (string, *atomic.Int64) {
 			http.Error(w, err.Error(), http.StatusBadGateway)
 			return
 		}
-		count.Add(1)
-		w.WriteHeader(http.StatusOK)
 		from, _, err := w.(http.Hijacker).Hijack()
 		if err != nil {
 			to.Close()
 			return
 		}
+		count.Add(1)
+		// Only now: a client that was answered before would have its first bytes read by the server that is being left.
+		_, _ = io.WriteString(from, "HTTP/1.1 200 Connection established\r\n\r\n")
 		go func() { _, _ = io.Copy(to, from); to.Close() }()
 		go func() { _, _ = io.Copy(from, to); from.Close() }()
 	})}
