@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"blossomtune/internal/domain"
@@ -28,10 +29,14 @@ type call struct {
 	head []byte // the beginning of the body, checked
 
 	began   time.Time  // when the call was let in
+	ended   time.Time  // when the SuperLink answered
 	went    bool       // the SuperLink answered well
 	message messageKey // that a pull-messages brings
 
-	release func() // gives back the memory of a large body; may be nil
+	whole   bool         // the body was read whole: the call can continue without its client
+	polled  []byte       // a whole answer to pull-messages that brings a message
+	inside  atomic.Int32 // who uses the call's slot: the handler, and a call upstream that outlives it
+	release func()       // gives back the memory of a large body; may be nil
 
 	mu    sync.Mutex
 	cause error // why it was ended from outside
@@ -142,7 +147,8 @@ func (c *call) admit(auth wire.NodeAuth) error {
 	c.up = up
 	select {
 	case c.node.slots <- struct{}{}:
-		defer func() { <-c.node.slots }()
+		c.inside.Add(1)
+		defer c.outside()
 	default:
 		return again("Too many requests of this key at once.", 2)
 	}
@@ -186,6 +192,14 @@ func (c *call) finish() {
 	c.mu.Lock()
 	c.done = true
 	c.mu.Unlock()
+}
+
+// outside gives back what the call holds when its last user leaves.
+func (c *call) outside() {
+	if c.inside.Add(-1) > 0 {
+		return
+	}
+	<-c.node.slots
 	if c.release != nil {
 		c.release()
 	}

@@ -125,7 +125,7 @@ func (chosen) RoundTrip(r *http.Request) (*http.Response, error) {
 	if c.meth.held != heldNot {
 		return c.hold(r)
 	}
-	return c.up.tr.RoundTrip(r)
+	return c.send(r)
 }
 
 // forward sends the checked request upstream and streams the answer back.
@@ -134,6 +134,10 @@ func (c *call) forward(checked io.Reader) {
 	r.Body = io.NopCloser(checked)
 	counted := &meteredWriter{ResponseWriter: c.w}
 	defer func() {
+		if c.polled != nil && counted.n < int64(len(c.polled)) {
+			c.went = false
+			c.keepPoll(c.polled)
+		}
 		c.alive(c.body.n, counted.n)
 		c.timed(c.body.n, counted.n)
 	}()
@@ -167,6 +171,8 @@ var errStillOnline = again("The SuperLink takes this SuperNode for online still;
 func (c *call) answered(res *http.Response) error {
 	now := c.g.o.Clock()
 	switch {
+	case c.r.Context().Err() != nil:
+		return c.r.Context().Err() // what the answer brings must not count as delivered
 	case res.StatusCode == http.StatusUnauthorized:
 		_ = res.Body.Close()
 		c.g.o.Log.Warn("the SuperLink refused an approved key", "federation", c.key.FederationID, "partition", c.key.Partition, "path", c.meth.path)
@@ -177,11 +183,15 @@ func (c *call) answered(res *http.Response) error {
 	case c.meth.sign == signHello && res.StatusCode == http.StatusPreconditionFailed && c.node.waitOnline(now):
 		_ = res.Body.Close()
 		return errStillOnline
+	case c.transient(res, now):
+		c.g.o.Log.Info("the SuperLink answered 500; its log says why", "federation", c.key.FederationID, "partition", c.key.Partition, "path", c.meth.path)
+		return errTransient
 	}
 	res.Header.Del("Date") // this server's own: an answer to a poll that was held is old, and agents set their clocks by it
 	if c.meth.content != 0 {
 		c.healStored(res)
 	}
+	c.ended = now.UTC()
 	ok := res.StatusCode < 300
 	if c.went = ok; ok && c.meth.step == stepTake {
 		c.peekMessage(res)

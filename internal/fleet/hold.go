@@ -71,8 +71,11 @@ func (c *call) hold(r *http.Request) (*http.Response, error) {
 	defer tick.Stop()
 	for {
 		woken := c.g.wakes.next(c.key.FederationID) // before the poll: what comes meanwhile is not missed
+		if res := c.keptPoll(r); res != nil {
+			return res, nil
+		}
 		r.Body = io.NopCloser(bytes.NewReader(body))
-		res, err := c.up.tr.RoundTrip(r)
+		res, err := c.send(r)
 		if err != nil || !empty(res) {
 			return res, err
 		}

@@ -44,6 +44,7 @@ type method struct {
 	sign    sign
 	held    held // open while there is nothing to answer with
 	step    step
+	repeat  repeat // what becomes of a 500
 }
 
 // small is enough for every body but those with object trees or contents.
@@ -56,19 +57,24 @@ var messageSchema = schema{1: {kind: isMessage, must: true, sub: schema{3: {kind
 
 // methods are all calls that may go upstream. A path that is not here does not exist. Only fields that name a node or a key are
 // listed: the SuperLink reads the others as it likes, as they give nobody another's identity.
+//
+// Repeating after a 500 is safe where repeat says so (read in flwr 1.42, superlink/servicer/fleet, and tried): an activation that took
+// place answers 412, which waitOnline handles; a reply is stored once by its message id, and its objects are asked for again; an object
+// that is there answers "not stored", which healStored mends; a deletion of what is gone does nothing. A 500 of pull-messages mostly
+// means that no message was claimed. If only the count of bytes that follows the claim failed, the message is lost, as it was before.
 var methods = index(
 	method{path: "/v1/fleet/register-node", most: small, body: schema{1: {kind: isKey, must: true}}, never: true},
-	method{path: "/v1/fleet/activate-node", most: small, body: schema{1: {kind: isKey, must: true}}, sign: signHello},
-	method{path: "/v1/fleet/deactivate-node", most: small, body: schema{1: {kind: isNodeID, must: true}}, sign: signBye},
+	method{path: "/v1/fleet/activate-node", most: small, body: schema{1: {kind: isKey, must: true}}, sign: signHello, repeat: repeatAlways},
+	method{path: "/v1/fleet/deactivate-node", most: small, body: schema{1: {kind: isNodeID, must: true}}, sign: signBye, repeat: repeatAlways},
 	method{path: "/v1/fleet/unregister-node", most: small, body: schema{1: {kind: isNodeID, must: true}}, sign: signBye},
-	method{path: "/v1/fleet/send-node-heartbeat", most: small, body: schema{1: nodeField}, sign: signHeartbeat},
-	method{path: "/v1/fleet/pull-messages", most: small, body: schema{1: nodeField}, held: heldPoll, step: stepTake},
-	method{path: "/v1/fleet/push-messages", most: 8 << 20, body: schema{1: nodeField, 2: {kind: isMessage, sub: messageSchema, many: true}}, step: stepPut},
-	method{path: "/v1/fleet/get-run", most: small, body: schema{1: nodeField}, step: stepPrepare},
-	method{path: "/v1/fleet/get-fab", most: small, body: schema{1: nodeField}, step: stepPrepare},
-	method{path: "/v1/fleet/push-object", most: 1 << 30, body: schema{1: nodeField}, content: 4, step: stepSend},
-	method{path: "/v1/fleet/pull-object", most: small, body: schema{1: nodeField}, held: heldObject, step: stepGet},
-	method{path: "/v1/fleet/confirm-message-received", most: small, body: schema{1: nodeField}, step: stepGot},
+	method{path: "/v1/fleet/send-node-heartbeat", most: small, body: schema{1: nodeField}, sign: signHeartbeat, repeat: repeatAlways},
+	method{path: "/v1/fleet/pull-messages", most: small, body: schema{1: nodeField}, held: heldPoll, step: stepTake, repeat: repeatAlways},
+	method{path: "/v1/fleet/push-messages", most: 8 << 20, body: schema{1: nodeField, 2: {kind: isMessage, sub: messageSchema, many: true}}, step: stepPut, repeat: repeatAWhile},
+	method{path: "/v1/fleet/get-run", most: small, body: schema{1: nodeField}, step: stepPrepare, repeat: repeatAlways},
+	method{path: "/v1/fleet/get-fab", most: small, body: schema{1: nodeField}, step: stepPrepare, repeat: repeatAlways},
+	method{path: "/v1/fleet/push-object", most: 1 << 30, body: schema{1: nodeField}, content: 4, step: stepSend, repeat: repeatAWhile},
+	method{path: "/v1/fleet/pull-object", most: small, body: schema{1: nodeField}, held: heldObject, step: stepGet, repeat: repeatAWhile},
+	method{path: "/v1/fleet/confirm-message-received", most: small, body: schema{1: nodeField}, step: stepGot, repeat: repeatAWhile},
 )
 
 func index(all ...method) map[string]method {

@@ -34,6 +34,9 @@ type node struct {
 
 	down, up messageKey // the message being got, and the one being answered
 
+	failing map[string]time.Time // since when a method's calls get a 500, by path
+	kept    []poll               // messages whose poll was given up before they came
+
 	heartbeatAt time.Time // of the last heartbeat
 	refusedAt   time.Time // first activation refused because the key is online; zero after a good one
 }

@@ -31,7 +31,7 @@ func (c *call) hasObject(pushed *http.Request) bool {
 	if ask == nil {
 		return false
 	}
-	r := pushed.Clone(pushed.Context())
+	r := pushed.Clone(c.r.Context())
 	r.URL.Path, r.Body, r.ContentLength = "/v1/fleet/pull-object", io.NopCloser(bytes.NewReader(ask)), int64(len(ask))
 	res, err := c.up.tr.RoundTrip(r)
 	if err != nil {

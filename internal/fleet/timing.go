@@ -218,7 +218,7 @@ func (c *call) timed(in, out int64) {
 	if !c.went || c.g.o.Timings == nil {
 		return
 	}
-	now, fed, own := c.g.o.Clock().UTC(), c.key.FederationID, c.key.NodeID
+	now, fed, own := c.ended, c.key.FederationID, c.key.NodeID
 	about := func(k messageKey) messageKey {
 		if run, _ := runAndObject(c.head); run != k.run {
 			return messageKey{} // another run's object
