@@ -34,7 +34,7 @@ func (s *server) changedApp(name string, changes map[string][2]string) string {
 	return a.Hash
 }
 
-const plainDeps = `dependencies = ["flwr>=1.41,<1.42"]`
+const plainDeps = `dependencies = ["flwr>=1.42,<1.43"]`
 
 // needing is the app "works" with further dependencies.
 func (s *server) needing(deps string) string {

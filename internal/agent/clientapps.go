@@ -106,7 +106,7 @@ func (c *clientApps) launch(ctx context.Context, task wire.Task) {
 	}
 	out := readFrom(log, from)
 	e := appExit{RunID: task.RunID, ExitCode: exit.Code, Signal: exit.Signal}
-	if code := exitCodeIn(out); code != 0 && passed == "" { // flwr 1.41 may end the process with 0 after it has written its own number
+	if code := exitCodeIn(out); code != 0 && passed == "" { // flwr 1.42 may end the process with 0 after it has written its own number
 		e.ExitCode = code
 	}
 	if e.ExitCode == 0 && e.Signal == "" && passed == "" {
@@ -148,7 +148,7 @@ func (c *clientApps) runOne(ctx context.Context, task wire.Task, log string) (ex
 	return child.Exit(), passed, nil
 }
 
-// installed is the folder that Flower 1.41 installs a run's packages into, for each ClientApp anew. A ClientApp removes it after it
+// installed is the folder that Flower 1.42 installs a run's packages into, for each ClientApp anew. A ClientApp removes it after it
 // has sent its reply, and is ended by its own clock in the middle of that where the folder is large or the machine busy: what is left
 // then looks installed to the next one, and is not. So the next one waits for that end, and begins with nothing.
 func (c *clientApps) installed(run uint64) string {

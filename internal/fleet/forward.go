@@ -213,7 +213,7 @@ func (c *call) answered(res *http.Response) error {
 	return nil
 }
 
-// headerVersion is where each part of Flower tells its version (flwr 1.41).
+// headerVersion is where each part of Flower tells its version (flwr 1.42).
 const headerVersion = "flwr-package-version"
 
 var versionPattern = regexp.MustCompile(`^[0-9][0-9A-Za-z.+-]{0,39}$`)

@@ -10,7 +10,7 @@ import (
 	"google.golang.org/protobuf/encoding/protowire"
 )
 
-// A SuperNode sleeps three seconds after a poll that brought nothing (flwr 1.41, supernode/start_client_internal.py) and gives a
+// A SuperNode sleeps three seconds after a poll that brought nothing (flwr 1.42, supernode/start_client_internal.py) and gives a
 // request up after thirty. So the gateway holds an empty poll open and asks again when the federation's ServerApp has sent
 // something: messages arrive at once, and idle SuperNodes cost the SuperLink a poll every half minute, not ten.
 const defaultHold = 26 * time.Second
@@ -48,7 +48,7 @@ func (g *Gateway) Wake(federationID int64) { g.wakes.wake(federationID) }
 // maxEmpty is more than an answer without messages has bytes.
 const maxEmpty = 256
 
-// An object can be asked for before the ServerApp has sent it; a SuperNode would then wait one, two, four seconds (flwr 1.41,
+// An object can be asked for before the ServerApp has sent it; a SuperNode would then wait one, two, four seconds (flwr 1.42,
 // supercore/inflatable). So such a question is held open too, and repeated by itself.
 const (
 	objectHold = 8 * time.Second

@@ -9,7 +9,7 @@ import (
 )
 
 // A SuperLink that dies between storing an object and saying so leaves a SuperNode that sends the object again, is told that
-// nobody waits for it (flwr 1.41, supercore/corestate/sql_corestate.py), and gives its work up. So when the answer is "not
+// nobody waits for it (flwr 1.42, supercore/corestate/sql_corestate.py), and gives its work up. So when the answer is "not
 // stored", the gateway looks whether the object is there: if so, that is the answer.
 
 // healStored turns "not stored" into "stored" for an object that the SuperLink has.

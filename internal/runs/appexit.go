@@ -100,7 +100,7 @@ func withErrors(out []AppFailure, errors []domain.Exchange) []AppFailure {
 	return out
 }
 
-// raisedPattern finds the exception's kind in an error reply of flwr 1.41: <class 'ZeroDivisionError'>:<'division by zero'>. Its
+// raisedPattern finds the exception's kind in an error reply of flwr 1.42: <class 'ZeroDivisionError'>:<'division by zero'>. Its
 // message is not told on: it may hold the participant's data.
 var raisedPattern = regexp.MustCompile(`^<class '(?:[\w.]*\.)?(\w+)'>`)
 

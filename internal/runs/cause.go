@@ -25,7 +25,7 @@ func (s *Service) cause(ctx context.Context, run domain.Run, e EngineRun, t Task
 		s.Logger.Error("reading a failed run's log", "run", run.Name, "err", err)
 	}
 	if n := flowerExit(lines); n != 0 && t.Ended && (t.Signal == "" || !t.ToldAt.IsZero() && t.OverMemory == 0) {
-		// flwr 1.41 writes its own number and ends the process with 1; a signal that came after that is not the cause.
+		// flwr 1.42 writes its own number and ends the process with 1; a signal that came after that is not the cause.
 		c.ExitCode, t.ExitCode, t.Signal = n, n, ""
 	}
 	ex := lastException(lines)

@@ -10,7 +10,7 @@ import (
 	"blossomtune/internal/logfile"
 )
 
-// doing is what a ServerApp's newest lines say that it does. The lines are flwr 1.41's (sample_nodes, dependency_installer).
+// doing is what a ServerApp's newest lines say that it does. The lines are flwr 1.42's (sample_nodes, dependency_installer).
 type doing struct {
 	progress   time.Time // when a line was seen that is more than waiting; zero before one was
 	nodes      nodesWait

@@ -12,7 +12,7 @@ import (
 )
 
 // parser reads what a ServerApp's log tells and the wire does not: the rounds, the aggregated metrics and the ServerApp's own
-// evaluation. The lines are those of flwr 1.41's Strategy.start (new API) and Server.fit (older API), see flower-facts.md.
+// evaluation. The lines are those of flwr 1.42's Strategy.start (new API) and Server.fit (older API), see flower-facts.md.
 // It is fed every line from the first on, so it can begin anew at any time; what it finds is stored at most once.
 type parser struct {
 	round, rounds int

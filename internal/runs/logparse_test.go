@@ -28,7 +28,7 @@ func show(ms []domain.Metric) []string {
 	return out
 }
 
-// The lines are those that flwr 1.41 prints, colours included; the end-to-end tests compare with a real run.
+// The lines are those that flwr 1.42 prints, colours included; the end-to-end tests compare with a real run.
 const newAPILog = "\x1b[92mINFO \x1b[0m:      Starting FedAvg strategy:\n" +
 	"\x1b[92mINFO \x1b[0m:      Initial global evaluation results: {'accuracy': 0.1, 'loss': 2.3026}\n" +
 	"\x1b[92mINFO \x1b[0m:      \n" +

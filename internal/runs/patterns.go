@@ -13,7 +13,7 @@ import (
 )
 
 // known looks for failures whose words the log has, and says them with what they need: which key, package or participant. It
-// reports false where none is found. The lines are those of flwr 1.41.
+// reports false where none is found. The lines are those of flwr 1.42.
 func (s *Service) known(ctx context.Context, run domain.Run, lines []logfile.Line, ex exception) (message, remedy string, ok bool) {
 	if ex.kind == "KeyError" {
 		return s.lackingKey(ctx, run, ex)

@@ -263,5 +263,5 @@ def test_the_lock_has_what_the_app_names():
     locked = dict(re.findall(r"^([a-z0-9-]+)==([^ ;\\]+)", (ROOT / "requirements.txt").read_text(), re.MULTILINE))
     named = dict(d.split("==") for d in PYPROJECT["project"]["dependencies"] if "==" in d)
     assert len(named) == 7 and named.items() <= locked.items()
-    assert locked["flwr"].startswith("1.41.")
+    assert locked["flwr"].startswith("1.42.")
     assert "triton" not in locked

@@ -59,7 +59,7 @@ type Launcher struct {
 	acquiring sync.Mutex
 }
 
-// heldTask is a task that the SuperLink handed out while another was wanted. Its claim lapses after 30 s (flwr 1.41), then
+// heldTask is a task that the SuperLink handed out while another was wanted. Its claim lapses after 30 s (flwr 1.42), then
 // the SuperLink hands it out again.
 type heldTask struct {
 	wire.Task

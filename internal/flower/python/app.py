@@ -1,6 +1,6 @@
 """flwr-serverapp or flwr-clientapp, by the name of this file, with time for the end.
 
-Flower 1.41 ends such a process five seconds after its app, whatever is left to do. Three of them may go to the log's
+Flower 1.42 ends such a process five seconds after its app, whatever is left to do. Three of them may go to the log's
 last lines, and the rest is not always enough on a busy machine: then nobody is told how it ended, and a run that did
 all its rounds fails a minute later, without a heartbeat.
 """

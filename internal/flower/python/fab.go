@@ -51,7 +51,7 @@ func (e Env) BuildFAB(ctx context.Context, dir string) ([]byte, error) {
 
 var folderName = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9-]{0,31}$`)
 
-// buildable returns the folder, or a copy under a name that flwr 1.41 takes: it refuses underscores in a folder's name, which
+// buildable returns the folder, or a copy under a name that flwr 1.42 takes: it refuses underscores in a folder's name, which
 // a Python package has.
 func buildable(dir, tmp string) (string, error) {
 	name := filepath.Base(dir)

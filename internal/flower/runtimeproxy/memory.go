@@ -68,7 +68,7 @@ func (m *memory) forget(messageID string) {
 }
 
 // again returns the replies that a ServerApp asks for although they were given to it. The SuperLink hands out a reply once and
-// tells whoever asks again that the message is unavailable (flwr 1.41, linkstate/utils.py), so a reply whose answer got lost
+// tells whoever asks again that the message is unavailable (flwr 1.42, linkstate/utils.py), so a reply whose answer got lost
 // would count as a failed one.
 func (m *memory) again(asked []string) *flwrpb.PullAppMessagesResponse {
 	m.mu.Lock()

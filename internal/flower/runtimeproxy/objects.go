@@ -13,7 +13,7 @@ import (
 )
 
 // objectHold is how long an object is waited for that a SuperNode is still sending; the ServerApp would look again after one, two,
-// four seconds (flwr 1.41, supercore/inflatable).
+// four seconds (flwr 1.42, supercore/inflatable).
 const objectHold = 8 * time.Second
 
 // toCome reports whether an answer to pull-object says that the object is still to come.
@@ -98,7 +98,7 @@ func (p *Proxy) pushObject(w http.ResponseWriter, r *http.Request) {
 }
 
 // A SuperLink that dies between storing an object and saying so leaves a ServerApp that sends the object again, is told that
-// nobody waits for it (flwr 1.41, supercore/corestate/sql_corestate.py), and raises. So when the answer is "not stored", the
+// nobody waits for it (flwr 1.42, supercore/corestate/sql_corestate.py), and raises. So when the answer is "not stored", the
 // proxy looks whether the object is there: if so, that is the answer.
 
 // notStored reports whether an answer to push-object says so; what was read of it is put back.

@@ -3,7 +3,7 @@
 // aggregates, of any Flower App, unmodified.
 //
 // What is read is stored before the ServerApp gets the answer that lets it go on: a reply's metrics before the confirmation of
-// its receipt, which flwr 1.41 asks for before it inflates the reply (superlink/grid/http_grid.py).
+// its receipt, which flwr 1.42 asks for before it inflates the reply (superlink/grid/http_grid.py).
 package runtimeproxy
 
 import (

@@ -15,7 +15,7 @@ import (
 	"google.golang.org/protobuf/proto"
 )
 
-// A ServerApp that polls for replies sleeps three seconds after each poll that did not bring all of them (flwr 1.41,
+// A ServerApp that polls for replies sleeps three seconds after each poll that did not bring all of them (flwr 1.42,
 // superlink/grid/http_grid.py). So the proxy polls in its place and answers when all are here, or after a while.
 const (
 	pullHold  = 8 * time.Second

@@ -48,7 +48,7 @@ func (o object) size() int {
 	return n
 }
 
-// decode reads an object: a header "<Type> <child ids> <body length>", a zero byte, and the body (flwr 1.41,
+// decode reads an object: a header "<Type> <child ids> <body length>", a zero byte, and the body (flwr 1.42,
 // supercore/inflatable). It returns false for what it does not know.
 func decode(content []byte) (object, bool) {
 	head, body, ok := bytes.Cut(content, []byte{0})
@@ -160,7 +160,7 @@ func isMetrics(record string) bool {
 	return strings.HasPrefix(record, "fitres.metrics") || strings.HasPrefix(record, "evaluateres.metrics")
 }
 
-// serverRound finds the round in a config: strategies of the newer API put it there under "server-round" (flwr 1.41,
+// serverRound finds the round in a config: strategies of the newer API put it there under "server-round" (flwr 1.42,
 // serverapp/strategy/fedavg.py) and leave the message's group empty.
 func serverRound(config []value) int {
 	for _, v := range config {

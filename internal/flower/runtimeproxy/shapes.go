@@ -48,7 +48,7 @@ type layout struct {
 
 func newShapes() *shapes { return &shapes{objects: newLRU[described](maxShapes, nil)} }
 
-// describe reads an object that describes arrays (flwr 1.41, app/message/array.py and arrayrecord.py).
+// describe reads an object that describes arrays (flwr 1.42, app/message/array.py and arrayrecord.py).
 func describe(content []byte) (described, bool) {
 	head, body, ok := bytes.Cut(content, []byte{0})
 	if !ok {

@@ -17,7 +17,7 @@ import (
 	"google.golang.org/protobuf/proto"
 )
 
-// superlink is a fake: it plays the Runtime API of a SuperLink, with the SuperNodes behind it, as flwr 1.41 does where it matters
+// superlink is a fake: it plays the Runtime API of a SuperLink, with the SuperNodes behind it, as flwr 1.42 does where it matters
 // here. A reply is given out once; who asks for it again gets an error reply in its place.
 type superlink struct {
 	t *testing.T

@@ -146,7 +146,7 @@ func IsStatus(err error, status int) bool {
 	return errors.As(err, &e) && e.Status == status
 }
 
-// Flower's codes that a caller can do something about (flwr 1.41, supercore/error); its HTTP statuses are too coarse to tell
+// Flower's codes that a caller can do something about (flwr 1.42, supercore/error); its HTTP statuses are too coarse to tell
 // them, and an answer without a code comes from something else than the API, such as a path that a newer flwr has moved.
 const (
 	codeRunNotFound  = 16

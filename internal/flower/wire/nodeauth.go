@@ -21,7 +21,7 @@ const (
 	HeaderSignature = "flwr-signature"
 )
 
-// Window is how old, and Ahead how far in the future, a signature's time may be (flwr 1.41).
+// Window is how old, and Ahead how far in the future, a signature's time may be (flwr 1.42).
 const (
 	Window = 300 * time.Second
 	Ahead  = 5 * time.Second
