@@ -14,11 +14,12 @@ need systemd-analyze "Debian: apt-get install systemd"
 ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || { echo "make test needs PostgreSQL (Debian: apt-get install postgresql)" >&2; exit 1; }
 
 echo "== Python apps"
-tools="${XDG_CACHE_HOME:-$HOME/.cache}/blossomtune-test/pytools"
-if ! [ -x "$tools/bin/ruff" ]; then
-  rm -rf "$tools"
+tools="${XDG_CACHE_HOME:-$HOME/.cache}/blossomtune-test/pytools-$(sha256sum scripts/requirements-dev.txt | cut -c1-12)"
+if ! [ -e "$tools/.ready" ]; then
+  rm -rf "$(dirname "$tools")"/pytools*
   python3 -m venv "$tools"
   "$tools/bin/pip" install --quiet -r scripts/requirements-dev.txt
+  touch "$tools/.ready"
 fi
 "$tools/bin/ruff" check apps e2e internal
 "$tools/bin/ruff" format --check apps e2e internal

@@ -9,12 +9,12 @@ import (
 	"blossomtune/internal/logfile"
 )
 
-// What uv says of packages that it cannot install (uv 0.12: crates/uv-resolver/src/pubgrub/report.rs). It derives why there is no
+// What uv says of packages that it cannot install (uv 0.13: crates/uv-resolver/src/pubgrub/report.rs). It derives why there is no
 // solution in sentences that name who asks for which versions; older releases say the same with other marks before the lines.
 var (
 	unsolvedPattern    = regexp.MustCompile(`No solution found when resolving`)
 	uvMarkPattern      = regexp.MustCompile(`^\s*(?:cause:|[×│├╰]─*▶?)?\s*`)
-	dependsPattern     = regexp.MustCompile("(?:all versions of )?`?(your project|[A-Za-z0-9._\\[\\]-]+(?:==[^ ,`]+)?)`? depends? on `?([A-Za-z0-9._-]+)(?:\\[[^\\]]*\\])?(?:\\{[^}]*\\})?([<>=!~][^ `]*)?`?")
+	dependsPattern     = regexp.MustCompile("(?:all versions of )?`?(your project|[A-Za-z0-9._\\[\\]-]+(?:[<>=!~][^ `]*)?)`? depends? on `?([A-Za-z0-9._-]+)(?:\\[[^\\]]*\\])?(?:\\{[^}]*\\})?([<>=!~][^ `]*)?`?")
 	wontPattern        = regexp.MustCompile("`?([A-Za-z0-9._-]+?)(==[^ `]+)?`? has no (?:wheels|usable wheels|source distribution)")
 	noVersionPattern   = regexp.MustCompile("(?i)there (?:is no version|are no versions) of `?([A-Za-z0-9._-]+)")
 	noPackagePattern   = regexp.MustCompile("(?i)because `?([A-Za-z0-9._-]+)`? was not found in the (?:package registry|provided package locations)")
@@ -145,9 +145,11 @@ func conflict(needs []need) string {
 }
 
 func (n need) words() string {
-	who := strings.Replace(n.who, "==", " ", 1)
-	if n.who == "your project" {
+	who := n.who
+	if who == "your project" {
 		who = "the app"
+	} else if at := strings.IndexAny(who, "<>=!~"); at > 0 {
+		who = who[:at] + " " + strings.TrimPrefix(who[at:], "==")
 	}
 	spec := strings.TrimPrefix(n.spec, "==")
 	if spec == "" {

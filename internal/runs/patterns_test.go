@@ -51,6 +51,9 @@ func TestPackagesThatCannotBeInstalledAreNamed(t *testing.T) {
 		"conflict": {unsolved + "Because flwr==1.41.0 depends on packaging>=24.0,<26.0 and your project depends on flwr>=1.41,<1.42, we can conclude that your project depends on packaging>=24.0,<26.0.\n" +
 			"         And because your project depends on packaging<20" + end,
 			"Installing the app's packages failed: packaging >=24.0,<26.0 of flwr 1.41.0 and packaging <20 of the app do not fit (", "And because your project depends on packaging<20"},
+		"conflict with a range": {unsolved + "Because flwr>=1.42.0 depends on packaging>=24.0,<26.0 and your project depends on flwr>=1.42, we can conclude that your project depends on packaging>=24.0,<26.0.\n" +
+			"         And because your project depends on packaging<20" + end,
+			"Installing the app's packages failed: packaging >=24.0,<26.0 of flwr >=1.42.0 and packaging <20 of the app do not fit (", "And because your project depends on packaging<20"},
 		"conflict by markers": {"error: No solution found when resolving dependencies for split (markers: python_full_version >= '3.12')\n  cause: Because pandas==2.2.3 depends on numpy{python_full_version >= '3.12'}>=1.26.0 and your project depends on numpy<1.20, we can conclude that your project and pandas==2.2.3 are incompatible.\n" +
 			"         And because your project depends on pandas==2.2.3" + end,
 			"Installing the app's packages failed: numpy >=1.26.0 of pandas 2.2.3 and numpy <1.20 of the app do not fit (", "And because your project depends on pandas"},
