@@ -127,5 +127,5 @@ func databaseOf(data, database string) (string, string, error) {
 	if strings.TrimSpace(database) == "" {
 		database = "sqlite:" + filepath.Join(data, "blossomtune.db")
 	}
-	return data, database, nil
+	return data, database, config.CheckDatabase(database)
 }

@@ -2,7 +2,6 @@ package account
 
 import (
 	"context"
-	"strings"
 	"time"
 
 	"blossomtune/internal/domain"
@@ -156,7 +155,7 @@ func (s *Service) Setup(ctx context.Context, secret, email, name string) (domain
 	if err != nil {
 		return domain.Person{}, err
 	}
-	name = strings.TrimSpace(name)
+	name = domain.Line(name)
 	if name == "" || len(name) > 120 {
 		return domain.Person{}, domain.Errorf(domain.Invalid, "A name has 1 to 120 bytes.").At("name")
 	}

@@ -20,7 +20,7 @@ const maxTokens = 50
 
 // CreateToken makes an API token that acts as a person, within its scope. Its text is given out once.
 func (s *Service) CreateToken(ctx context.Context, actor domain.Actor, personID int64, name string, scope domain.TokenScope, life time.Duration) (string, domain.APIToken, error) {
-	name = strings.TrimSpace(name)
+	name = domain.Line(name)
 	if name == "" || len(name) > 120 {
 		return "", domain.APIToken{}, domain.Errorf(domain.Invalid, "A token's name has 1 to 120 bytes.").At("name")
 	}

@@ -24,10 +24,13 @@ func (t token) String() string { return t.public }
 // GoString keeps the secret out of %#v.
 func (t token) GoString() string { return t.public }
 
+// pasted takes away what gets around a text that is copied from a page, a mail or a chat: marks, invisible characters, quotes.
+func pasted(s string) string { return strings.Trim(domain.Line(s), " <>\"'`‘’“”,;") }
+
 func parseToken(s string) (token, error) {
 	bad := domain.Errorf(domain.Invalid, "This is not a join token.").
 		Fix("Copy the whole command from your status page: the token has three parts with dots between them.").At("token")
-	s = strings.TrimSpace(s)
+	s = pasted(s)
 	parts := strings.Split(s, ".")
 	if len(parts) != 3 || parts[1] == "" || parts[2] == "" || len(s) > 512 {
 		return token{}, bad
@@ -55,15 +58,25 @@ func parseServer(s string, pin string) (server, error) {
 	bad := func(msg string) (server, error) {
 		return server{}, domain.Errorf(domain.Invalid, "%s", msg).Fix("Copy the whole command from your status page; the address is like https://fl.example.org.").At("url")
 	}
-	u, err := url.Parse(strings.TrimSpace(s))
+	u, err := url.Parse(pasted(s))
 	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" || u.User != nil {
 		return bad("This is not the address of a BlossomTune server.")
 	}
-	if strings.Trim(u.Path, "/") != "" || u.RawQuery != "" || u.Fragment != "" {
+	if strings.Trim(u.Path, "/") != "" || u.ForceQuery || u.RawQuery != "" || u.Fragment != "" {
 		return bad("The address has something after the host and port; a SuperNode cannot use that.")
 	}
 	host := u.Hostname()
 	ip := net.ParseIP(host)
+	if ip == nil {
+		if host, err = domain.ASCIIHost(host); err != nil {
+			return bad("The address has no valid host name.")
+		}
+		if port := u.Port(); port != "" {
+			u.Host = host + ":" + port
+		} else {
+			u.Host = host
+		}
+	}
 	local := host == "localhost" || ip != nil && ip.IsLoopback()
 	if u.Scheme == "http" {
 		if !local {

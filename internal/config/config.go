@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"net/url"
 	"path/filepath"
 	"reflect"
 	"strings"
@@ -94,11 +93,14 @@ func (c *Config) resolve() error {
 	if c.RunLogMB < 1 || c.RunLogMB > 100_000 {
 		return fmt.Errorf("--run-log-mb is 1 to 100000, not %d", c.RunLogMB)
 	}
-	if c.Database == "" {
+	if c.Database = strings.Trim(c.Database, " \"'\u00a0\ufeff\u200b\r\n\t"); c.Database == "" {
 		c.Database = "sqlite:" + filepath.Join(c.Data, "blossomtune.db")
 	}
 	if c.PublicURL == "" && port != "0" {
 		c.PublicURL = DefaultPublicURL(host, port)
+	}
+	if err := CheckDatabase(c.Database); err != nil {
+		return err
 	}
 	return c.checkPublicURL()
 }
@@ -150,18 +152,6 @@ func DefaultPublicURL(host, port string) string {
 	return "https://" + net.JoinHostPort(host, port)
 }
 
-func (c *Config) checkPublicURL() error {
-	if c.PublicURL == "" {
-		return nil
-	}
-	u, err := url.Parse(c.PublicURL)
-	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || strings.Trim(u.Path, "/") != "" {
-		return wrong("public-url", "%q is no address of a server.", c.PublicURL).Fix("Write it like https://fl.example.org, without a path: a SuperNode cannot have one.")
-	}
-	c.PublicURL = strings.TrimRight(c.PublicURL, "/")
-	return nil
-}
-
 // Setting is one effective setting, ready to be shown.
 type Setting struct {
 	Env   string
@@ -204,10 +194,7 @@ func shown(v reflect.Value, secret string) string {
 	case text == "" || secret == "":
 		return text
 	case secret == "url":
-		if u, err := url.Parse(text); err == nil && u.User != nil {
-			return u.Redacted()
-		}
-		return text
+		return redacted(text)
 	}
 	return "********"
 }

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"os"
@@ -61,6 +62,10 @@ func readFile(path string) ([]entry, error) {
 	if err != nil {
 		return nil, domain.Errorf(domain.Invalid, "The configuration file %s cannot be read.", path).Fix("Give this account the right to read it.").Because(err)
 	}
+	if fault := domain.EncodingFault(text); fault != "" && fault != domain.ByteOrderMark {
+		return nil, domain.Errorf(domain.Invalid, "The configuration file %s %s.", path, fault).Fix("Save it as UTF-8.")
+	}
+	text = bytes.TrimPrefix(text, []byte("\ufeff")) // Notepad and PowerShell write it
 	var values map[string]any
 	if err := toml.Unmarshal(text, &values); err != nil {
 		at := path

@@ -8,7 +8,7 @@ import (
 // CodeAlphabet has no letters or digits that are taken for one another; 32 of them are 5 bits each.
 const CodeAlphabet = "23456789ABCDEFGHJKLMNPQRSTUVWXYZ"
 
-// NormalCode undoes what people do to a code when they type it.
+// NormalCode undoes what people do to a code when they type it: other dashes, spaces, small or full-width letters.
 func NormalCode(code string) string {
 	return strings.Map(func(r rune) rune {
 		switch {
@@ -18,7 +18,15 @@ func NormalCode(code string) string {
 			return r
 		}
 		return -1
-	}, code)
+	}, FoldWidth(code))
+}
+
+// NormalRef undoes the same in the id of a request, which keeps its one dash.
+func NormalRef(ref string) string {
+	if c := NormalCode(ref); len(c) == 8 {
+		return c[:4] + "-" + c[4:]
+	}
+	return strings.ToUpper(Line(ref))
 }
 
 // DeviceCheck is the last group of the code that a terminal shows: it says which CA (by its pin) the terminal sees. Whoever stands

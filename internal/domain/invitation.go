@@ -82,12 +82,3 @@ func (r ApprovalRule) Matches(email string, accounts []Identity) bool {
 	}
 	return false
 }
-
-// NormalDomain returns an e-mail domain as it is compared: lower case, without an @ before it. What is none is an [Invalid] error at a field.
-func NormalDomain(s, field string) (string, error) {
-	d := strings.TrimPrefix(strings.ToLower(strings.TrimSpace(s)), "@")
-	if _, err := NormalEmail("a@" + d); err != nil {
-		return "", Errorf(Invalid, "%q is not an e-mail domain.", s).Fix("Write it like example.org.").At(field)
-	}
-	return d, nil
-}

@@ -1,10 +1,6 @@
 package domain
 
-import (
-	"net/mail"
-	"strings"
-	"time"
-)
+import "time"
 
 // Clock tells the time; it is passed in, so that tests can set it. Everything stored is UTC with millisecond precision.
 type Clock func() time.Time
@@ -24,25 +20,6 @@ const HostEmail = "admin@localhost"
 
 // Host reports whether p is no person, but the host itself.
 func (p Person) Host() bool { return p.Email == HostEmail }
-
-// NormalEmail returns the address in the one form in which it is stored and compared: trimmed and lower case, without a display name.
-// It returns an [Invalid] error at field "email" for what is no address or longer than 254 bytes.
-func NormalEmail(s string) (string, error) {
-	s = strings.ToLower(strings.TrimSpace(s))
-	bad := Errorf(Invalid, "%q is not an e-mail address.", s).Fix("Write it like name@example.org.").At("email")
-	if len(s) > 254 || strings.ContainsAny(s, " <>\"\r\n") {
-		return "", bad
-	}
-	a, err := mail.ParseAddress(s)
-	if err != nil || a.Address != s {
-		return "", bad
-	}
-	_, host, _ := strings.Cut(s, "@")
-	if !strings.Contains(host, ".") && host != "localhost" {
-		return "", bad
-	}
-	return s, nil
-}
 
 // Session is a signed-in browser. Its secret is kept only as a hash.
 type Session struct {

@@ -53,6 +53,7 @@ func TestMain(m *testing.M) {
 type backend struct {
 	mu     sync.Mutex
 	got    []string
+	to     []string
 	logins []string
 	refuse string // a recipient that is not known here
 }
@@ -76,6 +77,7 @@ func (s *session) Auth(string) (sasl.Server, error) {
 func (s *session) Rcpt(to string, _ *smtp.RcptOptions) error {
 	s.b.mu.Lock()
 	defer s.b.mu.Unlock()
+	s.b.to = append(s.b.to, to)
 	if to == s.b.refuse {
 		return &smtp.SMTPError{Code: 550, EnhancedCode: smtp.EnhancedCode{5, 1, 1}, Message: "no such mailbox"}
 	}
@@ -201,6 +203,17 @@ func (p *post) until(what string, want func(domain.Mail) bool) domain.Mail {
 }
 
 func sent(m domain.Mail) bool { return m.State == domain.MailSent }
+
+// Mail servers without SMTPUTF8 take domains in ASCII only; an older version has kept addresses as they were typed.
+func TestDomainsGoOutInASCII(t *testing.T) {
+	b := &backend{}
+	p := newPost(t, mail.Options{Port: listen(t, b, nil, "127.0.0.1:0"), TLS: "none"})
+	p.write("ada@münchen.example")
+	p.until("sent", sent)
+	if got := b.mails(); len(b.to) != 1 || b.to[0] != "ada@xn--mnchen-3ya.example" || !strings.Contains(got[0], "To: <ada@xn--mnchen-3ya.example>") {
+		t.Errorf("mailed to %q: %s", b.to, got)
+	}
+}
 
 func TestMailGoesOutEncryptedAndOnce(t *testing.T) {
 	for _, mode := range []string{"starttls", "tls"} {

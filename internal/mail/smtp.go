@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strconv"
+	"strings"
 
 	"blossomtune/internal/domain"
 
@@ -24,10 +25,10 @@ func (s *Service) send(ctx context.Context, m domain.Mail) error {
 
 func (s *Service) sendSMTP(ctx context.Context, m domain.Mail) error {
 	msg := gomail.NewMsg()
-	if err := msg.FromFormat(s.Site.Name(), s.From); err != nil {
+	if err := msg.FromFormat(s.Site.Name(), onWire(s.From)); err != nil {
 		return fmt.Errorf("sender %q: %w", s.From, err)
 	}
-	if err := msg.To(m.To); err != nil {
+	if err := msg.To(onWire(m.To)); err != nil {
 		return fmt.Errorf("recipient: %w", err)
 	}
 	msg.Subject(m.Subject)
@@ -50,6 +51,16 @@ func (s *Service) sendSMTP(ctx context.Context, m domain.Mail) error {
 	case <-ctx.Done():
 		return ctx.Err()
 	}
+}
+
+// onWire returns an address as mail servers take it: its domain in ASCII (xn--…). Few take another one, and only with SMTPUTF8.
+func onWire(address string) string {
+	local, host, found := strings.Cut(address, "@")
+	ascii, err := domain.ASCIIHost(host)
+	if !found || err != nil {
+		return address // the mail server will say what is wrong with it
+	}
+	return local + "@" + ascii
 }
 
 func (s *Service) client() (*gomail.Client, error) {

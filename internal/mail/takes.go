@@ -19,7 +19,7 @@ const lookupLimit = 3 * time.Second
 func (s *Service) Takes(ctx context.Context, host string) error {
 	ctx, cancel := context.WithTimeout(ctx, lookupLimit)
 	defer cancel()
-	_, own, _ := strings.Cut(s.From, "@")
+	_, own, _ := strings.Cut(onWire(s.From), "@")
 	if lookup(ctx, own) == takesMail && lookup(ctx, host) == takesNone {
 		return domain.Errorf(domain.Invalid, "%s takes no mail.", host).Fix("Check the address for a slip.").At("email")
 	}

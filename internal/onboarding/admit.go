@@ -126,7 +126,7 @@ func (s *Service) AddRule(ctx context.Context, actor domain.Actor, fedID int64, 
 	case domain.RuleDomain:
 		rule.Value, err = domain.NormalDomain(value, "value")
 	case domain.RuleOrganisation:
-		rule.Value = strings.ToLower(strings.TrimSpace(value))
+		rule.Value = strings.ToLower(domain.Line(value))
 		if provider, org, ok := strings.Cut(rule.Value, ":"); !ok || provider == "" || org == "" || len(rule.Value) > maxShort || strings.ContainsAny(rule.Value, " \t") {
 			err = domain.Errorf(domain.Invalid, "%q names no organisation.", value).Fix("Write the provider and the organisation's name there, like huggingface:acme.").At("value")
 		}

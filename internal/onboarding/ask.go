@@ -100,7 +100,7 @@ func (s *Service) checkAsk(in *AskInput) (string, error) {
 	var errs domain.Errors
 	email, err := domain.NormalEmail(in.Email)
 	errs = errs.With(err)
-	in.Name, in.Organisation, in.Message = clean(in.Name), clean(in.Organisation), strings.TrimSpace(in.Message)
+	in.Name, in.Organisation, in.Message = domain.Line(in.Name), domain.Line(in.Organisation), domain.Text(in.Message)
 	if in.Name == "" {
 		errs = append(errs, domain.Errorf(domain.Invalid, "Your name is missing.").Fix("Managers see it when they review your request.").At("name"))
 	}
@@ -113,11 +113,6 @@ func (s *Service) checkAsk(in *AskInput) (string, error) {
 		errs = append(errs, domain.Errorf(domain.Invalid, "This is longer than %d bytes.", maxMessage).At("message"))
 	}
 	return email, errs.OrNil()
-}
-
-// clean makes one line of a text: control characters and repeated spaces become one space.
-func clean(s string) string {
-	return strings.Join(strings.FieldsFunc(s, func(r rune) bool { return r <= ' ' || r == 0x7f || r == ' ' }), " ")
 }
 
 func (s *Service) person(ctx context.Context, tx Tx, a domain.Ask) (domain.Person, error) {

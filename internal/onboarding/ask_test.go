@@ -8,8 +8,31 @@ import (
 
 	"blossomtune/internal/domain"
 	"blossomtune/internal/onboarding"
+	"blossomtune/internal/store"
 	"blossomtune/internal/store/storetest"
 )
+
+// A domain in letters beyond ASCII is the same as its form that begins with xn--; who asks with either is one person.
+func TestEitherFormOfADomainIsOnePerson(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, db *store.DB) {
+		w := newWorld(t, db, 5)
+		first, err := w.asked(onboarding.AskInput{FederationID: w.fed.ID, Email: "ada@münchen.example", Name: "\u202eAda\u200b\u00a0Lovelace", Address: "192.0.2.1"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		second, err := w.asked(onboarding.AskInput{FederationID: w.fed.ID, Email: "\ufeffAda@XN--MNCHEN-3YA.example", Name: "Ada", Address: "192.0.2.2"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		r, err := w.s.Verify(w.ctx, strings.ToLower(strings.ReplaceAll(first.Ref, "-", " ")), w.code("ada@xn--mnchen-3ya.example"), domain.Person{})
+		if err != nil || r.Email != "ada@xn--mnchen-3ya.example" || r.Name != "Ada Lovelace" {
+			t.Errorf("%+v, %v", r, err)
+		}
+		if second.ID != r.ID || second.PersonID != r.PersonID {
+			t.Errorf("the second form is request %d of person %d, not %d of %d", second.ID, second.PersonID, r.ID, r.PersonID)
+		}
+	})
+}
 
 func TestFromAskingToAPartition(t *testing.T) {
 	w := newWorld(t, storetest.SQLite(t), 3)

@@ -6,7 +6,6 @@ import (
 	"crypto/sha256"
 	"crypto/subtle"
 	"strconv"
-	"strings"
 	"time"
 )
 
@@ -120,7 +119,7 @@ func (s *Service) Verify(ctx context.Context, ref, code string, current domain.P
 	var refused *domain.Error
 	err := s.Store.InTx(ctx, func(tx Tx) error {
 		refused = nil
-		t, err := byTold(ctx, tx, strings.ToUpper(strings.TrimSpace(ref)))
+		t, err := byTold(ctx, tx, domain.NormalRef(ref))
 		if domain.CodeOf(err) == domain.NotFound {
 			refused = wrongCode(domain.CodeTries - 1)
 			return nil

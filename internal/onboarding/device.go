@@ -46,7 +46,7 @@ func (s *Service) AskDevice(host, address string) (v Device, secret string, err 
 	if !s.asks.Allow(address, s.now()) {
 		return v, "", domain.Errorf(domain.Limited, "Too many requests from your address.").Fix("Wait ten minutes, then try again.")
 	}
-	host = clean(host)
+	host = domain.Line(host)
 	v = Device{Code: readable(2, 4), Host: host[:min(len(host), maxShort)], Address: address, Asked: s.now(), Until: s.now().Add(deviceLife), secret: randomHex(24)}
 	s.devices.mu.Lock()
 	defer s.devices.mu.Unlock()

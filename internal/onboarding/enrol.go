@@ -73,7 +73,7 @@ const enrolLabel = "blossomtune-enrol:"
 // anywhere, is a [domain.Conflict].
 func (s *Service) Enrol(ctx context.Context, in EnrolInput) (Enrolment, error) {
 	refused := domain.Errorf(domain.Expired, "This join token does not work (any more).").Fix("Make a new command on your status page.").At("token")
-	parts := strings.Split(strings.TrimSpace(in.Token), ".")
+	parts := strings.Split(domain.Line(in.Token), ".")
 	if len(parts) != 3 {
 		return Enrolment{}, refused
 	}

@@ -14,7 +14,7 @@ const maxDescription = 4000
 
 // CreateFederation adds a federation.
 func (s *Service) CreateFederation(ctx context.Context, actor domain.Actor, f domain.Federation) (domain.Federation, error) {
-	f.Name, f.Description = clean(f.Name), strings.TrimSpace(f.Description)
+	f.Name, f.Description = domain.Line(f.Name), domain.Text(f.Description)
 	if err := domain.CheckSlug(f.Slug); err != nil {
 		return f, err
 	}
@@ -114,8 +114,8 @@ func checkTexts(f domain.Federation) (errs domain.Errors) {
 
 // Configure changes what a federation says of itself and how people ask to join it.
 func (s *Service) Configure(ctx context.Context, actor domain.Actor, fedID int64, name, description string, asking domain.Asking) (domain.Federation, error) {
-	want := domain.Federation{Name: clean(name), Description: strings.TrimSpace(description), Asking: asking}
-	want.Asking.Question = clean(asking.Question)
+	want := domain.Federation{Name: domain.Line(name), Description: domain.Text(description), Asking: asking}
+	want.Asking.Question = domain.Line(asking.Question)
 	errs := checkTexts(want)
 	if asking.Proof != domain.ProofBoth && asking.Proof != domain.ProofEither {
 		errs = append(errs, domain.Errorf(domain.Invalid, "Choose %s or %s.", domain.ProofBoth, domain.ProofEither).At("proof"))

@@ -3,9 +3,7 @@ package onboarding
 import (
 	"context"
 	"crypto/sha256"
-	"fmt"
 	"strconv"
-	"strings"
 	"time"
 
 	"blossomtune/internal/domain"
@@ -36,7 +34,7 @@ func checkDays(days int) error {
 // Invite makes an invitation and returns its link, which is given out this once.
 func (s *Service) Invite(ctx context.Context, actor domain.Actor, in InviteInput) (link string, inv domain.Invitation, err error) {
 	var errs domain.Errors
-	inv = domain.Invitation{FederationID: in.FederationID, Note: clean(in.Note), Uses: in.Uses, Auto: in.Auto}
+	inv = domain.Invitation{FederationID: in.FederationID, Note: domain.Line(in.Note), Uses: in.Uses, Auto: in.Auto}
 	if in.Domain != "" {
 		inv.Domain, err = domain.NormalDomain(in.Domain, "domain")
 		errs = errs.With(err)
@@ -85,8 +83,8 @@ type Imported struct {
 	Known   []string // are invited already, or have an active request
 }
 
-// ImportInvitations invites each address of a list by mail, for itself alone. The list has one address a line, or several with
-// commas or semicolons between them; what stands before an address in angle brackets is left away. With one bad address nobody is invited.
+// ImportInvitations invites each address of a list by mail, each for itself. The list is what people paste: one address a line,
+// recipients from a mail program, or a table saved as CSV. If one address is bad, no one is invited.
 func (s *Service) ImportInvitations(ctx context.Context, actor domain.Actor, fedID int64, text string, days int, auto bool) (Imported, error) {
 	emails, errs := parseEmails(text)
 	if err := errs.With(checkDays(days)).OrNil(); err != nil {
@@ -140,41 +138,6 @@ func (s *Service) active(ctx context.Context, tx Tx, fedID int64, email string) 
 		return false, nil
 	}
 	return err == nil, err
-}
-
-// parseEmails reads a list of addresses, each once, with one error that names all that are none.
-func parseEmails(text string) (out []string, errs domain.Errors) {
-	seen, bad := map[string]bool{}, []string{}
-	for n, line := range strings.Split(text, "\n") {
-		for _, part := range strings.FieldsFunc(line, func(r rune) bool { return r == ',' || r == ';' || r == '\t' }) {
-			if i := strings.LastIndexByte(part, '<'); i >= 0 {
-				part = strings.TrimRight(strings.TrimSpace(part[i+1:]), ">")
-			}
-			if part = strings.TrimSpace(part); part == "" {
-				continue
-			}
-			email, err := domain.NormalEmail(part)
-			if err != nil {
-				bad = append(bad, fmt.Sprintf("line %d: %s", n+1, clean(part[:min(len(part), 60)])))
-			} else if !seen[email] {
-				seen[email] = true
-				out = append(out, email)
-			}
-		}
-	}
-	switch {
-	case len(bad) > 0:
-		more := ""
-		if len(bad) > 5 {
-			more, bad = fmt.Sprintf(" and %d more", len(bad)-5), bad[:5]
-		}
-		errs = append(errs, domain.Errorf(domain.Invalid, "These are no e-mail addresses: %s%s.", strings.Join(bad, "; "), more).Fix("Nobody was invited yet. Mend them or take them out.").At("emails"))
-	case len(out) == 0:
-		errs = append(errs, domain.Errorf(domain.Invalid, "There is no address.").Fix("Write one a line.").At("emails"))
-	case len(out) > domain.MaxImport:
-		errs = append(errs, domain.Errorf(domain.Invalid, "These are %d addresses; %d can be invited at once.", len(out), domain.MaxImport).At("emails"))
-	}
-	return out, errs
 }
 
 // Invitation returns the good invitation of a link's secret with its federation.

@@ -2,7 +2,6 @@ package onboarding
 
 import (
 	"context"
-	"strings"
 
 	"blossomtune/internal/domain"
 )
@@ -38,7 +37,7 @@ func (s *Service) Request(ctx context.Context, id int64) (domain.Request, error)
 // ByRef returns a request by its readable id, in whatever case it was typed.
 func (s *Service) ByRef(ctx context.Context, ref string) (domain.Request, error) {
 	return view(ctx, s, func(tx Tx) (domain.Request, error) {
-		return tx.RequestByRef(ctx, strings.ToUpper(strings.TrimSpace(ref)))
+		return tx.RequestByRef(ctx, domain.NormalRef(ref))
 	})
 }
 

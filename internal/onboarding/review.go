@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"strings"
 
 	"blossomtune/internal/domain"
 )
@@ -105,7 +104,7 @@ func nextFree(held []int, total, n int) []int {
 
 // Reject turns a pending request down; the reason is mailed.
 func (s *Service) Reject(ctx context.Context, actor domain.Actor, id int64, reason string) (domain.Request, error) {
-	if reason = strings.TrimSpace(reason); reason == "" || len(reason) > maxMessage {
+	if reason = domain.Text(reason); reason == "" || len(reason) > maxMessage {
 		return domain.Request{}, domain.Errorf(domain.Invalid, "Give a reason of up to %d bytes; it is mailed to the person.", maxMessage).At("reason")
 	}
 	return s.decide(ctx, id, func(tx Tx, fed domain.Federation, r *domain.Request) error {
@@ -119,7 +118,7 @@ func (s *Service) Reject(ctx context.Context, actor domain.Actor, id int64, reas
 
 // Revoke ends an approved participant's access: the partition is free again, the keys are refused for ever.
 func (s *Service) Revoke(ctx context.Context, actor domain.Actor, id int64, reason string) (domain.Request, error) {
-	if reason = strings.TrimSpace(reason); reason == "" || len(reason) > maxMessage {
+	if reason = domain.Text(reason); reason == "" || len(reason) > maxMessage {
 		return domain.Request{}, domain.Errorf(domain.Invalid, "Give a reason of up to %d bytes; it is mailed to the person.", maxMessage).At("reason")
 	}
 	r, err := s.decide(ctx, id, func(tx Tx, fed domain.Federation, r *domain.Request) error {

@@ -3,7 +3,6 @@ package onboarding
 import (
 	"context"
 	"fmt"
-	"strings"
 	"time"
 
 	"blossomtune/internal/domain"
@@ -12,7 +11,7 @@ import (
 // Suspend makes the SuperNode of an approved request wait: its key is answered with "try again" until it is resumed. The reason
 // is mailed to its participant.
 func (s *Service) Suspend(ctx context.Context, actor domain.Actor, requestID int64, reason string) (domain.NodeKey, error) {
-	if reason = strings.TrimSpace(reason); reason == "" || len(reason) > maxMessage {
+	if reason = domain.Text(reason); reason == "" || len(reason) > maxMessage {
 		return domain.NodeKey{}, domain.Errorf(domain.Invalid, "Give a reason of up to %d bytes; it is mailed to the person.", maxMessage).At("reason")
 	}
 	return s.changeKey(ctx, actor, requestID, "node_key.suspended", func(tx Tx, e Enrolment, k *domain.NodeKey) error {

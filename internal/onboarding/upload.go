@@ -70,15 +70,15 @@ func (s *Service) checkChallenge(ctx context.Context, requestID int64, text stri
 // EnrolUpload binds a key that its holder made by hand to an approved request. signature is what `ssh-keygen -Y sign` wrote.
 // Keys are as unique as with [Service.Enrol].
 func (s *Service) EnrolUpload(ctx context.Context, actor domain.Actor, requestID int64, publicKey, challenge, signature string) (domain.NodeKey, error) {
-	challenge = strings.TrimSpace(challenge)
-	key, fp, err := domain.ParseNodeKey([]byte(strings.TrimSpace(publicKey) + "\n"))
+	challenge = domain.Line(challenge)
+	key, fp, err := domain.ParseNodeKey([]byte(domain.Text(publicKey) + "\n"))
 	if err != nil {
 		return domain.NodeKey{}, err
 	}
 	if err := s.checkChallenge(ctx, requestID, challenge); err != nil {
 		return domain.NodeKey{}, err
 	}
-	if err := verifySSHSig(key, sshNamespace, []byte(challenge), []byte(signature)); err != nil {
+	if err := verifySSHSig(key, sshNamespace, []byte(challenge), []byte(domain.Text(signature))); err != nil {
 		return domain.NodeKey{}, err
 	}
 	var k domain.NodeKey

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"slices"
-	"strings"
 
 	"blossomtune/internal/domain"
 )
@@ -51,7 +50,7 @@ func (s *Service) describe(ctx context.Context, actor domain.Actor, id int64, ac
 		if err != nil {
 			return err
 		}
-		note, tags = strings.TrimSpace(note), cleanTags(tags)
+		note, tags = domain.Text(note), cleanTags(tags)
 		if err := s.checkWords(LaunchInput{Note: note, Tags: tags}); err != nil {
 			return err
 		}
@@ -74,7 +73,7 @@ func (s *Service) describe(ctx context.Context, actor domain.Actor, id int64, ac
 // cleanTags leaves out spaces around tags, empty ones and repetitions.
 func cleanTags(tags []string) (out []string) {
 	for _, t := range tags {
-		if t = strings.TrimSpace(t); t != "" && !slices.Contains(out, t) {
+		if t = domain.Line(t); t != "" && !slices.Contains(out, t) {
 			out = append(out, t)
 		}
 	}

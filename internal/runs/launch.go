@@ -42,6 +42,7 @@ const (
 // [domain.Conflict] at field "run_id". Where the board says no-go it is a [domain.Conflict] at field "override", unless an admin
 // gives a reason.
 func (s *Service) Launch(ctx context.Context, actor domain.Actor, in LaunchInput) (domain.Run, error) {
+	in.Name, in.Note, in.Tags, in.Override = domain.Line(in.Name), domain.Text(in.Note), cleanTags(in.Tags), domain.Text(in.Override)
 	verdict, checks, err := s.Board(ctx, in.FederationID)
 	if err != nil {
 		return domain.Run{}, err
@@ -150,7 +151,7 @@ func overridden(actor domain.Actor, in LaunchInput, verdict Mark, checks []Check
 		return nil
 	}
 	may := actor.Admin || actor.Kind == domain.System.Kind
-	switch reason := strings.TrimSpace(in.Override); {
+	switch reason := in.Override; {
 	case reason != "" && may && len(reason) <= maxReason:
 		return nil
 	case reason != "" && may:

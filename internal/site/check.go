@@ -17,7 +17,7 @@ func Check(key, value string) (string, error) {
 	}
 	value = strings.ReplaceAll(value, "\r\n", "\n")
 	if f.Kind == Line || f.Kind == Subject || f.Kind == Colour {
-		value = oneLine(value)
+		value = domain.Line(value)
 	} else {
 		value = strings.TrimRight(value, " \t\n")
 	}

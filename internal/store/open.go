@@ -18,6 +18,7 @@ import (
 
 	"blossomtune/internal/domain"
 
+	"github.com/jackc/pgx/v5"
 	_ "github.com/jackc/pgx/v5/stdlib" // the driver "pgx"
 	"github.com/pressly/goose/v3"
 	_ "modernc.org/sqlite" // the driver "sqlite"
@@ -89,6 +90,10 @@ func openSQLite(ctx context.Context, path string) (*DB, error) {
 }
 
 func openPostgres(ctx context.Context, address string) (*DB, error) {
+	if _, err := pgx.ParseConfig(address); err != nil { // not kept as the cause: it quotes the address, and with it parts of a password
+		return nil, domain.Errorf(domain.Invalid, "The PostgreSQL address cannot be read.").
+			Fix("Check --database; in user name and password, write @ as %%40, / as %%2F, ? as %%3F, # as %%23 and %% as %%25.")
+	}
 	db, err := sql.Open("pgx", address)
 	if err != nil {
 		return nil, fmt.Errorf("opening database: %w", err)
