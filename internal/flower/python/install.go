@@ -121,7 +121,7 @@ func run(ctx context.Context, o Options, env []string, path string, args ...stri
 	pr, pw := io.Pipe()
 	cmd.Stdout, cmd.Stderr = pw, pw
 	tail := make(chan []string, 1)
-	go func() { tail <- relay(pr, o.Progress) }()
+	go func() { tail <- relay(pr, keptLines, o.Progress) }()
 	err := cmd.Run()
 	_ = pw.Close()
 	last := <-tail
@@ -140,7 +140,7 @@ const (
 )
 
 // relay passes lines on and returns the last ones. It reads to the end whatever comes, so that the child never blocks.
-func relay(r io.Reader, progress func(string)) []string {
+func relay(r io.Reader, keep int, progress func(string)) []string {
 	var last []string
 	br := bufio.NewReaderSize(r, 64<<10)
 	for {
@@ -156,7 +156,7 @@ func relay(r io.Reader, progress func(string)) []string {
 			continue
 		}
 		progress(line)
-		if last = append(last, line); len(last) > keptLines {
+		if last = append(last, line); len(last) > keep {
 			last = last[1:]
 		}
 	}

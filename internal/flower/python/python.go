@@ -41,6 +41,7 @@ type Env struct {
 	Dir           string // of the venv
 	PythonVersion string // e.g. 3.12.4
 	FlwrVersion   string
+	Base          string // the venv that this one adds packages to; empty for most
 }
 
 // Bin returns the path of a program in the environment, such as "flower-superlink" or "python".
@@ -57,8 +58,11 @@ func binPath(venv, name string) string {
 // proxies, package index and model hub settings, and Flower's own settings with telemetry and update check off. Nothing else of this
 // process's environment gets through, so that no secret of the server reaches an app.
 func (e Env) Environ(flwrHome string) []string {
-	bin := filepath.Dir(e.Bin("python"))
-	env := append(passed(), "PATH="+bin+string(os.PathListSeparator)+os.Getenv("PATH"), "VIRTUAL_ENV="+e.Dir,
+	path := []string{filepath.Dir(e.Bin("python")), os.Getenv("PATH")}
+	if e.Base != "" {
+		path = slices.Insert(path, 1, filepath.Dir(binPath(e.Base, "python")))
+	}
+	env := append(passed(), "PATH="+strings.Join(path, string(os.PathListSeparator)), "VIRTUAL_ENV="+e.Dir,
 		"FLWR_HOME="+flwrHome, "FLWR_TELEMETRY_ENABLED=0", "FLWR_DISABLE_UPDATE_CHECK=1",
 		"PYTHONUNBUFFERED=1", "PYTHONUTF8=1")
 	return append(env, noProxy()...)

@@ -13,8 +13,10 @@ import (
 //go:embed template.py
 var ClientAppTemplate []byte
 
+// AppProgram is Flower's program for an app by the name of the file that it is in, with more time for its end than Flower leaves it.
+//
 //go:embed app.py
-var appProgram []byte
+var AppProgram []byte
 
 // The programs of Flower that [Env.AppCommand] starts.
 const (
@@ -26,7 +28,7 @@ const (
 // is written into dir.
 func (e Env) AppCommand(dir, name string, args []string) (path string, all []string, err error) {
 	file := filepath.Join(dir, name+".py")
-	if err := os.WriteFile(file, appProgram, 0o600); err != nil {
+	if err := os.WriteFile(file, AppProgram, 0o600); err != nil {
 		return "", nil, fmt.Errorf("writing the program for an app: %w", err)
 	}
 	// Without -P, the app would find modules beside that file.

@@ -1,0 +1,230 @@
+package apphost
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"time"
+)
+
+// build is one that is under way; err is valid when done is closed.
+type build struct {
+	done chan struct{}
+	err  error
+}
+
+// take returns the environment of an app, in use, and builds it first where it is missing.
+func (p *Pool) take(ctx context.Context, app *project, fab []byte, install []string) (*environment, error) {
+	key := app.key(p.base.identity, install)
+	for {
+		p.mu.Lock()
+		if p.closed {
+			p.mu.Unlock()
+			return nil, errClosed
+		}
+		if e := p.envs[key]; e != nil {
+			e.uses++
+			p.touch(e)
+			p.mu.Unlock()
+			return e, nil
+		}
+		if f := p.failures[key]; f != nil && p.o.Clock().Before(f.until) {
+			p.mu.Unlock()
+			return nil, f.err
+		}
+		b := p.building[key]
+		if b == nil {
+			b = &build{done: make(chan struct{})}
+			p.building[key] = b
+			p.builds.Go(func() { p.run(b, key, app, fab, install) })
+		}
+		p.mu.Unlock()
+		select {
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		case <-b.done:
+		}
+		if b.err != nil {
+			return nil, b.err
+		}
+	}
+}
+
+// run opens or builds an environment and notes the result. It outlives the caller that asked first, because others may wait too.
+func (p *Pool) run(b *build, key string, app *project, fab []byte, install []string) {
+	ctx, cancel := context.WithTimeout(p.ctx, p.o.Limit)
+	defer cancel()
+	e, err := p.openOrBuild(ctx, key, app, fab, install)
+	var failed *BuildError
+	switch {
+	case err == nil:
+	case p.ctx.Err() != nil:
+		err = errClosed
+	case ctx.Err() != nil:
+		failed = &BuildError{Cause: fmt.Sprintf("It took longer than %s.", p.o.Limit), Remedy: "Check the network, or choose fewer packages.", Err: err}
+	case !errors.As(err, &failed):
+		failed = buildError("preparing the environment", err)
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	delete(p.building, key)
+	switch {
+	case failed != nil:
+		if len(p.failures) >= maxFailures {
+			clear(p.failures)
+		}
+		p.failures[key] = p.failures[key].next(failed, p.o.Clock())
+		b.err = failed
+	case err != nil:
+		b.err = err
+	case p.closed:
+		e.unlock()
+		b.err = errClosed
+	default:
+		delete(p.failures, key)
+		p.envs[key] = e
+		p.touch(e)
+	}
+	close(b.done)
+	go p.sweep()
+}
+
+func (p *Pool) openOrBuild(ctx context.Context, key string, app *project, fab []byte, install []string) (*environment, error) {
+	for {
+		if e, err := p.open(ctx, key); e != nil || err != nil {
+			return e, err
+		}
+		inBase, err := p.buildLocked(ctx, key, app, fab, install)
+		if err != nil {
+			return nil, err
+		}
+		if inBase {
+			return &environment{key: key, env: p.base.env}, nil
+		}
+	}
+}
+
+// buildLocked builds an environment, unless another process has done so meanwhile or the base is enough.
+func (p *Pool) buildLocked(ctx context.Context, key string, app *project, fab []byte, install []string) (inBase bool, err error) {
+	l, err := p.openLock(ctx, key, false)
+	if err != nil {
+		return false, err
+	}
+	defer l.Close()
+	dir := p.envDir(key)
+	if whole(dir, key) {
+		return false, nil
+	}
+	for _, old := range []string{dir, dir + ".tmp"} {
+		if err := os.RemoveAll(old); err != nil {
+			return false, fmt.Errorf("removing an unfinished environment: %w", err)
+		}
+	}
+	work, err := os.MkdirTemp(p.o.Dir, key+".work-")
+	if err != nil {
+		return false, err
+	}
+	defer os.RemoveAll(work)
+	s := &steps{p: p, ctx: ctx, app: app, env: install, work: work, venv: dir + ".tmp"}
+	inBase, err = s.resolve(fab)
+	if err != nil || inBase {
+		return inBase, err
+	}
+	defer os.RemoveAll(s.venv)
+	if err := s.install(); err != nil {
+		return false, err
+	}
+	if err := seal(s.venv, key); err != nil {
+		return false, err
+	}
+	return false, os.Rename(s.venv, dir)
+}
+
+// steps are those of one build.
+type steps struct {
+	p    *Pool
+	ctx  context.Context
+	app  *project
+	env  []string
+	work string // holds the app's pyproject.toml and the files below
+	venv string
+}
+
+func (s *steps) file(name string) string { return filepath.Join(s.work, name) }
+
+func (s *steps) uv(doing string, progress func(string), args ...string) error {
+	err := s.p.base.env.UV(s.ctx, s.file("app"), s.env, progress, args...)
+	if err == nil || s.ctx.Err() != nil {
+		return err
+	}
+	return buildError(doing, err)
+}
+
+// requirements completes a command with what the app requires. The base's flwr overrides what the app says of flwr's version.
+func (s *steps) requirements(command ...string) []string {
+	args := append(command, "--override", s.file("flwr.txt"))
+	for _, g := range s.app.groups {
+		args = append(args, "--group", "pyproject.toml:"+g)
+	}
+	if command[1] == "install" {
+		args = append(args, "-r")
+	}
+	return append(args, "pyproject.toml")
+}
+
+// resolve finds out what has to be installed, and whether the base has all of it.
+func (s *steps) resolve(fab []byte) (inBase bool, err error) {
+	if err := os.Mkdir(s.file("app"), 0o700); err != nil {
+		return false, err
+	}
+	if err := s.app.unpack(fab, s.file("app")); err != nil {
+		return false, &BuildError{Cause: sentence(err), Remedy: "Build the FAB again with `flwr build`.", Err: err}
+	}
+	if err := s.checkPython(); err != nil {
+		return false, err
+	}
+	flwr := "flwr"
+	if x := s.app.flwrExtras(); len(x) > 0 {
+		flwr += "[" + strings.Join(x, ",") + "]"
+	}
+	if err := os.WriteFile(s.file("flwr.txt"), []byte(flwr+"=="+s.p.base.env.FlwrVersion+"\n"), 0o600); err != nil {
+		return false, err
+	}
+	py := s.p.base.env.Bin("python")
+	if s.app.lock == nil && s.satisfied(py) {
+		return true, nil
+	}
+	s.p.o.Progress("Installing the packages of " + s.app.name)
+	return s.pin(py)
+}
+
+// satisfied reports whether the base has all that the app needs; it needs no network.
+func (s *steps) satisfied(py string) bool {
+	none := false
+	args := s.requirements("pip", "install", "--dry-run", "--offline", "--python", py)
+	err := s.uv("", func(line string) { none = none || strings.Contains(line, "Would make no changes") }, args...)
+	return err == nil && none
+}
+
+// checkPython compares the base's Python with what the app requires, as `uv sync` does.
+func (s *steps) checkPython() error {
+	if s.app.python == "" {
+		return nil
+	}
+	const program = `import sys
+from packaging.specifiers import SpecifierSet
+sys.exit(0 if SpecifierSet(sys.argv[1]).contains("%d.%d.%d" % sys.version_info[:3], prereleases=True) else 44)`
+	ctx, cancel := context.WithTimeout(s.ctx, time.Minute)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, s.p.base.env.Bin("python"), "-I", "-c", program, s.app.python)
+	var exit *exec.ExitError
+	if err := cmd.Run(); errors.As(err, &exit) && exit.ExitCode() == 44 {
+		return &BuildError{Cause: fmt.Sprintf("The app needs Python %s; this environment has %s.", s.app.python, s.p.base.env.PythonVersion),
+			Remedy: "Use a Python that fits, or change requires-python in the app's pyproject.toml."}
+	}
+	return nil
+}

@@ -1,0 +1,196 @@
+package apphost
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/gofrs/flock"
+
+	"blossomtune/internal/domain"
+	"blossomtune/internal/flower/python"
+)
+
+// base is the environment below all others.
+type base struct {
+	env      python.Env
+	site     string // its site-packages
+	identity string // changes when anything is installed into it
+}
+
+func openBase(env python.Env) (*base, error) {
+	site, err := sitePackages(env.Dir)
+	if err != nil {
+		return nil, err
+	}
+	entries, err := filepath.Glob(filepath.Join(site, "*.dist-info"))
+	if err != nil {
+		return nil, err
+	}
+	h := sha256.New()
+	fmt.Fprintf(h, "%s\n%s\n%s\n", env.Dir, env.PythonVersion, env.FlwrVersion)
+	for _, e := range entries { // sorted
+		fmt.Fprintln(h, filepath.Base(e))
+	}
+	return &base{env: env, site: site, identity: hex.EncodeToString(h.Sum(nil))}, nil
+}
+
+// sitePackages returns the folder of a venv's packages.
+func sitePackages(venv string) (string, error) {
+	for _, pattern := range []string{filepath.Join("lib", "python*", "site-packages"), filepath.Join("Lib", "site-packages")} {
+		if found, _ := filepath.Glob(filepath.Join(venv, pattern)); len(found) == 1 { // the pattern is valid
+			return found[0], nil
+		}
+	}
+	return "", domain.Errorf(domain.Unavailable, "%s is not a Python environment: it has no site-packages folder.", venv).
+		Fix("Remove it; it is installed again at the next start.")
+}
+
+// environment is one that is open in this process, or the base.
+type environment struct {
+	key  string
+	env  python.Env
+	lock *flock.Flock // held shared while it is open: nobody removes it; nil for the base
+	uses int          // guarded by the pool's mutex
+	last time.Time
+}
+
+func (e *environment) unlock() {
+	if e.lock != nil {
+		_ = e.lock.Close()
+	}
+}
+
+func (p *Pool) envDir(key string) string   { return filepath.Join(p.o.Dir, key) }
+func (p *Pool) lockPath(key string) string { return filepath.Join(p.o.Dir, key+".lock") }
+
+// openLock takes the lock of a key. A lock file that was removed while we waited locks nothing, so then it starts again.
+func (p *Pool) openLock(ctx context.Context, key string, shared bool) (*flock.Flock, error) {
+	for {
+		l := flock.New(p.lockPath(key))
+		take := l.TryLockContext
+		if shared {
+			take = l.TryRLockContext
+		}
+		if _, err := take(ctx, 50*time.Millisecond); err != nil {
+			return nil, errors.Join(err, l.Close())
+		}
+		if sameFile(l) {
+			return l, nil
+		}
+		_ = l.Close()
+	}
+}
+
+func sameFile(l *flock.Flock) bool {
+	ours, err := l.Stat()
+	if err != nil {
+		return false
+	}
+	there, err := os.Stat(l.Path())
+	return err == nil && os.SameFile(ours, there)
+}
+
+const stampName = ".blossomtune-ready"
+
+// stamp says that an environment is whole, and what it consists of.
+type stamp struct {
+	Key      string `json:"key"`
+	Manifest string `json:"manifest"`
+}
+
+// seal writes the stamp of a finished environment.
+func seal(dir, key string) error {
+	m, err := manifest(dir)
+	if err != nil {
+		return err
+	}
+	text, err := json.Marshal(stamp{Key: key, Manifest: m})
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(filepath.Join(dir, stampName), text, 0o600)
+}
+
+// whole reports whether an environment was finished and its files are those of then.
+func whole(dir, key string) bool {
+	text, err := os.ReadFile(filepath.Join(dir, stampName))
+	var s stamp
+	if err != nil || json.Unmarshal(text, &s) != nil || s.Key != key {
+		return false
+	}
+	if _, err := os.Stat(python.Env{Dir: dir}.Bin("python")); err != nil { // the Python that it was made from is gone
+		return false
+	}
+	m, err := manifest(dir)
+	return err == nil && m == s.Manifest
+}
+
+// manifest hashes name, size and time of each file. Bytecode is left out: Python writes it as it likes.
+func manifest(dir string) (string, error) {
+	h := sha256.New()
+	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+		switch {
+		case err != nil:
+			return err
+		case d.IsDir() && d.Name() == "__pycache__":
+			return filepath.SkipDir
+		case d.IsDir() || d.Name() == stampName:
+			return nil
+		}
+		info, err := d.Info()
+		if err != nil {
+			return err
+		}
+		rel, err := filepath.Rel(dir, path)
+		if err != nil {
+			return err
+		}
+		fmt.Fprintf(h, "%q %v %d %d\n", rel, info.Mode(), info.Size(), info.ModTime().UnixNano())
+		return nil
+	})
+	return hex.EncodeToString(h.Sum(nil)), err
+}
+
+// open returns the environment when it is whole; it then stays locked against removal.
+func (p *Pool) open(ctx context.Context, key string) (*environment, error) {
+	l, err := p.openLock(ctx, key, true)
+	if err != nil {
+		return nil, err
+	}
+	dir := p.envDir(key)
+	if !whole(dir, key) {
+		return nil, l.Close()
+	}
+	env := python.Env{Dir: dir, PythonVersion: p.base.env.PythonVersion, FlwrVersion: p.base.env.FlwrVersion, Base: p.base.env.Dir}
+	return &environment{key: key, env: env, lock: l}, nil
+}
+
+// takeBase uses the base.
+func (p *Pool) takeBase() *environment {
+	return &environment{env: p.base.env}
+}
+
+// drop ends one use.
+func (p *Pool) drop(e *environment) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	e.uses--
+	p.touch(e)
+}
+
+// touch notes that an environment was used now. Other processes see it in the time of the lock file.
+func (p *Pool) touch(e *environment) {
+	now := p.o.Clock()
+	if e.lock != nil && now.Sub(e.last) > time.Minute {
+		_ = os.Chtimes(e.lock.Path(), now, now)
+	}
+	e.last = now
+}

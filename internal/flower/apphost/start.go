@@ -1,0 +1,199 @@
+package apphost
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"blossomtune/internal/keeper"
+)
+
+const templateName = "template.py"
+
+// template is a warm Python of one environment, program and set of modules.
+type template struct {
+	id      string
+	env     *environment
+	warm    *keeper.Template
+	modules bool // it has modules that are not Flower's
+	forks   int  // running processes of it; guarded by the pool's mutex
+	proven  bool // it has made a process; guarded by the pool's mutex
+}
+
+func (t *template) stop(grace time.Duration) { t.warm.Stop(grace) }
+
+// Start starts the program for one task. It is forked from a warm template of its environment where there are templates (on Linux), else
+// started by its own command. r must not be released before the process has ended.
+//
+// f says where the output goes and which directory the process runs in; its Args are ignored. env is added to the process's environment.
+func (p *Pool) Start(r *Ready, prog Program, args []string, f keeper.Fork, env []string) (*keeper.Child, error) {
+	if f.Dir == "" {
+		f.Dir = p.o.Work
+	}
+	for range 3 { // one that has ended is replaced; one whose modules cannot be preloaded, by one without
+		t, err := p.template(r, prog, env)
+		if errors.Is(err, errClosed) {
+			return nil, err
+		}
+		if t == nil {
+			break
+		}
+		fork := f
+		fork.Args = append(slices.Clone(env), args...)
+		child, err := t.warm.Start(fork)
+		if err == nil {
+			p.forked(t, child)
+			return child, nil
+		}
+		if !t.warm.Ended() {
+			p.done(t)
+			return nil, err
+		}
+		p.discard(t)
+	}
+	return keeper.Start(keeper.Command{
+		Path: r.Env.Bin("python"), Args: append([]string{"-P", filepath.Join(p.o.programs(), string(prog)+".py")}, args...),
+		Dir: f.Dir, Env: p.environ(r.env, env), LogFile: f.LogFile, Log: f.Log, DieWithParent: true,
+	})
+}
+
+// Warm starts the template of an environment and program ahead of the first task.
+func (p *Pool) Warm(r *Ready, prog Program) {
+	if t, _ := p.template(r, prog, nil); t != nil {
+		p.done(t)
+	}
+}
+
+// forked counts a process of the template until it ends.
+func (p *Pool) forked(t *template, child *keeper.Child) {
+	p.mu.Lock()
+	t.proven = true
+	p.mu.Unlock()
+	go func() {
+		<-child.Done()
+		p.done(t)
+	}()
+}
+
+func (p *Pool) done(t *template) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	t.forks--
+}
+
+func (p *Pool) environ(e *environment, env []string) []string {
+	return append(append(e.env.Environ(p.o.Home), p.o.ExtraEnv...), env...)
+}
+
+// template returns the template to fork from, with a fork counted; nil where there is none.
+func (p *Pool) template(r *Ready, prog Program, env []string) (*template, error) {
+	if p.o.MaxTemplates < 0 {
+		return nil, nil
+	}
+	early := atImport(env)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.closed {
+		return nil, errClosed
+	}
+	modules := r.modules
+	id := templateID(r.env, prog, modules, early)
+	if p.unsafe[id] {
+		modules = nil
+		id = templateID(r.env, prog, nil, early)
+	}
+	if p.unsafe[id] {
+		return nil, nil
+	}
+	if i := slices.IndexFunc(p.templates, func(t *template) bool { return t.id == id }); i >= 0 {
+		t := p.templates[i]
+		p.templates = slices.Delete(p.templates, i, i+1)
+		if !t.warm.Ended() {
+			p.templates = append(p.templates, t)
+			t.forks++
+			return t, nil
+		}
+		go t.stop(0)
+	}
+	if !p.makeRoom() {
+		return nil, nil
+	}
+	text, err := json.Marshal(append([]module{}, modules...))
+	if err != nil {
+		return nil, err
+	}
+	warm, err := keeper.StartTemplate(keeper.Command{
+		Path: r.Env.Bin("python"), Args: []string{"-P", filepath.Join(p.o.programs(), templateName), string(prog), string(text)},
+		Dir: p.o.Work, Env: p.environ(r.env, early), LogFile: p.o.Log, Log: p.o.LogKeep, DieWithParent: true,
+	})
+	if err != nil {
+		return nil, err
+	}
+	t := &template{id: id, env: r.env, warm: warm, modules: len(modules) > 0, forks: 1}
+	p.templates = append(p.templates, t)
+	return t, nil
+}
+
+// makeRoom ends the least recently used templates that have no process, and reports whether there is room for one more.
+func (p *Pool) makeRoom() bool {
+	over := len(p.templates) - p.o.MaxTemplates + 1
+	for _, t := range p.cutTemplates(func(t *template) bool { over--; return over >= 0 && t.forks == 0 }) {
+		go t.stop(time.Second)
+	}
+	return len(p.templates) < p.o.MaxTemplates
+}
+
+// cutTemplates removes the templates that match from the pool, and returns them.
+func (p *Pool) cutTemplates(match func(*template) bool) []*template {
+	var cut []*template
+	p.templates = slices.DeleteFunc(p.templates, func(t *template) bool {
+		m := match(t)
+		if m {
+			cut = append(cut, t)
+		}
+		return m
+	})
+	return cut
+}
+
+// discard drops a template that has ended. One that never made a process is not made again.
+func (p *Pool) discard(t *template) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.cutTemplates(func(o *template) bool { return o == t })
+	if t.proven || p.closed {
+		return
+	}
+	if len(p.unsafe) >= maxFailures {
+		clear(p.unsafe)
+	}
+	p.unsafe[t.id] = true
+	what := "Apps start without a warm process from now on"
+	if t.modules {
+		what = "Apps start without preloaded modules from now on"
+	}
+	p.o.Progress(fmt.Sprintf("%s. See %s.", what, p.o.Log))
+}
+
+func templateID(e *environment, prog Program, modules []module, env []string) string {
+	text, _ := json.Marshal([]any{e.key, e.env.Dir, prog, modules, env}) // these types always can
+	return string(text)
+}
+
+// importPrefixes begin the names of variables that libraries read when they are imported: a template must have them from its start.
+var importPrefixes = []string{"OMP_", "OPENBLAS_", "MKL_", "BLIS_", "VECLIB_", "NUMEXPR_", "GOTO_", "CUDA_", "NVIDIA_", "HIP_", "ROCR_", "TORCH_", "PYTORCH_",
+	"HF_", "TRANSFORMERS_", "TOKENIZERS_", "PYTHON", "LD_"}
+
+func atImport(env []string) []string {
+	var out []string
+	for _, kv := range env {
+		if slices.ContainsFunc(importPrefixes, func(prefix string) bool { return strings.HasPrefix(kv, prefix) }) {
+			out = append(out, kv)
+		}
+	}
+	return out
+}
