@@ -19,7 +19,7 @@ const maxAgent = 200
 // NewSession signs a person in and returns the secret of the cookie.
 func (s *Service) NewSession(ctx context.Context, personID int64, address, agent string) (secret string, v domain.Session, err error) {
 	secret = newSecret()
-	v = domain.Session{PersonID: personID, CreatedAt: s.now(), LastSeenAt: s.now(), ExpiresAt: s.now().Add(SessionLife), Address: address, Agent: agent[:min(len(agent), maxAgent)]}
+	v = domain.Session{PersonID: personID, CreatedAt: s.now(), LastSeenAt: s.now(), ExpiresAt: s.now().Add(SessionLife), Address: address, Agent: domain.Cut(agent, maxAgent)}
 	err = s.Store.InTx(ctx, func(tx Tx) error {
 		p, err := tx.PersonByID(ctx, personID)
 		if err != nil {

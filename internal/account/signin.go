@@ -169,7 +169,7 @@ func (s *Service) link(ctx context.Context, tx Tx, who domain.Identity, current 
 func nameOf(who domain.Identity) string {
 	for _, n := range []string{domain.Line(who.Name), domain.Line(who.Login), who.Email} {
 		if n != "" {
-			return n[:min(len(n), 120)]
+			return domain.Cut(n, 120)
 		}
 	}
 	return "Somebody"

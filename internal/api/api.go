@@ -117,7 +117,11 @@ func op(id, method, path, summary string, security []map[string][]string) huma.O
 // add registers an operation whose errors are translated.
 func add[I, O any](a *api, o huma.Operation, h func(context.Context, *I) (*O, error)) {
 	huma.Register(a.huma, o, func(ctx context.Context, in *I) (*O, error) {
-		out, err := h(ctx, in)
+		var out *O
+		err := checkTexts(in)
+		if err == nil {
+			out, err = h(ctx, in)
+		}
 		if err != nil {
 			if domain.CodeOf(err) == domain.Internal && ctx.Err() == nil {
 				a.Log.Error("api", "operation", o.OperationID, "err", err)

@@ -29,7 +29,7 @@ type App struct {
 type ConfigKey struct {
 	Key     string   `json:"key"`
 	Kind    string   `json:"kind" enum:"string,int,float,bool"`
-	Default any      `json:"default"`
+	Default any      `json:"default" doc:"Of the key's kind; a float that is no JSON number is the text inf, -inf or nan"`
 	Help    string   `json:"help,omitempty"`
 	Long    bool     `json:"long,omitempty" doc:"Text of more than a line"`
 	Choices []any    `json:"choices,omitempty"`
@@ -40,7 +40,11 @@ type ConfigKey struct {
 func appView(v domain.AppVersion) App {
 	out := App{Hash: v.Hash, ID: v.ID(), Version: v.Version, Summary: v.Summary, Source: v.Source, CreatedAt: v.CreatedAt, Config: []ConfigKey{}, Presets: []Preset{}}
 	for _, k := range v.Config {
-		out.Config = append(out.Config, ConfigKey{Key: k.Key, Kind: string(k.Kind), Default: k.Default, Help: k.Help, Long: k.Long, Choices: k.Choices, Min: k.Min, Max: k.Max})
+		v := ConfigKey{Key: k.Key, Kind: string(k.Kind), Default: domain.JSONValue(k.Default), Help: k.Help, Long: k.Long, Min: k.Min, Max: k.Max}
+		for _, c := range k.Choices {
+			v.Choices = append(v.Choices, domain.JSONValue(c))
+		}
+		out.Config = append(out.Config, v)
 	}
 	for _, p := range v.Presets {
 		out.Presets = append(out.Presets, Preset{Name: p.Name, Config: p.Config})

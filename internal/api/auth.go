@@ -30,6 +30,10 @@ type client struct {
 func (a *api) withClient(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Cache-Control", "no-store")
+		if err := checkAddress(r); err != nil {
+			writeError(w, err)
+			return
+		}
 		c := client{address: a.Address(r), agent: r.UserAgent(), secure: a.Secure(r), header: r.Header}
 		next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), clientKey, c)))
 	})

@@ -23,7 +23,7 @@ type Run struct {
 	AppVersion  string         `json:"app_version"`
 	AppHash     string         `json:"app_hash"`
 	Partitions  int            `json:"partitions"`
-	Config      map[string]any `json:"config" doc:"What differs from the app's defaults"`
+	Config      map[string]any `json:"config" doc:"What differs from the app's defaults; a float that is no JSON number is the text inf, -inf or nan"`
 	Settings    RunSettings    `json:"settings"`
 	Note        string         `json:"note,omitempty"`
 	Tags        []string       `json:"tags"`
@@ -59,7 +59,7 @@ type AppFailure struct {
 }
 
 func runView(r domain.Run, slug string, role domain.Role) Run {
-	out := Run{Name: r.Name, Federation: slug, State: string(r.State), App: r.AppID, AppVersion: r.AppVersion, AppHash: r.AppHash, Partitions: r.TotalPartitions, Config: r.Config, Settings: settingsView(r.Settings), NotBefore: when(r.NotBefore),
+	out := Run{Name: r.Name, Federation: slug, State: string(r.State), App: r.AppID, AppVersion: r.AppVersion, AppHash: r.AppHash, Partitions: r.TotalPartitions, Config: domain.JSONConfig(r.Config), Settings: settingsView(r.Settings), NotBefore: when(r.NotBefore),
 		Note: r.Note, Tags: append([]string{}, r.Tags...), EngineRunID: r.EngineRunID, Round: r.Round, Rounds: r.Rounds, CreatedAt: r.CreatedAt,
 		StartingAt: when(r.StartingAt), RunningAt: when(r.RunningAt), EndedAt: when(r.EndedAt)}
 	if r.Cause != (domain.Cause{}) {

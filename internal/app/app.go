@@ -32,6 +32,7 @@ import (
 	"blossomtune/internal/portmux"
 	"blossomtune/internal/receipt"
 	"blossomtune/internal/runs"
+	"blossomtune/internal/safely"
 	branding "blossomtune/internal/site"
 	"blossomtune/internal/store"
 	"blossomtune/internal/tlsca"
@@ -165,7 +166,7 @@ func (a *App) engine() {
 	if keeperSpec == nil {
 		keeperSpec = a.keeperSpec
 	}
-	a.manager = engine.NewManager(engine.ManagerOptions{DataDir: a.o.Config.Data, Env: a.python.get, Keeper: keeperSpec, Changed: a.engineChanged,
+	a.manager = engine.NewManager(engine.ManagerOptions{DataDir: a.o.Config.Data, Env: a.python.get, Keeper: keeperSpec, Changed: func(fedID int64) { safely.Go(a.o.Log, "engine changed", func() { a.engineChanged(fedID) }) },
 		Pushed: func(fedID int64) { a.gateway.Wake(fedID) }, Stored: func(fedID int64) { a.Runs.Observed(fedID) }, RunLog: a.o.Config.RunLogMB * 1e6, Clock: a.o.Clock, Log: a.o.Log})
 	a.Runs = runs.New(runs.Options{Store: store.Adapt[runs.Tx](a.db), Engine: runEngine{a.manager}, Events: a.bus, Clock: a.o.Clock, Logger: a.o.Log, Flwr: python.FlwrVersion,
 		MachineIndex: cmp.Or(os.Getenv("UV_DEFAULT_INDEX"), os.Getenv("UV_INDEX_URL"), os.Getenv("PIP_INDEX_URL")), Receipts: a.receipts, Requirements: python.Requirements(), Version: a.o.Version})

@@ -14,6 +14,7 @@ import (
 	"blossomtune/internal/config"
 	"blossomtune/internal/domain"
 	"blossomtune/internal/portmux"
+	"blossomtune/internal/safely"
 )
 
 // Start listens and runs everything; it returns when requests are served. The Python environment is made in the background.
@@ -49,14 +50,14 @@ func (a *App) Start(ctx context.Context) error {
 	a.server = &http.Server{Handler: handler, BaseContext: func(net.Listener) context.Context { return a.ctx }}
 	portmux.Limit(a.server)
 	a.background(func() { _ = a.server.Serve(a.listener) })
-	a.background(func() { _ = a.Runs.Run(a.ctx) })
-	a.background(func() { a.gateway.Run(a.ctx) })
-	a.background(func() { a.Mail.Run(a.ctx) })
-	a.background(func() { a.expire(a.ctx) })
-	a.background(func() {
+	a.keep("runs", func() { _ = a.Runs.Run(a.ctx) })
+	a.keep("gateway", func() { a.gateway.Run(a.ctx) })
+	a.keep("mail", func() { a.Mail.Run(a.ctx) })
+	a.keep("expiry", func() { a.expire(a.ctx) })
+	a.keep("requests", func() {
 		a.Onboarding.Settle(a.ctx, func(err error) { a.o.Log.Error("settling what was asked", "err", err) })
 	})
-	a.background(func() { a.provision(a.ctx) })
+	a.keep("apps", func() { a.provision(a.ctx) })
 	a.o.Log.Info("serving", "address", a.Addr().String(), "public_url", a.publicURL)
 	return nil
 }
@@ -72,7 +73,15 @@ func PublicURLOf(data string) (string, error) {
 	return strings.TrimSpace(string(text)), nil
 }
 
-func (a *App) background(run func()) { a.wg.Go(run) }
+// background runs a short job beside the requests; a panic ends that job alone.
+func (a *App) background(run func()) {
+	a.wg.Go(func() { safely.Go(a.o.Log, "background", run) })
+}
+
+// keep runs a job that lasts until the server stops; after a panic it is started again.
+func (a *App) keep(job string, run func()) {
+	a.wg.Go(func() { safely.Keep(a.ctx, a.o.Log, job, run) })
+}
 
 // restore takes back what an earlier server left: what was seen of SuperNodes, and the engines.
 func (a *App) restore(ctx context.Context) error {

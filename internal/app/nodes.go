@@ -9,6 +9,7 @@ import (
 	"blossomtune/internal/events"
 	"blossomtune/internal/fleet"
 	"blossomtune/internal/onboarding"
+	"blossomtune/internal/safely"
 	"blossomtune/internal/store"
 )
 
@@ -32,7 +33,7 @@ func (n *nodeSync) changed(fedID int64) {
 	if !ok {
 		wake = make(chan struct{}, 1)
 		n.wakes[fedID] = wake
-		n.wg.Go(func() { n.loop(fedID, wake) })
+		n.wg.Go(func() { safely.Keep(n.app.ctx, n.app.o.Log, "nodes", func() { n.loop(fedID, wake) }) })
 	}
 	select {
 	case wake <- struct{}{}:

@@ -3,6 +3,7 @@ package catalog
 import (
 	"fmt"
 	"maps"
+	"math"
 	"slices"
 	"strings"
 
@@ -53,7 +54,13 @@ func hintOf(hints map[string]any, key string) (hint, error) {
 			f := float64(v)
 			*into = &f
 		case float64:
-			*into = &v
+			switch {
+			case math.IsInf(v, -1) && name == "min", math.IsInf(v, 1) && name == "max": // no limit
+			case math.IsNaN(v), math.IsInf(v, 0):
+				return bad(name)
+			default:
+				*into = &v
+			}
 		default:
 			return bad(name)
 		}

@@ -5,6 +5,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"unicode"
 
 	"blossomtune/internal/domain"
 
@@ -38,16 +39,16 @@ const maxPyproject = 1 << 20
 // readPyproject reads an app's name, version, config schema and presets. has tells whether the app has a file or, with a slash at the end, a folder.
 func readPyproject(text []byte, has func(name string) bool) (domain.AppVersion, error) {
 	var p pyproject
-	meta, err := toml.Decode(string(text), &p)
+	meta, err := decodeTOML(string(text), &p)
 	if err != nil {
-		return domain.AppVersion{}, invalid("pyproject.toml cannot be read: %s.", trimDot(err.Error())).Because(err)
+		return domain.AppVersion{}, invalid("pyproject.toml cannot be read: %s.", trimDot(firstMessage(err))).Because(err)
 	}
 	app := p.Tool.Flwr.App
 	for _, need := range [][2]string{{"project.name", p.Project.Name}, {"project.version", p.Project.Version}, {"tool.flwr.app.publisher", app.Publisher}} {
 		if need[1] == "" {
 			return domain.AppVersion{}, invalid("pyproject.toml lacks %s.", need[0])
 		}
-		if len(need[1]) > 200 || strings.ContainsAny(need[1], "/\\?#%\n") {
+		if len(need[1]) > 200 || strings.ContainsAny(need[1], `/\?#%`) || strings.ContainsFunc(need[1], unicode.IsControl) {
 			return domain.AppVersion{}, invalid("pyproject.toml has a %s that cannot be one.", need[0])
 		}
 	}
@@ -56,7 +57,7 @@ func readPyproject(text []byte, has func(name string) bool) (domain.AppVersion, 
 			return domain.AppVersion{}, err
 		}
 	}
-	a := domain.AppVersion{Publisher: app.Publisher, Name: p.Project.Name, Version: p.Project.Version, Summary: p.Project.Description[:min(len(p.Project.Description), 500)]}
+	a := domain.AppVersion{Publisher: app.Publisher, Name: p.Project.Name, Version: p.Project.Version, Summary: domain.Cut(p.Project.Description, 500)}
 	if a.Config, err = schema(app.Config, p.Tool.BlossomTune.Config, configOrder(meta)); err != nil {
 		return a, err
 	}
@@ -137,6 +138,9 @@ func flatten(prefix string, in, out map[string]any) {
 }
 
 func configKey(key string, def any, h hint) (domain.ConfigKey, error) {
+	if text, _ := def.(string); !domain.Storable(key) || !domain.Storable(text) {
+		return domain.ConfigKey{}, invalid("The run config key %q has a NUL character in its name or default.", key).Fix("Remove the character.")
+	}
 	kinds := map[string]domain.ConfigKind{"string": domain.KindString, "int64": domain.KindInt, "float64": domain.KindFloat, "bool": domain.KindBool}
 	kind, ok := kinds[fmt.Sprintf("%T", def)]
 	if !ok {

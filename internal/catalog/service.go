@@ -173,7 +173,7 @@ func plainName(name string) string {
 		}
 		return r
 	}, name)
-	return strings.ToValidUTF8(name[:min(len(name), 200)], "")
+	return domain.Cut(strings.ToValidUTF8(name, ""), 200)
 }
 
 func invalid(format string, args ...any) *domain.Error {

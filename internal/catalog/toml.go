@@ -61,8 +61,8 @@ func tomlValue(k domain.ConfigKey, text string) string {
 	case string:
 		return tomlString(v)
 	case float64:
-		s := strconv.FormatFloat(v, 'g', -1, 64)
-		if !strings.ContainsAny(s, ".e") {
+		s := domain.FloatText(v)
+		if !strings.ContainsAny(s, ".enf") { // inf and nan are numbers as they stand
 			s += ".0"
 		}
 		return s
@@ -101,12 +101,12 @@ func ConfigFromTOML(schema []domain.ConfigKey, text string) (map[string]string, 
 		return nil, domain.Errorf(domain.Invalid, "The text is larger than %d kB.", maxTOML>>10).At("toml.0")
 	}
 	var tree map[string]any
-	if _, err := toml.Decode(text, &tree); err != nil {
+	if _, err := decodeTOML(text, &tree); err != nil {
 		var p toml.ParseError
 		if errors.As(err, &p) {
 			return nil, atLine(p.Position.Line, "%s", firstUpper(trimDot(p.Message))+".").Because(err)
 		}
-		return nil, atLine(0, "This is no TOML: %s.", trimDot(err.Error())).Because(err)
+		return nil, atLine(0, "This is no TOML: %s.", trimDot(firstMessage(err))).Because(err)
 	}
 	lines := keyLines(text)
 	const header = "tool.flwr.app.config"

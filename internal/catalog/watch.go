@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"blossomtune/internal/domain"
+	"blossomtune/internal/safely"
 )
 
 // Problem is why a folder is no app.
@@ -91,7 +92,7 @@ func (w *watcher) lookAt(ctx context.Context, first bool, dir string) {
 	if w.last[dir] = now; !rests || now == w.taken[dir] {
 		return
 	}
-	err = w.s.discover(ctx, dir)
+	err = safely.Do(w.s.Log, "reading an app", func() error { return w.s.discover(ctx, dir) })
 	if ctx.Err() != nil {
 		return
 	}

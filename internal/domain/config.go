@@ -13,9 +13,46 @@ const maxConfigText = 16 << 10
 // ConfigText is a run-config value as a form shows it; [ParseConfigValue] reads it back.
 func ConfigText(v any) string {
 	if f, ok := v.(float64); ok {
-		return strconv.FormatFloat(f, 'g', -1, 64)
+		return FloatText(f)
 	}
 	return fmt.Sprint(v)
+}
+
+// FloatText writes a number as TOML and Python do; the infinities and NaN are inf, -inf and nan.
+func FloatText(f float64) string {
+	switch {
+	case math.IsNaN(f):
+		return "nan"
+	case math.IsInf(f, 1):
+		return "inf"
+	case math.IsInf(f, -1):
+		return "-inf"
+	}
+	return strconv.FormatFloat(f, 'g', -1, 64)
+}
+
+// JSONValue is a run-config value as JSON can hold it: inf, -inf and nan become texts.
+func JSONValue(v any) any {
+	if f, ok := v.(float64); ok && (math.IsNaN(f) || math.IsInf(f, 0)) {
+		return FloatText(f)
+	}
+	return v
+}
+
+// JSONConfig is a run config of [JSONValue]s.
+func JSONConfig(config map[string]any) map[string]any {
+	out := make(map[string]any, len(config))
+	for k, v := range config {
+		out[k] = JSONValue(v)
+	}
+	return out
+}
+
+// SameConfigValue reports whether two values are the same; nan is the same as nan.
+func SameConfigValue(a, b any) bool {
+	f, isFloat := a.(float64)
+	g, alsoFloat := b.(float64)
+	return a == b || isFloat && alsoFloat && math.IsNaN(f) && math.IsNaN(g)
 }
 
 // ParseConfigValue reads a form's text as a value of the key's kind, within its choices and range.
@@ -29,6 +66,9 @@ func ParseConfigValue(k ConfigKey, text string) (any, error) {
 	case KindString:
 		if len(text) > maxConfigText {
 			return fail("%s is longer than %d bytes.", k.Key, maxConfigText)
+		}
+		if err := CheckText("config."+k.Key, text); err != nil {
+			return nil, err
 		}
 		v = strings.ReplaceAll(text, "\r\n", "\n") // a browser sends the lines of a text field so
 	case KindBool:
@@ -47,8 +87,8 @@ func ParseConfigValue(k ConfigKey, text string) (any, error) {
 		}
 		v = n
 	case KindFloat:
-		f, err := strconv.ParseFloat(strings.TrimSpace(text), 64)
-		if err != nil || math.IsNaN(f) || math.IsInf(f, 0) {
+		f, err := strconv.ParseFloat(strings.TrimSpace(text), 64) // also inf and nan, which Flower passes to the app
+		if err != nil {
 			return fail("%s is a number, not %q.", k.Key, text)
 		}
 		v = f
@@ -62,12 +102,12 @@ func checkConfigValue(k ConfigKey, v any) error {
 	if len(k.Choices) > 0 {
 		words := make([]string, len(k.Choices))
 		for i, c := range k.Choices {
-			if c == v {
+			if SameConfigValue(c, v) {
 				return nil
 			}
-			words[i] = fmt.Sprint(c)
+			words[i] = ConfigText(c)
 		}
-		return Errorf(Invalid, "%s is one of %s, not %v.", k.Key, strings.Join(words, ", "), v).At("config." + k.Key)
+		return Errorf(Invalid, "%s is one of %s, not %s.", k.Key, strings.Join(words, ", "), ConfigText(v)).At("config." + k.Key)
 	}
 	var f float64
 	switch n := v.(type) {
@@ -78,11 +118,11 @@ func checkConfigValue(k ConfigKey, v any) error {
 	default:
 		return nil
 	}
-	if k.Min != nil && f < *k.Min {
-		return Errorf(Invalid, "%s is at least %v, not %v.", k.Key, *k.Min, v).At("config." + k.Key)
+	if k.Min != nil && !(f >= *k.Min) { // nan lies in no range
+		return Errorf(Invalid, "%s is at least %v, not %s.", k.Key, *k.Min, ConfigText(v)).At("config." + k.Key)
 	}
-	if k.Max != nil && f > *k.Max {
-		return Errorf(Invalid, "%s is at most %v, not %v.", k.Key, *k.Max, v).At("config." + k.Key)
+	if k.Max != nil && !(f <= *k.Max) {
+		return Errorf(Invalid, "%s is at most %v, not %s.", k.Key, *k.Max, ConfigText(v)).At("config." + k.Key)
 	}
 	return nil
 }
@@ -104,7 +144,7 @@ func ParseConfig(schema []ConfigKey, form map[string]string) (map[string]any, er
 			errs = errs.With(err)
 			continue
 		}
-		if v != k.Default {
+		if !SameConfigValue(v, k.Default) {
 			out[k.Key] = v
 		}
 	}

@@ -135,7 +135,7 @@ func checkEnvironment(vars map[string]string) error {
 	for name, value := range vars {
 		size += len(name) + len(value)
 		if !variableName.MatchString(name) {
-			return bad("%q cannot be the name of an environment variable.", name[:min(len(name), 100)]).Fix("Use letters, digits and underscores; one NAME=value a line.")
+			return bad("%q cannot be the name of an environment variable.", Cut(name, 100)).Fix("Use letters, digits and underscores; one NAME=value a line.")
 		}
 		upper := strings.ToUpper(name)
 		if slices.Contains(heldVariables, upper) || slices.ContainsFunc(heldPrefixes, func(p string) bool { return strings.HasPrefix(upper, p) }) {

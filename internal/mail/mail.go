@@ -216,5 +216,5 @@ func permanent(err error) bool {
 
 func words(err error) string {
 	text := strings.Join(strings.Fields(err.Error()), " ")
-	return text[:min(len(text), 500)]
+	return domain.Cut(text, 500)
 }

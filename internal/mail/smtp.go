@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"blossomtune/internal/domain"
+	"blossomtune/internal/safely"
 
 	gomail "github.com/wneessen/go-mail"
 )
@@ -44,7 +45,9 @@ func (s *Service) sendSMTP(ctx context.Context, m domain.Mail) error {
 	// The library looks at ctx before it dials only; a server that then says nothing must not hold up our own end. What is left
 	// behind ends with the connection's own time limit.
 	sent := make(chan error, 1)
-	go func() { sent <- client.DialAndSendWithContext(ctx, msg) }()
+	go func() {
+		sent <- safely.Do(s.Log, "sending a mail", func() error { return client.DialAndSendWithContext(ctx, msg) })
+	}()
 	select {
 	case err := <-sent:
 		return err

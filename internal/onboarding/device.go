@@ -47,7 +47,7 @@ func (s *Service) AskDevice(host, address string) (v Device, secret string, err 
 		return v, "", domain.Errorf(domain.Limited, "Too many requests from your address.").Fix("Wait ten minutes, then try again.")
 	}
 	host = domain.Line(host)
-	v = Device{Code: readable(2, 4), Host: host[:min(len(host), maxShort)], Address: address, Asked: s.now(), Until: s.now().Add(deviceLife), secret: randomHex(24)}
+	v = Device{Code: readable(2, 4), Host: domain.Cut(host, maxShort), Address: address, Asked: s.now(), Until: s.now().Add(deviceLife), secret: randomHex(24)}
 	s.devices.mu.Lock()
 	defer s.devices.mu.Unlock()
 	s.devices.sweep(s.now())

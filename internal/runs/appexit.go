@@ -21,7 +21,7 @@ func (s *Service) AppExited(ctx context.Context, key domain.NodeKey, e domain.Ap
 		return domain.Errorf(domain.Conflict, "This SuperNode has not taken part in a run yet.")
 	}
 	e.FederationID, e.NodeID, e.At = key.FederationID, key.NodeID, s.Clock().UTC()
-	e.Output = logmask.Text(strings.ToValidUTF8(e.Output[:min(len(e.Output), maxOutput)], ""))
+	e.Output = logmask.Text(domain.Cut(e.Output, maxOutput))
 	var run domain.Run
 	kept := false
 	err := s.Store.InTx(ctx, func(tx Tx) error {

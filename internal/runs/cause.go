@@ -111,7 +111,7 @@ func firstLine(s string) string {
 
 // cutText bounds what a card shows of a line.
 func cutText(s string) string {
-	return strings.ToValidUTF8(s[:min(len(s), 500)], "")
+	return domain.Cut(s, 500)
 }
 
 // exception is a Python exception as the log shows it.

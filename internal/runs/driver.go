@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"blossomtune/internal/domain"
+	"blossomtune/internal/safely"
 )
 
 const (
@@ -22,8 +23,14 @@ func (s *Service) Run(ctx context.Context) error {
 	defer tick.Stop()
 	done := make(chan struct{})
 	drivers := 2
-	go func() { s.makeReceipts(ctx); done <- struct{}{} }()
-	go func() { s.sweepFiles(ctx); done <- struct{}{} }()
+	go func() {
+		safely.Keep(ctx, s.Logger, "receipts", func() { s.makeReceipts(ctx) })
+		done <- struct{}{}
+	}()
+	go func() {
+		safely.Keep(ctx, s.Logger, "sweeping", func() { s.sweepFiles(ctx) })
+		done <- struct{}{}
+	}()
 	defer func() {
 		for range drivers {
 			<-done
@@ -54,7 +61,8 @@ func (s *Service) Run(ctx context.Context) error {
 func (s *Service) drive(ctx context.Context, fedID int64) {
 	wake := s.wake(fedID)
 	for ctx.Err() == nil {
-		active, err := s.step(ctx, fedID)
+		active := true
+		err := safely.Do(s.Logger, "driving runs", func() (err error) { active, err = s.step(ctx, fedID); return err })
 		if err != nil && ctx.Err() == nil && domain.CodeOf(err) != domain.Unavailable {
 			s.Logger.Error("driving runs", "federation", fedID, "err", err)
 		}

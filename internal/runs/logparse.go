@@ -120,7 +120,7 @@ func (p *parser) number(round int, phase domain.Phase, name, text string) {
 	if text == "nan" {
 		v = math.NaN()
 	}
-	name = strings.ToValidUTF8(name[:min(len(name), domain.MaxMetricName)], "?")
+	name = domain.Cut(name, domain.MaxMetricName)
 	if p.kept >= domain.MaxLogMetrics || !p.names[name] && len(p.names) >= domain.MaxMetricNames {
 		p.dropped++
 		return

@@ -140,7 +140,7 @@ func (s *Service) statement(ctx context.Context, run domain.Run) (receipt.Statem
 		if err != nil {
 			return err
 		}
-		p.Federation, p.Config = fed.Slug, Curves{Run: run, App: app}.Config()
+		p.Federation, p.Config = fed.Slug, domain.JSONConfig(Curves{Run: run, App: app}.Config())
 		return s.receiptReplies(ctx, tx, run, &p)
 	})
 	if err == nil {

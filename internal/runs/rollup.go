@@ -7,6 +7,7 @@ import (
 
 	"blossomtune/internal/domain"
 	"blossomtune/internal/events"
+	"blossomtune/internal/safely"
 )
 
 // rollers bring the bands of runs up to date in the background: no page waits for it, and however many look at a run, it is done once.
@@ -50,7 +51,8 @@ func (s *Service) roll(run domain.Run) {
 	r := s.rollers
 	for {
 		began := s.Clock()
-		rolled, more, err := s.rollStep(r.ctx, run, false)
+		rolled, more := int64(0), false
+		err := safely.Do(s.Logger, "summing up metrics", func() (err error) { rolled, more, err = s.rollStep(r.ctx, run, false); return err })
 		if err != nil && r.ctx.Err() == nil {
 			s.Logger.Error("summing up a run's metrics", "run", run.Name, "err", err)
 		}

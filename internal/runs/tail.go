@@ -9,6 +9,7 @@ import (
 
 	"blossomtune/internal/domain"
 	"blossomtune/internal/logfile"
+	"blossomtune/internal/safely"
 )
 
 // tailer follows one run's log while it runs: it tells of new lines, and stores the metrics and rounds that only the log has.
@@ -50,7 +51,7 @@ func (t *tailer) follow(ctx context.Context) {
 	tick := time.NewTicker(tailPoll)
 	defer tick.Stop()
 	for {
-		if err := t.pump(ctx); err != nil && ctx.Err() == nil {
+		if err := safely.Do(t.s.Logger, "reading a log", func() error { return t.pump(ctx) }); err != nil && ctx.Err() == nil {
 			t.s.Logger.Error("reading a run's log", "run", t.run.Name, "err", err)
 		}
 		select {
@@ -146,7 +147,7 @@ func (s *Service) drain(ctx context.Context, run domain.Run) error {
 		s.Logger.Error("sealing a run's log", "run", run.Name, "err", err)
 	}
 	var unreadable *fs.PathError
-	if err := t.pump(ctx); errors.As(err, &unreadable) {
+	if err := safely.Do(s.Logger, "reading a log", func() error { return t.pump(ctx) }); errors.As(err, &unreadable) {
 		s.Logger.Error("reading a run's log to its end", "run", run.Name, "err", err)
 	} else if err != nil {
 		return err

@@ -125,7 +125,7 @@ func checkElement(t xml.StartElement) error {
 		case strings.HasPrefix(name, "on"):
 			return refusedSVG(name + "=")
 		case name == "href" && !strings.HasPrefix(value, "#") && !strings.HasPrefix(value, "data:image/png;"):
-			return refusedSVG("a reference to " + value[:min(len(value), 40)])
+			return refusedSVG("a reference to " + domain.Cut(value, 40))
 		}
 	}
 	return nil

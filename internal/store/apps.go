@@ -6,6 +6,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"math"
+	"slices"
+	"strconv"
 
 	"blossomtune/internal/domain"
 )
@@ -19,8 +21,14 @@ func exactJSON(text string, into any) error {
 	return d.Decode(into)
 }
 
-// exactNumber turns a decoded value into what the config had: int64, float64, string or bool.
+// exactNumber turns a decoded value into what the config had: int64, float64, string or bool. A number that JSON cannot hold is stored
+// as TOML's word for it, see [domain.JSONValue].
 func exactNumber(v any, kind domain.ConfigKind) any {
+	if text, ok := v.(string); ok && kind == domain.KindFloat {
+		if f, err := strconv.ParseFloat(text, 64); err == nil {
+			return f
+		}
+	}
 	n, ok := v.(json.Number)
 	if !ok {
 		return v
@@ -35,6 +43,20 @@ func exactNumber(v any, kind domain.ConfigKind) any {
 		return math.NaN()
 	}
 	return f
+}
+
+// putSchema encodes an app's config schema.
+func putSchema(keys []domain.ConfigKey) (string, error) {
+	out := make([]domain.ConfigKey, len(keys))
+	for i, k := range keys {
+		k.Default = domain.JSONValue(k.Default)
+		k.Choices = slices.Clone(k.Choices)
+		for j := range k.Choices {
+			k.Choices[j] = domain.JSONValue(k.Choices[j])
+		}
+		out[i] = k
+	}
+	return asJSON(out)
 }
 
 func scanApp(s scanner, more ...any) (a domain.AppVersion, err error) {
@@ -62,9 +84,17 @@ func scanApp(s scanner, more ...any) (a domain.AppVersion, err error) {
 
 // PutAppVersion keeps an app version; one with the same hash is left as it is.
 func (tx *Tx) PutAppVersion(ctx context.Context, a domain.AppVersion) error {
+	config, err := putSchema(a.Config)
+	if err != nil {
+		return err
+	}
+	presets, err := asJSON(append([]domain.Preset{}, a.Presets...))
+	if err != nil {
+		return err
+	}
 	return tx.exec(ctx, "app version", `INSERT INTO app_version (hash, publisher, name, version, summary, source, config, presets, fab, created_at)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT (hash) DO NOTHING`,
-		a.Hash, a.Publisher, a.Name, a.Version, a.Summary, a.Source, asJSON(append([]domain.ConfigKey{}, a.Config...)), asJSON(append([]domain.Preset{}, a.Presets...)), a.FAB, millis(a.CreatedAt))
+		a.Hash, a.Publisher, a.Name, a.Version, a.Summary, a.Source, config, presets, a.FAB, millis(a.CreatedAt))
 }
 
 // AppVersionByHash returns an app version, with the FAB's bytes only where asked.
@@ -161,9 +191,13 @@ func (tx *Tx) RunsOfApp(ctx context.Context, hash string, personID int64, all bo
 
 // PutPreset keeps a preset of an app; one of the same name is replaced.
 func (tx *Tx) PutPreset(ctx context.Context, appID string, p domain.Preset) error {
+	config, err := asJSON(p.Config)
+	if err != nil {
+		return err
+	}
 	return tx.exec(ctx, "preset", `INSERT INTO app_preset (app_id, name, config, created_by, created_at) VALUES ($1, $2, $3, $4, $5)
 		ON CONFLICT (app_id, name) DO UPDATE SET config = excluded.config, created_by = excluded.created_by, created_at = excluded.created_at`,
-		appID, p.Name, asJSON(p.Config), p.CreatedBy, millis(p.CreatedAt))
+		appID, p.Name, config, p.CreatedBy, millis(p.CreatedAt))
 }
 
 // DeletePreset removes a preset of an app.

@@ -81,7 +81,13 @@ func (tx *Tx) InsertAudit(ctx context.Context, e domain.AuditEntry) error {
 	if detail == nil {
 		detail = map[string]string{}
 	}
-	r := auditRow{at: millis(e.At), kind: e.Actor.Kind, person: e.Actor.PersonID, name: e.Actor.Name, action: e.Action, object: e.ObjectKind, of: e.ObjectID, federation: e.FederationID, detail: asJSON(detail)}
+	text, err := asJSON(detail)
+	if err != nil {
+		return err
+	}
+	// The hash is over what is stored, so the texts are made storable before.
+	r := auditRow{at: millis(e.At), kind: e.Actor.Kind, person: e.Actor.PersonID, name: domain.ToStorable(e.Actor.Name), action: domain.ToStorable(e.Action), object: domain.ToStorable(e.ObjectKind), of: domain.ToStorable(e.ObjectID),
+		federation: e.FederationID, detail: text}
 	head.hash = r.chained(head.hash)
 	err = tx.insert(ctx, "audit entry", &head.last, `INSERT INTO audit (at, actor_kind, actor_person_id, actor_name, action, object_kind, object_id, federation_id, detail, hash) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`,
 		r.at, r.kind, r.person, r.name, r.action, r.object, r.of, r.federation, r.detail, head.hash)

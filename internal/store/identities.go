@@ -20,12 +20,9 @@ func scanIdentity(s scanner) (v domain.Identity, err error) {
 	return v, json.Unmarshal([]byte(orgs), &v.Organisations)
 }
 
-func identityValues(v domain.Identity) []any {
-	orgs := v.Organisations
-	if orgs == nil {
-		orgs = []string{}
-	}
-	return []any{v.Login, v.Name, v.Email, bit(v.EmailVerified), asJSON(orgs), millis(v.UsedAt)}
+func identityValues(v domain.Identity) ([]any, error) {
+	orgs, err := asJSON(append([]string{}, v.Organisations...))
+	return []any{v.Login, v.Name, v.Email, bit(v.EmailVerified), orgs, millis(v.UsedAt)}, err
 }
 
 // IdentityBySubject returns the identity with a provider's own id.
@@ -40,8 +37,12 @@ func (tx *Tx) IdentitiesOf(ctx context.Context, personID int64) ([]domain.Identi
 
 // InsertIdentity adds an identity and sets its id. One that is known already is a [domain.Conflict].
 func (tx *Tx) InsertIdentity(ctx context.Context, v *domain.Identity) error {
-	err := tx.insert(ctx, "identity", &v.ID, `INSERT INTO identity (person_id, provider, subject, created_at, login, name, email, email_verified, organisations, used_at)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`, append([]any{v.PersonID, v.Provider, v.Subject, millis(v.CreatedAt)}, identityValues(*v)...)...)
+	values, err := identityValues(*v)
+	if err != nil {
+		return err
+	}
+	err = tx.insert(ctx, "identity", &v.ID, `INSERT INTO identity (person_id, provider, subject, created_at, login, name, email, email_verified, organisations, used_at)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`, append([]any{v.PersonID, v.Provider, v.Subject, millis(v.CreatedAt)}, values...)...)
 	if unique(err, "identity.provider") || unique(err, "identity_subject") {
 		return domain.Errorf(domain.Conflict, "This account is linked already.").Because(err)
 	}
@@ -50,8 +51,12 @@ func (tx *Tx) InsertIdentity(ctx context.Context, v *domain.Identity) error {
 
 // UpdateIdentity keeps what the provider said last.
 func (tx *Tx) UpdateIdentity(ctx context.Context, v domain.Identity) error {
+	values, err := identityValues(v)
+	if err != nil {
+		return err
+	}
 	return tx.one(ctx, "identity", "UPDATE identity SET login = $2, name = $3, email = $4, email_verified = $5, organisations = $6, used_at = $7 WHERE id = $1",
-		append([]any{v.ID}, identityValues(v)...)...)
+		append([]any{v.ID}, values...)...)
 }
 
 // DeleteIdentity unlinks an identity.

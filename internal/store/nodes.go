@@ -123,10 +123,14 @@ func (tx *Tx) Federations(ctx context.Context) ([]domain.Federation, error) {
 
 // InsertFederation adds a federation and sets its id. A taken slug is a [domain.Conflict] at field "slug".
 func (tx *Tx) InsertFederation(ctx context.Context, f *domain.Federation) error {
-	err := tx.insert(ctx, "federation", &f.ID, "INSERT INTO federation (slug, name, description, total_partitions, parallel, engine_wanted, created_at, proof, question, answer_needed, invitations_only, run_limits, idle_stop, engine_idle) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)",
+	limits, err := asJSON(f.Limits)
+	if err != nil {
+		return err
+	}
+	err = tx.insert(ctx, "federation", &f.ID, "INSERT INTO federation (slug, name, description, total_partitions, parallel, engine_wanted, created_at, proof, question, answer_needed, invitations_only, run_limits, idle_stop, engine_idle) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)",
 		f.Slug, f.Name, f.Description, f.TotalPartitions, max(f.Parallel, 1), bit(f.EngineWanted), millis(f.CreatedAt),
 		string(cmp.Or(f.Asking.Proof, domain.ProofBoth)), f.Asking.Question, bit(f.Asking.AnswerNeeded), bit(f.Asking.InvitationsOnly),
-		asJSON(f.Limits), f.IdleStop, bit(f.EngineIdle))
+		limits, f.IdleStop, bit(f.EngineIdle))
 	if unique(err, "slug") {
 		return domain.Errorf(domain.Conflict, "There is a federation %q already.", f.Slug).Fix("Choose another address.").At("slug").Because(err)
 	}
@@ -135,10 +139,14 @@ func (tx *Tx) InsertFederation(ctx context.Context, f *domain.Federation) error 
 
 // UpdateFederation writes a federation; its slug stays.
 func (tx *Tx) UpdateFederation(ctx context.Context, f domain.Federation) error {
+	limits, err := asJSON(f.Limits)
+	if err != nil {
+		return err
+	}
 	return tx.one(ctx, "federation", `UPDATE federation SET name = $2, description = $3, total_partitions = $4, parallel = $5, engine_wanted = $6,
 		proof = $7, question = $8, answer_needed = $9, invitations_only = $10, run_limits = $11, idle_stop = $12, engine_idle = $13 WHERE id = $1`, f.ID, f.Name, f.Description, f.TotalPartitions, max(f.Parallel, 1), bit(f.EngineWanted),
 		string(cmp.Or(f.Asking.Proof, domain.ProofBoth)), f.Asking.Question, bit(f.Asking.AnswerNeeded), bit(f.Asking.InvitationsOnly),
-		asJSON(f.Limits), f.IdleStop, bit(f.EngineIdle))
+		limits, f.IdleStop, bit(f.EngineIdle))
 }
 
 // Setting returns a stored value, "" if there is none.

@@ -42,7 +42,7 @@ func paramOf(v any) (num sql.NullFloat64, text string) {
 	case int64:
 		return sql.NullFloat64{Float64: float64(v), Valid: true}, strconv.FormatInt(v, 10)
 	case float64:
-		return nullNaN(v), strconv.FormatFloat(v, 'g', -1, 64)
+		return nullNaN(v), domain.FloatText(v)
 	case bool:
 		return sql.NullFloat64{Float64: float64(bit(v)), Valid: true}, strconv.FormatBool(v)
 	}
@@ -51,8 +51,11 @@ func paramOf(v any) (num sql.NullFloat64, text string) {
 
 // DescribeRun writes a run's note and tags.
 func (tx *Tx) DescribeRun(ctx context.Context, r domain.Run) error {
-	tags := append([]string{}, r.Tags...)
-	if err := tx.one(ctx, "run", "UPDATE run SET note = $2, tags = $3 WHERE id = $1", r.ID, r.Note, asJSON(tags)); err != nil {
+	tags, err := asJSON(append([]string{}, r.Tags...))
+	if err != nil {
+		return err
+	}
+	if err := tx.one(ctx, "run", "UPDATE run SET note = $2, tags = $3 WHERE id = $1", r.ID, r.Note, tags); err != nil {
 		return err
 	}
 	return tx.describe(ctx, r)

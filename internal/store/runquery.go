@@ -334,8 +334,9 @@ func idsOf(keys []runKey, of func(runKey) int64) []int64 {
 
 // cursor is a key as a part of an address.
 func (k runKey) cursor() string {
-	float := func(f float64) string { return strconv.FormatFloat(f, 'g', -1, 64) } // JSON has no infinities
-	return base64.RawURLEncoding.EncodeToString([]byte(asJSON([]string{float(k.groupNum), k.group, float(k.num), k.text, strconv.FormatInt(k.id, 10)})))
+	float := func(f float64) string { return strconv.FormatFloat(f, 'g', -1, 64) }                                   // JSON has no infinities
+	text, _ := json.Marshal([]string{float(k.groupNum), k.group, float(k.num), k.text, strconv.FormatInt(k.id, 10)}) // texts always encode
+	return base64.RawURLEncoding.EncodeToString(text)
 }
 
 func parseRunKey(cursor string) (k runKey, ok bool) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"encoding/json"
+	"errors"
 	"fmt"
 
 	"blossomtune/internal/domain"
@@ -40,7 +41,7 @@ type configValue struct {
 	Value any               `json:"value"`
 }
 
-func putConfig(in map[string]any) string {
+func putConfig(in map[string]any) (string, error) {
 	out := map[string]configValue{}
 	for k, v := range in {
 		kind := domain.KindString
@@ -52,7 +53,7 @@ func putConfig(in map[string]any) string {
 		case bool:
 			kind = domain.KindBool
 		}
-		out[k] = configValue{kind, v}
+		out[k] = configValue{kind, domain.JSONValue(v)}
 	}
 	return asJSON(out)
 }
@@ -69,22 +70,26 @@ func scanConfig(text string) (map[string]any, error) {
 	return out, nil
 }
 
-func runValues(r domain.Run) []any {
-	tags := r.Tags
-	if tags == nil {
-		tags = []string{}
-	}
-	return []any{string(r.State), putConfig(r.Config), asJSON(r.Settings), r.Note, asJSON(tags), sql.NullInt64{Int64: int64(r.EngineRunID), Valid: r.EngineRunID != 0}, asJSON(r.Cause), r.Rounds, r.Round,
+func runValues(r domain.Run) ([]any, error) {
+	config, err := putConfig(r.Config)
+	settings, err2 := asJSON(r.Settings)
+	tags, err3 := asJSON(append([]string{}, r.Tags...))
+	cause, err4 := asJSON(r.Cause)
+	return []any{string(r.State), config, settings, r.Note, tags, sql.NullInt64{Int64: int64(r.EngineRunID), Valid: r.EngineRunID != 0}, cause, r.Rounds, r.Round,
 		bit(r.StopAsked), millis(r.CreatedAt), millis(r.StartingAt), millis(r.RunningAt), millis(r.EndedAt),
-		r.Place, millis(r.NotBefore), r.Override, millis(r.ProgressAt)}
+		r.Place, millis(r.NotBefore), r.Override, millis(r.ProgressAt)}, errors.Join(err, err2, err3, err4)
 }
 
 // InsertRun adds a run and sets its id; one without a place gets the last in the queue. A taken name is a [domain.Conflict] at field "run_id".
 func (tx *Tx) InsertRun(ctx context.Context, r *domain.Run) error {
-	err := tx.insert(ctx, "run", &r.ID, `INSERT INTO run (federation_id, name, app_hash, app_id, app_version, total_partitions, created_by,
+	values, err := runValues(*r)
+	if err != nil {
+		return err
+	}
+	err = tx.insert(ctx, "run", &r.ID, `INSERT INTO run (federation_id, name, app_hash, app_id, app_version, total_partitions, created_by,
 		state, config, settings, note, tags, engine_run_id, cause, rounds, round, stop_asked, created_at, starting_at, running_at, ended_at, place, not_before, override_reason, progress_at)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25)`,
-		append([]any{r.FederationID, r.Name, r.AppHash, r.AppID, r.AppVersion, r.TotalPartitions, r.CreatedBy}, runValues(*r)...)...)
+		append([]any{r.FederationID, r.Name, r.AppHash, r.AppID, r.AppVersion, r.TotalPartitions, r.CreatedBy}, values...)...)
 	if unique(err, "run.name") || unique(err, "run_name") {
 		return domain.Errorf(domain.Conflict, "The Run ID %q is taken.", r.Name).Fix("Choose another; names are never used twice.").At("run_id").Because(err)
 	}
@@ -100,8 +105,12 @@ func (tx *Tx) InsertRun(ctx context.Context, r *domain.Run) error {
 
 // UpdateRun writes what can change of a run.
 func (tx *Tx) UpdateRun(ctx context.Context, r domain.Run) error {
+	values, err := runValues(r)
+	if err != nil {
+		return err
+	}
 	return tx.one(ctx, "run", `UPDATE run SET state = $2, config = $3, settings = $4, note = $5, tags = $6, engine_run_id = $7, cause = $8, rounds = $9, round = $10, stop_asked = $11,
-		created_at = $12, starting_at = $13, running_at = $14, ended_at = $15, place = $16, not_before = $17, override_reason = $18, progress_at = $19 WHERE id = $1`, append([]any{r.ID}, runValues(r)...)...)
+		created_at = $12, starting_at = $13, running_at = $14, ended_at = $15, place = $16, not_before = $17, override_reason = $18, progress_at = $19 WHERE id = $1`, append([]any{r.ID}, values...)...)
 }
 
 // RunByID returns a run.

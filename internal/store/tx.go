@@ -17,7 +17,7 @@ import (
 
 // Tx is one transaction. Its methods return a [domain.NotFound] error where there is no such row.
 type Tx struct {
-	q        *sql.Tx
+	q        querier
 	postgres bool
 }
 
@@ -72,7 +72,7 @@ func (db *DB) once(ctx context.Context, pool *sql.DB, opts *sql.TxOptions, fn fu
 	if err != nil {
 		return fmt.Errorf("beginning transaction: %w", err)
 	}
-	if err := fn(&Tx{q: q, postgres: db.engine == "postgres"}); err != nil {
+	if err := fn(&Tx{q: querier{q}, postgres: db.engine == "postgres"}); err != nil {
 		return errors.Join(err, ignoreDone(q.Rollback()))
 	}
 	if err := q.Commit(); err != nil {
@@ -216,12 +216,13 @@ func bit(b bool) int64 {
 	return 0
 }
 
-func asJSON(v any) string {
+// asJSON encodes a value that is stored as JSON. What JSON cannot hold (NaN, an infinity) is an error.
+func asJSON(v any) (string, error) {
 	b, err := json.Marshal(v)
 	if err != nil {
-		panic(fmt.Sprintf("store: %T cannot be JSON: %v", v, err)) // our own plain types only
+		return "", fmt.Errorf("storing %T as JSON: %w", v, err)
 	}
-	return string(b)
+	return string(b), nil
 }
 
 func limit(n int) int {

@@ -28,7 +28,7 @@ type auditQuery struct {
 
 func auditQueryOf(r *http.Request) auditQuery {
 	v := r.URL.Query()
-	text := func(key string) string { s := strings.TrimSpace(v.Get(key)); return s[:min(len(s), 200)] }
+	text := func(key string) string { s := strings.TrimSpace(v.Get(key)); return domain.Cut(s, 200) }
 	q := auditQuery{actor: text("actor"), action: text("action"), object: text("object"), fed: text("federation"), from: text("from"), until: text("until")}
 	q.before, _ = strconv.ParseInt(v.Get("before"), 10, 64) // what is no id begins at the newest
 	q.before = max(q.before, 0)

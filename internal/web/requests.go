@@ -61,7 +61,7 @@ func queryOf(r *http.Request) reviewQuery {
 	v := r.URL.Query()
 	after, _ := strconv.ParseInt(v.Get("after"), 10, 64) // nonsense is the first page
 	q := reviewQuery{search: strings.TrimSpace(v.Get("q")), sort: domain.RequestSort(v.Get("sort")), after: max(after, 0), ref: v.Get("request")}
-	q.search = q.search[:min(len(q.search), 100)]
+	q.search = domain.Cut(q.search, 100)
 	if !slices.Contains(domain.RequestSorts, q.sort) {
 		q.sort = domain.SortNewest
 	}

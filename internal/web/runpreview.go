@@ -121,7 +121,7 @@ func (p *preview) json(f *os.File) bool {
 	}
 	p.kind, p.text = "JSON", out.String()
 	if out.Len() > maxPreview {
-		p.text, p.note = strings.ToValidUTF8(p.text[:maxPreview], ""), "Only its beginning is shown."
+		p.text, p.note = domain.Cut(p.text, maxPreview), "Only its beginning is shown."
 	}
 	return true
 }
@@ -142,7 +142,7 @@ func (p *preview) table(head []byte, ending string) bool {
 		row = row[:min(len(row), maxColumnsShown)]
 		for i, cell := range row {
 			if len(cell) > maxCellShown {
-				row[i] = strings.ToValidUTF8(cell[:maxCellShown], "") + "…"
+				row[i] = domain.Cut(cell, maxCellShown) + "…"
 			}
 		}
 		p.rows = append(p.rows, row)

@@ -5,6 +5,8 @@ import (
 	"context"
 	"sync"
 	"time"
+
+	"blossomtune/internal/safely"
 )
 
 // drawn is a region as it is sent.
@@ -21,7 +23,10 @@ func (s *server) nowOn(ctx context.Context, v *visit, live view) (looked, error)
 	if live.share == "" {
 		return s.draw(ctx, v, live)
 	}
-	return s.looks.do(ctx, live.share, func(ctx context.Context) (looked, error) { return s.draw(ctx, v, live) })
+	return s.looks.do(ctx, live.share, func(ctx context.Context) (out looked, err error) { // in a goroutine of its own, whose panic would end the server
+		err = safely.Do(s.Log, "drawing a live page", func() (err error) { out, err = s.draw(ctx, v, live); return err })
+		return out, err
+	})
 }
 
 func (s *server) draw(ctx context.Context, v *visit, live view) (looked, error) {

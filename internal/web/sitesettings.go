@@ -131,6 +131,9 @@ func readSiteForm(r *http.Request, all []site.Setting) (map[string]string, error
 	if err != nil {
 		return out, domain.Errorf(domain.Invalid, "The form cannot be read.").Fix("Load the page anew and try again.").Because(err)
 	}
+	if err := checkValues(r.PostForm); err != nil {
+		return out, err
+	}
 	for _, f := range all {
 		value := r.PostForm.Get(f.Key)
 		if f.From == "" && r.PostForm.Has(f.Key) && r.PostForm.Get("was:"+f.Key) != tagOf(plain(value)) {

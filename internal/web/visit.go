@@ -60,7 +60,13 @@ func (s *server) serve(rt route) http.HandlerFunc {
 			r.Body = http.MaxBytesReader(w, r.Body, limit)
 		}
 		v := &visit{}
-		err := s.admit(r, rt.who, v)
+		err := checkAddress(r)
+		if err == nil {
+			err = s.admit(r, rt.who, v)
+		}
+		if err == nil {
+			err = checkForm(r)
+		}
 		if err == nil {
 			err = rt.do(w, r, v)
 		}
