@@ -8,6 +8,7 @@ import (
 	"blossomtune/apps"
 	"blossomtune/internal/agent"
 	"blossomtune/internal/domain"
+	"blossomtune/internal/keeper"
 )
 
 type joinCmd struct {
@@ -29,6 +30,7 @@ type joinCmd struct {
 
 // Run joins, and keeps the SuperNode running until it is told to stop.
 func (c *joinCmd) Run(ctx context.Context) error {
+	keeper.Adopt()
 	o := agent.Options{URL: c.URL, Token: c.Token, Dir: c.Dir, Deps: agent.Deps(c.Deps), Python: c.Python, PythonDir: c.PythonDir, Requirements: apps.Requirements,
 		NodePort: c.NodePort, ShareOutput: c.Share, ShareLogs: c.ShareLogs, AppLimits: agent.AppLimits{Memory: int64(c.AppMemory) * 1_000_000, Time: c.AppTime}, Service: c.Service, NewKey: c.NewKey, Version: versionOf(), In: os.Stdin, Out: os.Stdout}
 	if !c.Preflight {

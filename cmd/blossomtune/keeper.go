@@ -22,6 +22,7 @@ type keeperCmd struct {
 // Run is the body of a keeper process.
 func (c *keeperCmd) Run(ctx context.Context) error {
 	keeper.Conceal()
+	keeper.Adopt()
 	data, address, err := databaseOf(c.Data, c.Database)
 	if err != nil {
 		return err

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
-	"runtime"
 	"syscall"
 	"time"
 
@@ -48,12 +47,14 @@ func (e Exit) String() string {
 // Child is a started command. Its methods are safe for concurrent use.
 type Child struct {
 	id   Identity
+	root int             // the process that all of the child's processes descend from, itself not one of them; Linux only
+	end  func(kill bool) // asks the child's group to end, or kills it with all its descendants
 	done chan struct{}
 	exit Exit // valid when done is closed
 }
 
-// Start starts the command as the leader of its own process group. When the command itself ends, what is left of its group is
-// killed: a child leaves nothing behind.
+// Start starts the command as the leader of its own process group. When the command itself ends, however it ends, all that it started is
+// killed: on Linux every descendant, also one in a session of its own; elsewhere what is left of its group. [Child.Done] waits for that.
 //
 // Its output goes through this process, which masks secrets before anything is stored: when this process is killed, the child
 // has nobody to write to. So DieWithParent belongs to whatever is started here; what must outlive us is spawned (see [Spawn]).
@@ -63,58 +64,48 @@ func Start(c Command) (*Child, error) {
 		return nil, fmt.Errorf("opening the log of %s: %w", c.Path, err)
 	}
 	cmd := exec.Command(c.Path, c.Args...)
-	cmd.Dir, cmd.Env, cmd.Stdout, cmd.Stderr = c.Dir, c.Env, out.child, out.child
+	cmd.Dir, cmd.Env = c.Dir, c.Env
 	if cmd.Env == nil {
 		cmd.Env = []string{}
 	}
-	cmd.SysProcAttr, cmd.ExtraFiles = childAttr(c.DieWithParent), c.files
 	ch := &Child{done: make(chan struct{})}
-	started := make(chan error)
-	go ch.live(cmd, c.CPUs, out, started)
-	if err := <-started; err != nil {
+	err = ch.start(cmd, c, out)
+	go out.copy()
+	_ = out.child.Close() // the child has its own
+	if err != nil {
+		out.end()
 		return nil, fmt.Errorf("starting %s: %w", c.Path, err)
 	}
 	return ch, nil
 }
 
-// live starts the command and waits for it on one thread that it keeps: the kernel sends the parent-death signal when the
-// thread that started the child ends, not when the process does.
-func (c *Child) live(cmd *exec.Cmd, cpus []int, out *output, started chan<- error) {
-	runtime.LockOSThread()
-	defer runtime.UnlockOSThread()
-	err := onCPUs(cpus, cmd.Start)
-	go out.copy()
-	_ = out.child.Close() // the child has its own
-	if err != nil {
-		out.end()
-		started <- err
-		return
-	}
-	c.id, _ = Of(cmd.Process.Pid)
-	c.id.PID = cmd.Process.Pid // also when it has ended already
-	group := watchGroup(cmd.Process)
-	started <- nil
-	err = cmd.Wait()
-	killRest(group)
-	out.end()
-	c.exit = exitOf(cmd.ProcessState, err)
-	close(c.done)
+// began notes which process the child is.
+func (c *Child) began(pid int) {
+	c.id, _ = Of(pid)
+	c.id.PID = pid // also when it has ended already
 }
 
 func exitOf(st *os.ProcessState, err error) Exit {
 	if st == nil {
 		return Exit{Code: -1, Signal: fmt.Sprint(err)}
 	}
-	if ws, ok := st.Sys().(syscall.WaitStatus); ok && ws.Signaled() {
-		return Exit{Code: -1, Signal: signalName(ws.Signal())}
+	if ws, ok := st.Sys().(syscall.WaitStatus); ok {
+		return exitOfStatus(ws)
 	}
 	return Exit{Code: st.ExitCode()}
+}
+
+func exitOfStatus(ws syscall.WaitStatus) Exit {
+	if ws.Signaled() {
+		return Exit{Code: -1, Signal: signalName(ws.Signal())}
+	}
+	return Exit{Code: ws.ExitStatus()}
 }
 
 // Identity returns the child's process; its Start is empty when it had ended before it could be read.
 func (c *Child) Identity() Identity { return c.id }
 
-// Done is closed when the child has ended and was waited for, and all that it wrote is in its log.
+// Done is closed when the child has ended and was waited for, what it had started is gone, and all that it wrote is in its log.
 func (c *Child) Done() <-chan struct{} { return c.done }
 
 // Exit waits for the child's end and returns how it ended.
@@ -123,20 +114,21 @@ func (c *Child) Exit() Exit {
 	return c.exit
 }
 
-// Stop asks the child's group to end, kills it when it has not within the grace, and returns how the child ended.
+// Stop asks the child's group to end, kills it with all its descendants when it has not within the grace, and returns how the child
+// ended.
 func (c *Child) Stop(grace time.Duration) Exit {
 	select {
 	case <-c.done:
 		return c.exit
 	default:
 	}
-	terminate(c.id.PID)
+	c.end(false)
 	timer := time.NewTimer(grace)
 	defer timer.Stop()
 	select {
 	case <-c.done:
 	case <-timer.C:
-		kill(c.id.PID)
+		c.end(true)
 	}
 	return c.Exit()
 }

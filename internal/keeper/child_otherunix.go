@@ -8,6 +8,6 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-func childAttr(bool) *syscall.SysProcAttr { return &syscall.SysProcAttr{Setpgid: true} }
+func childAttr() *syscall.SysProcAttr { return &syscall.SysProcAttr{Setpgid: true} }
 
 func killRest(group int) { _ = unix.Kill(-group, unix.SIGKILL) }

@@ -3,7 +3,6 @@
 package keeper
 
 import (
-	"os"
 	"syscall"
 
 	"golang.org/x/sys/unix"
@@ -26,5 +25,3 @@ func signalGroup(pid int, s unix.Signal) {
 		_ = unix.Kill(-pid, s)
 	}
 }
-
-func watchGroup(p *os.Process) int { return p.Pid }

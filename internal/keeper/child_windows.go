@@ -7,7 +7,7 @@ import (
 	"golang.org/x/sys/windows"
 )
 
-func childAttr(bool) *syscall.SysProcAttr {
+func childAttr() *syscall.SysProcAttr {
 	return &syscall.SysProcAttr{CreationFlags: windows.CREATE_NEW_PROCESS_GROUP}
 }
 
@@ -23,8 +23,7 @@ func kill(pid int) {
 	}
 }
 
-func watchGroup(p *os.Process) int { return p.Pid }
-func killRest(int)                 {}
+func killRest(int) {}
 
 // KillStrays does nothing on Windows.
 func KillStrays(string, string) int { return 0 }

@@ -4,6 +4,8 @@ import (
 	"os"
 	"strconv"
 
+	"blossomtune/internal/keeper/proc"
+
 	"golang.org/x/sys/unix"
 )
 
@@ -44,18 +46,41 @@ func onCPUs(cpus []int, start func() error) error {
 	return err
 }
 
-// GroupMemory returns the bytes that the processes of a group hold in memory together, and false where that cannot be known.
-func GroupMemory(group int) (int64, bool) {
-	want, page := strconv.Itoa(group), int64(os.Getpagesize())
-	var sum int64
-	for _, pid := range pids() {
-		f := statFields(pid)
-		if len(f) < 22 || f[2] != want {
-			continue
+// Memory returns the bytes that the child and all its descendants hold in memory together, and false where that cannot be known.
+func (c *Child) Memory() (int64, bool) {
+	type process struct{ parent, pages int }
+	all := map[int]process{}
+	for _, pid := range proc.All() {
+		if f := proc.Stat(pid); f != nil {
+			parent, _ := strconv.Atoi(f[proc.Parent])
+			pages, _ := strconv.Atoi(f[proc.Resident])
+			all[pid] = process{parent, pages}
 		}
-		pages, err := strconv.ParseInt(f[21], 10, 64) // rss
-		if err == nil {
-			sum += pages * page
+	}
+	_, known := all[c.root]
+	sum := 0
+	for _, p := range all {
+		up := p.parent
+		for n := 0; up > 1 && up != c.root && n < len(all); n++ { // the list is not of one moment, so it might hold a cycle
+			up = all[up].parent
+		}
+		if up == c.root {
+			sum += p.pages
+		}
+	}
+	return int64(sum) * int64(os.Getpagesize()), known
+}
+
+// GroupMemory returns the bytes that the processes of a group hold in memory together, and false where that cannot be known.
+//
+// Deprecated: [Child.Memory] also counts descendants that have left the group.
+func GroupMemory(group int) (int64, bool) {
+	want := strconv.Itoa(group)
+	var sum int64
+	for _, pid := range proc.All() {
+		if f := proc.Stat(pid); f != nil && f[proc.Group] == want {
+			pages, _ := strconv.ParseInt(f[proc.Resident], 10, 64)
+			sum += pages * int64(os.Getpagesize())
 		}
 	}
 	return sum, true

@@ -44,8 +44,8 @@ func (o *output) copy() {
 	}
 }
 
-// lastWords is how long is waited for what a child has written before it ended. It is in the pipe already, unless a process that
-// left the child's group still has the other end.
+// lastWords is how long an ended child's last output is waited for. It is in the pipe already; only a process that could not be killed
+// still has the other end, or, on systems without subreapers, one that left the child's group.
 const lastWords = 2 * time.Second
 
 // end closes the log when the child has ended.

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -69,44 +68,6 @@ func TestASecretIsNeverInTheFile(t *testing.T) {
 	if got, want := read(t, log), "ghp_[masked] and more\nAuthorization: Bearer [masked]\n"; got != want {
 		t.Errorf("the log has %q, want %q", got, want)
 	}
-}
-
-// A grandchild in the child's group ends with the child. One that left the group and keeps the output open is not waited for.
-func TestAGrandchildDoesNotKeepAChildFromBeingDone(t *testing.T) {
-	for name, script := range map[string]string{
-		"in the group":  `sleep 300 & echo $!`,
-		"in a session":  `setsid sleep 301 & echo $!; sleep 0.2`,
-		"that is noisy": `setsid sh -c 'while :; do echo noise; done' & echo $!; sleep 0.2`,
-	} {
-		t.Run(name, func(t *testing.T) {
-			c, log := sh(t, script)
-			select {
-			case <-c.Done():
-			case <-time.After(20 * time.Second):
-				t.Fatal("it is not done after 20 s")
-			}
-			pid := firstNumber(read(t, log))
-			if pid == 0 {
-				t.Fatal("it did not tell its grandchild")
-			}
-			if id, ok := Of(pid); name == "in the group" && ok && !waitGone(id, 5*time.Second) {
-				t.Error("the grandchild runs on")
-			}
-			if p, err := os.FindProcess(pid); err == nil {
-				_ = p.Kill()
-			}
-		})
-	}
-}
-
-// firstNumber is the first line that is one: the noisy one may speak before it is told of.
-func firstNumber(text string) int {
-	for line := range strings.Lines(text) {
-		if n, err := strconv.Atoi(strings.TrimSpace(line)); err == nil {
-			return n
-		}
-	}
-	return 0
 }
 
 // A flood goes through whole, and the log is bounded.

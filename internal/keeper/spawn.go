@@ -41,14 +41,14 @@ func Spawn(s Spec) (*Process, error) {
 	cmd := exec.Command(s.Path, s.Args...)
 	cmd.Dir, cmd.Env, cmd.Stdout, cmd.Stderr = s.Dir, s.Env, log, log
 	cmd.SysProcAttr = sessionAttr()
-	if err := cmd.Start(); err != nil {
+	if err := startOurs(cmd, nil); err != nil {
 		return nil, fmt.Errorf("starting %s: %w", s.Path, err)
 	}
 	p := &Process{done: make(chan struct{})}
 	p.Identity, _ = Of(cmd.Process.Pid)
 	p.PID = cmd.Process.Pid
 	go func() {
-		_ = cmd.Wait() // how it ended is in its log
+		_ = waitOurs(cmd) // how it ended is in its log
 		close(p.done)
 	}()
 	return p, nil

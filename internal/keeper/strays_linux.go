@@ -5,6 +5,8 @@ import (
 	"os"
 	"strconv"
 
+	"blossomtune/internal/keeper/proc"
+
 	"golang.org/x/sys/unix"
 )
 
@@ -14,7 +16,7 @@ import (
 func KillStrays(name, dir string) int {
 	want := []byte(name + "=" + dir + "/")
 	n := 0
-	for _, pid := range pids() {
+	for _, pid := range proc.All() {
 		if pid == os.Getpid() {
 			continue
 		}

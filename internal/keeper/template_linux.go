@@ -17,8 +17,9 @@ import (
 // all of them done. Its methods are safe for concurrent use.
 //
 // Its program finds a socket of packets at file 3. A packet to it is {"id", "args", "dir"} and carries the file for the new process's
-// output; it answers with {"id", "pid"}, and {"id", "pid", "status"} (of wait) when that process has ended. The new process leads a group of
-// its own and dies with the template.
+// output. The template makes a process that is a reaper (see package reaper), which makes the new process, as the leader of a group of its
+// own. Both die with the template. Its answers are {"id", "pid", "reaper"} with the ids of the two processes, {"id", "status"} when the
+// new one has ended, and {"id", "ended"} when its reaper has: then no descendant of it is left. Both numbers are those of wait.
 type Template struct {
 	child *Child
 	conn  *net.UnixConn
@@ -28,9 +29,11 @@ type Template struct {
 	forks map[int]*fork
 }
 
+// fork is a process that was ordered. What comes of it is sent once each; ended is the last.
 type fork struct {
-	pid  chan int
-	exit chan Exit
+	made   chan templateNews
+	status chan Exit
+	ended  chan Exit
 }
 
 type templateOrder struct {
@@ -42,16 +45,17 @@ type templateOrder struct {
 type templateNews struct {
 	ID     int  `json:"id"`
 	PID    int  `json:"pid"`
+	Reaper int  `json:"reaper"`
 	Status *int `json:"status"`
+	Ended  *int `json:"ended"`
 }
 
 // StartTemplate starts a template; its own output goes to the command's log.
 func StartTemplate(c Command) (*Template, error) {
-	fds, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_SEQPACKET|unix.SOCK_CLOEXEC, 0)
+	ours, theirs, err := socketPair(unix.SOCK_SEQPACKET)
 	if err != nil {
-		return nil, fmt.Errorf("making a socket pair: %w", err)
+		return nil, err
 	}
-	ours, theirs := os.NewFile(uintptr(fds[0]), "template"), os.NewFile(uintptr(fds[1]), "template")
 	defer theirs.Close()
 	conn, err := net.FileConn(ours)
 	_ = ours.Close() // conn has its own
@@ -82,25 +86,33 @@ func (t *Template) listen() {
 		}
 		t.mu.Lock()
 		f := t.forks[v.ID]
-		if v.Status != nil {
+		if v.Ended != nil {
 			delete(t.forks, v.ID)
 		}
 		t.mu.Unlock()
-		switch {
-		case f == nil:
-		case v.Status == nil:
-			f.pid <- v.PID
-		default:
-			f.exit <- exitOfStatus(syscall.WaitStatus(*v.Status))
+		if f != nil {
+			f.take(v)
 		}
 	}
 }
 
-func exitOfStatus(ws syscall.WaitStatus) Exit {
-	if ws.Signaled() {
-		return Exit{Code: -1, Signal: signalName(ws.Signal())}
+func (f *fork) take(v templateNews) {
+	switch {
+	case v.Ended != nil:
+		offer(f.ended, exitOfStatus(syscall.WaitStatus(*v.Ended)))
+	case v.Status != nil:
+		offer(f.status, exitOfStatus(syscall.WaitStatus(*v.Status)))
+	default:
+		offer(f.made, v)
 	}
-	return Exit{Code: ws.ExitStatus()}
+}
+
+// offer sends what a channel expects once; what is repeated is dropped.
+func offer[T any](c chan T, v T) {
+	select {
+	case c <- v:
+	default:
+	}
 }
 
 // forkLimit is how long a template may take to make a process, its own preparations included.
@@ -112,13 +124,13 @@ func (t *Template) Start(f Fork) (*Child, error) {
 	if err != nil {
 		return nil, err
 	}
-	fk := &fork{pid: make(chan int, 1), exit: make(chan Exit, 1)}
+	fk := &fork{made: make(chan templateNews, 1), status: make(chan Exit, 1), ended: make(chan Exit, 1)}
 	t.mu.Lock()
 	t.last++
 	order := templateOrder{ID: t.last, Args: f.Args, Dir: f.Dir}
 	t.forks[order.ID] = fk
 	t.mu.Unlock()
-	pid, err := t.order(order, out.child, fk)
+	made, err := t.order(order, out.child, fk)
 	go out.copy()
 	_ = out.child.Close() // the process has its own
 	if err != nil {
@@ -126,43 +138,74 @@ func (t *Template) Start(f Fork) (*Child, error) {
 		t.Stop(0)
 		return nil, err
 	}
-	c := &Child{done: make(chan struct{})}
-	c.id, _ = Of(pid)
-	c.id.PID = pid // also when it has ended already
-	go t.await(c, fk, out)
+	c := &Child{root: made.Reaper, done: make(chan struct{})}
+	c.began(made.PID)
+	killReaper := killerOf(made.Reaper)
+	c.end = func(hard bool) {
+		if hard {
+			time.AfterFunc(reaperLimit, killReaper)
+		}
+		switch { // the id may be another process's when this one has ended
+		case !c.id.Alive():
+		case hard:
+			kill(c.id.PID)
+		default:
+			terminate(c.id.PID)
+		}
+	}
+	go t.await(c, fk, killReaper, out)
 	return c, nil
 }
 
-func (t *Template) order(o templateOrder, out *os.File, fk *fork) (pid int, err error) {
+// killerOf returns a function that kills the process that has the id now.
+func killerOf(pid int) func() {
+	id, _ := Of(pid)
+	return func() {
+		if id.Alive() {
+			_ = unix.Kill(id.PID, unix.SIGKILL)
+		}
+	}
+}
+
+func (t *Template) order(o templateOrder, out *os.File, fk *fork) (made templateNews, err error) {
 	text, err := json.Marshal(o)
 	if err != nil {
-		return 0, err
+		return made, err
 	}
 	if _, _, err := t.conn.WriteMsgUnix(text, unix.UnixRights(int(out.Fd())), nil); err != nil {
-		return 0, fmt.Errorf("writing to the template: %w", err)
+		return made, fmt.Errorf("writing to the template: %w", err)
 	}
 	limit := time.NewTimer(forkLimit)
 	defer limit.Stop()
 	select {
-	case pid := <-fk.pid:
-		return pid, nil
+	case made = <-fk.made:
+		return made, nil
 	case <-t.child.Done():
-		return 0, errors.New("the template has ended")
+		return made, errors.New("the template has ended")
 	case <-limit.C:
-		return 0, fmt.Errorf("the template made no process within %s", forkLimit)
+		return made, fmt.Errorf("the template made no process within %s", forkLimit)
 	}
 }
 
-// await waits for the process's end as a child's is waited for.
-func (t *Template) await(c *Child, fk *fork, out *output) {
-	select {
-	case c.exit = <-fk.exit:
-	case <-t.child.Done():
-		c.exit = Exit{Code: -1, Signal: "SIGKILL"} // it died with the template
-		kill(c.id.PID)
-		waitGone(c.id, 5*time.Second)
+// await waits for the process's end, and of all that it started, as a child's is waited for.
+func (t *Template) await(c *Child, fk *fork, killReaper func(), out *output) {
+	c.exit = Exit{Code: -1, Signal: "SIGKILL"} // with the template, or with its reaper
+	status := fk.status
+	for ended := false; !ended; {
+		select {
+		case c.exit = <-status:
+			status = nil
+			time.AfterFunc(reaperLimit, killReaper)
+		case <-fk.ended:
+			ended = true
+		case <-t.child.Done():
+			ended = true
+		}
 	}
-	killRest(c.id.PID)
+	select {
+	case c.exit = <-status:
+	default:
+	}
 	out.end()
 	close(c.done)
 }

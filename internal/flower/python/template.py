@@ -4,8 +4,10 @@ Usage: template.py [PROGRAM [MODULES]]. PROGRAM is flwr-clientapp (the default) 
 of [module, [names]], the third-party modules that the app's sources import; they are imported here once.
 
 Importing takes seconds of a core each time. The socket at file 3 brings {"id", "args", "dir"} with the file for the
-output; {"id", "pid"} goes back, and {"id", "pid", "status"} at the end. Arguments of the form NAME=VALUE before the first
-option are environment variables of the new process, as for env(1).
+output. Each process has a reaper between itself and this one, which ends all that descends from it when it has ended,
+also what left its group and session. {"id", "pid", "reaper"} goes back, {"id", "status"} when the process has ended,
+and {"id", "ended"} when its reaper has. Arguments of the form NAME=VALUE before the first option are environment
+variables of the new process, as for env(1).
 """
 
 import contextlib
@@ -20,10 +22,11 @@ import socket
 import sys
 import threading
 
-PR_SET_PDEATHSIG, PR_SET_NAME = 1, 15
+PR_SET_PDEATHSIG, PR_SET_NAME, PR_SET_CHILD_SUBREAPER = 1, 15, 36
 LONGEST_END = 60  # seconds; Flower's five are not enough, see app.py
 LONGEST_PRELOAD = 40  # seconds
 UNSAFE = 3  # the exit code of a template whose modules do not survive a fork
+LIBC = ctypes.CDLL(None)
 PROGRAMS = {"flwr-clientapp": "flwr.supernode.cli", "flwr-serverapp": "flwr.superlink.cli"}
 
 
@@ -48,55 +51,100 @@ def preload(modules: list[tuple[str, list[str]]]) -> None:
         os._exit(UNSAFE)
 
 
+def send(sock: socket.socket, **news: int) -> None:
+    """Tell the keeper. When it has gone, the end of the socket tells so to serve."""
+    with contextlib.suppress(OSError):
+        sock.send(json.dumps(news).encode())
+
+
+def kill_children(but: dict[int, int]) -> None:
+    """Kill this process's children, but for some. Their ids are theirs until they are waited for."""
+    children: list[int] = []
+    with contextlib.suppress(OSError), open(f"/proc/self/task/{os.getpid()}/children") as file:
+        children = [int(pid) for pid in file.read().split()]
+    for pid in children:
+        if pid not in but:
+            with contextlib.suppress(OSError):
+                os.kill(pid, signal.SIGKILL)
+
+
 def serve(sock: socket.socket, program: str) -> list[str]:
     """Return the arguments in each process that is made; end this one when nobody is at the other end."""
-    running: dict[int, int] = {}
+    running: dict[int, int] = {}  # reapers, and what they were made for
+    LIBC.prctl(PR_SET_CHILD_SUBREAPER, 1)  # for what a killed reaper leaves
 
-    def reap(*_: object) -> None:
-        for pid in list(running):
-            done, status = os.waitpid(pid, os.WNOHANG)
-            if done:
-                sock.send(json.dumps({"id": running.pop(pid), "pid": pid, "status": status}).encode())
+    def wait(*_: object) -> None:
+        with contextlib.suppress(ChildProcessError):
+            while (ended := os.waitpid(-1, os.WNOHANG))[0]:
+                if ended[0] in running:
+                    send(sock, id=running.pop(ended[0]), ended=ended[1])
+            kill_children(running)
 
-    signal.signal(signal.SIGCHLD, reap)
+    signal.signal(signal.SIGCHLD, wait)
     gc.freeze()
     while True:
         text, files, _, _ = socket.recv_fds(sock, 1 << 20, 1)
         if not text:
             sys.exit(0)
         order = json.loads(text)
-        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGCHLD})
+        signals = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
         me = os.getpid()
         pid = os.fork()
         if pid == 0:
-            become(order, files[0], sock, me, program)
+            reap(order, files[0], sock, me, program)
+            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+            signal.pthread_sigmask(signal.SIG_SETMASK, signals)
             return with_environment(order["args"])
         running[pid] = order["id"]
-        with contextlib.suppress(OSError):  # it may be faster itself
-            os.setpgid(pid, pid)
         os.close(files[0])
-        sock.send(json.dumps({"id": order["id"], "pid": pid}).encode())
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGCHLD})
+        signal.pthread_sigmask(signal.SIG_SETMASK, signals)
 
 
-def become(order: dict, out: int, sock: socket.socket, parent: int, program: str) -> None:
-    """Make this process one of its own."""
+def reap(order: dict, out: int, sock: socket.socket, template: int, program: str) -> None:
+    """Return in a new process; be its reaper in this one, to the end. No signal but SIGKILL reaches this one."""
+    become("flwr-reaper", template)
     os.setpgid(0, 0)
-    libc = ctypes.CDLL(None)
-    libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-    libc.prctl(PR_SET_NAME, program.encode())
+    LIBC.prctl(PR_SET_CHILD_SUBREAPER, 1)
+    me = os.getpid()
+    app = os.fork()
+    if app == 0:
+        become(program, me)
+        os.setpgid(0, 0)
+        sock.close()
+        redirect(out)
+        os.chdir(order["dir"])
+        reseed()
+        return
+    os.close(out)
+    with contextlib.suppress(OSError):  # it may be faster itself
+        os.setpgid(app, app)
+    send(sock, id=order["id"], pid=app, reaper=me)
+    with contextlib.suppress(ChildProcessError):
+        while True:
+            pid, status = os.waitpid(-1, 0)
+            if pid == app:
+                app = 0
+                send(sock, id=order["id"], status=status)
+            if app == 0:
+                kill_children({})
+    os._exit(0)
+
+
+def become(name: str, parent: int) -> None:
+    """Give this process its name, and make it die with its parent."""
+    LIBC.prctl(PR_SET_NAME, name.encode())
+    LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent:
         os._exit(1)
-    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGCHLD})
-    sock.close()
+
+
+def redirect(out: int) -> None:
+    """Give this process no input, and that file for its output."""
     nothing = os.open(os.devnull, os.O_RDONLY)
     for file, place in ((nothing, 0), (out, 1), (out, 2)):
         os.dup2(file, place)
     os.close(nothing)
     os.close(out)
-    os.chdir(order["dir"])
-    reseed()
 
 
 def reseed() -> None:
