@@ -8,6 +8,7 @@ import (
 	"blossomtune/internal/domain"
 	"blossomtune/internal/events"
 	"blossomtune/internal/fleet"
+	"blossomtune/internal/flower/runtimeproxy"
 	"blossomtune/internal/onboarding"
 	"blossomtune/internal/safely"
 	"blossomtune/internal/store"
@@ -135,6 +136,11 @@ func (a *App) nodeSeen(s fleet.Seen) {
 		a.bus.Publish(events.Event{Topic: onboarding.RequestTopic(s.Key.RequestID), Kind: "node"})
 		a.bus.Publish(events.Event{Topic: onboarding.RequestsTopic(s.Key.FederationID), Kind: "node"})
 	})
+}
+
+// replyArrived tells the keeper, whose Runtime proxy may be waiting for this reply.
+func (a *App) replyArrived(r fleet.Reply) {
+	a.manager.Replied(r.FederationID, runtimeproxy.Reply{EngineRunID: r.EngineRunID, MessageID: r.MessageID})
 }
 
 // nodeUnknown registers a key anew that the SuperLink has lost.

@@ -1,6 +1,7 @@
 package fleet
 
 import (
+	"crypto/elliptic"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -8,6 +9,8 @@ import (
 	"net/url"
 	"testing"
 	"time"
+
+	"blossomtune/internal/flower/wire"
 )
 
 // BenchmarkGateway tells what the gateway costs over a plain ReverseProxy, measured in the same run: the absolute times depend
@@ -42,6 +45,24 @@ func BenchmarkGateway(b *testing.B) {
 			}
 			b.ReportMetric(float64(gate)/float64(direct), "x-plain-proxy")
 			b.ReportMetric(0, "ns/op")
+		})
+	}
+}
+
+// BenchmarkVerification tells what the check of one request's signature costs, by the key's curve.
+func BenchmarkVerification(b *testing.B) {
+	for _, curve := range []elliptic.Curve{elliptic.P256(), elliptic.P384(), elliptic.P521()} {
+		b.Run(curve.Params().Name, func(b *testing.B) {
+			now := time.Now()
+			h, err := wire.SignHeaders(newKeyOf(b, curve), now)
+			if err != nil {
+				b.Fatal(err)
+			}
+			for b.Loop() {
+				if _, err := wire.VerifyHeaders(h, now); err != nil {
+					b.Fatal(err)
+				}
+			}
 		})
 	}
 }

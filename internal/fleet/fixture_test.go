@@ -138,9 +138,11 @@ func (s *superLink) serve(w http.ResponseWriter, r *http.Request) {
 	_, _ = w.Write([]byte("answer"))
 }
 
-func newKey(t testing.TB) *ecdsa.PrivateKey {
+func newKey(t testing.TB) *ecdsa.PrivateKey { return newKeyOf(t, elliptic.P384()) }
+
+func newKeyOf(t testing.TB, curve elliptic.Curve) *ecdsa.PrivateKey {
 	t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P384(), rand.Reader)
+	key, err := ecdsa.GenerateKey(curve, rand.Reader)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -51,6 +51,7 @@ type Options struct {
 	Timings   TimingStore              // may be nil: nothing is timed
 	OnSeen    func(s Seen)             // a key came online or went offline; called without locks; may be nil
 	OnUnknown func(key domain.NodeKey) // the SuperLink does not know an approved key (its database was replaced?); may be nil
+	OnReply   func(r Reply)            // all of a reply has reached the SuperLink; must return at once; may be nil
 	Clock     domain.Clock             // time.Now if nil
 	Log       *slog.Logger             // slog.Default if nil
 

@@ -196,6 +196,13 @@ func (c *call) answered(res *http.Response) error {
 	if c.went = ok; ok && c.meth.step == stepTake {
 		c.peekMessage(res)
 	}
+	switch {
+	case !ok:
+	case c.meth.step == stepPut:
+		c.announced(res)
+	case c.meth.step == stepSend:
+		c.arrived()
+	}
 	c.node.mu.Lock()
 	switch {
 	case c.meth.sign == signHeartbeat && ok:

@@ -2,6 +2,7 @@ package fleet
 
 import (
 	"bytes"
+	"crypto/elliptic"
 	"encoding/base64"
 	"fmt"
 	"net/http"
@@ -34,6 +35,26 @@ func TestNothingGoesUpstreamUnlessAllIsRight(t *testing.T) {
 		f.mutatedHeaders(t, path, good, publicPEM(t, stranger))
 		for name, body := range foreignBodies(t, path, f) {
 			f.refuses(t, path+" "+name, f.request(path, body), 401)
+		}
+	}
+}
+
+// A key of any NIST curve passes with its own signature, and not with another key's.
+func TestKeysOfAllNISTCurvesPass(t *testing.T) {
+	f := newFixture(t, nil)
+	for id, curve := range []elliptic.Curve{elliptic.P256(), elliptic.P384(), elliptic.P521()} {
+		name, node := curve.Params().Name, uint64(id)+100
+		key, other := newKeyOf(t, curve), newKeyOf(t, curve)
+		f.keys.set(enrolled(t, key, node))
+		for path, m := range methods {
+			if m.never {
+				continue
+			}
+			body := bodyFor(path, node, publicPEM(t, key), 100)
+			f.passes(t, name+" "+path, f.signed(key, time.Now(), path, body))
+			forged := f.signed(other, time.Now(), path, body)
+			forged.Header.Set(wire.HeaderPublicKey, f.signed(key, time.Now(), path, body).Header.Get(wire.HeaderPublicKey))
+			f.refuses(t, name+" "+path+" forged", forged, http.StatusUnauthorized)
 		}
 	}
 }

@@ -34,6 +34,8 @@ type node struct {
 
 	down, up messageKey // the message being got, and the one being answered
 
+	sendings []sending // replies on their way to the SuperLink
+
 	failing map[string]time.Time // since when a method's calls get a 500, by path
 	kept    []poll               // messages whose poll was given up before they came
 

@@ -20,9 +20,11 @@ import (
 	"blossomtune/internal/store/storetest"
 )
 
-func newKey(t *testing.T) *ecdsa.PrivateKey {
+func newKey(t *testing.T) *ecdsa.PrivateKey { return newKeyOf(t, elliptic.P384()) }
+
+func newKeyOf(t *testing.T, curve elliptic.Curve) *ecdsa.PrivateKey {
 	t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P384(), rand.Reader)
+	key, err := ecdsa.GenerateKey(curve, rand.Reader)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -152,6 +154,26 @@ func TestOnlyKeysThatFlowerTakes(t *testing.T) {
 	}
 }
 
+// Each NIST curve is good, whether an agent enrols the key or its owner uploads it.
+func TestKeysOfAllNISTCurvesEnrol(t *testing.T) {
+	for bits, curve := range map[string]elliptic.Curve{"256": elliptic.P256(), "384": elliptic.P384(), "521": elliptic.P521()} {
+		w := newWorld(t, storetest.SQLite(t), 3)
+		r := w.approved("a@example.org")
+		if e, err := w.s.Enrol(w.ctx, input(t, newKeyOf(t, curve), w.token(r))); err != nil || e.Key.Via != "agent" {
+			t.Errorf("an agent's P-%s key: %+v, %v", bits, e, err)
+		}
+		r = w.approved("b@example.org")
+		challenge, err := w.s.Challenge(w.ctx, r.ID)
+		if err != nil {
+			t.Fatal(err)
+		}
+		public, signature := handMadeOf(t, bits, challenge, "blossomtune")
+		if k, err := w.s.EnrolUpload(w.ctx, manager, r.ID, public, challenge, signature); err != nil || k.Via != "upload" {
+			t.Errorf("an uploaded P-%s key: %+v, %v", bits, k, err)
+		}
+	}
+}
+
 // sshKeygen runs the real ssh-keygen in a directory.
 func sshKeygen(t *testing.T, dir string, args ...string) {
 	t.Helper()
@@ -173,9 +195,13 @@ func read(t *testing.T, path string) string {
 
 // handMade makes a key and signs a text with it, by the commands that the status page shows.
 func handMade(t *testing.T, text, namespace string) (public, signature string) {
+	return handMadeOf(t, "384", text, namespace)
+}
+
+func handMadeOf(t *testing.T, bits, text, namespace string) (public, signature string) {
 	t.Helper()
 	dir := t.TempDir()
-	sshKeygen(t, dir, "-q", "-t", "ecdsa", "-b", "384", "-m", "PKCS8", "-N", "", "-f", "key")
+	sshKeygen(t, dir, "-q", "-t", "ecdsa", "-b", bits, "-m", "PKCS8", "-N", "", "-f", "key")
 	cmd := exec.CommandContext(t.Context(), "ssh-keygen", "-e", "-m", "PKCS8", "-f", "key.pub")
 	cmd.Dir = dir
 	out, err := cmd.Output()

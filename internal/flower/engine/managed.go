@@ -19,11 +19,12 @@ import (
 
 // managed is one federation's engine as the server sees it.
 type managed struct {
-	m     *Manager
-	fedID int64
-	dir   string
-	link  *link
-	poke  chan struct{} // somebody asks for another try
+	m       *Manager
+	fedID   int64
+	dir     string
+	link    *link
+	replies *replies
+	poke    chan struct{} // somebody asks for another try
 
 	mu         sync.Mutex
 	st         Status

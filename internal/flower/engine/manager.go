@@ -64,7 +64,7 @@ func (m *Manager) engine(fedID int64) *managed {
 	e := m.engines[fedID]
 	if e == nil {
 		dir := FedDir(m.o.DataDir, fedID)
-		e = &managed{m: m, fedID: fedID, dir: dir, link: newLink(dir), poke: make(chan struct{}, 1), st: Status{SuperLink: domain.SuperLink{State: domain.SuperLinkStopped}}}
+		e = &managed{m: m, fedID: fedID, dir: dir, link: newLink(dir), replies: newReplies(), poke: make(chan struct{}, 1), st: Status{SuperLink: domain.SuperLink{State: domain.SuperLinkStopped}}}
 		m.engines[fedID] = e
 	}
 	return e

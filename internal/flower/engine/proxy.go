@@ -30,7 +30,7 @@ func (k *server) proxy(engineRunID uint64, onSign func(launcher.Sign)) http.Hand
 		}
 		return dial(ctx, network, addr)
 	}
-	return runtimeproxy.New(runtimeproxy.Options{
+	p := runtimeproxy.New(runtimeproxy.Options{
 		FederationID: k.o.FederationID, EngineRunID: engineRunID, Upstream: &url.URL{Scheme: "https", Host: "localhost"}, Transport: transport,
 		Sink: k, Clock: k.o.Clock, Logger: k.o.Log,
 		OnPushed: func() {
@@ -49,6 +49,8 @@ func (k *server) proxy(engineRunID uint64, onSign func(launcher.Sign)) http.Hand
 			}
 		},
 	})
+	k.proxies.add(engineRunID, p)
+	return p
 }
 
 // Record stores what a Runtime proxy saw, then tells that there is something new to see.

@@ -15,6 +15,7 @@ import (
 
 	"blossomtune/internal/domain"
 	"blossomtune/internal/flower/launcher"
+	"blossomtune/internal/flower/runtimeproxy"
 	"blossomtune/internal/flower/wire"
 	"blossomtune/internal/keeper"
 )
@@ -66,6 +67,7 @@ type server struct {
 	launcher *launcher.Launcher
 	pushes   atomic.Uint64
 	stored   atomic.Uint64
+	proxies  proxies
 	stop     context.CancelFunc
 
 	mu   sync.Mutex
@@ -186,6 +188,13 @@ func (k *server) routes() http.Handler {
 		var o killOrder
 		if decode(w, r, &o) {
 			k.launcher.Kill(o.EngineRunID, min(max(o.Grace, 0), time.Minute))
+			answer(w, nil)
+		}
+	})
+	mux.HandleFunc("POST /replied", func(w http.ResponseWriter, r *http.Request) {
+		var rs []runtimeproxy.Reply
+		if decode(w, r, &rs) {
+			k.proxies.replied(rs)
 			answer(w, nil)
 		}
 	})

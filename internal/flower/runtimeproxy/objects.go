@@ -35,7 +35,8 @@ func (p *Proxy) pullObject(w http.ResponseWriter, r *http.Request) {
 	until := p.o.Clock().Add(objectHold)
 	var answer []byte
 	var res *http.Response
-	for wait := pullFirst; ; wait = min(2*wait, pullMost) {
+	for wait := pullFirst; ; wait = min(2*wait, p.o.PullMost) {
+		news := p.arrivals.next()
 		if res, err = p.send(r, bytes.NewReader(body), int64(len(body))); err != nil {
 			p.badGateway(w, r, err)
 			return
@@ -50,7 +51,7 @@ func (p *Proxy) pullObject(w http.ResponseWriter, r *http.Request) {
 			p.badGateway(w, r, err)
 			return
 		}
-		if !toCome(answer) || !p.o.Clock().Before(until) || !pause(r.Context(), wait) {
+		if !toCome(answer) || !p.o.Clock().Before(until) || !pause(r.Context(), pullLeast) || !p.arrivals.await(r.Context(), nil, news, wait) {
 			break
 		}
 	}

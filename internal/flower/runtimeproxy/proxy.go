@@ -56,6 +56,8 @@ type Options struct {
 	OnPushed func()
 	// StoreWait bounds how long an answer is held back while the Sink fails; 0 means 30 s.
 	StoreWait time.Duration
+	// PullMost is the longest pause between two questions to the SuperLink that are asked in a ServerApp's place; 0 means 400 ms.
+	PullMost time.Duration
 }
 
 const (
@@ -73,7 +75,8 @@ type Proxy struct {
 	mu    sync.Mutex
 	signs map[Sign]bool
 
-	pulling sync.Mutex // held by the one poll for replies
+	pulling  sync.Mutex // held by the one poll for replies
+	arrivals arrivals
 }
 
 // New returns the proxy of one run.
@@ -81,7 +84,10 @@ func New(o Options) *Proxy {
 	if o.StoreWait == 0 {
 		o.StoreWait = 30 * time.Second
 	}
-	return &Proxy{o: o, memo: newMemory(), shapes: newShapes(), signs: map[Sign]bool{}}
+	if o.PullMost == 0 {
+		o.PullMost = pullMost
+	}
+	return &Proxy{o: o, memo: newMemory(), shapes: newShapes(), signs: map[Sign]bool{}, arrivals: newArrivals()}
 }
 
 const prefix = "/v1/runtime/"

@@ -19,6 +19,7 @@ import (
 // superlink/grid/http_grid.py). So the proxy polls in its place and answers when all are here, or after a while.
 const (
 	pullHold  = 8 * time.Second
+	pullLeast = 25 * time.Millisecond // between two questions for one object, however many replies arrive
 	pullFirst = 50 * time.Millisecond
 	pullMost  = 400 * time.Millisecond
 )
@@ -66,7 +67,8 @@ func withBody(r *http.Request, body []byte) *http.Request {
 func (p *Proxy) collect(r *http.Request, in *flwrpb.PullAppMessagesRequest, got *flwrpb.PullAppMessagesResponse) *http.Response {
 	asked := in.GetMessageIds()
 	until := p.o.Clock().Add(pullHold)
-	for wait := pullFirst; ; wait = min(2*wait, pullMost) {
+	for wait := pullFirst; ; wait = min(2*wait, p.o.PullMost) {
+		news := p.arrivals.next() // before the poll: what arrives meanwhile is not missed
 		// A message whose reply is here is not asked for again: the SuperLink would give an error in its place.
 		if in.MessageIds = missing(asked, got); len(in.MessageIds) == 0 && len(asked) > 0 {
 			return nil
@@ -78,12 +80,16 @@ func (p *Proxy) collect(r *http.Request, in *flwrpb.PullAppMessagesRequest, got 
 			}
 			return res
 		}
+		p.arrivals.forget(part.GetMessagesList())
 		got.MessagesList = append(got.MessagesList, part.GetMessagesList()...)
 		got.MessageObjectTrees = append(got.MessageObjectTrees, part.GetMessageObjectTrees()...)
 		if !p.store(r.Context(), p.replies(part)) {
 			return made(http.StatusServiceUnavailable)
 		}
-		if len(asked) == 0 || !p.o.Clock().Before(until) || !pause(r.Context(), wait) {
+		if len(asked) == 0 {
+			return nil
+		}
+		if open := missing(asked, got); len(open) > 0 && (!p.o.Clock().Before(until) || !p.arrivals.await(r.Context(), open, news, wait)) {
 			return nil
 		}
 	}
