@@ -170,10 +170,11 @@ func (s *steps) requirements(command ...string) []string {
 	for _, g := range s.app.groups {
 		args = append(args, "--group", "pyproject.toml:"+g)
 	}
+	files := []string{"pyproject.toml", s.file("flwr.txt")} // flwr also where the app does not name it: it runs the app
 	if command[1] == "install" {
-		args = append(args, "-r")
+		return append(args, "-r", files[0], "-r", files[1])
 	}
-	return append(args, "pyproject.toml")
+	return append(args, files...)
 }
 
 // resolve finds out what has to be installed, and whether the base has all of it.
@@ -184,7 +185,7 @@ func (s *steps) resolve(fab []byte) (inBase bool, err error) {
 	if err := s.app.unpack(fab, s.file("app")); err != nil {
 		return false, &BuildError{Cause: sentence(err), Remedy: "Build the FAB again with `flwr build`.", Err: err}
 	}
-	if err := s.checkPython(); err != nil {
+	if err := s.check(); err != nil {
 		return false, err
 	}
 	flwr := "flwr"
@@ -210,21 +211,36 @@ func (s *steps) satisfied(py string) bool {
 	return err == nil && none
 }
 
-// checkPython compares the base's Python with what the app requires, as `uv sync` does.
-func (s *steps) checkPython() error {
-	if s.app.python == "" {
-		return nil
-	}
-	const program = `import sys
-from packaging.specifiers import SpecifierSet
-sys.exit(0 if SpecifierSet(sys.argv[1]).contains("%d.%d.%d" % sys.version_info[:3], prereleases=True) else 44)`
+// checkProgram compares the running Python with what an app requires, as `uv sync` does, and reads the requirements.
+const checkProgram = `import sys
+from packaging.requirements import InvalidRequirement, Requirement
+from packaging.specifiers import InvalidSpecifier, SpecifierSet
+try:
+    if not SpecifierSet(sys.argv[1]).contains("%d.%d.%d" % sys.version_info[:3], prereleases=True):
+        sys.exit(44)
+    for text in sys.argv[2:]:
+        Requirement(text)
+except (InvalidSpecifier, InvalidRequirement) as err:
+    print(err)
+    sys.exit(45)`
+
+// check finds the mistakes that uv does not explain.
+func (s *steps) check() error {
 	ctx, cancel := context.WithTimeout(s.ctx, time.Minute)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, s.p.base.env.Bin("python"), "-I", "-c", program, s.app.python)
+	args := append([]string{"-I", "-c", checkProgram, s.app.python}, s.app.deps...)
+	out, err := exec.CommandContext(ctx, s.p.base.env.Bin("python"), args...).Output()
 	var exit *exec.ExitError
-	if err := cmd.Run(); errors.As(err, &exit) && exit.ExitCode() == 44 {
+	if !errors.As(err, &exit) {
+		return nil // all is well, or uv shall say what is not
+	}
+	switch exit.ExitCode() {
+	case 44:
 		return &BuildError{Cause: fmt.Sprintf("The app needs Python %s; this environment has %s.", s.app.python, s.p.base.env.PythonVersion),
 			Remedy: "Use a Python that fits, or change requires-python in the app's pyproject.toml."}
+	case 45:
+		said, _, _ := strings.Cut(string(out[:min(len(out), 400)]), "\n")
+		return &BuildError{Cause: "The app's dependencies cannot be read: " + said + ".", Remedy: "Correct the dependencies in the app's pyproject.toml."}
 	}
 	return nil
 }

@@ -1,15 +1,17 @@
 package apphost
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 )
 
 // pin resolves the app's requirements to exact versions, together with the base's flwr. Versions of the app's lock and then those
-// that the base has are preferred. It writes pins.txt, and excluded.txt with the names of what the base has in just that version.
+// that the base has are preferred. It writes constraints.txt, and excluded.txt with the names of what the base has in just that version.
 func (s *steps) pin(py string) (inBase bool, err error) {
 	var had strings.Builder
 	err = s.uv("listing the base's packages", func(line string) { had.WriteString(line + "\n") }, "pip", "freeze", "--quiet", "--python", py)
@@ -36,16 +38,20 @@ func (s *steps) pin(py string) (inBase bool, err error) {
 		return false, err
 	}
 	inBase = true
-	var excluded strings.Builder
+	var excluded, constraints strings.Builder
 	present := parsePins(had.String())
 	for _, p := range parsePins(string(text)) {
+		if p.name != "" {
+			constraints.WriteString(p.text)
+		}
 		if present.has(p) {
 			fmt.Fprintln(&excluded, p.name)
 		} else {
 			inBase = false
 		}
 	}
-	return inBase, os.WriteFile(s.file("excluded.txt"), []byte(excluded.String()), 0o600)
+	return inBase, errors.Join(os.WriteFile(s.file("excluded.txt"), []byte(excluded.String()), 0o600),
+		os.WriteFile(s.file("constraints.txt"), []byte(constraints.String()), 0o600))
 }
 
 // quiet drops the pins, which uv prints even when they go to a file.
@@ -70,7 +76,7 @@ func (s *steps) install() error {
 	}
 	py := base.env
 	py.Dir = s.venv
-	args := s.requirements("pip", "install", "--compile-bytecode", "--python", py.Bin("python"), "--excludes", s.file("excluded.txt"), "--constraints", s.file("pins.txt"))
+	args := s.requirements("pip", "install", "--compile-bytecode", "--python", py.Bin("python"), "--excludes", s.file("excluded.txt"), "--constraints", s.file("constraints.txt"))
 	if err := s.uv("installing the app's packages", s.p.o.Progress, args...); err != nil {
 		return err
 	}
@@ -88,7 +94,7 @@ func pythonString(s string) string { return fmt.Sprintf("%+q", s) }
 
 // pin is one requirement of a lock, with its hashes.
 type pin struct {
-	name string // normalised
+	name string // normalised; empty for a path
 	spec string // "==1.2.3" or "@ https://…", without marker and hashes
 	text string
 }
@@ -97,18 +103,22 @@ type pins []pin
 
 var pinLine = regexp.MustCompile(`^([A-Za-z0-9][A-Za-z0-9._-]*)(?:\[[^\]]*\])?\s*((?:==|@)[^;\\]*)`)
 
-// parsePins reads requirements as uv writes them: one a line, hashes on the lines after it.
+// parsePins reads requirements as uv writes them: one a line, its hashes on the indented lines after it.
 func parsePins(text string) pins {
 	var all pins
 	for line := range strings.Lines(text) {
-		if m := pinLine.FindStringSubmatch(line); m != nil {
-			spec := strings.TrimSpace(m[2])
-			if at := strings.Index(spec, " --hash"); at >= 0 {
-				spec = strings.TrimSpace(spec[:at])
+		m := pinLine.FindStringSubmatch(line)
+		switch {
+		case strings.TrimSpace(line) == "" || line[0] == '#':
+		case line[0] == ' ':
+			if len(all) > 0 {
+				all[len(all)-1].text += line
 			}
-			all = append(all, pin{name: normalName(m[1]), spec: spec, text: line})
-		} else if n := len(all); n > 0 && strings.HasPrefix(line, " ") && !strings.HasPrefix(strings.TrimSpace(line), "#") {
-			all[n-1].text += line
+		case m == nil:
+			all = append(all, pin{spec: strings.TrimSpace(line), text: line})
+		default:
+			spec, _, _ := strings.Cut(m[2], " --hash")
+			all = append(all, pin{name: normalName(m[1]), spec: strings.TrimSpace(spec), text: line})
 		}
 	}
 	return all
@@ -119,33 +129,23 @@ var separators = regexp.MustCompile(`[-_.]+`)
 func normalName(s string) string { return strings.ToLower(separators.ReplaceAllString(s, "-")) }
 
 func (ps pins) has(want pin) bool {
-	for _, p := range ps {
-		if p.name == want.name {
-			return p.spec == want.spec
-		}
-	}
-	return false
+	return want.name != "" && slices.ContainsFunc(ps, func(p pin) bool { return p.name == want.name && p.spec == want.spec })
 }
 
 // with returns the pins with those of others in place of the same names.
 func (ps pins) with(others pins) pins {
-	named := map[string]bool{}
-	for _, p := range others {
-		named[p.name] = true
-	}
-	out := append(pins{}, others...)
-	for _, p := range ps {
-		if !named[p.name] {
-			out = append(out, p)
-		}
-	}
-	return out
+	return append(slices.Clone(others), slices.DeleteFunc(slices.Clone(ps), func(p pin) bool {
+		return slices.ContainsFunc(others, func(o pin) bool { return o.name == p.name })
+	})...)
 }
 
+// String returns the requirements that have a name.
 func (ps pins) String() string {
 	var b strings.Builder
 	for _, p := range ps {
-		b.WriteString(p.text)
+		if p.name != "" {
+			b.WriteString(p.text)
+		}
 	}
 	return b.String()
 }

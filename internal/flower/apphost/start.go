@@ -30,6 +30,7 @@ func (t *template) stop(grace time.Duration) { t.warm.Stop(grace) }
 // started by its own command. r must not be released before the process has ended.
 //
 // f says where the output goes and which directory the process runs in; its Args are ignored. env is added to the process's environment.
+// Each set of variables has templates of its own, FLWR_HOME, TMPDIR and BLOSSOMTUNE_* apart: what differs for each task belongs into those.
 func (p *Pool) Start(r *Ready, prog Program, args []string, f keeper.Fork, env []string) (*keeper.Child, error) {
 	if f.Dir == "" {
 		f.Dir = p.o.Work
@@ -184,16 +185,10 @@ func templateID(e *environment, prog Program, modules []module, env []string) st
 	return string(text)
 }
 
-// importPrefixes begin the names of variables that libraries read when they are imported: a template must have them from its start.
-var importPrefixes = []string{"OMP_", "OPENBLAS_", "MKL_", "BLIS_", "VECLIB_", "NUMEXPR_", "GOTO_", "CUDA_", "NVIDIA_", "HIP_", "ROCR_", "TORCH_", "PYTORCH_",
-	"HF_", "TRANSFORMERS_", "TOKENIZERS_", "PYTHON", "LD_"}
-
+// atImport returns the variables that a template must have from its start, because libraries read theirs when they are imported.
 func atImport(env []string) []string {
-	var out []string
-	for _, kv := range env {
-		if slices.ContainsFunc(importPrefixes, func(prefix string) bool { return strings.HasPrefix(kv, prefix) }) {
-			out = append(out, kv)
-		}
-	}
-	return out
+	return slices.DeleteFunc(slices.Clone(env), func(kv string) bool {
+		name, _, _ := strings.Cut(kv, "=")
+		return name == "FLWR_HOME" || name == "TMPDIR" || strings.HasPrefix(name, "BLOSSOMTUNE_")
+	})
 }

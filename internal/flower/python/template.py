@@ -20,6 +20,7 @@ import random
 import signal
 import socket
 import sys
+import tempfile
 import threading
 
 PR_SET_PDEATHSIG, PR_SET_NAME, PR_SET_CHILD_SUBREAPER = 1, 15, 36
@@ -164,6 +165,7 @@ def with_environment(args: list[str]) -> list[str]:
         if arg.startswith("-") or not found:
             return args[i:]
         os.environ[name] = value
+        tempfile.tempdir = None  # it depends on TMPDIR
     return []
 
 
