@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"golang.org/x/crypto/ssh"
+
+	"blossomtune/internal/flower/python"
 )
 
 // person is a participant on their way in.
@@ -111,13 +113,20 @@ func (p *person) join(flags ...string) *person {
 // plain connects as the status page tells those who want plain Flower: a key of their own, uploaded with proof, and flower-supernode.
 func (p *person) plain() *person {
 	p.s.t.Helper()
+	p.plainOf(p.s.env)
+	p.online()
+	return p
+}
+
+// plainOf is plain with a Flower of the participant's own choice, and waits for nothing.
+func (p *person) plainOf(env python.Env) {
+	p.s.t.Helper()
 	p.upload("key")
 	ca := p.fetchCA()
 	_, port, _ := strings.Cut(p.s.addr, ":")
-	p.run(p.s.env.Bin("flower-supernode"), "--superlink", "localhost:"+port, "--root-certificates", ca, "--auth-supernode-private-key", filepath.Join(p.home, "key"),
+	p.env = append(p.env, "PATH="+filepath.Dir(env.Bin("python"))+":"+os.Getenv("PATH"))
+	p.run(env.Bin("flower-supernode"), "--superlink", "localhost:"+port, "--root-certificates", ca, "--auth-supernode-private-key", filepath.Join(p.home, "key"),
 		"--node-config", "partition-id="+itoa(p.partition)+" num-partitions=10", "--port", portOf(freeAddr(p.s.t)))
-	p.online()
-	return p
 }
 
 func (p *person) fetchCA() string {
@@ -199,6 +208,7 @@ type nodeView struct {
 	Partition int
 	State     string
 	NodeID    string `json:"node_id"`
+	Flwr      string
 }
 
 func (s *server) node(partition int) nodeView {

@@ -172,7 +172,8 @@ func (a *App) engine() {
 		MachineIndex: cmp.Or(os.Getenv("UV_DEFAULT_INDEX"), os.Getenv("UV_INDEX_URL"), os.Getenv("PIP_INDEX_URL")), Receipts: a.receipts, Requirements: python.Requirements(), Version: a.o.Version})
 	a.Overview = overview.New(overview.Options{Store: store.Adapt[overview.Tx](a.db), Runs: a.Runs, Status: a.manager.Status, Clock: a.o.Clock})
 	a.Engines = &Engines{app: a}
-	a.gateway = fleet.New(fleet.Options{Keys: a.Onboarding, Upstreams: a.manager, Store: seenStore{a.db}, Timings: timingStore{a}, OnSeen: a.nodeSeen, OnUnknown: a.nodeUnknown, OnReply: a.replyArrived, Clock: a.o.Clock, Log: a.o.Log})
+	a.gateway = fleet.New(fleet.Options{Keys: a.Onboarding, Upstreams: a.manager, Store: seenStore{a.db}, Timings: timingStore{a}, OnSeen: a.nodeSeen, OnUnknown: a.nodeUnknown,
+		OnReply: a.replyArrived, Flwr: python.FlwrVersion, Clock: a.o.Clock, Log: a.o.Log})
 }
 
 // keeperSpec re-executes our own binary. The database's address may hold a password, so it goes by the environment, not argv.

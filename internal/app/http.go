@@ -33,6 +33,9 @@ func (a *App) handler() (http.Handler, error) {
 	outer := http.NewServeMux()
 	outer.Handle("/v1/fleet/", a.gateway)
 	outer.HandleFunc("/v1/", http.NotFound)
+	for _, service := range []string{"Fleet", "GrpcAdapter"} { // of SuperNodes that are too old
+		outer.HandleFunc("/flwr.proto."+service+"/", a.gateway.ServeGRPC)
+	}
 	outer.Handle("/", http.NewCrossOriginProtection().Handler(inner))
 	return a.behindProxy(outer), nil
 }

@@ -3,7 +3,6 @@ package domain
 import (
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 )
 
@@ -144,21 +143,12 @@ func (k NodeKey) Verdict(flwr string) (good bool, why, remedy string) {
 		return false, "suspended", "Resume it, or run without it."
 	case k.Seen.FirstAt.IsZero():
 		return false, "never seen", "Its owner runs the command of the status page."
-	case k.Seen.Flwr != "" && !sameMinor(k.Seen.Flwr, flwr):
-		return false, fmt.Sprintf("flwr %s, this needs %s", k.Seen.Flwr, flwr), "Its owner updates blossomtune (or flwr) and connects again."
+	case k.Seen.Flwr != "" && !trainsWith(k.Seen.Flwr, flwr):
+		return false, fmt.Sprintf("flwr %s, this needs %s", k.Seen.Flwr, neededFlwr(flwr)), "Its owner updates blossomtune (or: " + InstallFlwr(flwr) + ") and connects again."
 	case !k.Seen.Online:
 		return false, "offline", "Its owner starts the same command again."
 	}
 	return true, "compatible", ""
-}
-
-// sameMinor reports whether two versions differ in their last number at most: what Flower's own parts demand of one another.
-func sameMinor(a, b string) bool {
-	cut := func(v string) string {
-		parts := strings.SplitN(v, ".", 3)
-		return strings.Join(parts[:min(2, len(parts))], ".")
-	}
-	return cut(a) == cut(b)
 }
 
 // NodeCount counts a federation's keys.

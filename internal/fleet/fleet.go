@@ -52,6 +52,7 @@ type Options struct {
 	OnSeen    func(s Seen)             // a key came online or went offline; called without locks; may be nil
 	OnUnknown func(key domain.NodeKey) // the SuperLink does not know an approved key (its database was replaced?); may be nil
 	OnReply   func(r Reply)            // all of a reply has reached the SuperLink; must return at once; may be nil
+	Flwr      string                   // the version that the SuperLinks run; SuperNodes that are too old are told to install it
 	Clock     domain.Clock             // time.Now if nil
 	Log       *slog.Logger             // slog.Default if nil
 

@@ -170,6 +170,9 @@ func connectStage(st standing, now time.Time) stage {
 		return stage{headline: "Training" + round, next: st.run.Name + " runs on your data now. You can close this page.", current: 5, pill: &t}
 	case k.Seen.Online:
 		return stage{headline: "Connected", next: "Your SuperNode joins runs by itself. You can close this page.", current: 5, pill: &t}
+	case k.Seen.TooOld():
+		next := fmt.Sprintf("Your machine has flwr %s; this server needs %s or newer. There: %s, and start your SuperNode again.", k.Seen.Flwr, domain.OldestFlwr, domain.InstallFlwr(st.conn.Flwr))
+		return stage{headline: "Your Flower is too old", next: next, current: 4, class: "is-bad", pill: &t}
 	}
 	return stage{headline: "Not seen for " + about(now.Sub(k.Seen.LastAt)), next: "Your partition is kept. Run the command again on your machine.", current: 4, class: "is-off", pill: &t}
 }
