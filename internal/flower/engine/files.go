@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"blossomtune/internal/domain"
+	"blossomtune/internal/filelock"
 	"blossomtune/internal/flower/launcher"
 	"blossomtune/internal/flower/python"
 	"blossomtune/internal/keeper"
@@ -59,6 +60,7 @@ func FedDir(dataDir string, fedID int64) string {
 type state struct {
 	Keeper keeper.Identity `json:"keeper"`
 	Port   int             `json:"port"`
+	Dir    string          `json:"dir"` // the [filelock.DirID] of the federation's directory; "" from an earlier version
 }
 
 // settings is what the manager tells a keeper before it starts it.
@@ -71,6 +73,7 @@ type settings struct {
 type Status struct {
 	Protocol  int              `json:"protocol"`
 	PID       int              `json:"pid"`
+	Dir       string           `json:"dir,omitempty"` // the [filelock.DirID] of its directory; "" from an earlier version
 	Flwr      string           `json:"flwr"`
 	SuperLink domain.SuperLink `json:"superlink"`
 	Tasks     []launcher.Task  `json:"tasks"`
@@ -115,4 +118,22 @@ func readState(fedDir string) (state, error) {
 		return state{}, nil
 	}
 	return st, err
+}
+
+// runningKeeper returns the identity of the keeper that runs this directory's federation, and the zero identity when none does.
+// The recorded process alone proves nothing: in a copy of a data directory it is the keeper of the original, which must not be
+// stopped. So the record must be of this very directory, and the keeper's lock here must be held.
+func runningKeeper(fedDir string) (keeper.Identity, error) {
+	st, err := readState(fedDir)
+	if err != nil || !st.Keeper.Alive() {
+		return keeper.Identity{}, err
+	}
+	if st.Dir != "" && st.Dir != filelock.DirID(fedDir) {
+		return keeper.Identity{}, nil
+	}
+	held, err := filelock.Held(filepath.Join(fedDir, lockName))
+	if err != nil || !held {
+		return keeper.Identity{}, err
+	}
+	return st.Keeper, nil
 }

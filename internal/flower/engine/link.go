@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"blossomtune/internal/domain"
+	"blossomtune/internal/filelock"
 )
 
 // link speaks to one keeper over its socket.
@@ -75,6 +76,9 @@ func (l *link) status(ctx context.Context) (Status, error) {
 	defer res.Body.Close()
 	if err := json.NewDecoder(res.Body).Decode(&st); err != nil {
 		return st, fmt.Errorf("reading the keeper's status: %w", err)
+	}
+	if st.Dir != "" && st.Dir != filelock.DirID(l.dir) {
+		return Status{}, domain.Errorf(domain.Unavailable, "The keeper that answers runs another directory.")
 	}
 	return st, nil
 }

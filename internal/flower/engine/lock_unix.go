@@ -5,25 +5,19 @@ package engine
 import (
 	"errors"
 	"fmt"
-	"os"
 
 	"blossomtune/internal/domain"
-
-	"golang.org/x/sys/unix"
+	"blossomtune/internal/filelock"
 )
 
 // lockKeeper takes the directory for this process; the kernel gives it free when the process ends, however it ends.
-func lockKeeper(path string) (*os.File, error) {
-	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
-	if err != nil {
-		return nil, fmt.Errorf("opening the keeper's lock: %w", err)
+func lockKeeper(path string) (*filelock.Lock, error) {
+	l, err := filelock.Take(path)
+	if errors.Is(err, filelock.ErrHeld) {
+		return nil, domain.Errorf(domain.Conflict, "Another keeper (%s) runs this federation already.", filelock.Owner(path))
 	}
-	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
-		_ = f.Close()
-		if errors.Is(err, unix.EWOULDBLOCK) {
-			return nil, domain.Errorf(domain.Conflict, "Another keeper runs this federation already.")
-		}
+	if err != nil {
 		return nil, fmt.Errorf("locking the keeper's directory: %w", err)
 	}
-	return f, nil
+	return l, nil
 }

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"blossomtune/internal/domain"
+	"blossomtune/internal/filelock"
 	"blossomtune/internal/flower/launcher"
 	"blossomtune/internal/flower/wire"
 	"blossomtune/internal/keeper"
@@ -187,6 +188,7 @@ func (e *managed) spawn(ctx context.Context) error {
 		return err
 	}
 	spec := e.m.o.Keeper(e.fedID)
+	spec.Env = append(spec.Env, keeper.DirEnv+"="+filelock.DirID(e.dir))
 	spec.LogFile = filepath.Join(e.dir, keeperLog)
 	if err := keeperLogKeep.Rotate(spec.LogFile); err != nil {
 		return err
@@ -237,19 +239,19 @@ func (e *managed) stop(ctx context.Context) error {
 }
 
 func (e *managed) endKeeper(ctx context.Context) error {
-	st, err := readState(e.dir)
+	running, err := runningKeeper(e.dir)
 	if err != nil {
 		return err
 	}
 	e.mu.Lock()
 	spawned := e.spawned
 	e.mu.Unlock()
-	if spawned != st.Keeper {
+	if spawned != running {
 		if err := keeper.StopIdentity(spawned, stopGrace); err != nil {
 			return err
 		}
 	}
-	if !st.Keeper.Alive() {
+	if !running.Alive() {
 		return nil
 	}
 	_ = e.link.order(ctx, "/stop", nil) // the signal below does the same
@@ -257,13 +259,13 @@ func (e *managed) endKeeper(ctx context.Context) error {
 	defer limit.Stop()
 	tick := time.NewTicker(socketLook)
 	defer tick.Stop()
-	for st.Keeper.Alive() {
+	for running.Alive() {
 		select {
 		case <-tick.C:
 		case <-ctx.Done():
 			return ctx.Err()
 		case <-limit.C:
-			return keeper.StopIdentity(st.Keeper, stopGrace)
+			return keeper.StopIdentity(running, stopGrace)
 		}
 	}
 	return nil

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"blossomtune/internal/domain"
+	"blossomtune/internal/filelock"
 	"blossomtune/internal/flower/launcher"
 	"blossomtune/internal/flower/runtimeproxy"
 	"blossomtune/internal/flower/wire"
@@ -47,7 +48,7 @@ func Serve(ctx context.Context, o ServeOptions) error {
 	if err != nil {
 		return err
 	}
-	defer lock.Close()
+	defer lock.Release()
 	if n := keeper.KillStrays(flwrHomeEnv, dir); n > 0 {
 		o.Log.Warn("killed what an earlier keeper left", "processes", n)
 	}
@@ -62,6 +63,7 @@ func Serve(ctx context.Context, o ServeOptions) error {
 type server struct {
 	o        ServeOptions
 	dir      string
+	dirID    string
 	flwr     string
 	link     *superlink
 	launcher *launcher.Launcher
@@ -93,6 +95,11 @@ func newServer(o ServeOptions, dir string) (*server, error) {
 	if err != nil {
 		o.Log.Warn("the keeper's state cannot be read; starting with a new one", "err", err)
 	}
+	here := filelock.DirID(dir)
+	if st.Dir != "" && st.Dir != here {
+		st.Port = 0 // this directory is a copy, and the port is the original's
+	}
+	st.Dir = here
 	st.Keeper, _ = keeper.Of(os.Getpid())
 	if err := writeJSON(filepath.Join(dir, stateName), st); err != nil {
 		return nil, err
@@ -100,7 +107,7 @@ func newServer(o ServeOptions, dir string) (*server, error) {
 	if o.Policy == (keeper.Policy{}) {
 		o.Policy = keeper.DefaultPolicy
 	}
-	k := &server{o: o, dir: dir, flwr: set.Env.FlwrVersion, subs: map[chan struct{}]bool{}}
+	k := &server{o: o, dir: dir, dirID: st.Dir, flwr: set.Env.FlwrVersion, subs: map[chan struct{}]bool{}}
 	k.link = &superlink{fedDir: dir, env: set.Env, clock: o.Clock, log: o.Log, changed: k.changed, policy: o.Policy, again: make(chan struct{}, 1)}
 	k.launcher, err = launcher.New(launcher.Options{
 		FedDir: dir, Env: set.Env, LogMax: set.RunLog, Changed: k.changed, Clock: o.Clock, Log: o.Log, Proxy: k.proxy,
@@ -171,7 +178,7 @@ func (k *server) changed() {
 }
 
 func (k *server) status() Status {
-	return Status{Protocol: protocol, PID: os.Getpid(), Flwr: k.flwr, SuperLink: k.link.Status(), Tasks: k.launcher.Tasks(), Pushes: k.pushes.Load(), Stored: k.stored.Load()}
+	return Status{Protocol: protocol, PID: os.Getpid(), Dir: k.dirID, Flwr: k.flwr, SuperLink: k.link.Status(), Tasks: k.launcher.Tasks(), Pushes: k.pushes.Load(), Stored: k.stored.Load()}
 }
 
 func (k *server) routes() http.Handler {

@@ -17,6 +17,7 @@ import (
 	"strings"
 
 	"blossomtune/internal/domain"
+	"blossomtune/internal/keeper"
 )
 
 //go:embed requirements.txt
@@ -82,7 +83,7 @@ func noProxy() []string {
 
 var passedNames = []string{"HOME", "USER", "LOGNAME", "LANG", "LC_ALL", "TZ", "TMPDIR", "TEMP", "TMP", "SYSTEMROOT", "USERPROFILE", "LOCALAPPDATA", "APPDATA",
 	"HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "ALL_PROXY", "SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE",
-	"XDG_CACHE_HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME", "NETRC", "HF_HOME", "HF_ENDPOINT", "HF_HUB_OFFLINE"}
+	"XDG_CACHE_HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME", "NETRC", "HF_HOME", "HF_ENDPOINT", "HF_HUB_OFFLINE", keeper.DirEnv}
 
 // passed picks what a child may see of this process's environment.
 func passed() []string {
