@@ -27,7 +27,7 @@ func (c *keeperCmd) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	db, err := store.Open(ctx, address)
+	db, err := store.OpenExisting(ctx, address)
 	if err != nil {
 		return fmt.Errorf("opening the database: %w", err)
 	}

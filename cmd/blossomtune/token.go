@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"os"
 	"strings"
 	"time"
 
@@ -80,18 +81,18 @@ func (f onHostFlags) settle(k *kong.Context, publicURL string) (config.Config, e
 
 // onHost works as the host's admin, straight on the database: whoever can do that needs no other right.
 func onHost(ctx context.Context, set config.Config, do func(*account.Service, domain.Person) error) error {
-	_, address, err := databaseOf(set.Data, set.Database)
+	data, address, err := databaseOf(set.Data, set.Database)
 	if err != nil {
 		return err
 	}
-	db, err := store.Open(ctx, address)
+	if err := os.MkdirAll(data, 0o700); err != nil {
+		return err
+	}
+	db, err := app.OpenDatabase(ctx, data, address)
 	if err != nil {
 		return err
 	}
 	defer db.Close()
-	if err := db.Migrate(ctx); err != nil {
-		return err
-	}
 	s := account.New(account.Options{Store: store.Adapt[account.Tx](db), Clock: time.Now})
 	p, err := s.HostAdmin(ctx)
 	if err != nil {

@@ -22,6 +22,7 @@ import (
 	"blossomtune/internal/config"
 	"blossomtune/internal/domain"
 	"blossomtune/internal/events"
+	"blossomtune/internal/filelock"
 	"blossomtune/internal/fleet"
 	"blossomtune/internal/flower/engine"
 	"blossomtune/internal/flower/python"
@@ -51,9 +52,10 @@ type Options struct {
 
 // App is one server.
 type App struct {
-	o   Options
-	db  *store.DB
-	tls *tlsca.Authority
+	o    Options
+	lock *filelock.Lock // of the data directory
+	db   *store.DB
+	tls  *tlsca.Authority
 
 	receipts *receipt.Signer
 	bus      *events.Bus
@@ -83,7 +85,8 @@ type App struct {
 	wg        sync.WaitGroup
 }
 
-// New opens the data directory and the database and makes the parts; nothing runs yet.
+// New takes the data directory, opens the database and makes the parts; nothing runs yet. A directory or a database that another
+// server uses is a [domain.Conflict] error.
 func New(ctx context.Context, o Options) (*App, error) {
 	if o.Clock == nil {
 		o.Clock = time.Now
@@ -97,21 +100,21 @@ func New(ctx context.Context, o Options) (*App, error) {
 	a := &App{o: o, bus: events.NewBus(), started: o.Clock().UTC(), publicURL: o.Config.PublicURL}
 	a.ctx, a.end = context.WithCancel(context.WithoutCancel(ctx))
 	var err error
-	if a.db, err = store.Open(ctx, o.Config.Database); err != nil {
+	if a.lock, err = own(ctx, o.Config.Data); err != nil {
 		return nil, err
 	}
-	a.Site = branding.New(branding.Options{Store: store.Adapt[branding.Tx](a.db), Clock: o.Clock, Given: o.Config.Site})
-	if err = a.db.Migrate(ctx); err == nil {
-		err = a.Site.Load(ctx)
+	if a.db, err = openDatabase(ctx, o.Config.Data, o.Config.Database, true); err != nil {
+		return nil, errors.Join(err, a.lock.Release())
 	}
-	if err == nil {
+	a.Site = branding.New(branding.Options{Store: store.Adapt[branding.Tx](a.db), Clock: o.Clock, Given: o.Config.Site})
+	if err = a.Site.Load(ctx); err == nil {
 		a.tls, err = openTLS(o)
 	}
 	if err == nil {
 		a.receipts, err = receipt.OpenSigner(filepath.Join(o.Config.Data, "receipt"))
 	}
 	if err != nil {
-		return nil, errors.Join(err, a.db.Close())
+		return nil, errors.Join(err, a.db.Close(), a.lock.Release())
 	}
 	a.python = &environment{app: a}
 	a.rules()

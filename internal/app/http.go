@@ -1,6 +1,7 @@
 package app
 
 import (
+	"errors"
 	"net"
 	"net/http"
 	"strings"
@@ -95,8 +96,13 @@ func (a *App) receiptKey(w http.ResponseWriter, _ *http.Request) {
 }
 
 func (a *App) readyz(w http.ResponseWriter, r *http.Request) {
-	if err := a.db.Ping(r.Context()); err != nil {
-		http.Error(w, "the database does not answer", http.StatusServiceUnavailable)
+	if err := a.db.Ready(r.Context()); err != nil {
+		text := "The database does not answer."
+		var known *domain.Error
+		if errors.As(err, &known) {
+			text = known.Message + " " + known.Remedy
+		}
+		http.Error(w, text, http.StatusServiceUnavailable)
 		return
 	}
 	if !a.python.ready() {

@@ -157,5 +157,5 @@ func (a *App) Stop(ctx context.Context, stopEngines bool) error {
 	a.manager.Detach()
 	a.nodes.wait()
 	a.wg.Wait()
-	return errors.Join(append(errs, a.db.Close())...)
+	return errors.Join(append(errs, a.db.Close(), a.lock.Release())...)
 }

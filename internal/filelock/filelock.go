@@ -2,12 +2,14 @@
 package filelock
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
 	"os"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // ErrHeld is returned when another process holds the lock; see [Owner].
@@ -36,6 +38,27 @@ func Take(path string) (*Lock, error) {
 		return nil, fmt.Errorf("writing the lock: %w", err)
 	}
 	return &Lock{f}, nil
+}
+
+// Wait calls take until it returns something else than [ErrHeld], for at most limit.
+func Wait(ctx context.Context, limit time.Duration, take func(context.Context) error) error {
+	deadline := time.NewTimer(limit)
+	defer deadline.Stop()
+	tick := time.NewTicker(50 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		err := take(ctx)
+		if !errors.Is(err, ErrHeld) {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-deadline.C:
+			return err
+		case <-tick.C:
+		}
+	}
 }
 
 // Release gives the lock up. The file stays: removing it could take the lock from its next holder.

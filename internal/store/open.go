@@ -15,8 +15,10 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"blossomtune/internal/domain"
+	"blossomtune/internal/filelock"
 
 	"github.com/jackc/pgx/v5"
 	_ "github.com/jackc/pgx/v5/stdlib" // the driver "pgx"
@@ -39,6 +41,12 @@ type DB struct {
 	write  *sql.DB
 	read   *sql.DB
 	turn   chan struct{} // held by the one transaction that runs again
+
+	file    string // of SQLite
+	fileID  string // as it was when it was opened
+	address string // of PostgreSQL
+	release func() error
+	health  health
 }
 
 // Open opens the database at an address: "sqlite:FILE" or "postgres://…". It does not migrate; see [DB.Migrate].
@@ -46,14 +54,29 @@ type DB struct {
 // Several processes may open the same SQLite file (the server, and each keeper for [DB.Record]): WAL lets readers go on,
 // and a busy writer is waited for up to ten seconds. synchronous is FULL, because a committed row must outlive a power cut
 // when the engine has been told already.
-func Open(ctx context.Context, address string) (*DB, error) {
+func Open(ctx context.Context, address string) (*DB, error) { return open(ctx, address, true) }
+
+// OpenExisting is [Open] for a database that must exist already: a missing or empty SQLite file is a [domain.NotFound] error, and
+// no file is created.
+func OpenExisting(ctx context.Context, address string) (*DB, error) { return open(ctx, address, false) }
+
+func open(ctx context.Context, address string, create bool) (*DB, error) {
 	switch scheme, rest, _ := strings.Cut(address, ":"); scheme {
 	case "sqlite":
+		if st, err := os.Stat(rest); !create && (errors.Is(err, fs.ErrNotExist) || err == nil && st.Size() == 0) {
+			return nil, domain.Errorf(domain.NotFound, "The database file %s is missing or empty.", rest).
+				Fix("Restore it from a backup, or check --database. To start a new instance, choose an empty --data directory.")
+		}
 		return openSQLite(ctx, rest)
 	case "postgres", "postgresql":
 		return openPostgres(ctx, address)
 	}
 	return nil, domain.Errorf(domain.Invalid, "The database address begins with neither sqlite: nor postgres://.").Fix("Set --database to sqlite:FILE or postgres://user@host/name.")
+}
+
+func sqliteDSN(path string, busy time.Duration, extra string) string {
+	// busy_timeout first: the pragmas after it can find the file locked.
+	return fmt.Sprintf("file:%s?_pragma=busy_timeout(%d)&_pragma=journal_mode(WAL)&_pragma=foreign_keys(1)&_pragma=synchronous(FULL)%s", (&url.URL{Path: path}).EscapedPath(), busy.Milliseconds(), extra)
 }
 
 func openSQLite(ctx context.Context, path string) (*DB, error) {
@@ -65,26 +88,22 @@ func openSQLite(ctx context.Context, path string) (*DB, error) {
 		return nil, fmt.Errorf("opening database: %w", err)
 	}
 	f.Close()
-	dsn := func(extra string) string {
-		// busy_timeout first: the pragmas after it can find the file locked.
-		return "file:" + (&url.URL{Path: path}).EscapedPath() + "?_pragma=busy_timeout(10000)&_pragma=journal_mode(WAL)&_pragma=foreign_keys(1)&_pragma=synchronous(FULL)" + extra
-	}
-	write, err := sql.Open("sqlite", dsn("&_txlock=immediate"))
+	write, err := sql.Open("sqlite", sqliteDSN(path, 10*time.Second, "&_txlock=immediate"))
 	if err != nil {
 		return nil, fmt.Errorf("opening database: %w", err)
 	}
 	write.SetMaxOpenConns(1)
-	read, err := sql.Open("sqlite", dsn("&_pragma=query_only(1)"))
+	read, err := sql.Open("sqlite", sqliteDSN(path, 10*time.Second, "&_pragma=query_only(1)"))
 	if err != nil {
 		write.Close()
 		return nil, fmt.Errorf("opening database: %w", err)
 	}
 	read.SetMaxOpenConns(readers)
 	read.SetMaxIdleConns(readers)
-	db := &DB{engine: "sqlite", write: write, read: read, turn: make(chan struct{}, 1)}
+	db := &DB{engine: "sqlite", write: write, read: read, turn: make(chan struct{}, 1), file: path, fileID: filelock.DirID(path)}
 	if err := write.PingContext(ctx); err != nil {
 		db.Close()
-		return nil, fmt.Errorf("opening database %s: %w", path, err)
+		return nil, fault(fmt.Errorf("opening database %s: %w", path, err))
 	}
 	return db, nil
 }
@@ -104,15 +123,19 @@ func openPostgres(ctx context.Context, address string) (*DB, error) {
 		db.Close()
 		return nil, domain.Errorf(domain.Unavailable, "PostgreSQL does not answer.").Fix("Check --database and that the server runs.").Because(err)
 	}
-	return &DB{engine: "postgres", write: db, read: db, turn: make(chan struct{}, 1)}, nil
+	return &DB{engine: "postgres", write: db, read: db, turn: make(chan struct{}, 1), address: address}, nil
 }
 
 // Close closes the database.
 func (db *DB) Close() error {
-	if db.read == db.write {
-		return db.write.Close()
+	errs := []error{db.read.Close()}
+	if db.read != db.write {
+		errs = append(errs, db.write.Close())
 	}
-	return errors.Join(db.read.Close(), db.write.Close())
+	if db.release != nil {
+		errs = append(errs, db.release())
+	}
+	return errors.Join(errs...)
 }
 
 func (db *DB) provider() (*goose.Provider, error) {
@@ -129,8 +152,13 @@ func (db *DB) provider() (*goose.Provider, error) {
 }
 
 // Migrate brings the schema up to date, each migration in a transaction of its own. A database that a newer version has
-// migrated is refused with a [domain.Conflict] error.
-func (db *DB) Migrate(ctx context.Context) error {
+// migrated is refused with a [domain.Conflict] error, a damaged or locked one with a [domain.Unavailable] error.
+func (db *DB) Migrate(ctx context.Context) error { return fault(db.migrate(ctx)) }
+
+func (db *DB) migrate(ctx context.Context) error {
+	if err := db.quickCheck(ctx); err != nil {
+		return err
+	}
 	p, err := db.provider()
 	if err != nil {
 		return fmt.Errorf("reading migrations: %w", err)
@@ -149,6 +177,3 @@ func (db *DB) Migrate(ctx context.Context) error {
 	}
 	return db.chainAudit(ctx)
 }
-
-// Ping reports whether the database answers.
-func (db *DB) Ping(ctx context.Context) error { return db.read.PingContext(ctx) }

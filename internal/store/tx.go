@@ -67,7 +67,8 @@ func (db *DB) isolation() sql.IsolationLevel {
 	return sql.LevelDefault // BEGIN IMMEDIATE on the one writer
 }
 
-func (db *DB) once(ctx context.Context, pool *sql.DB, opts *sql.TxOptions, fn func(*Tx) error) error {
+func (db *DB) once(ctx context.Context, pool *sql.DB, opts *sql.TxOptions, fn func(*Tx) error) (err error) {
+	defer func() { db.health.noteDamage(err) }()
 	q, err := pool.BeginTx(ctx, opts)
 	if err != nil {
 		return fmt.Errorf("beginning transaction: %w", err)

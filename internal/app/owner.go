@@ -1,0 +1,128 @@
+package app
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"blossomtune/internal/domain"
+	"blossomtune/internal/filelock"
+	"blossomtune/internal/store"
+)
+
+// Files of the data directory that say whose it is.
+const (
+	lockFile     = "server.lock"
+	instanceFile = "instance"
+	instanceKey  = "instance" // the same in the database's settings
+)
+
+// lockWait is how long a server that was killed may take to end.
+const lockWait = 3 * time.Second
+
+// own makes this process the only server on the data directory until the lock is released.
+func own(ctx context.Context, data string) (*filelock.Lock, error) {
+	path := filepath.Join(data, lockFile)
+	var held *filelock.Lock
+	err := filelock.Wait(ctx, lockWait, func(context.Context) (err error) {
+		held, err = filelock.Take(path)
+		return err
+	})
+	if errors.Is(err, filelock.ErrHeld) {
+		return nil, domain.Errorf(domain.Conflict, "Another BlossomTune server (%s) uses the data directory %s.", filelock.Owner(path), data).
+			Fix("Stop it first, or choose another directory with --data.")
+	}
+	if err != nil {
+		return nil, domain.Errorf(domain.Invalid, "The data directory %s cannot be locked.", data).Fix("Check that this user can write to it.").Because(err)
+	}
+	return held, nil
+}
+
+// OpenDatabase opens and migrates the database that belongs to a data directory, for the server and for commands on its host.
+// Where the directory has federations, the database must have them too: a new one in its place would offer the first admin's link
+// to anyone who starts the server, and end what the keepers run.
+func OpenDatabase(ctx context.Context, data, address string) (*store.DB, error) {
+	return openDatabase(ctx, data, address, false)
+}
+
+func openDatabase(ctx context.Context, data, address string, alone bool) (*store.DB, error) {
+	used := hasFederations(data)
+	open := store.Open
+	if used {
+		open = store.OpenExisting
+	}
+	db, err := open(ctx, address)
+	if err != nil {
+		return nil, err
+	}
+	if alone {
+		err = db.Own(ctx)
+	}
+	if err == nil && used {
+		err = refuseBlank(ctx, db, data)
+	}
+	if err == nil {
+		err = db.Migrate(ctx)
+	}
+	if err == nil {
+		err = claim(ctx, db, data, used)
+	}
+	if err != nil {
+		return nil, errors.Join(err, db.Close())
+	}
+	return db, nil
+}
+
+// hasFederations reports whether a server has run federations in the data directory.
+func hasFederations(data string) bool {
+	found, err := os.ReadDir(filepath.Join(data, "federations"))
+	return err == nil && len(found) > 0
+}
+
+func refuseBlank(ctx context.Context, db *store.DB, data string) error {
+	blank, err := db.Blank(ctx)
+	if err == nil && blank {
+		return domain.Errorf(domain.Conflict, "The database is empty, but the data directory %s has federations.", data).
+			Fix("Restore the database from a backup, or check --database. To start a new instance, choose an empty --data directory.")
+	}
+	return err
+}
+
+// claim checks that the database and the directory belong to the same instance. Each has the instance's id; the first start makes it.
+func claim(ctx context.Context, db *store.DB, data string, used bool) error {
+	path := filepath.Join(data, instanceFile)
+	text, err := os.ReadFile(path)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("reading the instance's id: %w", err)
+	}
+	here := strings.TrimSpace(string(text))
+	var id string
+	err = db.InTx(ctx, func(tx *store.Tx) (err error) {
+		if id, err = tx.Setting(ctx, instanceKey); err != nil || id != "" {
+			return err
+		}
+		if id = here; id == "" {
+			id = strings.ToLower(rand.Text())
+		}
+		return tx.PutSetting(ctx, instanceKey, id)
+	})
+	switch {
+	case err != nil:
+		return fmt.Errorf("reading the instance's id: %w", err)
+	case here == id:
+		return nil
+	case here != "" && used:
+		return domain.Errorf(domain.Conflict, "The database belongs to another instance than the data directory %s.", data).
+			Fix("Check --data and --database. If they do belong together, delete the file %s and start again.", path)
+	}
+	if err := os.WriteFile(path, []byte(id+"\n"), 0o600); err != nil {
+		return fmt.Errorf("writing the instance's id: %w", err)
+	}
+	return nil
+}
