@@ -3,17 +3,27 @@ package portmux
 import (
 	"io"
 	"net"
-	"net/http"
+	"net/netip"
 	"strings"
+	"sync"
 	"time"
 )
 
 func newText(s string) io.Reader { return strings.NewReader(s) }
 
-// conn gives back the byte that was read ahead.
+// conn is an open connection. It gives back the byte that was read ahead, and no write on it blocks for long.
 type conn struct {
 	net.Conn
 	first []byte
+
+	crowd    *crowd
+	peer     netip.Prefix
+	age      uint64
+	in       bool // counted; guarded by crowd.mu, as stranger is
+	stranger bool
+
+	mu    sync.Mutex
+	until time.Time // the deadline for writes that was asked for
 }
 
 // Read returns the byte read ahead, then what follows.
@@ -26,16 +36,51 @@ func (c *conn) Read(p []byte) (int, error) {
 	return c.Conn.Read(p)
 }
 
-// Limit sets the time and size limits of a server on the open internet on s, where they are not set.
-// Bodies have no limit here: a model takes its time, and handlers limit what they read.
-func Limit(s *http.Server) {
-	if s.ReadHeaderTimeout == 0 {
-		s.ReadHeaderTimeout = 10 * time.Second
+// A client must take writeChunk bytes within [Options].Write, or its connection is cut: 1 KiB a second.
+const (
+	writeChunk = 32 << 10
+	writeWait  = 30 * time.Second
+)
+
+// Write writes in pieces, each with a time limit: a client that stops reading holds neither memory nor a handler for long.
+func (c *conn) Write(p []byte) (n int, err error) {
+	for {
+		piece := p[n:min(n+writeChunk, len(p))]
+		c.mu.Lock()
+		until := time.Now().Add(c.crowd.writeWait)
+		if !c.until.IsZero() && c.until.Before(until) {
+			until = c.until
+		}
+		err := c.Conn.SetWriteDeadline(until)
+		c.mu.Unlock()
+		if err != nil {
+			return n, err
+		}
+		m, err := c.Conn.Write(piece)
+		if n += m; err != nil || n >= len(p) {
+			return n, err
+		}
 	}
-	if s.IdleTimeout == 0 {
-		s.IdleTimeout = 2 * time.Minute
+}
+
+// SetWriteDeadline limits the writes further.
+func (c *conn) SetWriteDeadline(t time.Time) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.until = t
+	return c.Conn.SetWriteDeadline(t)
+}
+
+// SetDeadline limits reads, and the writes further.
+func (c *conn) SetDeadline(t time.Time) error {
+	if err := c.SetReadDeadline(t); err != nil {
+		return err
 	}
-	if s.MaxHeaderBytes == 0 {
-		s.MaxHeaderBytes = 32 << 10
-	}
+	return c.SetWriteDeadline(t)
+}
+
+// Close closes the connection and makes room for another.
+func (c *conn) Close() error {
+	c.crowd.leave(c)
+	return c.Conn.Close()
 }

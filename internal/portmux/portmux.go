@@ -20,7 +20,9 @@ type Options struct {
 	TLS       *tls.Config         // of TLS connections; without it TLS is refused, and only Plain decides
 	Plain     func(net.Addr) bool // who may speak plain HTTP; [Loopback] if nil
 	FirstByte time.Duration       // how long a client may take to send its first byte; 10 s
-	Undecided int                 // connections that have not sent it yet; more are closed at once; 2048
+	Write     time.Duration       // how long a client may take to read 32 KiB; 30 s
+	Limits    Limits              // of connections
+	Proxied   bool                // all clients come through a reverse proxy, which limits them by address itself
 	Log       *slog.Logger        // slog.Default if nil
 }
 
@@ -37,7 +39,7 @@ func Anywhere(net.Addr) bool { return true }
 type Listener struct {
 	inner net.Listener
 	opts  Options
-	slots chan struct{}
+	crowd *crowd
 	ready chan net.Conn
 	ctx   context.Context // ends with Close
 	stop  context.CancelFunc
@@ -55,14 +57,14 @@ func New(inner net.Listener, o Options) *Listener {
 	if o.FirstByte == 0 {
 		o.FirstByte = 10 * time.Second
 	}
-	if o.Undecided == 0 {
-		o.Undecided = 2048
+	if o.Write == 0 {
+		o.Write = writeWait
 	}
 	if o.Log == nil {
 		o.Log = slog.Default()
 	}
 	ctx, stop := context.WithCancel(context.Background())
-	l := &Listener{inner: inner, opts: o, slots: make(chan struct{}, o.Undecided), ready: make(chan net.Conn), ctx: ctx, stop: stop}
+	l := &Listener{inner: inner, opts: o, crowd: newCrowd(o), ready: make(chan net.Conn), ctx: ctx, stop: stop}
 	l.wg.Add(1)
 	go l.loop()
 	return l
@@ -126,22 +128,20 @@ func (l *Listener) fail(err error) {
 }
 
 func (l *Listener) admit(c net.Conn) {
-	select {
-	case l.slots <- struct{}{}:
-	default:
+	counted := l.crowd.admit(c)
+	if counted == nil {
 		_ = c.Close()
 		return
 	}
 	l.wg.Add(1)
 	go func() {
 		defer l.wg.Done()
-		l.decide(c)
+		l.decide(counted)
 	}()
 }
 
-func (l *Listener) decide(c net.Conn) {
+func (l *Listener) decide(c *conn) {
 	out := l.protocol(c)
-	<-l.slots
 	if out == nil {
 		return
 	}
@@ -156,7 +156,7 @@ func (l *Listener) decide(c net.Conn) {
 const tlsHandshake = 0x16
 
 // protocol looks at the first byte and returns the connection to hand out, or nil after closing it.
-func (l *Listener) protocol(c net.Conn) net.Conn {
+func (l *Listener) protocol(c *conn) net.Conn {
 	undo := context.AfterFunc(l.ctx, func() { _ = c.SetReadDeadline(time.Unix(1, 0)) })
 	defer undo()
 	first := make([]byte, 1)
@@ -171,14 +171,14 @@ func (l *Listener) protocol(c net.Conn) net.Conn {
 		_ = c.Close()
 		return nil
 	}
-	peeked := &conn{Conn: c, first: first}
+	c.first = first
 	switch {
 	case first[0] == tlsHandshake && l.opts.TLS != nil:
-		return tls.Server(peeked, l.opts.TLS)
+		return tls.Server(c, l.opts.TLS)
 	case first[0] != tlsHandshake && l.opts.Plain(c.RemoteAddr()):
-		return peeked
+		return c
 	}
-	refuse(peeked, first[0] != tlsHandshake)
+	refuse(c, first[0] != tlsHandshake)
 	return nil
 }
 

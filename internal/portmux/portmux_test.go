@@ -40,7 +40,7 @@ func TestPlainHTTPFromElsewhereIsTold(t *testing.T) {
 }
 
 func TestSilentClientsAreCutAndBlockNobody(t *testing.T) {
-	addr, client := serve(t, Options{FirstByte: 50 * time.Millisecond, Undecided: 3})
+	addr, client := serve(t, Options{FirstByte: 50 * time.Millisecond})
 	var silent []net.Conn
 	for range 3 {
 		c, err := net.Dial("tcp", addr)
