@@ -9,6 +9,7 @@ import (
 
 	"blossomtune/internal/domain"
 	"blossomtune/internal/onboarding"
+	"blossomtune/internal/portmux"
 )
 
 // Enrolment is what a participant's machine needs to start its SuperNode.
@@ -137,7 +138,11 @@ func (a *api) enrol(ctx context.Context, in *enrolInput) (*body[Enrolment], erro
 
 func (a *api) nodeOf(ctx context.Context) (onboarding.Enrolment, error) {
 	fp, _ := ctx.Value(nodeKey).(string)
-	return a.Onboarding.EnrolmentOf(ctx, fp)
+	e, err := a.Onboarding.EnrolmentOf(ctx, fp)
+	if err == nil {
+		portmux.Trust(ctx)
+	}
+	return e, err
 }
 
 func (a *api) agentConfig(ctx context.Context, _ *none) (*body[Enrolment], error) {

@@ -8,6 +8,7 @@ import (
 
 	"blossomtune/internal/account"
 	"blossomtune/internal/domain"
+	"blossomtune/internal/portmux"
 
 	"github.com/danielgtaylor/huma/v2"
 )
@@ -80,6 +81,7 @@ func (a *api) authenticate(ctx huma.Context, next func(huma.Context)) {
 			fail(err)
 			return
 		}
+		portmux.Trust(ctx.Context())
 		next(huma.WithValue(ctx, callerKey, c))
 	}
 }

@@ -46,6 +46,8 @@ type Options struct {
 	Clock    domain.Clock      // time.Now if nil
 	Log      *slog.Logger      // slog.Default if nil
 	Progress func(line string) // told how the Python environment comes along; may be nil
+	Limits   portmux.Limits    // of connections
+	Rates    portmux.Rates     // of bodies, outside of the gateway
 	// Keeper starts a federation's keeper process; nil: our own binary, re-executed.
 	Keeper func(fedID int64) keeper.Spec
 }

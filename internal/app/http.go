@@ -11,6 +11,7 @@ import (
 	"blossomtune/internal/api"
 	"blossomtune/internal/domain"
 	"blossomtune/internal/flower/wire"
+	"blossomtune/internal/portmux"
 
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 )
@@ -35,9 +36,9 @@ func (a *App) handler() (http.Handler, error) {
 	outer.Handle("/v1/fleet/", a.gateway)
 	outer.HandleFunc("/v1/", http.NotFound)
 	for _, service := range []string{"Fleet", "GrpcAdapter"} { // of SuperNodes that are too old
-		outer.HandleFunc("/flwr.proto."+service+"/", a.gateway.ServeGRPC)
+		outer.Handle("/flwr.proto."+service+"/", portmux.Pace(http.HandlerFunc(a.gateway.ServeGRPC), a.o.Rates))
 	}
-	outer.Handle("/", http.NewCrossOriginProtection().Handler(inner))
+	outer.Handle("/", portmux.Pace(http.NewCrossOriginProtection().Handler(inner), a.o.Rates))
 	return a.behindProxy(outer), nil
 }
 

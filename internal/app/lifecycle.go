@@ -42,14 +42,7 @@ func (a *App) Start(ctx context.Context) error {
 	if err := a.restore(ctx); err != nil {
 		return errors.Join(err, inner.Close())
 	}
-	plain := portmux.Loopback
-	if a.o.Config.BehindProxy {
-		plain = portmux.Anywhere
-	}
-	a.listener = portmux.New(inner, portmux.Options{TLS: a.tls.TLSConfig(), Plain: plain, Log: a.o.Log})
-	a.server = &http.Server{Handler: handler, BaseContext: func(net.Listener) context.Context { return a.ctx }}
-	portmux.Limit(a.server)
-	a.background(func() { _ = a.server.Serve(a.listener) })
+	a.open(inner, handler)
 	a.keep("runs", func() { _ = a.Runs.Run(a.ctx) })
 	a.keep("gateway", func() { a.gateway.Run(a.ctx) })
 	a.keep("mail", func() { a.Mail.Run(a.ctx) })
@@ -60,6 +53,18 @@ func (a *App) Start(ctx context.Context) error {
 	a.keep("apps", func() { a.provision(a.ctx) })
 	a.o.Log.Info("serving", "address", a.Addr().String(), "public_url", a.publicURL)
 	return nil
+}
+
+// open serves requests on a listener.
+func (a *App) open(inner net.Listener, handler http.Handler) {
+	o := portmux.Options{TLS: a.tls.TLSConfig(), Plain: portmux.Loopback, Limits: a.o.Limits, Log: a.o.Log}
+	if a.o.Config.BehindProxy {
+		o.Plain, o.Proxied = portmux.Anywhere, true
+	}
+	a.listener = portmux.New(inner, o)
+	a.server = &http.Server{Handler: handler, BaseContext: func(net.Listener) context.Context { return a.ctx }}
+	portmux.Limit(a.server)
+	a.background(func() { _ = a.server.Serve(a.listener) })
 }
 
 func publicURLFile(data string) string { return filepath.Join(data, "public_url") }

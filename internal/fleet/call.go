@@ -14,6 +14,7 @@ import (
 
 	"blossomtune/internal/domain"
 	"blossomtune/internal/flower/wire"
+	"blossomtune/internal/portmux"
 )
 
 // call is one request on its way through the gateway.
@@ -71,6 +72,7 @@ func (c *call) serve() error {
 		}
 		return c.orCause(err)
 	}
+	portmux.Trust(c.r.Context())
 	return c.orCause(c.admit(auth))
 }
 

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"blossomtune/internal/domain"
+	"blossomtune/internal/portmux"
 )
 
 const (
@@ -107,6 +108,9 @@ func (s *server) identify(r *http.Request, v *visit) error {
 	if domain.CodeOf(err) == domain.Unauthenticated {
 		v.person, v.session = domain.Person{}, domain.Session{}
 		return nil //nolint:nilerr // an ended session is a stranger's visit
+	}
+	if err == nil {
+		portmux.Trust(r.Context())
 	}
 	return err
 }
