@@ -112,17 +112,16 @@ type problem struct {
 	Detail  string      `json:"detail"`
 }
 
-// call does one API call; head may set headers. Errors are [domain.Error] with the server's words.
-func (s server) call(ctx context.Context, hc *http.Client, meth, path string, in any, head func(http.Header) error, out any) error {
-	var body io.Reader
+// call does one API call; sign may add headers. Errors are [domain.Error] with the server's words.
+func (s server) call(ctx context.Context, hc *http.Client, meth, path string, in any, sign func(*http.Request, []byte) error, out any) error {
+	var body []byte
+	var err error
 	if in != nil {
-		text, err := json.Marshal(in)
-		if err != nil {
+		if body, err = json.Marshal(in); err != nil {
 			return err
 		}
-		body = bytes.NewReader(text)
 	}
-	req, err := http.NewRequestWithContext(ctx, meth, s.base.JoinPath(path).String(), body)
+	req, err := http.NewRequestWithContext(ctx, meth, s.base.JoinPath(path).String(), bytes.NewReader(body))
 	if err != nil {
 		return err
 	}
@@ -130,8 +129,8 @@ func (s server) call(ctx context.Context, hc *http.Client, meth, path string, in
 		req.Header.Set("Content-Type", "application/json")
 	}
 	req.Header.Set("Accept", "application/json")
-	if head != nil {
-		if err := head(req.Header); err != nil {
+	if sign != nil {
+		if err := sign(req, body); err != nil {
 			return err
 		}
 	}

@@ -66,30 +66,20 @@ type report struct {
 	Share  bool   `json:"shares_logs,omitempty"`
 }
 
-// signed signs a call as this machine's SuperNode signs its own.
-func (n *node) signed(h http.Header) error {
-	sig, err := n.sign.headers()
-	for k, v := range sig {
-		h[k] = v
-	}
-	return err
-}
-
 // ask reports versions and returns what the server says of this machine; false while it is not reached.
 func (n *node) ask(ctx context.Context) (got enrolment, reached bool, err error) {
 	ctx, cancel := context.WithTimeout(ctx, askLimit)
 	defer cancel()
 	rep := report{Flwr: n.env.FlwrVersion, Agent: n.j.o.Version, Python: n.env.PythonVersion, System: runtime.GOOS + "/" + runtime.GOARCH,
 		Clock: int(n.j.clock.ahead().Seconds()), Proxy: n.j.srv.proxy(), Share: n.j.o.ShareLogs}
-	before := n.j.clock.ahead()
 	for try := 0; ; try++ {
 		err := n.j.srv.call(ctx, n.conn.client(), http.MethodPost, "/api/v1/agent/report", rep, n.signed, &got)
 		switch code := domain.CodeOf(err); {
 		case code == "":
 			n.sayClock()
 			return got, true, nil
-		case code == domain.Unauthenticated && try == 0 && n.j.clock.ahead() != before:
-			continue // it was signed with a wrong time; the answer told the right one
+		case code == domain.Unauthenticated && try == 0:
+			continue // the time was wrong, which the answer corrected, or a proxy sent the call twice
 		case code == domain.Unauthenticated, code == domain.Forbidden:
 			return got, false, errEnded(n.h, n.st)
 		}

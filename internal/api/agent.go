@@ -137,12 +137,13 @@ func (a *api) enrol(ctx context.Context, in *enrolInput) (*body[Enrolment], erro
 }
 
 func (a *api) nodeOf(ctx context.Context) (onboarding.Enrolment, error) {
-	fp, _ := ctx.Value(nodeKey).(string)
-	e, err := a.Onboarding.EnrolmentOf(ctx, fp)
-	if err == nil {
-		portmux.Trust(ctx)
+	s, _ := ctx.Value(nodeKey).(NodeSignature)
+	e, err := a.Onboarding.EnrolmentOf(ctx, s.Fingerprint)
+	if err != nil {
+		return e, err
 	}
-	return e, err
+	portmux.Trust(ctx)
+	return e, a.calls.use(s, a.Clock())
 }
 
 func (a *api) agentConfig(ctx context.Context, _ *none) (*body[Enrolment], error) {

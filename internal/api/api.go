@@ -31,8 +31,8 @@ type Engines interface {
 	Status(fedID int64) domain.SuperLink
 }
 
-// NodeSigner checks the headers with which a SuperNode's key signs, and returns the key's fingerprint.
-type NodeSigner func(h http.Header) (fingerprint string, err error)
+// NodeSigner checks how a SuperNode's key signed a call. It may read the body, and leaves it to be read again.
+type NodeSigner func(r *http.Request) (NodeSignature, error)
 
 // Connection is what a participant's machine needs to reach this server.
 type Connection struct {
@@ -59,12 +59,14 @@ type Options struct {
 	Address    func(*http.Request) string // of the client
 	Secure     func(*http.Request) bool   // whether the browser speaks TLS
 	Version    string
+	Clock      domain.Clock
 	Log        *slog.Logger
 }
 
 type api struct {
 	Options
-	huma huma.API
+	huma  huma.API
+	calls *calls // of SuperNodes
 }
 
 // maxBody bounds every JSON body; uploads have their own limit.
@@ -79,9 +81,10 @@ func New(o Options) http.Handler {
 	config.Components.SecuritySchemes = map[string]*huma.SecurityScheme{
 		"token":   {Type: "http", Scheme: "bearer", Description: "An API token, made by `blossomtune token create`."},
 		"session": {Type: "apiKey", In: "cookie", Name: SessionCookie, Description: "A signed-in browser."},
-		"node":    {Type: "apiKey", In: "header", Name: "flwr-signature", Description: "A SuperNode's key, signed as Flower signs (flwr-public-key, flwr-timestamp, flwr-signature)."},
+		"node": {Type: "apiKey", In: "header", Name: "Blossomtune-Signature",
+			Description: "A SuperNode's key: Blossomtune-Key, Blossomtune-Time and Blossomtune-Signature sign method, path, time and body, and count once. docs/architecture.md has the form."},
 	}
-	a := &api{Options: o, huma: humago.New(mux, config)}
+	a := &api{Options: o, calls: newCalls(o.Clock()), huma: humago.New(mux, config)}
 	a.huma.UseMiddleware(a.authenticate)
 	a.federations()
 	a.requests()

@@ -26,6 +26,9 @@ type client struct {
 	address, agent string
 	secure         bool
 	header         http.Header
+
+	signature NodeSignature // of calls below agentPath
+	signError error
 }
 
 func (a *api) withClient(next http.Handler) http.Handler {
@@ -36,6 +39,9 @@ func (a *api) withClient(next http.Handler) http.Handler {
 			return
 		}
 		c := client{address: a.Address(r), agent: r.UserAgent(), secure: a.Secure(r), header: r.Header}
+		if strings.HasPrefix(r.URL.Path, agentPath) {
+			c.signature, c.signError = a.signature(w, r)
+		}
 		next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), clientKey, c)))
 	})
 }
@@ -69,12 +75,12 @@ func (a *api) authenticate(ctx huma.Context, next func(huma.Context)) {
 	case len(security) == 0:
 		next(ctx)
 	case security[0]["node"] != nil:
-		fp, err := a.NodeSigner(clientOf(ctx.Context()).header)
-		if err != nil {
-			fail(domain.Errorf(domain.Unauthenticated, "The signature is not accepted.").Because(err))
+		c := clientOf(ctx.Context())
+		if err := a.maySign(ctx.Operation().OperationID, c); err != nil {
+			fail(err)
 			return
 		}
-		next(huma.WithValue(ctx, nodeKey, fp))
+		next(huma.WithValue(ctx, nodeKey, c.signature))
 	default:
 		c, err := a.caller(ctx)
 		if err != nil {

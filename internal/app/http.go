@@ -1,7 +1,10 @@
 package app
 
 import (
+	"bytes"
+	"crypto/sha256"
 	"errors"
+	"io"
 	"net"
 	"net/http"
 	"strings"
@@ -25,7 +28,7 @@ func (a *App) handler() (http.Handler, error) {
 	}
 	inner := http.NewServeMux()
 	inner.Handle("/api/", api.New(api.Options{Accounts: a.Accounts, Onboarding: a.Onboarding, Catalog: a.Catalog, Runs: a.Runs, Mail: a.Mail, Audit: a.Audit, Site: a.Site, Engines: a.Engines,
-		NodeSigner: a.nodeSigner, Reported: a.reported, NodeLog: a.nodeLogs.add, Connection: a.apiConnection, Address: address, Secure: a.secure, Version: a.o.Version, Log: a.o.Log}))
+		NodeSigner: a.nodeSigner, Reported: a.reported, NodeLog: a.nodeLogs.add, Connection: a.apiConnection, Address: address, Secure: a.secure, Version: a.o.Version, Clock: a.o.Clock, Log: a.o.Log}))
 	inner.HandleFunc("GET /ca.pem", a.caPEM)
 	inner.HandleFunc("GET /receipt-key.pem", a.receiptKey)
 	inner.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("ok\n")) })
@@ -69,9 +72,20 @@ func (a *App) secure(r *http.Request) bool {
 	return r.TLS != nil || a.o.Config.BehindProxy && strings.HasPrefix(a.publicURL, "https:")
 }
 
-func (a *App) nodeSigner(h http.Header) (string, error) {
-	auth, err := wire.VerifyHeaders(h, a.o.Clock())
-	return auth.Fingerprint, err
+// nodeSigner checks the signature of an agent's call: over the whole call, or from earlier versions a Flower signature.
+func (a *App) nodeSigner(r *http.Request) (api.NodeSignature, error) {
+	now := a.o.Clock()
+	if r.Header.Get(wire.HeaderCallSignature) == "" {
+		auth, err := wire.VerifyHeaders(r.Header, now)
+		return api.NodeSignature{Fingerprint: auth.Fingerprint, At: auth.Timestamp}, err
+	}
+	body, err := io.ReadAll(r.Body) // the API has limited it
+	if err != nil {
+		return api.NodeSignature{}, err
+	}
+	r.Body = io.NopCloser(bytes.NewReader(body))
+	auth, err := wire.VerifyCall(r.Header, r.Method, r.URL.RequestURI(), sha256.Sum256(body), now)
+	return api.NodeSignature{Fingerprint: auth.Fingerprint, At: auth.Timestamp, Whole: true}, err
 }
 
 func (a *App) apiConnection() api.Connection {

@@ -109,7 +109,9 @@ func TestBlankIsADatabaseWithoutAnInstance(t *testing.T) {
 				t.Fatal(err)
 			}
 			blank(true, "with a schema")
-			in(t, db, func(tx *store.Tx) error { return tx.InsertPerson(ctx, &domain.Person{Email: "a@example.org", Name: "A"}) })
+			in(t, db, func(tx *store.Tx) error {
+				return tx.InsertPerson(ctx, &domain.Person{Email: "a@example.org", Name: "A"})
+			})
 			blank(false, "with a person")
 		})
 	}

@@ -43,8 +43,13 @@ const maxHeader = 2048
 // within the window, and a signature of that time by that key. Whether the key is enrolled, and whether the signature was
 // used before, is for the caller.
 func VerifyHeaders(h http.Header, now time.Time) (NodeAuth, error) {
+	return verify(h, [3]string{HeaderPublicKey, HeaderTimestamp, HeaderSignature}, now, func(at string) [sha256.Size]byte { return sha256.Sum256([]byte(at)) })
+}
+
+// verify checks the named headers: key, time and a signature over what text makes of the time.
+func verify(h http.Header, names [3]string, now time.Time, text func(at string) [sha256.Size]byte) (NodeAuth, error) {
 	values := [3]string{}
-	for i, name := range []string{HeaderPublicKey, HeaderTimestamp, HeaderSignature} {
+	for i, name := range names {
 		v := h.Values(name)
 		if len(v) != 1 || v[0] == "" || len(v[0]) > maxHeader {
 			return NodeAuth{}, errNodeAuth
@@ -67,7 +72,7 @@ func VerifyHeaders(h http.Header, now time.Time) (NodeAuth, error) {
 		return NodeAuth{}, errNodeAuth // the SuperLink knows a key by these bytes
 	}
 	signature, err := base64.StdEncoding.Strict().DecodeString(values[2])
-	sum := sha256.Sum256([]byte(values[1]))
+	sum := text(values[1])
 	if err != nil || !ecdsa.VerifyASN1(key, sum[:], signature) {
 		return NodeAuth{}, errNodeAuth
 	}
