@@ -9,6 +9,7 @@ import (
 	"path"
 	"path/filepath"
 	"strings"
+	"unicode/utf8"
 
 	"blossomtune/internal/domain"
 )
@@ -21,7 +22,26 @@ func openZip(body []byte) (*zip.Reader, error) {
 	if err != nil || !hasZipMagic(body) {
 		return nil, invalid("This is neither a FAB nor a zip of an app's folder.").Fix("Upload what `flwr build` writes, or a zip of the folder with pyproject.toml.").Because(err)
 	}
+	if err := plainNames(z); err != nil {
+		return nil, err
+	}
 	return z, checkMembers(z)
+}
+
+// plainNames gives the members of a zip of sources the names that are meant: older programs of Windows write "\" for "/", others put
+// "./" before each. A FAB keeps its names: Flower takes them as they are.
+func plainNames(z *zip.Reader) error {
+	if member(z, contentList) != nil {
+		return nil
+	}
+	for _, f := range z.File {
+		plain := strings.TrimPrefix(strings.ReplaceAll(f.Name, `\`, "/"), "./")
+		if plain == contentList {
+			return invalid("The file names in this FAB are separated by \\, which Flower cannot read.").Fix("Build it again with `flwr build`, or upload a zip of the app's folder.")
+		}
+		f.Name = plain
+	}
+	return nil
 }
 
 // checkMembers refuses what would unpack to something else than it seems: ways out, links, names that are there twice
@@ -37,7 +57,7 @@ func checkMembers(z *zip.Reader) error {
 		}
 		switch {
 		case !safeName(f.Name):
-			return invalid("It has the unsafe file name %q.", f.Name)
+			return invalid("It has the unsafe file name %q.", f.Name).Fix("Zip the app's folder itself, with file names of plain letters.")
 		case !f.Mode().IsRegular():
 			return invalid("%s is a link or a device, not a file.", f.Name).Fix("Put the file itself there.")
 		case seen[f.Name]:
@@ -53,7 +73,7 @@ func checkMembers(z *zip.Reader) error {
 
 // safeName reports whether a member's name means the same file to every program that unpacks it.
 func safeName(name string) bool {
-	return filepath.IsLocal(name) && path.Clean(name) == name && len(name) <= 500 && !strings.ContainsAny(name, "\\\x00\r\n:")
+	return utf8.ValidString(name) && filepath.IsLocal(name) && path.Clean(name) == name && len(name) <= 500 && !strings.ContainsAny(name, "\\\x00\r\n:")
 }
 
 // isFAB tells a FAB from a zip of sources: only a FAB has Flower's list of contents.

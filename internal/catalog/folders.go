@@ -100,7 +100,11 @@ func (s *Service) build(ctx context.Context, dir string) ([]byte, error) {
 	if _, err := readPyproject(text, func(name string) bool { _, err := fs.Stat(root, strings.TrimSuffix(name, "/")); return err == nil }); err != nil {
 		return nil, err
 	}
-	return s.Build(ctx, dir)
+	fab, err := s.Build(ctx, dir)
+	if err != nil {
+		return nil, err
+	}
+	return fab, checkLeftOut(root, fab)
 }
 
 // treeDigest is over names and contents of the files below a folder.

@@ -3,6 +3,7 @@ package catalog
 import (
 	"fmt"
 	"maps"
+	"regexp"
 	"slices"
 	"strings"
 	"unicode"
@@ -15,9 +16,10 @@ import (
 // pyproject is what is read of an app's pyproject.toml. The tool.blossomtune table is ours; Flower ignores it.
 type pyproject struct {
 	Project struct {
-		Name        string `toml:"name"`
-		Version     string `toml:"version"`
-		Description string `toml:"description"`
+		Name         string `toml:"name"`
+		Version      string `toml:"version"`
+		Description  string `toml:"description"`
+		Dependencies any    `toml:"dependencies"`
 	} `toml:"project"`
 	Tool struct {
 		Flwr struct {
@@ -38,6 +40,9 @@ const maxPyproject = 1 << 20
 
 // readPyproject reads an app's name, version, config schema and presets. has tells whether the app has a file or, with a slash at the end, a folder.
 func readPyproject(text []byte, has func(name string) bool) (domain.AppVersion, error) {
+	if fault := domain.EncodingFault(text); fault != "" {
+		return domain.AppVersion{}, invalid("pyproject.toml %s; Flower cannot read it.", fault).Fix("Save it as UTF-8 without a byte order mark.")
+	}
 	var p pyproject
 	meta, err := decodeTOML(string(text), &p)
 	if err != nil {
@@ -53,7 +58,7 @@ func readPyproject(text []byte, has func(name string) bool) (domain.AppVersion, 
 		}
 	}
 	for _, part := range []string{"serverapp", "clientapp"} {
-		if err := checkComponent(part, app.Components[part], has); err != nil {
+		if err := checkComponent(part, app.Components[part], p.Project.Dependencies, has); err != nil {
 			return domain.AppVersion{}, err
 		}
 	}
@@ -65,9 +70,9 @@ func readPyproject(text []byte, has func(name string) bool) (domain.AppVersion, 
 	return a, err
 }
 
-// checkComponent holds a component to the form module:attribute. A module of one of the app's own packages must be there; one
-// of another package may come with a dependency.
-func checkComponent(part string, v any, has func(string) bool) error {
+// checkComponent holds a component to the form module:attribute. Its module must be in the app, unless it is one of another package
+// that a dependency may bring.
+func checkComponent(part string, v, dependencies any, has func(string) bool) error {
 	s, ok := v.(string)
 	if !ok || s == "" {
 		return invalid("pyproject.toml names no %s under [tool.flwr.app.components].", part)
@@ -78,11 +83,29 @@ func checkComponent(part string, v any, has func(string) bool) error {
 	}
 	file := strings.ReplaceAll(module, ".", "/")
 	top, _, _ := strings.Cut(file, "/")
-	if has(top+"/") && !has(file+".py") && !has(file+"/__init__.py") {
-		return invalid("The %s is %s, but %s.py is not in the app.", part, s, file).Fix("Mend [tool.flwr.app.components], or let fab-include take the file in.")
+	if has(file+".py") || has(file+"/__init__.py") || !has(top+"/") && (top == "flwr" || mayBring(dependencies)) {
+		return nil
 	}
-	return nil
+	return invalid("The %s is %s, but %s.py is not in the app.", part, s, file).
+		Fix("Correct [tool.flwr.app.components]; or, if the file is in the app's folder, change .gitignore or fab-include so that Flower takes it.")
 }
+
+// mayBring reports whether one of an app's dependencies, other than Flower itself, may contain the app's code.
+func mayBring(dependencies any) bool {
+	list, ok := dependencies.([]any)
+	if !ok {
+		return dependencies != nil
+	}
+	for _, d := range list {
+		s, _ := d.(string)
+		if name := strings.ToLower(distribution.FindString(strings.TrimSpace(s))); name != "flwr" {
+			return true
+		}
+	}
+	return false
+}
+
+var distribution = regexp.MustCompile(`^[A-Za-z0-9._-]+`)
 
 // configOrder returns the run config's keys in the order of the file: that is how its author thinks of them.
 func configOrder(meta toml.MetaData) map[string]int {

@@ -35,7 +35,7 @@ func (e Env) BuildFAB(ctx context.Context, dir string) ([]byte, error) {
 	ctx, cancel := context.WithTimeout(ctx, buildLimit)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, e.Bin("flwr"), "build", "--app", dir)
-	cmd.Dir, cmd.Env, cmd.WaitDelay = tmp, e.Environ(filepath.Join(tmp, "home")), time.Second
+	cmd.Dir, cmd.Env, cmd.WaitDelay = tmp, append(e.Environ(filepath.Join(tmp, "home")), "COLUMNS=1000", "TYPER_STANDARD_TRACEBACK=1"), time.Second
 	ownGroup(cmd)
 	said, err := cmd.CombinedOutput()
 	if err != nil && ctx.Err() != nil {
@@ -43,7 +43,7 @@ func (e Env) BuildFAB(ctx context.Context, dir string) ([]byte, error) {
 	}
 	found, _ := filepath.Glob(filepath.Join(tmp, "*.fab")) // the pattern is sound
 	if err != nil || len(found) != 1 {
-		return nil, domain.Errorf(domain.Invalid, "Flower cannot build this app: %s.", words(string(said))).
+		return nil, domain.Errorf(domain.Invalid, "Flower cannot build this app: %s.", withoutPaths(words(lastWords(string(said))), dir, tmp, e.Dir)).
 			Fix("Run `flwr build` in its folder and mend what it says.").At("app").Because(err)
 	}
 	return os.ReadFile(found[0])
@@ -72,6 +72,40 @@ func buildable(dir, tmp string) (string, error) {
 		return "", domain.Errorf(domain.Invalid, "The app's folder cannot be read.").At("app").Because(err)
 	}
 	return to, nil
+}
+
+// serverPath is an absolute path of some folders; of one in a message, its last part is enough.
+var serverPath = regexp.MustCompile(`(^|[\s'"(=])(?:/[^\s/:'"()]+){2,}/([^\s/:'"()]*)`)
+
+// withoutPaths takes the server's own folders out of a message that whoever sent the app sees.
+func withoutPaths(s string, folders ...string) string {
+	for _, f := range folders {
+		if f != "" {
+			s = strings.ReplaceAll(strings.ReplaceAll(s, f+string(filepath.Separator), ""), f, "the app's folder")
+		}
+	}
+	return serverPath.ReplaceAllString(s, "$1$2")
+}
+
+// lastWords returns what a Python program says in the end: of a traceback only the exception.
+func lastWords(s string) string {
+	_, after, found := cutLast(strings.TrimSpace(s), "Traceback (most recent call last)")
+	if !found {
+		return s
+	}
+	lines := strings.Split(after, "\n")
+	first := len(lines) - 1
+	for first > 0 && !strings.HasPrefix(lines[first-1], " ") {
+		first--
+	}
+	return strings.Join(lines[first:], "\n")
+}
+
+func cutLast(s, sep string) (before, after string, found bool) {
+	if i := strings.LastIndex(s, sep); i >= 0 {
+		return s[:i], s[i+len(sep):], true
+	}
+	return s, "", false
 }
 
 // words makes one line of a command's output, without the frames that it draws.
