@@ -8,6 +8,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"sync"
 	"time"
 
 	"blossomtune/internal/logmask"
@@ -20,8 +21,8 @@ type Keep struct {
 }
 
 // Writer keeps a stream of output in a log file, line by line: secrets are masked and long lines cut before anything is stored,
-// and it notes when lines came. What was written up to a line's end is in the file when Write returns. It is not safe for
-// concurrent use, and nobody else may write to the file.
+// and it notes when lines came. What was written up to a line's end is in the file when Write returns; of a line that carriage
+// returns write again, the newest state follows within seconds. It is safe for concurrent use; nothing else may write to the file.
 //
 // A file with a bound and no old ones keeps its head and its end: from 80 % of the bound on only lines of a logger are kept,
 // from 90 % on none, and the last ones follow when the Writer is closed. The log says so where it happens.
@@ -30,6 +31,8 @@ type Writer struct {
 	keep  Keep
 	clock func() time.Time
 
+	mu      sync.Mutex
+	closed  bool
 	mask    logmask.Masker
 	file    *os.File
 	times   *os.File
@@ -38,6 +41,8 @@ type Writer struct {
 	stamped time.Time // of the last note in times
 
 	part []byte // of the line that has not ended
+	cr   bool   // a carriage return came last
+	bar  bar
 	head []byte // the kept part of a line that is too long; nil: it is not
 	over int    // bytes of it that are not kept
 	seam []byte // its last bytes, where the next part may go on with a key's beginning
@@ -86,14 +91,22 @@ func (w *Writer) open() error {
 
 // Write takes more of the stream. It never fails: who writes to a full disk is told in the log when there is room again.
 func (w *Writer) Write(p []byte) (int, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
 	for rest := p; len(rest) > 0; {
-		i := bytes.IndexByte(rest, '\n')
+		if w.cr && rest[0] != '\n' && rest[0] != '\r' {
+			w.restart()
+		}
+		i := bytes.IndexAny(rest, "\r\n")
+		w.cr = i >= 0 && rest[i] == '\r'
 		if i < 0 {
 			w.more(rest)
 			break
 		}
 		w.more(rest[:i])
-		w.endLine()
+		if !w.cr {
+			w.endLine()
+		}
 		rest = rest[i+1:]
 	}
 	w.flush()
@@ -121,6 +134,13 @@ func (w *Writer) more(p []byte) {
 }
 
 func (w *Writer) endLine() {
+	if line, keep := w.endBar(w.takeLine()); keep {
+		w.put(append(line, '\n'))
+	}
+}
+
+// takeLine returns what is kept of the current line, masked, and begins the next one.
+func (w *Writer) takeLine() []byte {
 	line := w.head
 	switch {
 	case w.head != nil:
@@ -132,7 +152,7 @@ func (w *Writer) endLine() {
 		line = w.mask.Line(nil, w.part)
 	}
 	w.part, w.head = w.part[:0], nil
-	w.put(append(line, '\n'))
+	return line
 }
 
 // put adds a line to what is to be written, if it is to be kept.
@@ -217,9 +237,12 @@ func (w *Writer) rotate() {
 
 // Close ends the last line and says what was left out.
 func (w *Writer) Close() error {
-	if len(w.part) > 0 || w.head != nil {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if len(w.part) > 0 || w.head != nil || w.bar.state != nil {
 		w.endLine()
 	}
+	w.closed = true
 	if w.rest.lines > 0 {
 		if left := w.rest.lines - len(w.rest.kept); left > 0 {
 			w.add(fmt.Appendf(nil, "[%d lines are left out here. The last %d follow.]\n", left, len(w.rest.kept)))
