@@ -3,10 +3,12 @@ package main
 import (
 	"context"
 	"fmt"
+	"io"
 	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"blossomtune/internal/app"
 	"blossomtune/internal/config"
@@ -38,12 +40,47 @@ func (c *serveCmd) Run(ctx context.Context, k *kong.Context) error {
 	if err != nil {
 		return stopAfter(a, c.Config, err)
 	}
-	if link != "" {
-		fmt.Fprintln(os.Stderr, "Open this link once, within a day, to become the first admin:\n\n   ", link)
-		fmt.Fprintln(os.Stderr)
-	}
+	setup{os.Stderr, link, a.Prepared(), a.Accounts.SetupOpen}.show(ctx)
 	<-ctx.Done()
 	return stopAfter(a, c.Config, nil)
+}
+
+// setupWait is how long the link for the first admin is held back for what else is printed at a start.
+const setupWait = 3 * time.Second
+
+// setup is what showing the link for the first admin needs.
+type setup struct {
+	out      io.Writer
+	link     string // "" when there is an admin
+	prepared <-chan struct{}
+	open     func(context.Context) (bool, error) // whether it is still needed
+}
+
+// show prints the link as the last thing of a start. When Python takes long to prepare, the link is there before, and once more
+// after it, if it is still needed.
+func (s setup) show(ctx context.Context) {
+	if s.link == "" {
+		return
+	}
+	write := func() {
+		fmt.Fprintf(s.out, "\nOpen this link once, within a day, to become the first admin:\n\n    %s\n\n", s.link)
+	}
+	select {
+	case <-s.prepared:
+		write()
+		return
+	case <-time.After(setupWait):
+		write()
+	case <-ctx.Done():
+		return
+	}
+	select {
+	case <-s.prepared:
+		if open, err := s.open(ctx); err == nil && open {
+			write()
+		}
+	case <-ctx.Done():
+	}
 }
 
 // settle brings the settings together: flags before the environment, that before the file, that before what a Space injects.

@@ -31,6 +31,16 @@ func (s *Service) NewSetupLink(ctx context.Context) (secret string, ok bool, err
 	return fresh, ok, err
 }
 
+// SetupOpen reports whether there is no admin yet, so that the setup link is still needed.
+func (s *Service) SetupOpen(ctx context.Context) (open bool, err error) {
+	err = s.Store.View(ctx, func(tx Tx) error {
+		n, err := people(ctx, tx)
+		open = n == 0
+		return err
+	})
+	return open, err
+}
+
 // NewSignInLink makes a one-time link that signs a person in.
 func (s *Service) NewSignInLink(ctx context.Context, personID int64) (string, error) {
 	secret := newSecret()

@@ -77,6 +77,7 @@ type App struct {
 	python   *environment
 	nodes    *nodeSync
 	nodeLogs *nodeLogs
+	noise    noise
 
 	started   time.Time
 	publicURL string
@@ -85,6 +86,8 @@ type App struct {
 	ctx       context.Context // ends with Stop
 	end       context.CancelFunc
 	wg        sync.WaitGroup
+	ready     chan struct{} // closed by prepared
+	prepared  func()
 }
 
 // New takes the data directory, opens the database and makes the parts; nothing runs yet. A directory or a database that another
@@ -119,6 +122,9 @@ func New(ctx context.Context, o Options) (*App, error) {
 		return nil, errors.Join(err, a.db.Close(), a.lock.Release())
 	}
 	a.python = &environment{app: a}
+	a.noise.log = o.Log
+	a.ready = make(chan struct{})
+	a.prepared = sync.OnceFunc(func() { close(a.ready) })
 	a.rules()
 	a.engine()
 	return a, nil

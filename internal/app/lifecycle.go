@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log"
 	"net"
 	"net/http"
 	"os"
@@ -51,6 +52,7 @@ func (a *App) Start(ctx context.Context) error {
 		a.Onboarding.Settle(a.ctx, func(err error) { a.o.Log.Error("settling what was asked", "err", err) })
 	})
 	a.keep("apps", func() { a.provision(a.ctx) })
+	a.keep("noise", func() { a.noise.run(a.ctx) })
 	a.o.Log.Info("serving", "address", a.Addr().String(), "public_url", a.publicURL)
 	return nil
 }
@@ -62,7 +64,7 @@ func (a *App) open(inner net.Listener, handler http.Handler) {
 		o.Plain, o.Proxied = portmux.Anywhere, true
 	}
 	a.listener = portmux.New(inner, o)
-	a.server = &http.Server{Handler: handler, BaseContext: func(net.Listener) context.Context { return a.ctx }}
+	a.server = &http.Server{Handler: handler, BaseContext: func(net.Listener) context.Context { return a.ctx }, ErrorLog: log.New(&a.noise, "", 0)}
 	portmux.Limit(a.server)
 	a.background(func() { _ = a.server.Serve(a.listener) })
 }
@@ -133,6 +135,7 @@ const watchApps = 3 * time.Second
 
 // provision makes the Python environment and finds the apps, those of the configured folders as long as the server runs.
 func (a *App) provision(ctx context.Context) {
+	defer a.prepared()
 	if _, err := a.python.get(ctx); err != nil {
 		if ctx.Err() == nil {
 			a.o.Log.Error("preparing Python", "err", err)
@@ -142,6 +145,7 @@ func (a *App) provision(ctx context.Context) {
 	if err := a.discover(ctx); err != nil && ctx.Err() == nil {
 		a.o.Log.Error("finding the bundled apps", "err", err)
 	}
+	a.prepared()
 	if len(a.o.Config.Apps) > 0 {
 		a.Catalog.Watch(ctx, watchApps, a.o.Config.Apps...)
 	}

@@ -40,6 +40,9 @@ func (a *App) AwaitPython(ctx context.Context) error {
 	return err
 }
 
+// Prepared is closed when the Python environment is made and the bundled apps are found, or that has failed.
+func (a *App) Prepared() <-chan struct{} { return a.ready }
+
 func (e *environment) ready() bool {
 	_, made := e.made()
 	return made

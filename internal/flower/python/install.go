@@ -112,7 +112,7 @@ func wrap(doing string, err error) error {
 		Fix("Check the network or the package index that uv or pip is configured with; the next start tries again.").Because(err)
 }
 
-// run runs a command to its end, its output as progress. The error has the last lines of the output.
+// run runs a command to its end; while it takes long, progress says so. The error has the last lines of the output.
 func run(ctx context.Context, o Options, env []string, path string, args ...string) error {
 	cmd := exec.CommandContext(ctx, path, args...)
 	cmd.Env = env
@@ -121,10 +121,12 @@ func run(ctx context.Context, o Options, env []string, path string, args ...stri
 	pr, pw := io.Pipe()
 	cmd.Stdout, cmd.Stderr = pw, pw
 	tail := make(chan []string, 1)
-	go func() { tail <- relay(pr, keptLines, o.Progress) }()
+	s := newSteps(o.Progress)
+	go func() { tail <- relay(pr, keptLines, s.line) }()
 	err := cmd.Run()
 	_ = pw.Close()
 	last := <-tail
+	s.end()
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
