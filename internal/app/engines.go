@@ -180,8 +180,8 @@ func (e runEngine) Launch(ctx context.Context, fedID int64, engineRunID uint64, 
 	return e.m.Launch(ctx, fedID, launcher.Order{EngineRunID: engineRunID, Settings: settings})
 }
 
-func (e runEngine) Kill(ctx context.Context, fedID int64, engineRunID uint64) error {
-	return e.m.Kill(ctx, fedID, engineRunID)
+func (e runEngine) Kill(ctx context.Context, fedID int64, engineRunID uint64, why domain.KillReason) error {
+	return e.m.Kill(ctx, fedID, engineRunID, why)
 }
 
 func (e runEngine) Tasks(ctx context.Context, fedID int64) ([]runs.Task, error) {
@@ -191,7 +191,7 @@ func (e runEngine) Tasks(ctx context.Context, fedID int64) ([]runs.Task, error) 
 	}
 	out := make([]runs.Task, len(all))
 	for i, t := range all {
-		out[i] = runs.Task{EngineRunID: t.EngineRunID, Alive: t.Alive(), Ended: t.State == launcher.Ended, ExitCode: t.ExitCode, Signal: t.Signal, Reason: t.Reason, OverMemory: t.OverMemory, ToldAt: t.OutputAt, Shapes: t.Shapes}
+		out[i] = runs.Task{EngineRunID: t.EngineRunID, Alive: t.Alive(), Ended: t.State == launcher.Ended, ExitCode: t.ExitCode, Signal: t.Signal, Reason: t.Reason, Killed: t.Killed, OverMemory: t.OverMemory, ToldAt: t.OutputAt, Shapes: t.Shapes}
 	}
 	return out, nil
 }

@@ -44,7 +44,7 @@ func (c *Child) start(cmd *exec.Cmd, o Command, out *output) error {
 	orders, reports := json.NewEncoder(ours), json.NewDecoder(ours)
 	spec := reaper.Spec{Path: cmd.Path, Args: cmd.Args, Dir: cmd.Dir, Env: cmd.Environ(), Files: len(o.files), Bound: o.DieWithParent}
 	var first reaper.Report
-	if err := orders.Encode(spec); err == nil {
+	if err = orders.Encode(spec); err == nil {
 		err = reports.Decode(&first)
 	}
 	if err != nil || first.PID == 0 {

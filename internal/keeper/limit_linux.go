@@ -72,8 +72,7 @@ func (c *Child) Memory() (int64, bool) {
 }
 
 // GroupMemory returns the bytes that the processes of a group hold in memory together, and false where that cannot be known.
-//
-// Deprecated: [Child.Memory] also counts descendants that have left the group.
+// [Child.Memory] also counts what has left the group.
 func GroupMemory(group int) (int64, bool) {
 	want := strconv.Itoa(group)
 	var sum int64

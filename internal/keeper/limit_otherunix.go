@@ -10,6 +10,9 @@ import (
 	"time"
 )
 
+// Memory returns the bytes that the processes of the child's group hold in memory together, and false where that cannot be known.
+func (c *Child) Memory() (int64, bool) { return GroupMemory(c.id.PID) }
+
 // GroupMemory returns the bytes that the processes of a group hold in memory together, and false where that cannot be known.
 func GroupMemory(group int) (int64, bool) {
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)

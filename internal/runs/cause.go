@@ -24,23 +24,17 @@ func (s *Service) cause(ctx context.Context, run domain.Run, e EngineRun, t Task
 	if err != nil {
 		s.Logger.Error("reading a failed run's log", "run", run.Name, "err", err)
 	}
-	if n := flowerExit(lines); n != 0 && t.Ended && (t.Signal == "" || !t.ToldAt.IsZero() && t.OverMemory == 0) {
+	if n := flowerExit(lines); n != 0 && t.Ended && !t.endedByUs() && (t.Signal == "" || !t.ToldAt.IsZero()) {
 		// flwr 1.42 writes its own number and ends the process with 1; a signal that came after that is not the cause.
-		c.ExitCode, t.ExitCode, t.Signal = n, n, ""
+		c.ExitCode, t.ExitCode, t.Signal, t.Killed = n, n, "", ""
 	}
 	ex := lastException(lines)
 	c.Line, c.LogLine = ex.text, ex.logLine
 	c.File, c.FileLine = ex.source(run.AppHash)
+	byProcess, certain := s.byProcess(ctx, run, e, t)
 	switch {
-	case t.Reason != "":
-		c.Code, c.Message, c.Remedy = "launcher", t.Reason, "Look at the keeper's log; then launch the run again."
-	case t.OverMemory > 0:
-		c.Code = "memory_limit"
-		c.Message = fmt.Sprintf("The ServerApp held %d MB of memory; its limit is %d MB.", t.OverMemory/1_000_000, run.Settings.MemoryMB)
-		c.Remedy = "Launch it again with a higher limit, or with a smaller model or fewer participants in a round."
-	case t.Signal != "":
-		c.Code, c.Message = "signal", fmt.Sprintf("The ServerApp was ended by %s.", t.Signal)
-		c.Remedy = "If nobody ended it by hand, the machine may have run out of memory: look at its system log, or give the run fewer or smaller models."
+	case certain:
+		c.Code, c.Where, c.Message, c.Remedy = byProcess.Code, byProcess.Where, byProcess.Message, byProcess.Remedy
 	case ex.text != "":
 		if c.Code, c.Message, c.Remedy = explain(ex); modulePattern.MatchString(ex.message) {
 			c.Mend = pyproject
@@ -52,7 +46,7 @@ func (s *Service) cause(ctx context.Context, run domain.Run, e EngineRun, t Task
 	default:
 		c.Message, c.Remedy = "The run ended without saying why.", "Read the log's end and the SuperLink's log."
 	}
-	if t.Reason == "" && t.OverMemory == 0 && t.Signal == "" {
+	if !certain {
 		if clash, ok := clashIn(lines, ex); ok {
 			c.Where, c.Message, c.Remedy = s.misfit(ctx, run, lines, clash, t.Shapes)
 			c.LogLine = max(c.LogLine, clash.line)

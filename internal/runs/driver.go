@@ -141,7 +141,7 @@ func (s *Service) endWithout(ctx context.Context, runs []domain.Run, state domai
 		case r.State != domain.Queued && state == domain.SuperLinkStopped:
 			cause := r.Cause
 			if !r.StopAsked {
-				cause = domain.Cause{Code: "superlink_stopped", ExitCode: -1, Where: "SuperLink", Message: "The federation's SuperLink was stopped.", Remedy: "Start it, then launch the run again."}
+				cause = superLinkStopped
 			}
 			err = s.end(ctx, r, domain.Stopped, cause)
 		}
@@ -151,6 +151,10 @@ func (s *Service) endWithout(ctx context.Context, runs []domain.Run, state domai
 	}
 	return nil
 }
+
+// superLinkStopped is the cause of a run whose SuperLink was stopped on purpose, and every ServerApp with it.
+var superLinkStopped = domain.Cause{Code: "superlink_stopped", ExitCode: -1, Where: "SuperLink", Message: "The federation's SuperLink was stopped.",
+	Remedy: "Start it, then launch the run again."}
 
 // startNext takes queued runs while there is room. The row is committed as starting before the engine hears of it.
 func (s *Service) startNext(ctx context.Context, fedID int64) error {

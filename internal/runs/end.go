@@ -12,8 +12,8 @@ const exitGrace = 15 * time.Second
 
 // settle ends a run whose ServerApp has exited or whose engine run has finished.
 //
-// A ServerApp that exits with 0 has told the SuperLink so before; until the SuperLink says "finished" too, the run waits
-// for it, so that "completed" is never our guess. Any other exit is final: the engine run is stopped if it still stands.
+// A ServerApp that has reached its end reports that to the SuperLink and exits with 0; until the SuperLink says "finished" too, the run
+// waits for it, so that "completed" is never our guess. Any other exit is final: the engine run is stopped if it still stands.
 func (s *Service) settle(ctx context.Context, run domain.Run, e EngineRun, t Task) error {
 	if e.Finished() && e.SubStatus == "completed" {
 		if !t.Ended {
@@ -21,7 +21,7 @@ func (s *Service) settle(ctx context.Context, run domain.Run, e EngineRun, t Tas
 		}
 		return s.end(ctx, run, domain.Completed, domain.Cause{})
 	}
-	if t.Ended && t.ExitCode == 0 && t.Signal == "" && t.Reason == "" && !e.Finished() {
+	if t.Ended && t.ExitCode == 0 && !t.ToldAt.IsZero() && t.Signal == "" && t.Reason == "" && t.Killed == "" && !e.Finished() {
 		return nil
 	}
 	if e.Finished() && !t.Ended && t.Alive {
@@ -29,12 +29,15 @@ func (s *Service) settle(ctx context.Context, run domain.Run, e EngineRun, t Tas
 			return nil
 		}
 		// The SuperLink gave it up (no heartbeats) while the process stands: end that first, so that its log is whole.
-		return s.Engine.Kill(ctx, run.FederationID, run.EngineRunID)
+		return s.Engine.Kill(ctx, run.FederationID, run.EngineRunID, domain.KilledSilence)
 	}
 	if !e.Finished() {
-		if err := s.halt(ctx, run); err != nil {
+		if err := s.halt(ctx, run, domain.KilledStop); err != nil {
 			return err
 		}
+	}
+	if t.Killed == domain.KilledEngine {
+		return s.end(ctx, run, domain.Stopped, superLinkStopped)
 	}
 	if e.SubStatus == "stopped" && !t.Ended {
 		return s.end(ctx, run, domain.Stopped, domain.Cause{Code: "stopped_outside", ExitCode: -1, Where: "SuperLink", Message: "It was stopped at the SuperLink, not from here."})

@@ -111,7 +111,7 @@ func (s *Service) stopStrays(ctx context.Context, fedID int64, engine []EngineRu
 		if err := s.Engine.StopRun(ctx, fedID, e.ID); err != nil {
 			return err
 		}
-		if err := s.Engine.Kill(ctx, fedID, e.ID); err != nil {
+		if err := s.Engine.Kill(ctx, fedID, e.ID, domain.KilledStop); err != nil {
 			return err
 		}
 		if owned {
@@ -188,16 +188,16 @@ func (s *Service) stopEngineRun(ctx context.Context, run domain.Run, e EngineRun
 	if e.Finished() && e.SubStatus == "completed" {
 		return s.end(ctx, run, domain.Completed, domain.Cause{})
 	}
-	if err := s.halt(ctx, run); err != nil {
+	if err := s.halt(ctx, run, domain.KilledStop); err != nil {
 		return err
 	}
 	return s.end(ctx, run, domain.Stopped, run.Cause)
 }
 
 // halt ends the engine run and its ServerApp; both calls may be repeated.
-func (s *Service) halt(ctx context.Context, run domain.Run) error {
+func (s *Service) halt(ctx context.Context, run domain.Run, why domain.KillReason) error {
 	if err := s.Engine.StopRun(ctx, run.FederationID, run.EngineRunID); err != nil {
 		return err
 	}
-	return s.Engine.Kill(ctx, run.FederationID, run.EngineRunID)
+	return s.Engine.Kill(ctx, run.FederationID, run.EngineRunID, why)
 }

@@ -107,10 +107,10 @@ func (f *fakeEngine) log(id uint64, text string) error {
 	return err
 }
 
-func (f *fakeEngine) Kill(_ context.Context, _ int64, id uint64) error {
+func (f *fakeEngine) Kill(_ context.Context, _ int64, id uint64, why domain.KillReason) error {
 	return f.around("Kill", func() error {
 		if t := f.tasks[id]; t != nil && !t.Ended {
-			t.Ended, t.ExitCode, t.Signal = true, -1, "SIGTERM"
+			t.Ended, t.ExitCode, t.Signal, t.Killed = true, -1, "SIGTERM", why
 		}
 		return nil
 	})
@@ -139,6 +139,18 @@ func (f *fakeEngine) exit(code int, output string) {
 		if code == 0 {
 			r := f.find(id)
 			r.Status, r.SubStatus = "finished", "completed"
+		}
+	}
+}
+
+// ends ends every ServerApp that runs, as change says; the SuperLink hears nothing of it.
+func (f *fakeEngine) ends(change func(*runs.Task)) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, t := range f.tasks {
+		if !t.Ended {
+			t.Ended, t.ExitCode = true, -1
+			change(t)
 		}
 	}
 }

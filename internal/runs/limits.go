@@ -21,7 +21,7 @@ func (s *Service) overrun(ctx context.Context, run domain.Run) (bool, error) {
 	if !over {
 		return false, s.note(ctx, x)
 	}
-	if err := s.halt(ctx, run); err != nil {
+	if err := s.halt(ctx, run, domain.KilledLimit); err != nil {
 		return true, err
 	}
 	return true, s.fail(ctx, run, cause)

@@ -95,8 +95,8 @@ type Engine interface {
 	EngineRuns(ctx context.Context, fedID int64) ([]EngineRun, error)
 	// Launch lets the launcher start the run's ServerApp. It is idempotent.
 	Launch(ctx context.Context, fedID int64, engineRunID uint64, settings domain.RunSettings) error
-	// Kill ends the run's ServerApp with its process group, if it runs.
-	Kill(ctx context.Context, fedID int64, engineRunID uint64) error
+	// Kill ends the run's ServerApp with its descendants, if it runs. Its task tells why.
+	Kill(ctx context.Context, fedID int64, engineRunID uint64, why domain.KillReason) error
 	// Tasks lists the launcher's tasks, ended ones included.
 	Tasks(ctx context.Context, fedID int64) ([]Task, error)
 	// LogFile and WorkDir are the run's files, which outlive it.
@@ -127,12 +127,13 @@ type Task struct {
 	EngineRunID uint64
 	Alive       bool // the ServerApp has sent its first sign of life
 	Ended       bool
-	ExitCode    int            // -1 when it was ended by a signal or is unknown
-	Signal      string         // the signal's name, if one ended it
-	Reason      string         // why the launcher could not start it or lost it; may be empty
-	ToldAt      time.Time      // when it told the SuperLink how it ended; zero: it has not
-	Shapes      *domain.Shapes // of a failed one: how the arrays of the newest replies are made; nil: not known
-	OverMemory  int64          // the bytes that it held when it was ended for holding more than its settings allow; 0: it was not
+	ExitCode    int               // -1 when it was ended by a signal or is unknown
+	Signal      string            // the signal's name, if one ended it
+	Reason      string            // why the launcher could not start it or lost it; may be empty
+	ToldAt      time.Time         // when it told the SuperLink how it ended; zero: it has not
+	Shapes      *domain.Shapes    // of a failed one: how the arrays of the newest replies are made; nil: not known
+	Killed      domain.KillReason // why this server ended it; empty: it did not
+	OverMemory  int64             // the bytes that it held when it was ended for holding more than its settings allow; 0: it was not
 }
 
 // Options are the parts a [Service] works with.

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -40,7 +39,7 @@ const (
 // silence by a keeper that an earlier version of the server started: such a keeper finishes the ServerApps that it has, gets no new
 // ones, and is replaced when those have ended. Asked of a keeper of any protocol are GET /status (protocol, pid, superlink, tasks),
 // GET /events, POST /kill and POST /stop, which therefore stay as they are.
-const protocol = 2 // 1: no cores and no memory limit
+const protocol = 3 // 1: no cores and no memory limit; 2: does not say why it ended a ServerApp
 
 // How much is kept of the keeper's own log, and of the SuperLink's.
 var (
@@ -88,8 +87,11 @@ func (st Status) busy() bool {
 	return slices.ContainsFunc(st.Tasks, func(t launcher.Task) bool { return t.State != launcher.Ended })
 }
 
+// maxFile is the largest file of an engine that is read, in bytes.
+const maxFile = 1 << 20
+
 func readJSON(path string, into any) error {
-	b, err := os.ReadFile(path)
+	b, err := launcher.ReadFile(path, maxFile)
 	if err != nil {
 		return err
 	}

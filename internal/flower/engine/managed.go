@@ -241,7 +241,10 @@ func (e *managed) stop(ctx context.Context) error {
 func (e *managed) endKeeper(ctx context.Context) error {
 	running, err := runningKeeper(e.dir)
 	if err != nil {
-		return err
+		e.m.o.Log.Warn("the keeper's state cannot be read; asking the keeper", "federation", e.fedID, "err", err)
+		if now, err := e.link.status(ctx); err == nil {
+			running, _ = keeper.Of(now.PID)
+		}
 	}
 	e.mu.Lock()
 	spawned := e.spawned

@@ -187,9 +187,9 @@ func (m *Manager) Launch(ctx context.Context, fedID int64, o launcher.Order) err
 // killGrace is how long a ServerApp may take to end by itself.
 const killGrace = 3 * time.Second
 
-// Kill ends a run's ServerApp with its group and waits for its end.
-func (m *Manager) Kill(ctx context.Context, fedID int64, engineRunID uint64) error {
-	return m.engine(fedID).link.order(ctx, "/kill", killOrder{EngineRunID: engineRunID, Grace: killGrace})
+// Kill ends a run's ServerApp with its descendants and waits for its end. Its task tells why.
+func (m *Manager) Kill(ctx context.Context, fedID int64, engineRunID uint64, why domain.KillReason) error {
+	return m.engine(fedID).link.order(ctx, "/kill", killOrder{EngineRunID: engineRunID, Grace: killGrace, Why: why})
 }
 
 // Tasks lists the launcher's tasks, ended ones included, as the keeper knows them at this moment.

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -194,7 +195,7 @@ func (k *server) routes() http.Handler {
 	mux.HandleFunc("POST /kill", func(w http.ResponseWriter, r *http.Request) {
 		var o killOrder
 		if decode(w, r, &o) {
-			k.launcher.Kill(o.EngineRunID, min(max(o.Grace, 0), time.Minute))
+			k.launcher.Kill(o.EngineRunID, min(max(o.Grace, 0), time.Minute), cmp.Or(o.Why, domain.KilledStop))
 			answer(w, nil)
 		}
 	})
@@ -217,8 +218,9 @@ func (k *server) routes() http.Handler {
 }
 
 type killOrder struct {
-	EngineRunID uint64        `json:"engine_run_id"`
-	Grace       time.Duration `json:"grace"`
+	EngineRunID uint64            `json:"engine_run_id"`
+	Grace       time.Duration     `json:"grace"`
+	Why         domain.KillReason `json:"why,omitempty"`
 }
 
 const maxOrder = 64 << 10

@@ -5,12 +5,14 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"os"
 	"path/filepath"
 	"strconv"
 	"sync"
 	"time"
 
 	"blossomtune/internal/domain"
+	"blossomtune/internal/filelock"
 	"blossomtune/internal/flower/python"
 	"blossomtune/internal/flower/wire"
 	"blossomtune/internal/keeper"
@@ -89,8 +91,10 @@ func pickPort(remembered int) (int, error) {
 // prepare settles the port for the next start.
 func (s *superlink) prepare() (int, error) {
 	st, err := readState(s.fedDir)
-	if err != nil {
-		return 0, err
+	if err != nil { // only the port is lost
+		s.log.Warn("the keeper's state cannot be read; writing a new one", "err", err)
+		st = state{Dir: filelock.DirID(s.fedDir)}
+		st.Keeper, _ = keeper.Of(os.Getpid())
 	}
 	port, err := pickPort(st.Port)
 	if err != nil {

@@ -82,7 +82,7 @@ func makeCertificates(now time.Time) (map[string][]byte, error) {
 }
 
 func loadRoots(fedDir string) (*x509.CertPool, error) {
-	b, err := os.ReadFile(filepath.Join(fedDir, tlsName, caFile))
+	b, err := launcher.ReadFile(filepath.Join(fedDir, tlsName, caFile), maxFile)
 	if err != nil {
 		return nil, err
 	}
@@ -96,7 +96,7 @@ func loadRoots(fedDir string) (*x509.CertPool, error) {
 // ensureSecret returns the secret with which the launcher signs; the SuperLink reads the same file's bytes.
 func ensureSecret(fedDir string) ([]byte, error) {
 	path := filepath.Join(fedDir, secretName)
-	if b, err := os.ReadFile(path); err == nil && len(b) >= 32 {
+	if b, err := launcher.ReadFile(path, maxFile); err == nil && len(b) >= 32 {
 		return b, nil
 	}
 	raw := make([]byte, 32)

@@ -11,6 +11,7 @@ import (
 	"sync"
 	"time"
 
+	"blossomtune/internal/domain"
 	"blossomtune/internal/flower/python"
 	"blossomtune/internal/flower/wire"
 	"blossomtune/internal/keeper"
@@ -33,12 +34,17 @@ type job struct {
 	child   *keeper.Child
 }
 
-// stop drops the order or ends the process.
-func (j *job) stop(grace time.Duration) {
+// stop drops the order or ends the process. The first reason to do so counts.
+func (j *job) stop(grace time.Duration, why domain.KillReason) {
 	j.mu.Lock()
 	j.stopped = true
 	child := j.child
 	j.mu.Unlock()
+	j.l.update(j.order.EngineRunID, func(t *Task) {
+		if t.State != Ended && t.Killed == "" {
+			t.Killed = why
+		}
+	})
 	j.cancel()
 	if child != nil {
 		child.Stop(grace)
@@ -103,7 +109,7 @@ func (j *job) again() bool {
 	j.l.mu.Lock()
 	defer j.l.mu.Unlock()
 	t := j.l.tasks[j.order.EngineRunID]
-	return !stopped && !t.Alive() && t.OverMemory == 0
+	return !stopped && !t.Alive() && t.Killed == ""
 }
 
 func (j *job) attempt(task wire.Task, proxyAddr string) (keeper.Exit, error) {

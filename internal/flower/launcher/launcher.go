@@ -70,7 +70,7 @@ const claimLife = 20 * time.Second
 
 // New returns a launcher that knows the tasks of earlier ones.
 func New(o Options) (*Launcher, error) {
-	tasks, err := loadTasks(o.FedDir, o.Clock().UTC())
+	tasks, err := loadTasks(o.FedDir, o.Clock().UTC(), o.Log)
 	if err != nil {
 		return nil, err
 	}
@@ -109,16 +109,16 @@ func (l *Launcher) Launch(o Order) error {
 	return nil
 }
 
-// Kill ends a run's ServerApp with its group, asked first, and waits until it has ended; an order that waits is dropped.
-// A run that does not run is no error.
-func (l *Launcher) Kill(engineRunID uint64, grace time.Duration) {
+// Kill ends a run's ServerApp with its descendants, asked first, and waits until it has ended; an order that waits is dropped. The task
+// tells why. A run that does not run is no error.
+func (l *Launcher) Kill(engineRunID uint64, grace time.Duration, why domain.KillReason) {
 	l.mu.Lock()
 	j := l.jobs[engineRunID]
 	l.mu.Unlock()
 	if j == nil {
 		return
 	}
-	j.stop(grace)
+	j.stop(grace, why)
 	<-j.done
 }
 
@@ -132,7 +132,7 @@ func (l *Launcher) Close(grace time.Duration) {
 	}
 	l.mu.Unlock()
 	for _, j := range jobs {
-		go j.stop(grace)
+		go j.stop(grace, domain.KilledEngine)
 	}
 	l.wg.Wait()
 }

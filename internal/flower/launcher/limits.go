@@ -50,7 +50,7 @@ func chosenCPUs(o Order, allowed []int) []int {
 
 const memoryLook = time.Second
 
-// watchMemory ends the process when its group holds more memory than the order allows, and notes how much it held. It returns
+// watchMemory ends the process when its processes hold more memory than the order allows, and notes how much it held. It returns
 // when the process has ended. A limit on the address space would not do: torch reserves far more than it uses.
 func (j *job) watchMemory(child *keeper.Child) {
 	limit := int64(j.order.Settings.MemoryMB) * 1_000_000
@@ -65,12 +65,12 @@ func (j *job) watchMemory(child *keeper.Child) {
 			return
 		case <-tick.C:
 		}
-		held, known := keeper.GroupMemory(child.Identity().PID)
+		held, known := child.Memory()
 		if !known || held <= limit {
 			continue
 		}
 		j.l.Log.Warn("a ServerApp holds more memory than its run may", "engine_run", j.order.EngineRunID, "bytes", held, "limit", limit)
-		j.l.update(j.order.EngineRunID, func(t *Task) { t.OverMemory = held })
+		j.l.update(j.order.EngineRunID, func(t *Task) { t.OverMemory, t.Killed = held, domain.KilledMemory })
 		child.Stop(0)
 		return
 	}

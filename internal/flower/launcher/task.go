@@ -7,8 +7,6 @@ package launcher
 import (
 	"encoding/json"
 	"errors"
-	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -36,23 +34,24 @@ const (
 
 // Task is one run's ServerApp: durable in launch.json of the run's directory, so that it is known after a restart.
 type Task struct {
-	EngineRunID      uint64    `json:"engine_run_id"`
-	TaskID           uint64    `json:"task_id,omitempty"`
-	State            State     `json:"state"`
-	Attempts         int       `json:"attempts"` // processes started
-	PID              int       `json:"pid,omitempty"`
-	OrderedAt        time.Time `json:"ordered_at"`
-	StartedAt        time.Time `json:"started_at,omitzero"`         // of the last process
-	FirstRequestAt   time.Time `json:"first_request_at,omitzero"`   // its first call of the Runtime API
-	FirstHeartbeatAt time.Time `json:"first_heartbeat_at,omitzero"` // from then on the SuperLink watches it too
-	EndedAt          time.Time `json:"ended_at,omitzero"`
-	ExitCode         int       `json:"exit_code"`                   // -1 while it runs, when a signal ended it, or unknown
-	Signal           string    `json:"signal,omitempty"`            // the signal that ended it
-	Reason           string    `json:"reason,omitempty"`            // why the launcher could not start it, or lost it
-	OverMemory       int64     `json:"over_memory,omitempty"`       // bytes that its processes held when they were ended for that
-	OutputSubStatus  string    `json:"output_sub_status,omitempty"` // what it told the SuperLink at its end
-	OutputDetails    string    `json:"output_details,omitempty"`
-	OutputAt         time.Time `json:"output_at,omitzero"` // when it told it
+	EngineRunID      uint64            `json:"engine_run_id"`
+	TaskID           uint64            `json:"task_id,omitempty"`
+	State            State             `json:"state"`
+	Attempts         int               `json:"attempts"` // processes started
+	PID              int               `json:"pid,omitempty"`
+	OrderedAt        time.Time         `json:"ordered_at"`
+	StartedAt        time.Time         `json:"started_at,omitzero"`         // of the last process
+	FirstRequestAt   time.Time         `json:"first_request_at,omitzero"`   // its first call of the Runtime API
+	FirstHeartbeatAt time.Time         `json:"first_heartbeat_at,omitzero"` // from then on the SuperLink watches it too
+	EndedAt          time.Time         `json:"ended_at,omitzero"`
+	ExitCode         int               `json:"exit_code"`                   // -1 while it runs, when a signal ended it, or unknown
+	Signal           string            `json:"signal,omitempty"`            // the signal that ended it
+	Reason           string            `json:"reason,omitempty"`            // why the launcher could not start it, or lost it
+	Killed           domain.KillReason `json:"killed,omitempty"`            // why this server ended it; noted before it is signalled
+	OverMemory       int64             `json:"over_memory,omitempty"`       // bytes that its processes held when they were ended for that
+	OutputSubStatus  string            `json:"output_sub_status,omitempty"` // what it told the SuperLink at its end
+	OutputDetails    string            `json:"output_details,omitempty"`
+	OutputAt         time.Time         `json:"output_at,omitzero"` // when it told it
 
 	Shapes *domain.Shapes `json:"shapes,omitempty"` // of a failed one: how the arrays of the newest replies are made
 }
@@ -69,11 +68,12 @@ func (t Task) Alive() bool { return !t.FirstRequestAt.IsZero() || !t.FirstHeartb
 
 // Files of a run's directory.
 const (
-	taskFile  = "launch.json"
-	LogName   = "serverapp.log"
-	WorkName  = "work"
-	tokenName = "token"
-	homeName  = "flwr_home"
+	taskFile   = "launch.json"
+	brokenName = "launch.json.unreadable"
+	LogName    = "serverapp.log"
+	WorkName   = "work"
+	tokenName  = "token"
+	homeName   = "flwr_home"
 )
 
 // RunDir returns the directory of an engine run in a federation's directory.
@@ -81,14 +81,21 @@ func RunDir(fedDir string, engineRunID uint64) string {
 	return filepath.Join(fedDir, "runs", strconv.FormatUint(engineRunID, 10))
 }
 
-func readTask(dir string) (Task, error) {
+// readTask reads a run's task. The run's ServerApp can write into its directory, so nothing in it is trusted.
+func readTask(dir string, engineRunID uint64) (Task, error) {
 	var t Task
-	b, err := os.ReadFile(filepath.Join(dir, taskFile))
+	b, err := ReadFile(filepath.Join(dir, taskFile), maxTask)
 	if err != nil {
 		return t, err
 	}
 	if err := json.Unmarshal(b, &t); err != nil {
-		return t, fmt.Errorf("reading %s: %w", filepath.Join(dir, taskFile), err)
+		return t, err
+	}
+	switch {
+	case t.EngineRunID != engineRunID:
+		return t, errors.New("it is of another run")
+	case t.State != Ordered && t.State != Running && t.State != Ended:
+		return t, errors.New("it has no known state")
 	}
 	return t, nil
 }
@@ -120,37 +127,4 @@ func WriteFile(path string, content []byte) error {
 		_ = os.Remove(f.Name())
 	}
 	return err
-}
-
-// loadTasks reads the tasks that an earlier keeper kept. Those that it had not seen end died with it.
-func loadTasks(fedDir string, now time.Time) (map[uint64]*Task, error) {
-	entries, err := os.ReadDir(filepath.Join(fedDir, "runs"))
-	if errors.Is(err, fs.ErrNotExist) {
-		return map[uint64]*Task{}, nil
-	}
-	if err != nil {
-		return nil, fmt.Errorf("listing runs: %w", err)
-	}
-	out := map[uint64]*Task{}
-	for _, e := range entries {
-		t, err := readTask(filepath.Join(fedDir, "runs", e.Name()))
-		if errors.Is(err, fs.ErrNotExist) {
-			continue
-		}
-		if err != nil {
-			return nil, err
-		}
-		switch t.State {
-		case Ordered:
-			continue // the server orders it again
-		case Running:
-			t.State, t.EndedAt, t.ExitCode = Ended, now, -1
-			t.Reason = "The keeper was killed, and the ServerApp with it."
-			if err := writeTask(RunDir(fedDir, t.EngineRunID), t); err != nil {
-				return nil, fmt.Errorf("noting a lost ServerApp: %w", err)
-			}
-		}
-		out[t.EngineRunID] = &t
-	}
-	return out, nil
 }
