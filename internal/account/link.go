@@ -2,6 +2,7 @@ package account
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"blossomtune/internal/domain"
@@ -63,8 +64,9 @@ func (s *Service) insertSignIn(ctx context.Context, tx Tx, personID int64, secre
 
 // MailSignInLink mails a sign-in link to a known address or a configured admin's; for others it does nothing, and the caller
 // cannot tell the difference: whether the address is known is looked up after the answer.
-func (s *Service) MailSignInLink(_ context.Context, email, address string) error {
-	email, err := domain.NormalEmail(email)
+func (s *Service) MailSignInLink(_ context.Context, email, address string) (err error) {
+	defer func() { s.Refused(byMail, err) }()
+	email, err = domain.NormalEmail(email)
 	if err != nil {
 		return err
 	}
@@ -84,8 +86,8 @@ func (s *Service) mailSignInLink(ctx context.Context, email string) error {
 	err := s.Store.InTx(ctx, func(tx Tx) error {
 		p, err := tx.PersonByEmail(ctx, email)
 		if domain.CodeOf(err) == domain.NotFound {
-			if p, err = s.newAdmin(ctx, tx, email); err != nil || p.ID == 0 {
-				return err
+			if p, err = s.newAdmin(ctx, tx, email); err == nil && p.ID == 0 {
+				return errNobody
 			}
 		}
 		if err != nil {
@@ -101,11 +103,20 @@ func (s *Service) mailSignInLink(ctx context.Context, email string) error {
 		}
 		return tx.InsertAudit(ctx, s.entry(domain.System, "link.mailed", p, nil))
 	})
+	if errors.Is(err, errNobody) {
+		s.Refused(byMail, err)
+		return nil
+	}
 	if err == nil {
 		s.MailWake()
 	}
 	return err
 }
+
+// byMail is the way to sign in with a mailed link, for the log.
+const byMail = "e-mail"
+
+var errNobody = errors.New("nobody here has this address, so no link was mailed")
 
 // newAdmin adds the person of a configured admin address that is not known yet. The right comes when the mailed link is used.
 func (s *Service) newAdmin(ctx context.Context, tx Tx, email string) (domain.Person, error) {
@@ -119,9 +130,9 @@ func (s *Service) newAdmin(ctx context.Context, tx Tx, email string) (domain.Per
 }
 
 // Link returns a one-time link that can still be used; looking changes nothing.
-func (s *Service) Link(ctx context.Context, secret string) (domain.Link, error) {
-	var l domain.Link
-	err := s.Store.View(ctx, func(tx Tx) (err error) { l, err = s.goodLink(ctx, tx, secret); return err })
+func (s *Service) Link(ctx context.Context, secret string) (l domain.Link, err error) {
+	defer func() { s.Refused("a link", err) }()
+	err = s.Store.View(ctx, func(tx Tx) (err error) { l, err = s.goodLink(ctx, tx, secret); return err })
 	return l, err
 }
 
@@ -135,9 +146,9 @@ func (s *Service) goodLink(ctx context.Context, tx Tx, secret string) (domain.Li
 }
 
 // UseLink signs in with a one-time link: it works once.
-func (s *Service) UseLink(ctx context.Context, secret string) (domain.Person, error) {
-	var p domain.Person
-	err := s.Store.InTx(ctx, func(tx Tx) error {
+func (s *Service) UseLink(ctx context.Context, secret string) (p domain.Person, err error) {
+	defer func() { s.Refused(byMail, err) }()
+	err = s.Store.InTx(ctx, func(tx Tx) error {
 		l, err := s.goodLink(ctx, tx, secret)
 		if err != nil {
 			return err
@@ -160,8 +171,9 @@ func (s *Service) UseLink(ctx context.Context, secret string) (domain.Person, er
 }
 
 // Setup makes the first admin with the one-time setup link.
-func (s *Service) Setup(ctx context.Context, secret, email, name string) (domain.Person, error) {
-	email, err := domain.NormalEmail(email)
+func (s *Service) Setup(ctx context.Context, secret, email, name string) (p domain.Person, err error) {
+	defer func() { s.Refused("the setup link", err) }()
+	email, err = domain.NormalEmail(email)
 	if err != nil {
 		return domain.Person{}, err
 	}
@@ -169,7 +181,6 @@ func (s *Service) Setup(ctx context.Context, secret, email, name string) (domain
 	if name == "" || len(name) > 120 {
 		return domain.Person{}, domain.Errorf(domain.Invalid, "A name has 1 to 120 bytes.").At("name")
 	}
-	var p domain.Person
 	err = s.Store.InTx(ctx, func(tx Tx) error {
 		l, err := s.goodLink(ctx, tx, secret)
 		if err != nil {

@@ -90,6 +90,7 @@ type Service struct {
 	Options
 	mails    *domain.Limiter
 	signIns  *domain.Limiter
+	refusals *domain.Limiter // that are logged
 	attempts attempts
 }
 
@@ -107,7 +108,7 @@ func New(o Options) *Service {
 	for i, a := range o.Admins {
 		o.Admins[i] = strings.ToLower(strings.TrimSpace(a))
 	}
-	return &Service{Options: o, mails: domain.NewLimiter(5, 10*time.Minute), signIns: domain.NewLimiter(30, 10*time.Minute), attempts: attempts{open: map[string]attempt{}}}
+	return &Service{Options: o, mails: domain.NewLimiter(5, 10*time.Minute), signIns: domain.NewLimiter(30, 10*time.Minute), refusals: domain.NewLimiter(300, time.Minute), attempts: attempts{open: map[string]attempt{}}}
 }
 
 func (s *Service) now() time.Time { return s.Clock().UTC().Truncate(time.Millisecond) }

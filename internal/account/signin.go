@@ -2,6 +2,7 @@ package account
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"strings"
 	"sync"
@@ -51,6 +52,17 @@ func (a *attempts) take(state string, now time.Time) (provider.Attempt, bool) {
 	return v.Attempt, ok && now.Before(v.until)
 }
 
+// maxReason bounds what a provider's answer adds to the log.
+const maxReason = 500
+
+// Refused logs why a sign-in did not work; the person only learns what to do. way is how they tried: a provider or "e-mail". A nil err
+// logs nothing. A flood of refusals is logged in part.
+func (s *Service) Refused(way string, err error) {
+	if err != nil && !errors.Is(err, context.Canceled) && s.refusals.Allow("all", s.now()) {
+		s.Log.Warn("sign-in refused", "with", domain.Cut(domain.Line(way), 40), "reason", domain.Cut(domain.Line(err.Error()), maxReason))
+	}
+}
+
 // Way is a sign-in provider as pages show it.
 type Way struct{ ID, Label string }
 
@@ -74,6 +86,7 @@ func (s *Service) provider(id string) (*provider.Provider, error) {
 
 // BeginSignIn starts a sign-in with a provider: where the browser goes, and the state that it must bring back, by a cookie too.
 func (s *Service) BeginSignIn(ctx context.Context, id, address string) (to, state string, err error) {
+	defer func() { s.Refused(id, err) }()
 	p, err := s.provider(id)
 	if err != nil {
 		return "", "", err
@@ -94,7 +107,8 @@ func (s *Service) BeginSignIn(ctx context.Context, id, address string) (to, stat
 
 // FinishSignIn takes what the browser came back with and returns the person. current is who is signed in already (ID 0: nobody):
 // then a new identity is linked to them.
-func (s *Service) FinishSignIn(ctx context.Context, id, state, code string, current domain.Person) (domain.Person, error) {
+func (s *Service) FinishSignIn(ctx context.Context, id, state, code string, current domain.Person) (person domain.Person, err error) {
+	defer func() { s.Refused(id, err) }()
 	p, err := s.provider(id)
 	if err != nil {
 		return domain.Person{}, err

@@ -1,6 +1,9 @@
 package account_test
 
 import (
+	"bytes"
+	"log/slog"
+	"strings"
 	"testing"
 	"time"
 
@@ -123,4 +126,39 @@ func TestSignInsRunOut(t *testing.T) {
 		}
 	}
 	d.want(err, domain.Limited)
+}
+
+// The reason of a refused sign-in is in the log, and no secret is.
+func TestARefusedSignInLogsItsReason(t *testing.T) {
+	d := newDoor(t)
+	var log bytes.Buffer
+	d.Options.Log = slog.New(slog.NewTextHandler(&log, nil))
+	d.Service = account.New(d.Options)
+	told := func(what string, words ...string) {
+		t.Helper()
+		for _, w := range append(words, "sign-in refused") {
+			if !strings.Contains(log.String(), w) {
+				t.Errorf("%s: %q is not in the log: %s", what, w, log.String())
+			}
+		}
+		log.Reset()
+	}
+	_, state, err := d.BeginSignIn(t.Context(), "oidc", "192.0.2.1")
+	if err != nil || log.Len() > 0 {
+		t.Fatal(err, log.String())
+	}
+	_, err = d.FinishSignIn(t.Context(), "oidc", state, "made-up-code", domain.Person{})
+	d.want(err, domain.Forbidden)
+	if strings.Contains(log.String(), "made-up-code") || strings.Contains(log.String(), providertest.ClientSecret) {
+		t.Errorf("a secret is in the log: %s", log.String())
+	}
+	told("a code that was made up", "with=oidc", "invalid_grant")
+	_, err = d.FinishSignIn(t.Context(), "oidc", "made-up-state", "x", domain.Person{})
+	d.want(err, domain.Expired)
+	told("an unknown state", "has run out or was not begun here")
+	d.want(d.MailSignInLink(t.Context(), "stranger@example.org", "192.0.2.1"), "")
+	told("an unknown address", "nobody here has this address")
+	_, err = d.UseLink(t.Context(), "made-up")
+	d.want(err, domain.Expired)
+	told("a used link", "has been used or has run out")
 }

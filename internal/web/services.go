@@ -44,6 +44,7 @@ type Accounts interface {
 
 	Ways() []account.Way
 	BeginSignIn(ctx context.Context, id, address string) (to, state string, err error)
+	Refused(way string, err error)
 	FinishSignIn(ctx context.Context, id, state, code string, current domain.Person) (domain.Person, error)
 }
 

@@ -1,6 +1,7 @@
 package web
 
 import (
+	"fmt"
 	"net/http"
 
 	"blossomtune/internal/domain"
@@ -75,10 +76,15 @@ func (s *server) signInBack(w http.ResponseWriter, r *http.Request, v *visit) er
 	s.setCookie(w, r, stateCookie, "", -1)
 	c, err := r.Cookie(stateCookie)
 	if err != nil || c.Value == "" || c.Value != q.Get("state") {
-		return domain.Errorf(domain.Expired, "This sign-in was not begun in this browser, or has run out.").Fix("Begin again at the sign-in page.")
+		err := domain.Errorf(domain.Expired, "This sign-in was not begun in this browser, or has run out.").Fix("Begin again at the sign-in page.")
+		s.Accounts.Refused(r.PathValue("provider"), err)
+		return err
 	}
-	if q.Get("error") != "" {
-		return domain.Errorf(domain.Forbidden, "The provider did not sign you in.").Fix("Try again from the sign-in page, or sign in by e-mail.")
+	if says := q.Get("error"); says != "" {
+		err := domain.Errorf(domain.Forbidden, "The provider did not sign you in.").Fix("Try again from the sign-in page, or sign in by e-mail.").
+			Because(fmt.Errorf("it says %q: %q", domain.Cut(says, 100), domain.Cut(q.Get("error_description"), 300)))
+		s.Accounts.Refused(r.PathValue("provider"), err)
+		return err
 	}
 	p, err := s.Accounts.FinishSignIn(r.Context(), r.PathValue("provider"), c.Value, q.Get("code"), v.person)
 	if err != nil {

@@ -46,7 +46,9 @@ func (g *github) identity(ctx context.Context, _ *oauth2.Config, t *oauth2.Token
 		Primary, Verified bool
 	}
 	var orgs []struct{ Login string }
-	if err := errors.Join(g.get(ctx, t, "/user", &user), g.get(ctx, t, "/user/emails", &emails), g.get(ctx, t, "/user/orgs", &orgs)); err != nil {
+	// An app without the right to read addresses or organisations signs people in all the same.
+	err := errors.Join(g.get(ctx, t, "/user", &user), optional(g.get(ctx, t, "/user/emails", &emails)), optional(g.get(ctx, t, "/user/orgs", &orgs)))
+	if err != nil {
 		return domain.Identity{}, err
 	}
 	if user.ID == 0 {
@@ -80,8 +82,21 @@ func (g *github) get(ctx context.Context, t *oauth2.Token, path string, into any
 	if err != nil {
 		return err
 	}
+	if res.StatusCode == http.StatusForbidden || res.StatusCode == http.StatusNotFound {
+		return fmt.Errorf("GitHub answers %s with %d: %w", path, res.StatusCode, errNoRight)
+	}
 	if res.StatusCode != http.StatusOK {
 		return fmt.Errorf("GitHub answers %s with %d", path, res.StatusCode)
 	}
 	return json.Unmarshal(body, into)
+}
+
+// errNoRight is the answer to a question that the app's scopes do not cover.
+var errNoRight = errors.New("the app may not read this")
+
+func optional(err error) error {
+	if errors.Is(err, errNoRight) {
+		return nil
+	}
+	return err
 }

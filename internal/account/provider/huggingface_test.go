@@ -25,6 +25,7 @@ type imitated struct {
 	key      *rsa.PrivateKey
 	idToken  map[string]any
 	userinfo map[string]any
+	status   int // of userinfo; 0: 200
 }
 
 func imitateHuggingFace(t *testing.T) *imitated {
@@ -49,7 +50,12 @@ func imitateHuggingFace(t *testing.T) *imitated {
 		signer := must(jose.NewSigner(jose.SigningKey{Algorithm: jose.RS256, Key: i.key}, (&jose.SignerOptions{}).WithHeader("kid", "k")))
 		say(w, map[string]any{"access_token": "hf_oauth_x", "token_type": "bearer", "expires_in": 3600, "id_token": must(jwt.Signed(signer).Claims(i.idToken).Serialize())})
 	})
-	mux.HandleFunc("GET /oauth/userinfo", func(w http.ResponseWriter, _ *http.Request) { say(w, i.userinfo) })
+	mux.HandleFunc("GET /oauth/userinfo", func(w http.ResponseWriter, _ *http.Request) {
+		if i.status != 0 {
+			w.WriteHeader(i.status)
+		}
+		say(w, i.userinfo)
+	})
 	return i
 }
 

@@ -2,8 +2,12 @@ package provider
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
+	"maps"
+	"mime"
 	"net/http"
 	"slices"
 	"sync"
@@ -59,21 +63,6 @@ func (o *openID) scopes() []string {
 	return append([]string{oidc.ScopeOpenID}, o.s.Scopes...)
 }
 
-// claims are what is read of an ID token and of the userinfo answer. Hugging Face lists organisations in orgs.
-type claims struct {
-	Subject           string `json:"sub"`
-	Name              string `json:"name"`
-	PreferredUsername string `json:"preferred_username"`
-	Nickname          string `json:"nickname"` // GitLab's name of the account
-	Email             string `json:"email"`
-	EmailVerified     bool   `json:"email_verified"`
-	Organisations     []struct {
-		PreferredUsername string `json:"preferred_username"`
-		Name              string `json:"name"`
-	} `json:"orgs"`
-	Groups []string `json:"groups"` // GitLab's, paths
-}
-
 // identity checks the ID token (issuer, audience, expiry, signature, nonce) and takes the rest from userinfo, which must be of
 // the same subject.
 func (o *openID) identity(ctx context.Context, c *oauth2.Config, t *oauth2.Token, nonce string) (domain.Identity, error) {
@@ -92,28 +81,64 @@ func (o *openID) identity(ctx context.Context, c *oauth2.Config, t *oauth2.Token
 	if token.Nonce != nonce {
 		return domain.Identity{}, errors.New("the ID token is of another attempt")
 	}
-	var said claims
-	if err := token.Claims(&said); err != nil {
+	var text json.RawMessage
+	if err := token.Claims(&text); err != nil {
 		return domain.Identity{}, fmt.Errorf("reading the ID token: %w", err)
 	}
+	said, err := readClaims(text)
+	if err != nil {
+		return domain.Identity{}, fmt.Errorf("the ID token: %w", err)
+	}
 	if p.UserInfoEndpoint() != "" {
-		info, err := p.UserInfo(oidc.ClientContext(ctx, o.client), oauth2.StaticTokenSource(t))
+		info, err := o.userinfo(ctx, p, t)
 		if err != nil {
-			return domain.Identity{}, err
+			return domain.Identity{}, fmt.Errorf("userinfo: %w", err)
 		}
-		if info.Subject != token.Subject {
+		if info.text("sub") != token.Subject {
 			return domain.Identity{}, errors.New("userinfo is of another account")
 		}
-		if err := info.Claims(&said); err != nil {
-			return domain.Identity{}, fmt.Errorf("reading userinfo: %w", err)
+		if info.text("email") != "" { // what is proven of one address is not proven of another
+			delete(said, "email_verified")
+		}
+		maps.Copy(said, info)
+	}
+	return domain.Identity{
+		Subject: token.Subject, Login: said.text("preferred_username", "nickname"), Name: said.text("name"), // nickname is GitLab's
+		Email: said.text("email"), EmailVerified: said.yes("email_verified"),
+		Organisations: append(said.groups("groups"), said.groups("orgs")...), // GitLab's, and Hugging Face's
+	}, nil
+}
+
+// userinfo asks the issuer for the claims of who has signed in. A signed answer is verified.
+func (o *openID) userinfo(ctx context.Context, p *oidc.Provider, t *oauth2.Token) (claims, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, p.UserInfoEndpoint(), nil)
+	if err != nil {
+		return nil, err
+	}
+	t.SetAuthHeader(req)
+	res, err := o.client.Do(req)
+	if err != nil {
+		return nil, err
+	}
+	defer res.Body.Close()
+	body, err := io.ReadAll(io.LimitReader(res.Body, answerSize))
+	if err != nil {
+		return nil, err
+	}
+	if res.StatusCode != http.StatusOK {
+		return nil, fmt.Errorf("the issuer answers %s", res.Status)
+	}
+	if kind, _, err := mime.ParseMediaType(res.Header.Get("Content-Type")); err == nil && kind == "application/jwt" {
+		var keys struct {
+			URL string `json:"jwks_uri"`
+		}
+		if err := p.Claims(&keys); err != nil {
+			return nil, err
+		}
+		own := oidc.ClientContext(ctx, o.client)
+		if body, err = oidc.NewRemoteKeySet(own, keys.URL).VerifySignature(own, string(body)); err != nil {
+			return nil, fmt.Errorf("verifying the signature: %w", err)
 		}
 	}
-	out := domain.Identity{Subject: token.Subject, Login: said.PreferredUsername, Name: said.Name, Email: said.Email, EmailVerified: said.EmailVerified, Organisations: said.Groups}
-	if out.Login == "" {
-		out.Login = said.Nickname
-	}
-	for _, org := range said.Organisations {
-		out.Organisations = append(out.Organisations, org.PreferredUsername)
-	}
-	return out, nil
+	return readClaims(body)
 }

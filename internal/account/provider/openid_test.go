@@ -108,7 +108,14 @@ func TestGitHubSaysWhoItIs(t *testing.T) {
 		_ = json.NewEncoder(w).Encode(map[string]string{"access_token": "gho_x", "token_type": "bearer", "scope": "read:user,user:email"})
 	})
 	reply("GET /api/v3/user", map[string]any{"id": 583231, "login": "Octo", "name": nil})
-	reply("GET /api/v3/user/orgs", []map[string]any{{"login": "Some-Org", "id": 1}})
+	noOrgs := false
+	mux.HandleFunc("GET /api/v3/user/orgs", func(w http.ResponseWriter, _ *http.Request) {
+		if noOrgs {
+			w.WriteHeader(http.StatusForbidden)
+			return
+		}
+		_ = json.NewEncoder(w).Encode([]map[string]any{{"login": "Some-Org", "id": 1}})
+	})
 	mux.HandleFunc("GET /api/v3/user/emails", func(w http.ResponseWriter, _ *http.Request) {
 		_ = json.NewEncoder(w).Encode([]map[string]any{{"email": "old@example.org", "primary": false, "verified": true}, {"email": "octo@example.org", "primary": true, "verified": verified}})
 	})
@@ -125,4 +132,9 @@ func TestGitHubSaysWhoItIs(t *testing.T) {
 	_, a := begin(t, p)
 	_, err := p.Finish(t.Context(), a, "bad")
 	refusedBy(t, err, "a bad code")
+	noOrgs = true
+	_, a = begin(t, p)
+	if who, err := p.Finish(t.Context(), a, "good"); err != nil || who.Login != "Octo" || len(who.Organisations) != 0 {
+		t.Errorf("without the right to read organisations: %+v, %v", who, err)
+	}
 }
