@@ -31,6 +31,9 @@ func (s RunState) May(next RunState) bool { return slices.Contains(runMoves[s], 
 // Ended reports whether s is an end state.
 func (s RunState) Ended() bool { return s == Completed || s == Failed || s == Stopped }
 
+// EndedEarly reports whether the run completed after fewer rounds than were planned, as its app decided.
+func (r Run) EndedEarly() bool { return r.State == Completed && r.Round > 0 && r.Round < r.Rounds }
+
 // Run is one execution of an app version in a federation.
 type Run struct {
 	ID              int64

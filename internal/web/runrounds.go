@@ -125,7 +125,11 @@ func (s *server) roundView(ctx context.Context, v *visit, run domain.Run, q roun
 	view.total, view.pages = len(order), (len(order)+rowsAtOnce-1)/rowsAtOnce
 	view.page = min(max(q.page, 1), max(view.pages, 1))
 	here := order[(view.page-1)*rowsAtOnce : min(view.page*rowsAtOnce, len(order))]
-	view.shape = shapeOf(view.last, run.Rounds, view.round)
+	planned := run.Rounds
+	if run.EndedEarly() {
+		planned = run.Round // nothing is missing
+	}
+	view.shape = shapeOf(view.last, planned, view.round)
 	cells, err := s.cellsOf(ctx, run, view.shape, here, view.last)
 	if err != nil {
 		return view, err

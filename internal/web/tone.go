@@ -109,6 +109,14 @@ func roundText(r domain.Run) string {
 	return itoa(r.Round)
 }
 
+// roundWords is roundText as a text of its own. A run that its app ended before the last round has lacked nothing.
+func roundWords(r domain.Run) string {
+	if r.EndedEarly() {
+		return "ended after round " + itoa(r.Round) + " of " + itoa(r.Rounds)
+	}
+	return "round " + roundText(r)
+}
+
 // nodeTone is the state of a SuperNode; training says that it was asked in the running round and has not replied.
 func nodeTone(k domain.NodeKey, training bool, now time.Time) tone {
 	switch {
