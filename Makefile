@@ -5,7 +5,7 @@ BIN := bin/blossomtune
 ASSETS := internal/web/assets
 TOOL := $(GO) tool -modfile=tools/go.mod
 
-.PHONY: demo build assets test lint cross generate bench hooks dist clean
+.PHONY: demo build assets test lint cross generate bench bench-rounds hooks dist clean
 
 ## demo: build, then a whole federation on this machine (ARGS=--exit ends when its run has ended)
 demo: build
@@ -44,8 +44,12 @@ generate:
 	$(GO) generate ./...
 
 ## bench: the benchmarks behind the claims in docs/performance.md
-bench: build
-	$(GO) test -run '^$$' -bench . -benchtime 2s -timeout 60m ./...
+bench: build bench-rounds
+	$(GO) test -run '^$$' -bench . -skip '^BenchmarkRounds$$' -benchtime 2s -timeout 60m ./...
+
+## bench-rounds: the part of it about rounds: plain Flower, this server with plain SuperNodes, with agents (REPEATS=5; half an hour)
+bench-rounds: build
+	BLOSSOMTUNE_BENCH_REPEATS=$(or $(REPEATS),5) $(GO) test -run '^$$' -bench '^BenchmarkRounds$$' -benchtime 1x -timeout 120m ./e2e
 
 ## hooks: install the git hooks (lefthook, from npm; the same commands as CI)
 hooks:

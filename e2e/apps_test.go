@@ -13,7 +13,7 @@ import (
 )
 
 // edit changes a text in a file.
-func edit(t *testing.T, path, from, to string) {
+func edit(t testing.TB, path, from, to string) {
 	t.Helper()
 	text, err := os.ReadFile(path)
 	if err != nil || !strings.Contains(string(text), from) {

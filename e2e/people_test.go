@@ -178,7 +178,7 @@ func (p *person) key() *ecdsa.PrivateKey {
 	return readKey(p.s.t, found[0])
 }
 
-func readKey(t *testing.T, path string) *ecdsa.PrivateKey {
+func readKey(t testing.TB, path string) *ecdsa.PrivateKey {
 	t.Helper()
 	text, err := os.ReadFile(path)
 	if err != nil {
@@ -191,7 +191,7 @@ func readKey(t *testing.T, path string) *ecdsa.PrivateKey {
 	return k.(*ecdsa.PrivateKey)
 }
 
-func command(t *testing.T, dir, name string, args ...string) string {
+func command(t testing.TB, dir, name string, args ...string) string {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), name, args...)
 	cmd.Dir = dir

@@ -32,7 +32,7 @@ var binary struct {
 }
 
 // bin builds the program once for all tests.
-func bin(t *testing.T) string {
+func bin(t testing.TB) string {
 	t.Helper()
 	binary.Do(func() {
 		dir, err := os.MkdirTemp("", "blossomtune-e2e-")
@@ -63,7 +63,7 @@ func TestMain(m *testing.M) {
 
 // server is a running `blossomtune serve`.
 type server struct {
-	t     *testing.T
+	t     testing.TB
 	data  string
 	addr  string
 	url   string
@@ -75,7 +75,7 @@ type server struct {
 }
 
 // newData makes a data directory whose Python environment is the one that all tests share.
-func newData(t *testing.T) string {
+func newData(t testing.TB) string {
 	t.Helper()
 	env := testflwr.Venv(t)
 	data := t.TempDir()
@@ -86,7 +86,7 @@ func newData(t *testing.T) string {
 	return data
 }
 
-func freeAddr(t *testing.T) string {
+func freeAddr(t testing.TB) string {
 	t.Helper()
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -97,19 +97,19 @@ func freeAddr(t *testing.T) string {
 }
 
 // start starts a server with one federation, "fed", whose SuperLink is up. Everything ends with the test.
-func start(t *testing.T, partitions int) *server {
+func start(t testing.TB, partitions int) *server {
 	t.Helper()
 	return startWith(t, partitions, freeAddr(t))
 }
 
 // startWith is start with an address to listen on and further settings.
-func startWith(t *testing.T, partitions int, addr string, settings ...string) *server {
+func startWith(t testing.TB, partitions int, addr string, settings ...string) *server {
 	t.Helper()
 	return startAs(t, bin(t), partitions, addr, settings...)
 }
 
 // startAs is startWith with a program of its own.
-func startAs(t *testing.T, prog string, partitions int, addr string, settings ...string) *server {
+func startAs(t testing.TB, prog string, partitions int, addr string, settings ...string) *server {
 	t.Helper()
 	s := &server{t: t, data: newData(t), addr: addr, env: testflwr.Venv(t), with: settings, prog: prog}
 	_, port, _ := net.SplitHostPort(s.addr)
@@ -201,7 +201,7 @@ func tail(path string) string {
 }
 
 // await polls until done, and fails the test with what was seen last.
-func await(t *testing.T, limit time.Duration, what string, done func() (string, bool)) {
+func await(t testing.TB, limit time.Duration, what string, done func() (string, bool)) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), limit)
 	defer cancel()
@@ -221,7 +221,7 @@ func await(t *testing.T, limit time.Duration, what string, done func() (string, 
 }
 
 // noProcesses fails the test if any process still works in a directory.
-func noProcesses(t *testing.T, dir string) {
+func noProcesses(t testing.TB, dir string) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
@@ -325,7 +325,7 @@ func (c *client) must(method, path string, in, out any) {
 }
 
 // refused fails the test unless err is a refusal of this kind at this field, with a remedy.
-func refused(t *testing.T, err error, code domain.Code, field string) *domain.Error {
+func refused(t testing.TB, err error, code domain.Code, field string) *domain.Error {
 	t.Helper()
 	var e *domain.Error
 	if !errors.As(err, &e) {

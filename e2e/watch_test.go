@@ -28,7 +28,7 @@ type tab struct {
 
 // watchers are tabs of a browser that watch a run.
 type watchers struct {
-	t   *testing.T
+	t   testing.TB
 	cmd *exec.Cmd
 	in  io.Writer
 	out *bufio.Reader
