@@ -96,7 +96,7 @@ type SuperLink struct {
 	Address  string // host:port on loopback, while up
 	PID      int
 	Restarts int    // since the keeper started
-	Reason   string // for failed, restarting, unreachable and leaving ones: the cause, for people
+	Reason   string // for failed, restarting, unreachable and leaving ones, and those restarted for their silence: the cause, for people
 	Leaving  bool   // another version of the server started it: it keeps the runs that it has, gets no new ones, and is restarted when those have ended
 	Idle     bool   // it is stopped because nothing ran, and starts with the next run
 }

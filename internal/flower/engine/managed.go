@@ -117,7 +117,7 @@ func (e *managed) follow(ctx context.Context) error {
 
 // told takes over what the keeper says.
 func (e *managed) told(st Status) {
-	if st.SuperLink.Leaving = st.leaving(); st.SuperLink.Leaving && st.SuperLink.Reason == "" {
+	if st.SuperLink.Leaving = st.leaving(); st.SuperLink.Leaving && (st.SuperLink.Reason == "" || st.SuperLink.State == domain.SuperLinkUp) {
 		st.SuperLink.Reason = leaveWords
 	}
 	e.mu.Lock()

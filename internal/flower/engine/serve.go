@@ -35,6 +35,7 @@ type ServeOptions struct {
 	Clock        domain.Clock
 	Log          *slog.Logger
 	Policy       keeper.Policy // of the SuperLink; zero: [keeper.DefaultPolicy]
+	Silence      time.Duration // a SuperLink that answers no health check for so long is restarted; zero: 30 s
 }
 
 // Serve is the body of a keeper process: it runs the federation's SuperLink and launcher until ctx ends or it is told to stop
@@ -109,7 +110,7 @@ func newServer(o ServeOptions, dir string) (*server, error) {
 		o.Policy = keeper.DefaultPolicy
 	}
 	k := &server{o: o, dir: dir, dirID: st.Dir, flwr: set.Env.FlwrVersion, subs: map[chan struct{}]bool{}}
-	k.link = &superlink{fedDir: dir, env: set.Env, clock: o.Clock, log: o.Log, changed: k.changed, policy: o.Policy, again: make(chan struct{}, 1)}
+	k.link = &superlink{fedDir: dir, env: set.Env, clock: o.Clock, log: o.Log, changed: k.changed, policy: o.Policy, silence: cmp.Or(o.Silence, defaultSilence), again: make(chan struct{}, 1)}
 	k.launcher, err = launcher.New(launcher.Options{
 		FedDir: dir, Env: set.Env, LogMax: set.RunLog, Changed: k.changed, Clock: o.Clock, Log: o.Log, Proxy: k.proxy,
 		Acquire: func(ctx context.Context) (*wire.Task, error) {

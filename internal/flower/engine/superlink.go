@@ -1,8 +1,8 @@
 package engine
 
 import (
+	"cmp"
 	"context"
-	"fmt"
 	"log/slog"
 	"net"
 	"os"
@@ -19,11 +19,9 @@ import (
 )
 
 const (
-	healthEvery    = 100 * time.Millisecond // until it is up
-	healthLook     = 3 * time.Second        // while it is up
-	healthTimeout  = 10 * time.Second       // its one worker can be busy for some seconds
-	startLimit     = 90 * time.Second
-	missesTolerate = 2
+	healthEvery = 100 * time.Millisecond // until it is up
+	healthLook  = 3 * time.Second        // while it is up
+	startLimit  = 90 * time.Second
 )
 
 // superlink keeps one flower-superlink alive on one database and one port.
@@ -34,12 +32,14 @@ type superlink struct {
 	log     *slog.Logger
 	changed func()
 	policy  keeper.Policy
-	again   chan struct{} // somebody asks for another start
+	silence time.Duration // how long it may leave its health check unanswered
+	again   chan struct{} // a request for another start
 
 	mu     sync.Mutex
 	status domain.SuperLink
 	client *wire.Client
 	addr   string
+	note   string // why it was restarted, for people, while that is news
 }
 
 // Status returns the state as it is now.
@@ -124,16 +124,17 @@ func (s *superlink) run(ctx context.Context) {
 	restarts := keeper.Restarts{Policy: s.policy}
 	s.set(func(l *domain.SuperLink) { l.State = domain.SuperLinkStarting })
 	for ctx.Err() == nil {
-		healthy, cause := s.live(ctx)
+		healthy, cause, note := s.live(ctx)
 		if ctx.Err() != nil {
 			break
 		}
 		d := restarts.Died(healthy, cause)
 		s.log.Warn("the SuperLink ended", "cause", cause, "give_up", d.GiveUp, "wait", d.After)
 		s.set(func(l *domain.SuperLink) {
-			l.State, l.Reason, l.PID, l.Address, l.Restarts = domain.SuperLinkRestarting, d.Cause, 0, "", restarts.Total
+			s.note = note
+			l.State, l.Reason, l.PID, l.Address, l.Restarts = domain.SuperLinkRestarting, cmp.Or(note, d.Cause), 0, "", restarts.Total
 			if d.GiveUp {
-				l.State = domain.SuperLinkFailed
+				l.State, l.Reason = domain.SuperLinkFailed, d.Cause
 			}
 		})
 		if d.GiveUp {
@@ -178,24 +179,24 @@ func (s *superlink) start() {
 	}
 }
 
-// live runs one SuperLink process to its end and returns how long it was healthy and how it ended.
-func (s *superlink) live(ctx context.Context) (healthy time.Duration, cause string) {
+// live runs one SuperLink process to its end. It returns how long it was healthy, how it ended, and the note for people where it was
+// ended for its silence.
+func (s *superlink) live(ctx context.Context) (healthy time.Duration, cause, note string) {
 	port, err := s.prepare()
 	if err != nil {
-		return 0, err.Error()
+		return 0, err.Error(), ""
 	}
 	child, err := keeper.Start(s.command(port))
 	if err != nil {
-		return 0, err.Error()
+		return 0, err.Error(), ""
 	}
 	s.log.Info("started a SuperLink", "pid", child.Identity().PID, "port", port)
+	w := newWatch(s, child)
 	watchCtx, cancel := context.WithCancel(ctx)
 	watched := make(chan struct{})
-	var upAt time.Time
-	var hung bool
 	go func() {
 		defer close(watched)
-		upAt, hung = s.watch(watchCtx, child)
+		w.run(watchCtx)
 	}()
 	select {
 	case <-child.Done():
@@ -204,14 +205,10 @@ func (s *superlink) live(ctx context.Context) (healthy time.Duration, cause stri
 	}
 	cancel()
 	<-watched
-	exit := child.Exit()
-	if !upAt.IsZero() {
-		healthy = s.clock().Sub(upAt)
+	if !w.upAt.IsZero() {
+		healthy = s.clock().Sub(w.upAt)
 	}
-	if hung {
-		return healthy, fmt.Sprintf("no answer of its health check within %s", startLimit)
-	}
-	return healthy, exit.String()
+	return healthy, cmp.Or(w.fault, child.Exit().String()), w.note
 }
 
 func (s *superlink) command(port int) keeper.Command {
@@ -225,56 +222,4 @@ func (s *superlink) command(port int) keeper.Command {
 		},
 		Dir: s.fedDir, Env: s.env.Environ(at(homeName)), LogFile: at(superlinkLog), Log: superlinkLogKeep, DieWithParent: true,
 	}
-}
-
-// watch tells the state from the SuperLink's own health check, until its end. A SuperLink that does not come up is killed.
-func (s *superlink) watch(ctx context.Context, child *keeper.Child) (upAt time.Time, hung bool) {
-	started := s.clock()
-	timer := time.NewTimer(0)
-	defer timer.Stop()
-	misses := 0
-	for {
-		select {
-		case <-ctx.Done():
-			return upAt, hung
-		case <-child.Done():
-			return upAt, hung
-		case <-timer.C:
-		}
-		err := s.healthy(ctx)
-		switch {
-		case ctx.Err() != nil:
-		case err == nil:
-			misses = 0
-			if upAt.IsZero() {
-				upAt = s.clock()
-				s.log.Info("the SuperLink is up", "after", upAt.Sub(started))
-			}
-			s.set(func(l *domain.SuperLink) {
-				l.State, l.Reason, l.PID, l.Address = domain.SuperLinkUp, "", child.Identity().PID, s.addr
-			})
-		case upAt.IsZero():
-			if s.clock().Sub(started) > startLimit && !hung {
-				hung = true
-				go child.Stop(stopGrace)
-			}
-		default:
-			if misses++; misses > missesTolerate {
-				s.set(func(l *domain.SuperLink) {
-					l.State, l.Reason = domain.SuperLinkUnreachable, "It runs, but its health check does not answer: "+err.Error()+"."
-				})
-			}
-		}
-		if upAt.IsZero() {
-			timer.Reset(healthEvery)
-		} else {
-			timer.Reset(healthLook)
-		}
-	}
-}
-
-func (s *superlink) healthy(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, healthTimeout)
-	defer cancel()
-	return s.Client().Healthy(ctx)
 }
