@@ -37,11 +37,13 @@ type Tx interface {
 	TouchSession(ctx context.Context, id int64, at time.Time) error
 	DeleteSession(ctx context.Context, id int64) error
 	SessionsOf(ctx context.Context, personID int64) ([]domain.Session, error)
+	DeleteSessionsOf(ctx context.Context, personID int64) error
 	DeleteSessionsBefore(ctx context.Context, at time.Time) error
 
 	InsertLink(ctx context.Context, v *domain.Link, hash []byte) error
 	LinkByHash(ctx context.Context, hash []byte) (domain.Link, error)
 	UseLink(ctx context.Context, id int64, at time.Time) error
+	DeleteSignInLinksOf(ctx context.Context, personID int64) error
 	DeleteLinks(ctx context.Context, p domain.LinkPurpose) error
 
 	InsertAPIToken(ctx context.Context, v *domain.APIToken, hash []byte) error
@@ -49,6 +51,7 @@ type Tx interface {
 	TouchAPIToken(ctx context.Context, id int64, at time.Time) error
 	APITokensOf(ctx context.Context, personID int64) ([]domain.APIToken, error)
 	DeleteAPIToken(ctx context.Context, personID, id int64) error
+	DeleteAPITokensOf(ctx context.Context, personID int64) error
 
 	IdentityBySubject(ctx context.Context, provider, subject string) (domain.Identity, error)
 	IdentitiesOf(ctx context.Context, personID int64) ([]domain.Identity, error)

@@ -97,6 +97,7 @@ func New(o Options) http.Handler {
 	a.artifactOps()
 	a.outbox()
 	a.settings()
+	a.people()
 	a.auditOps()
 	mux.HandleFunc("/api/", func(w http.ResponseWriter, _ *http.Request) {
 		writeError(w, domain.Errorf(domain.NotFound, "There is no such operation."))

@@ -31,7 +31,7 @@ var pageAccess = map[string][]string{
 	"GET /device": known, "POST /device": known,
 	"GET /me": known, "GET /me/{fed}": known, "GET /me/{fed}/events": askers, "POST /me/{fed}/token": askers, "GET /me/{fed}/bundle.zip": askers, "GET /me/{fed}/it": askers, "POST /me/{fed}/key": askers, "POST /me/{fed}/withdraw": askers,
 	"GET /me/account": known, "POST /me/account/sessions": known, "POST /me/account/identities": known, "POST /me/account/tokens": known, "POST /me/account/tokens/revoke": known,
-	"GET /f/{fed}/settings": managers, "POST /f/{fed}/settings/roles": managers, "POST /f/{fed}/settings/runs": managers, "GET /admin/people": admins, "POST /admin/people/{id}": admins,
+	"GET /f/{fed}/settings": managers, "POST /f/{fed}/settings/roles": managers, "POST /f/{fed}/settings/runs": managers, "GET /admin/people": admins, "GET /admin/people/{id}": admins, "POST /admin/people/{id}": admins, "POST /admin/people/{id}/signout": admins, "POST /admin/people/{id}/sessions": admins, "POST /admin/people/{id}/tokens": admins,
 	"GET /overview/events": watchers, "GET /find.json": known, "GET /f": known, "POST /f": admins,
 	"GET /f/{fed}": members, "GET /f/{fed}/events": members, "POST /f/{fed}/superlink/{action}": managers, "POST /f/{fed}/partitions": managers,
 	"GET /f/{fed}/requests": managers, "GET /f/{fed}/requests/events": managers, "POST /f/{fed}/requests/approve": managers, "POST /f/{fed}/requests/reject": managers, "POST /f/{fed}/requests/revoke": managers,
@@ -82,6 +82,7 @@ var apiAccess = map[string][]string{
 	"list-requests": managers, "approve": managers, "reject": managers, "revoke": managers, "suspend": managers, "resume": managers, "list-mails": admins, "list-apps": known, "upload-app": managers, "add-git-app": managers, "get-app": members, "download-app": members, "list-app-files": members, "get-app-file": members, "diff-app": members,
 	"list-presets": managers, "save-preset": managers, "delete-preset": managers,
 	"check-audit": admins, "get-settings": admins, "change-settings": admins,
+	"list-people": admins, "get-person-access": admins, "end-person-access": admins, "end-person-session": admins, "revoke-person-token": admins,
 	"run-round": members, "run-traffic": members,
 	"run-receipt": members, "list-artifacts": members, "download-artifact": members, "find-runs": members, "describe-run": managers, "share-run": managers, "list-shares": managers, "revoke-share": managers,
 	"launch-run": managers, "list-runs": members, "get-run": members, "stop-run": managers, "clone-run": managers, "move-run": managers, "requeue-run": managers, "list-queue": members, "get-run-policy": watchers, "set-run-policy": managers, "run-metrics": members, "run-metrics-csv": members, "run-log": members,
@@ -109,7 +110,7 @@ func TestEveryOperationIsForThoseWhoMay(t *testing.T) {
 	if len(spec.Paths) < 20 {
 		t.Fatalf("only %d paths are described", len(spec.Paths))
 	}
-	fill := strings.NewReplacer("{federation}", "fed", "{run}", "r-1", "{round}", "1", "{ref}", s.kept.Ref, "{id}", "999", "{hash}", s.run.AppHash, "{name}", "n")
+	fill := strings.NewReplacer("{federation}", "fed", "{run}", "r-1", "{round}", "1", "{ref}", s.kept.Ref, "{id}", "999", "{part}", "999", "{hash}", s.run.AppHash, "{name}", "n")
 	for path, methods := range spec.Paths {
 		for method, op := range methods {
 			may, listed := apiAccess[op.OperationID]

@@ -15,6 +15,7 @@ import (
 	"blossomtune/internal/domain"
 	"blossomtune/internal/flower/wire"
 	"blossomtune/internal/portmux"
+	"blossomtune/internal/tlsca"
 
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 )
@@ -42,7 +43,18 @@ func (a *App) handler() (http.Handler, error) {
 		outer.Handle("/flwr.proto."+service+"/", portmux.Pace(http.HandlerFunc(a.gateway.ServeGRPC), a.o.Rates))
 	}
 	outer.Handle("/", portmux.Pace(http.NewCrossOriginProtection().Handler(inner), a.o.Rates))
-	return a.behindProxy(outer), nil
+	return a.behindProxy(a.strictTransport(outer)), nil
+}
+
+// strictTransport tells browsers to use HTTPS only (HSTS), where they trust the certificate anyway. With our own CA it would lock out
+// those who have not installed it: no exception can be made then.
+func (a *App) strictTransport(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if a.secure(r) && a.tls.Pin() == tlsca.PublicPin {
+			w.Header().Set("Strict-Transport-Security", "max-age=31536000")
+		}
+		next.ServeHTTP(w, r)
+	})
 }
 
 // behindProxy takes the client's address from a declared reverse proxy: the last hop that it added, which no client can set.
@@ -67,7 +79,7 @@ func address(r *http.Request) string {
 	return host
 }
 
-// secure reports whether the browser speaks TLS, here or to the declared proxy.
+// secure reports whether the browser speaks TLS, here or to the declared proxy. It is the one definition, for pages and the API.
 func (a *App) secure(r *http.Request) bool {
 	return r.TLS != nil || a.o.Config.BehindProxy && strings.HasPrefix(a.publicURL, "https:")
 }

@@ -46,9 +46,9 @@ func (s *server) setAdmin(w http.ResponseWriter, r *http.Request, v *visit) erro
 	if err := parseForm(r); err != nil {
 		return err
 	}
-	id, err := strconv.ParseInt(r.PathValue("id"), 10, 64)
+	id, err := personID(r)
 	if err != nil {
-		return domain.Errorf(domain.NotFound, "There is no such person.")
+		return err
 	}
 	p, err := s.Accounts.SetAdmin(r.Context(), v.actor(), id, r.PostForm.Get("admin") == "true")
 	if err != nil {

@@ -143,7 +143,11 @@ func (s *server) table() []route {
 		{"GET /apps/{publisher}/{name}/{hash}/fab", signedIn, s.appFAB},
 
 		{"GET /admin/people", anAdmin, s.people},
+		{"GET /admin/people/{id}", anAdmin, s.person},
 		{"POST /admin/people/{id}", anAdmin, s.setAdmin},
+		{"POST /admin/people/{id}/signout", anAdmin, s.endAccess},
+		{"POST /admin/people/{id}/sessions", anAdmin, s.endPersonSession},
+		{"POST /admin/people/{id}/tokens", anAdmin, s.revokePersonToken},
 		{"GET /admin/settings", anAdmin, s.siteSettings},
 		{"POST /admin/settings", anAdmin, s.changeSite},
 		{"GET /admin/audit", anAdmin, s.audit},

@@ -40,6 +40,10 @@ type Accounts interface {
 	Grants(ctx context.Context, fedID int64) ([]domain.RoleGrant, error)
 	Grant(ctx context.Context, actor domain.Actor, fedID int64, email string, role domain.Role) error
 	People(ctx context.Context, f domain.PeopleFilter) ([]domain.Person, error)
+	Access(ctx context.Context, personID int64) (account.Access, error)
+	EndAccess(ctx context.Context, actor domain.Actor, personID int64) (account.Access, error)
+	EndSessionOf(ctx context.Context, actor domain.Actor, personID, sessionID int64) error
+	RevokeTokenOf(ctx context.Context, actor domain.Actor, personID, tokenID int64) error
 	SetAdmin(ctx context.Context, actor domain.Actor, personID int64, admin bool) (domain.Person, error)
 
 	Ways() []account.Way

@@ -41,7 +41,7 @@ type Options struct {
 	Log           *slog.Logger
 	Site          Site
 	Version       string
-	BehindProxy   bool                       // a declared proxy speaks TLS to the browser
+	Secure        func(*http.Request) bool   // whether the browser speaks TLS, here or to the declared proxy
 	ClientAddress func(*http.Request) string // whom limits count
 	Done          <-chan struct{}            // closed when the server ends: streams end with it; may be nil
 }
@@ -63,7 +63,7 @@ type server struct {
 // New returns the pages as one handler.
 func New(o Options) (http.Handler, error) {
 	if o.Accounts == nil || o.Onboarding == nil || o.Catalog == nil || o.Runs == nil || o.Engines == nil || o.Outbox == nil || o.Overview == nil || o.Audit == nil || o.Site == nil ||
-		o.Connection == nil || o.System == nil || o.Events == nil || o.Clock == nil || o.ClientAddress == nil {
+		o.Connection == nil || o.System == nil || o.Events == nil || o.Clock == nil || o.ClientAddress == nil || o.Secure == nil {
 		return nil, errors.New("web: a part is missing")
 	}
 	if o.Log == nil {
@@ -76,6 +76,3 @@ func New(o Options) (http.Handler, error) {
 	s := &server{Options: o, assets: a, shares: domain.NewLimiter(sharedLooksMost, time.Minute), finds: newFinds(), streams: map[string]int{}, searches: make(chan struct{}, maxSearches)}
 	return secureHeaders(http.NewCrossOriginProtection().Handler(s.routes())), nil
 }
-
-// secure reports whether the browser speaks TLS, here or to the declared proxy.
-func (s *server) secure(r *http.Request) bool { return r.TLS != nil || s.BehindProxy }

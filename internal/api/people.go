@@ -1,0 +1,127 @@
+package api
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"blossomtune/internal/domain"
+)
+
+// Person is somebody who is known to this server.
+type Person struct {
+	ID           int64     `json:"id"`
+	Email        string    `json:"email"`
+	Name         string    `json:"name"`
+	Organisation string    `json:"organisation"`
+	Admin        bool      `json:"admin"`
+	CreatedAt    time.Time `json:"created_at"`
+}
+
+// PersonSession is one place where a person is signed in.
+type PersonSession struct {
+	ID         int64     `json:"id"`
+	Address    string    `json:"address"`
+	Agent      string    `json:"agent" doc:"What the browser calls itself"`
+	CreatedAt  time.Time `json:"created_at"`
+	LastUsedAt time.Time `json:"last_used_at"`
+	ExpiresAt  time.Time `json:"expires_at"`
+}
+
+// PersonToken is an API token, without its secret.
+type PersonToken struct {
+	ID         int64      `json:"id"`
+	Name       string     `json:"name"`
+	Scope      string     `json:"scope"`
+	CreatedAt  time.Time  `json:"created_at"`
+	LastUsedAt *time.Time `json:"last_used_at,omitempty" doc:"Missing if it was never used"`
+	ExpiresAt  time.Time  `json:"expires_at"`
+}
+
+// PersonAccess is where a person is signed in, and their API tokens.
+type PersonAccess struct {
+	Sessions []PersonSession `json:"sessions"`
+	Tokens   []PersonToken   `json:"tokens"`
+}
+
+type peopleInput struct {
+	Search string `query:"search" maxLength:"200" doc:"A part of a name, an address or an organisation"`
+	Before int64  `query:"before" minimum:"0" doc:"Only people with a lower id: the last one of the page before"`
+	Limit  int    `query:"limit" minimum:"1" maximum:"200" default:"50"`
+}
+
+type personPath struct {
+	ID int64 `path:"id" minimum:"1"`
+}
+
+type personPartPath struct {
+	personPath
+	Part int64 `path:"part" minimum:"1" doc:"The id of the session or token"`
+}
+
+func (a *api) people() {
+	add(a, op("list-people", http.MethodGet, "/people", "People, newest first", signedIn), a.listPeople)
+	add(a, op("get-person-access", http.MethodGet, "/people/{id}/access", "A person's sessions and API tokens", signedIn), a.personAccess)
+	add(a, op("end-person-access", http.MethodDelete, "/people/{id}/access", "Sign a person out everywhere and revoke all their API tokens", signedIn), a.endAccess)
+	add(a, op("end-person-session", http.MethodDelete, "/people/{id}/sessions/{part}", "Sign a person out in one place", signedIn), a.endPersonSession)
+	add(a, op("revoke-person-token", http.MethodDelete, "/people/{id}/tokens/{part}", "Revoke one of a person's API tokens", signedIn), a.revokePersonToken)
+}
+
+func (a *api) listPeople(ctx context.Context, in *peopleInput) (*body[[]Person], error) {
+	if err := a.admin(ctx); err != nil {
+		return nil, err
+	}
+	all, err := a.Accounts.People(ctx, domain.PeopleFilter{Search: in.Search, BeforeID: in.Before, Limit: in.Limit})
+	if err != nil {
+		return nil, err
+	}
+	out := make([]Person, len(all))
+	for i, p := range all {
+		out[i] = Person{ID: p.ID, Email: p.Email, Name: p.Name, Organisation: p.Organisation, Admin: p.Admin, CreatedAt: p.CreatedAt}
+	}
+	return answer(out), nil
+}
+
+func (a *api) personAccess(ctx context.Context, in *personPath) (*body[PersonAccess], error) {
+	if err := a.admin(ctx); err != nil {
+		return nil, err
+	}
+	has, err := a.Accounts.Access(ctx, in.ID)
+	if err != nil {
+		return nil, err
+	}
+	out := PersonAccess{Sessions: []PersonSession{}, Tokens: []PersonToken{}}
+	for _, v := range has.Sessions {
+		out.Sessions = append(out.Sessions, PersonSession{ID: v.ID, Address: v.Address, Agent: v.Agent, CreatedAt: v.CreatedAt, LastUsedAt: v.LastSeenAt, ExpiresAt: v.ExpiresAt})
+	}
+	for _, t := range has.Tokens {
+		view := PersonToken{ID: t.ID, Name: t.Name, Scope: string(t.Scope), CreatedAt: t.CreatedAt, ExpiresAt: t.ExpiresAt}
+		if !t.LastUsedAt.IsZero() {
+			view.LastUsedAt = &t.LastUsedAt
+		}
+		out.Tokens = append(out.Tokens, view)
+	}
+	return answer(out), nil
+}
+
+func (a *api) endAccess(ctx context.Context, in *personPath) (*none, error) {
+	if err := a.admin(ctx); err != nil {
+		return nil, err
+	}
+	_, err := a.Accounts.EndAccess(ctx, callerOf(ctx).actor, in.ID)
+	return nil, err
+}
+
+func (a *api) endPersonSession(ctx context.Context, in *personPartPath) (*none, error) {
+	if err := a.admin(ctx); err != nil {
+		return nil, err
+	}
+	return nil, a.Accounts.EndSessionOf(ctx, callerOf(ctx).actor, in.ID, in.Part)
+}
+
+func (a *api) revokePersonToken(ctx context.Context, in *personPartPath) (*none, error) {
+	if err := a.admin(ctx); err != nil {
+		return nil, err
+	}
+	return nil, a.Accounts.RevokeTokenOf(ctx, callerOf(ctx).actor, in.ID, in.Part)
+}

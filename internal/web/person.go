@@ -1,0 +1,72 @@
+package web
+
+import (
+	"net/http"
+	"strconv"
+
+	"blossomtune/internal/domain"
+
+	"github.com/a-h/templ"
+)
+
+func personURL(p domain.Person, part string) templ.SafeURL {
+	return templ.SafeURL("/admin/people/" + itoa64(p.ID) + part)
+}
+
+// personID reads the id in the address of a person's page.
+func personID(r *http.Request) (int64, error) {
+	id, err := strconv.ParseInt(r.PathValue("id"), 10, 64)
+	if err != nil {
+		return 0, domain.Errorf(domain.NotFound, "There is no such person.")
+	}
+	return id, nil
+}
+
+func (s *server) person(w http.ResponseWriter, r *http.Request, v *visit) error {
+	id, err := personID(r)
+	if err != nil {
+		return err
+	}
+	a, err := s.Accounts.Access(r.Context(), id)
+	if err != nil {
+		return err
+	}
+	s.render(w, r, v, http.StatusOK, page{title: personName(a.Person), nav: "admin", mid: true}, personPage(a))
+	return nil
+}
+
+func (s *server) endPersonSession(w http.ResponseWriter, r *http.Request, v *visit) error {
+	return s.endOne(w, r, func(person, id int64) error { return s.Accounts.EndSessionOf(r.Context(), v.actor(), person, id) }, "The session has ended.")
+}
+
+func (s *server) revokePersonToken(w http.ResponseWriter, r *http.Request, v *visit) error {
+	return s.endOne(w, r, func(person, id int64) error { return s.Accounts.RevokeTokenOf(r.Context(), v.actor(), person, id) }, "The API token is revoked.")
+}
+
+// endOne ends what a form of a person's page names.
+func (s *server) endOne(w http.ResponseWriter, r *http.Request, end func(person, id int64) error, result string) error {
+	person, err := personID(r)
+	if err != nil {
+		return err
+	}
+	id, err := formID(r)
+	if err == nil {
+		err = end(person, id)
+	}
+	if err != nil {
+		return err
+	}
+	return s.done(w, r, "/admin/people/"+itoa64(person), result)
+}
+
+func (s *server) endAccess(w http.ResponseWriter, r *http.Request, v *visit) error {
+	person, err := personID(r)
+	if err != nil {
+		return err
+	}
+	ended, err := s.Accounts.EndAccess(r.Context(), v.actor(), person)
+	if err != nil {
+		return err
+	}
+	return s.done(w, r, "/admin/people/"+itoa64(person), personName(ended.Person)+" is signed out everywhere, and their API tokens are revoked.")
+}
