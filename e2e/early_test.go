@@ -22,7 +22,8 @@ func TestAnAppMayEndBeforeItsLastRound(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer res.Body.Close()
-	if page, err := io.ReadAll(res.Body); err != nil || res.StatusCode != http.StatusOK || !strings.Contains(string(page), "ended after round 2 of 5") {
+	page, err := io.ReadAll(res.Body)
+	if err != nil || res.StatusCode != http.StatusOK || !strings.Contains(string(page), "ended after round 2 of 5") {
 		t.Errorf("its page: %v %s\n%s", err, res.Status, page)
 	}
 }

@@ -72,7 +72,8 @@ func tooOld(t *testing.T, s *server) {
 		t.Fatal(err)
 	}
 	defer res.Body.Close()
-	if page, err := io.ReadAll(res.Body); err != nil || res.StatusCode != http.StatusOK || !strings.Contains(string(page), "Your Flower is too old") {
+	page, err := io.ReadAll(res.Body)
+	if err != nil || res.StatusCode != http.StatusOK || !strings.Contains(string(page), "Your Flower is too old") {
 		t.Errorf("its page: %v %s\n%s", err, res.Status, page)
 	}
 }

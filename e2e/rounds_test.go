@@ -49,9 +49,9 @@ func BenchmarkRounds(b *testing.B) {
 		start       func(testing.TB) training
 	}{
 		{"plain-Flower", "plain `flower-superlink`, 2 `flower-supernode`", plainFlower},
-		{"plain-SuperNodes", "this server, 2 `flower-supernode`", func(t testing.TB) training { return ours(t, func(p *person) { p.plain() }) }},
-		{"agents", "this server, 2 agents (`--deps never`)", func(t testing.TB) training { return ours(t, func(p *person) { p.join() }) }},
-		{"agents-deps", "this server, 2 agents (`--deps allow`)", func(t testing.TB) training { return ours(t, func(p *person) { p.join("--deps", "allow") }) }},
+		{"plain-SuperNodes", "this server, 2 `flower-supernode`", ours(func(p *person) { p.plain() })},
+		{"agents", "this server, 2 agents (`--deps never`)", ours(func(p *person) { p.join() })},
+		{"agents-deps", "this server, 2 agents (`--deps allow`)", ours(func(p *person) { p.join("--deps", "allow") })},
 	}
 	costs := make([][]cost, len(ways))
 	for i := range repeats {
@@ -66,14 +66,16 @@ func BenchmarkRounds(b *testing.B) {
 		}
 	}
 	var out strings.Builder
-	fmt.Fprintf(&out, "\nA round of quickstart_digits: slope between %d and %d rounds, median of %d (lowest–highest). %s\n\n", shortRun, longRun, repeats, machine(b))
+	fmt.Fprintf(&out, "\nA round of quickstart_digits: slope between %d and %d rounds, median of %d (lowest–highest).\n%s\n\n", shortRun, longRun,
+		repeats, machine(b))
 	out.WriteString("| | s a round | of plain Flower's | CPU s a round | of plain Flower's |\n|---|---|---|---|---|\n")
 	wall, cpu := func(c cost) float64 { return c.wall }, func(c cost) float64 { return c.cpu }
 	for k, w := range ways {
 		if len(costs[k]) == 0 || len(costs[0]) == 0 {
 			continue // not asked for, or it failed
 		}
-		fmt.Fprintf(&out, "| %s | %s | %s | %s | %s |\n", w.title, spread(costs[k], wall), times(costs, k, wall), spread(costs[k], cpu), times(costs, k, cpu))
+		fmt.Fprintf(&out, "| %s | %s | %s | %s | %s |\n", w.title, spread(costs[k], wall), times(costs, k, wall),
+			spread(costs[k], cpu), times(costs, k, cpu))
 	}
 	fmt.Println(out.String())
 }
@@ -88,7 +90,7 @@ func costOf(b *testing.B, tr training) cost {
 		if err := tr.run(rounds); err != nil {
 			b.Fatalf("%d rounds: %v", rounds, err)
 		}
-		walls, cpus = append(walls, time.Since(began).Seconds()), append(cpus, (meter.spent() - before).Seconds())
+		walls, cpus = append(walls, time.Since(began).Seconds()), append(cpus, (meter.spent()-before).Seconds())
 	}
 	b.Logf("1, %d and %d rounds: %.1f s, CPU %.1f s", shortRun, longRun, walls, cpus)
 	return cost{(walls[2] - walls[1]) / (longRun - shortRun), (cpus[2] - cpus[1]) / (longRun - shortRun)}
@@ -130,8 +132,10 @@ func machine(t testing.TB) string {
 		}
 	}
 	load, _ := os.ReadFile("/proc/loadavg")
-	return fmt.Sprintf("Machine: %d cores, %s; load at the end %s; flwr %s, Python %s, %s.", runtime.NumCPU(), model, strings.Join(strings.Fields(string(load))[:1], ""),
-		testflwr.Venv(t).FlwrVersion, testflwr.Venv(t).PythonVersion, runtime.Version())
+	oneMinute, _, _ := strings.Cut(string(load), " ")
+	env := testflwr.Venv(t)
+	return fmt.Sprintf("Machine: %d cores, %s; load at the end %s; flwr %s, Python %s, %s.", runtime.NumCPU(), model, oneMinute,
+		env.FlwrVersion, env.PythonVersion, runtime.Version())
 }
 
 // untilEnded asks rarely, as asking is not free either.
@@ -153,7 +157,11 @@ func untilEnded(t testing.TB, ended func() (bool, error)) error {
 }
 
 // ours is this server with two participants.
-func ours(t testing.TB, connect func(*person)) training {
+func ours(connect func(*person)) func(testing.TB) training {
+	return func(t testing.TB) training { return withServer(t, connect) }
+}
+
+func withServer(t testing.TB, connect func(*person)) training {
 	s := start(t, 2)
 	for _, name := range []string{"One", "Two"} {
 		connect(s.approved(name))
@@ -196,14 +204,20 @@ func plainFlower(t testing.TB) training {
 	}
 	at := func(name string) string { return filepath.Join(dir, "tls", name) }
 	addr := freeAddr(t)
-	flower := func(name string, args ...string) { plainProcess(t, dir, env.Bin(name), env.Environ(filepath.Join(dir, "flwr")), args...) }
-	flower("flower-superlink", "--host", "127.0.0.1", "--port", portOf(addr), "--ssl-certfile", at("server.pem"), "--ssl-keyfile", at("server.key"), "--ssl-ca-certfile", at("ca.pem"),
-		"--database", filepath.Join(dir, "state.db"), "--disable-runtime-dependency-installation")
+	flower := func(name string, args ...string) {
+		plainProcess(t, dir, env.Bin(name), env.Environ(filepath.Join(dir, "flwr")), args...)
+	}
+	flower("flower-superlink", "--host", "127.0.0.1", "--port", portOf(addr), "--ssl-certfile", at("server.pem"), "--ssl-keyfile", at("server.key"),
+		"--ssl-ca-certfile", at("ca.pem"), "--database", filepath.Join(dir, "state.db"), "--disable-runtime-dependency-installation")
 	c := wire.NewClient(addr, roots)
 	t.Cleanup(c.Close)
-	await(t, time.Minute, "the SuperLink answers", func() (string, bool) { _, err := c.ListNodes(t.Context()); return fmt.Sprint(err), err == nil })
+	await(t, time.Minute, "the SuperLink answers", func() (string, bool) {
+		_, err := c.ListNodes(t.Context())
+		return fmt.Sprint(err), err == nil
+	})
 	for i := range 2 {
-		flower("flower-supernode", "--superlink", addr, "--root-certificates", at("ca.pem"), "--node-config", domain.NodeConfig(i, 2), "--port", portOf(freeAddr(t)))
+		flower("flower-supernode", "--superlink", addr, "--root-certificates", at("ca.pem"), "--node-config", domain.NodeConfig(i, 2),
+			"--port", portOf(freeAddr(t)))
 	}
 	await(t, time.Minute, "both SuperNodes are online", func() (string, bool) {
 		nodes, err := c.ListNodes(t.Context())

@@ -51,7 +51,8 @@ func tooOld(version, ours string) string {
 	if version != "" {
 		has = " " + version
 	}
-	return "This SuperNode's flwr" + has + " is too old: this server needs flwr " + domain.OldestFlwr + " or newer. Install it with: " + domain.InstallFlwr(ours)
+	return "This SuperNode's flwr" + has + " is too old: this server needs flwr " + domain.OldestFlwr + " or newer. " +
+		"Install it with: " + domain.InstallFlwr(ours)
 }
 
 // noteOld keeps the version that a SuperNode with an enrolled key has. Whoever has not signed the request changes nothing.
@@ -97,16 +98,14 @@ func (n *node) isOld(version string, now time.Time) bool {
 // renamed gives the metadata of a signed gRPC call the names and the form of today's headers.
 func renamed(in http.Header) http.Header {
 	out := http.Header{}
-	for from, to := range map[string]string{oldPublicKey: wire.HeaderPublicKey, wire.HeaderTimestamp: wire.HeaderTimestamp, oldSignature: wire.HeaderSignature} {
-		for _, v := range in.Values(from) {
-			if from != to { // gRPC leaves the padding out
-				raw, err := base64.RawStdEncoding.DecodeString(strings.TrimRight(v, "="))
-				if err != nil {
-					continue
-				}
-				v = base64.StdEncoding.EncodeToString(raw)
+	for _, v := range in.Values(wire.HeaderTimestamp) {
+		out.Add(wire.HeaderTimestamp, v)
+	}
+	for from, to := range map[string]string{oldPublicKey: wire.HeaderPublicKey, oldSignature: wire.HeaderSignature} {
+		for _, v := range in.Values(from) { // gRPC leaves the padding out
+			if raw, err := base64.RawStdEncoding.DecodeString(strings.TrimRight(v, "=")); err == nil {
+				out.Add(to, base64.StdEncoding.EncodeToString(raw))
 			}
-			out.Add(to, v)
 		}
 	}
 	return out

@@ -31,8 +31,11 @@ func (f *fixture) older(t *testing.T) (send func(key *ecdsa.PrivateKey, change f
 		if err != nil {
 			t.Fatal(err)
 		}
-		for name, value := range map[string]string{"Content-Type": "application/grpc", "Te": "trailers", headerVersion: "1.39.0", wire.HeaderTimestamp: signed.Get(wire.HeaderTimestamp),
-			oldPublicKey: strings.TrimRight(signed.Get(wire.HeaderPublicKey), "="), oldSignature: strings.TrimRight(signed.Get(wire.HeaderSignature), "=")} {
+		for name, value := range map[string]string{
+			"Content-Type": "application/grpc", "Te": "trailers", headerVersion: "1.39.0", wire.HeaderTimestamp: signed.Get(wire.HeaderTimestamp),
+			oldPublicKey: strings.TrimRight(signed.Get(wire.HeaderPublicKey), "="),
+			oldSignature: strings.TrimRight(signed.Get(wire.HeaderSignature), "="),
+		} {
 			r.Header.Set(name, value)
 		}
 		if change != nil {
@@ -55,7 +58,9 @@ func TestASuperNodeThatIsTooOldIsToldWhatToInstall(t *testing.T) {
 	send := f.older(t)
 	res := send(f.key, nil)
 	want := "This SuperNode's flwr 1.39.0 is too old: this server needs flwr 1.40 or newer. Install it with: pip install 'flwr==1.42.*'"
-	if h := res.Header; res.StatusCode != 200 || h.Get("Content-Type") != "application/grpc" || h.Get("Grpc-Status") != "9" || h.Get("Grpc-Message") != want {
+	h := res.Header
+	if res.StatusCode != http.StatusOK || h.Get("Content-Type") != "application/grpc" || h.Get("Grpc-Status") != "9" ||
+		h.Get("Grpc-Message") != want {
 		t.Errorf("%s %v", res.Status, h)
 	}
 	if s := <-f.events; s.Seen.Flwr != "1.39.0" || s.Seen.Online || s.Seen.FirstAt.IsZero() || s.Key.NodeID != ownID {
@@ -67,8 +72,9 @@ func TestASuperNodeThatIsTooOldIsToldWhatToInstall(t *testing.T) {
 	if got := f.store.seen[fingerprint(t, f.key)]; got.Flwr != "1.39.0" || got.Online {
 		t.Errorf("kept: %+v", got)
 	}
-	if res := send(f.key, func(r *http.Request) { r.Header.Del(headerVersion) }); res.Header.Get("Grpc-Message") != strings.Replace(want, " 1.39.0", "", 1) {
-		t.Errorf("without a version: %v", res.Header)
+	unnamed := send(f.key, func(r *http.Request) { r.Header.Del(headerVersion) }).Header.Get("Grpc-Message")
+	if unnamed != strings.Replace(want, " 1.39.0", "", 1) {
+		t.Errorf("without a version: %s", unnamed)
 	}
 	if len(f.events) != 0 {
 		t.Error("the same is told twice")

@@ -61,7 +61,9 @@ func release(pinned python.Env, version string) (python.Env, error) {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
 	defer cancel()
-	for _, args := range [][]string{{"venv", "--allow-existing", "--no-project", "--python", pinned.Bin("python"), dir}, {"pip", "install", "--python", dir, "flwr==" + version}} {
+	venv := []string{"venv", "--allow-existing", "--no-project", "--python", pinned.Bin("python"), dir}
+	install := []string{"pip", "install", "--python", dir, "flwr==" + version}
+	for _, args := range [][]string{venv, install} {
 		if out, err := exec.CommandContext(ctx, pinned.Bin("uv"), append(args, "--quiet")...).CombinedOutput(); err != nil {
 			_ = os.RemoveAll(dir)
 			return python.Env{}, fmt.Errorf("uv %s: %w: %s", args[0], err, out)
