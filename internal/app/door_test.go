@@ -159,3 +159,29 @@ func enrolled(t *testing.T, a *App) *ecdsa.PrivateKey {
 	}
 	return key
 }
+
+// A refused SuperNode that sends its body slowly does not keep its connection.
+func TestARefusedSlowBodyIsCut(t *testing.T) {
+	a := mustAt(t, t.TempDir(), "")
+	h, err := a.handler()
+	if err != nil {
+		t.Fatal(err)
+	}
+	inner, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	a.open(inner, h)
+	t.Cleanup(func() { stop(t, a) })
+	c, err := net.Dial("tcp", inner.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	_, _ = io.WriteString(c, "POST /v1/fleet/pull-messages HTTP/1.1\r\nHost: x\r\nContent-Type: application/protobuf\r\nContent-Length: 1000\r\n\r\na")
+	_ = c.SetReadDeadline(time.Now().Add(10 * time.Second))
+	text, err := io.ReadAll(c)
+	if err != nil || !strings.HasPrefix(string(text), "HTTP/1.1 401 ") {
+		t.Errorf("%q, %v", text, err)
+	}
+}

@@ -37,8 +37,8 @@ func (a *App) handler() (http.Handler, error) {
 	inner.HandleFunc("GET /metrics", a.metrics)
 	inner.Handle("/", pages)
 	outer := http.NewServeMux()
-	outer.Handle("/v1/fleet/", a.gateway)
-	outer.HandleFunc("/v1/", http.NotFound)
+	outer.Handle("/v1/fleet/", portmux.Drain(a.gateway))
+	outer.Handle("/v1/", portmux.Drain(http.NotFoundHandler()))
 	for _, service := range []string{"Fleet", "GrpcAdapter"} { // of SuperNodes that are too old
 		outer.Handle("/flwr.proto."+service+"/", portmux.Pace(http.HandlerFunc(a.gateway.ServeGRPC), a.o.Rates))
 	}

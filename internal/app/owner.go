@@ -79,10 +79,10 @@ func openDatabase(ctx context.Context, data, address string, alone bool) (*store
 	return db, nil
 }
 
-// hasFederations reports whether a server has run federations in the data directory.
+// hasFederations reports whether a server has run federations in the data directory. What cannot be read may be some.
 func hasFederations(data string) bool {
 	found, err := os.ReadDir(filepath.Join(data, "federations"))
-	return err == nil && len(found) > 0
+	return len(found) > 0 || err != nil && !errors.Is(err, fs.ErrNotExist)
 }
 
 func refuseBlank(ctx context.Context, db *store.DB, data string) error {

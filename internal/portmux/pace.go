@@ -54,6 +54,19 @@ func Pace(next http.Handler, r Rates) http.Handler {
 	})
 }
 
+// Drain is for a handler that limits the reading of bodies itself: it limits only how long the server waits for a body that the handler
+// does not read, such as one that it refused.
+func Drain(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+		if req.Body != nil && req.Body != http.NoBody {
+			b := &pacedBody{rc: http.NewResponseController(w), streams: req.ProtoMajor >= 2}
+			b.pause(Rates{}.withDefaults().Idle)
+			defer b.pause(time.Second)
+		}
+		next.ServeHTTP(w, req)
+	})
+}
+
 type pacedBody struct {
 	in     io.ReadCloser
 	rc     *http.ResponseController
