@@ -22,6 +22,7 @@ type joinCmd struct {
 	ShareLogs bool          `help:"Send the logs of the SuperNode and of the apps on this machine to the federation's managers, secrets masked. They may hold your data; without this nothing of them goes out." name:"share-logs"`
 	AppMemory int           `help:"Megabytes that an app may use on this machine; one that takes more is ended. 0: no limit." name:"app-memory" placeholder:"MB"`
 	AppTime   time.Duration `help:"How long an app may work on one round's message, such as 30m; 0: no limit." name:"app-time"`
+	Parallel  int           `help:"How many messages to work on at the same time." default:"1"`
 	NewKey    bool          `help:"Put a new key in the place of this machine's first; the approval stays." name:"new-key"`
 	Service   bool          `help:"Install a service (systemd, launchd) that runs the SuperNode from now on, and return."`
 	Preflight bool          `help:"Check this machine, the way to the server and the clock, without a token and without changing anything."`
@@ -32,7 +33,7 @@ type joinCmd struct {
 func (c *joinCmd) Run(ctx context.Context) error {
 	keeper.Adopt()
 	o := agent.Options{URL: c.URL, Token: c.Token, Dir: c.Dir, Deps: agent.Deps(c.Deps), Python: c.Python, PythonDir: c.PythonDir, Requirements: apps.Requirements,
-		NodePort: c.NodePort, ShareOutput: c.Share, ShareLogs: c.ShareLogs, AppLimits: agent.AppLimits{Memory: int64(c.AppMemory) * 1_000_000, Time: c.AppTime}, Service: c.Service, NewKey: c.NewKey, Version: versionOf(), In: os.Stdin, Out: os.Stdout}
+		NodePort: c.NodePort, Parallel: c.Parallel, ShareOutput: c.Share, ShareLogs: c.ShareLogs, AppLimits: agent.AppLimits{Memory: int64(c.AppMemory) * 1_000_000, Time: c.AppTime}, Service: c.Service, NewKey: c.NewKey, Version: versionOf(), In: os.Stdin, Out: os.Stdout}
 	if !c.Preflight {
 		return agent.Join(ctx, o)
 	}

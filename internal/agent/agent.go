@@ -40,6 +40,7 @@ type Options struct {
 	PythonDir    string    // holds the Python environments; default: "python" beside or in Dir
 	Requirements []byte    // further packages with hashes for the environment
 	NodePort     int       // of the SuperNode on loopback; 0: a free one
+	Parallel     int       // messages handled at the same time; 0: one
 	NewKey       bool      // put a new key in the place of the enrolled one first
 	Service      bool      // let the system run the SuperNode, and return
 	AppLimits    AppLimits // of each ClientApp
@@ -137,6 +138,9 @@ func (j *joining) asService(ctx context.Context, n *node) error {
 	}
 	if m := j.o.AppLimits.Memory; m > 0 {
 		args = append(args, "--app-memory", strconv.FormatInt(m/1_000_000, 10))
+	}
+	if n := j.o.Parallel; n > 1 {
+		args = append(args, "--parallel", strconv.Itoa(n))
 	}
 	if d := j.o.AppLimits.Time; d > 0 {
 		args = append(args, "--app-time", d.String())

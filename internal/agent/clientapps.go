@@ -3,7 +3,6 @@ package agent
 import (
 	"bytes"
 	"context"
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"net/http"
@@ -16,130 +15,110 @@ import (
 	"time"
 
 	"blossomtune/internal/domain"
+	"blossomtune/internal/flower/supernode"
 	"blossomtune/internal/flower/wire"
 	"blossomtune/internal/keeper"
 )
 
-// clientApps launches the ClientApps of one SuperNode, in place of Flower's SuperExec: it waits for each, so that how it ended is
-// known, keeps what it printed in a file of the run, and leaves none behind.
+// clientApps runs the ClientApps of this machine's SuperNode: it waits for each, so that how it ended is known, keeps what it printed in
+// a file of the run, and leaves none behind.
 type clientApps struct {
-	n       *node
-	addr    string // of the SuperNode's Runtime API
-	secret  []byte // shared with the SuperNode: nobody else on this machine gets its tasks
-	runtime *wire.Client
-	wake    chan struct{}
+	n *node
 
 	templateMu sync.Mutex
 	template   *keeper.Template // nil where there is none
 
-	wg sync.WaitGroup
+	reports sync.WaitGroup
+	ending  context.CancelFunc // of reports
+	ctx     context.Context
 }
 
-func (h home) launchSecret() string { return h.file("launch_secret") }
 func (h home) runLog(run uint64) string {
 	return h.file(filepath.Join("runs", strconv.FormatUint(run, 10)+".log"))
 }
 
-func (n *node) clientApps(port int) (*clientApps, error) {
-	c := &clientApps{n: n, addr: fmt.Sprintf("127.0.0.1:%d", port), secret: make([]byte, 32), wake: make(chan struct{}, 1)}
-	_, _ = rand.Read(c.secret) // never fails
-	c.secret = []byte(fmt.Sprintf("%x", c.secret))
-	c.runtime = wire.NewPlainClient(c.addr)
-	if err := os.MkdirAll(n.h.file("runs"), 0o700); err != nil {
-		return nil, fmt.Errorf("making the directory of runs: %w", err)
+func (n *node) clientApps() (*clientApps, error) {
+	for _, d := range []string{"flwr_home", "work", "runs"} {
+		if err := os.MkdirAll(n.h.file(d), 0o700); err != nil {
+			return nil, fmt.Errorf("making the SuperNode's directory: %w", err)
+		}
 	}
-	return c, writeFile(n.h.launchSecret(), c.secret, 0o600)
-}
-
-// taskEvery is how often is asked for a task that nobody announced.
-const taskEvery = 2 * time.Second
-
-// announce says that a task may be there.
-func (c *clientApps) announce() {
-	select {
-	case c.wake <- struct{}{}:
-	default:
-	}
-}
-
-// run launches what the SuperNode has to be done, until ctx ends; then it ends what still runs.
-func (c *clientApps) run(ctx context.Context) {
-	defer c.runtime.Close()
-	defer c.endTemplate()
-	defer c.wg.Wait()
+	c := &clientApps{n: n}
+	c.ctx, c.ending = context.WithCancel(context.Background())
 	c.prepare()
-	tick := time.NewTicker(taskEvery)
-	defer tick.Stop()
-	for {
-		for {
-			task, err := c.runtime.AcquireTask(ctx, c.secret, wire.ClientAppTask)
-			if err != nil || task == nil { // a SuperNode that is starting or ending does not answer
-				break
-			}
-			if c.n.deps { // they share the folder of the run's packages, see installed
-				c.launch(ctx, *task)
-				continue
-			}
-			c.wg.Go(func() { c.launch(ctx, *task) })
-		}
-		select {
-		case <-ctx.Done():
-			return
-		case <-c.wake:
-		case <-tick.C:
-		}
-	}
+	return c, nil
 }
 
-// launch runs one ClientApp to its end and reports one that failed.
-func (c *clientApps) launch(ctx context.Context, task wire.Task) {
-	log := c.n.h.runLog(task.RunID)
+func (c *clientApps) close() {
+	c.ending()
+	c.reports.Wait()
+	c.endTemplate()
+}
+
+// Run implements [supernode.Apps]. A ClientApp that failed is reported to the server.
+func (c *clientApps) Run(ctx context.Context, t *supernode.Task) error {
+	log := c.n.h.runLog(t.RunID)
 	from := sizeOf(log)
-	exit, passed, err := c.runOne(ctx, task, log)
+	c.n.j.say("%s", began(t))
+	exit, passed, err := c.runOne(ctx, t, log)
 	if err != nil {
-		c.n.j.say("A ClientApp could not be started: %v", err)
-		c.n.report(ctx, appExit{RunID: task.RunID, ExitCode: -1, Kind: notStarted})
-		return
+		c.n.j.say("A ClientApp of run %d could not be started: %v", t.RunID, err)
+		c.report(appExit{RunID: t.RunID, ExitCode: -1, Kind: notStarted})
+		return &supernode.AppError{Code: wire.ErrorLoadClientApp, Reason: "The ClientApp could not be started on the participant's machine."}
 	}
 	if ctx.Err() != nil {
-		return
+		return context.Cause(ctx)
 	}
-	out := readFrom(log, from)
-	e := appExit{RunID: task.RunID, ExitCode: exit.Code, Signal: exit.Signal}
-	if code := exitCodeIn(out); code != 0 && passed == "" { // flwr 1.42 may end the process with 0 after it has written its own number
-		e.ExitCode = code
+	e := c.ended(t, exit, passed, readFrom(log, from))
+	if e == nil {
+		return nil
 	}
-	if e.ExitCode == 0 && e.Signal == "" && passed == "" {
-		// Its reply is sent. A process that was cut off after that, by its own clock on a busy machine, has not told that it ended.
-		_ = c.runtime.FinishTask(ctx, task.Token) // mostly it has: then the token is known no more
-		return
+	c.n.j.say("A ClientApp of run %d failed (%s). Its output: %s", t.RunID, e.words(), log)
+	c.report(*e)
+	return &supernode.AppError{Code: wire.ErrorCrashed, Reason: "The ClientApp ended without a reply: " + e.words() + "."}
+}
+
+// began names the work on a message.
+func began(t *supernode.Task) string {
+	if t.Round != "" {
+		return fmt.Sprintf("Run %d, round %s: working on a %s message.", t.RunID, t.Round, t.MessageType)
 	}
-	if e.Kind, e.Module = exceptionIn(out); passed != "" {
+	return fmt.Sprintf("Run %d: working on a %s message.", t.RunID, t.MessageType)
+}
+
+// ended returns how a ClientApp failed, or nil if it replied with a result.
+func (c *clientApps) ended(t *supernode.Task, exit keeper.Exit, passed string, out []byte) *appExit {
+	e := &appExit{RunID: t.RunID, ExitCode: exit.Code, Signal: exit.Signal}
+	e.Kind, e.Module = exceptionIn(out)
+	switch {
+	case passed != "":
 		e.Kind, e.Module, e.Signal = passed, "", ""
+	case t.Replied() && t.Raised() == "":
+		return nil // its reply counts, however the process ended after it
+	case !t.Replied() && t.Completed():
+		e.Kind, e.Module = returnedNothing, ""
+	case !t.Replied() && e.ExitCode == 0 && e.Signal == "":
+		e.Kind, e.Module = noReply, ""
+	}
+	if code := exitCodeIn(out); code != 0 && e.ExitCode == 0 && passed == "" { // flwr may end the process with 0 after it has written its own number
+		e.ExitCode = code
 	}
 	if c.n.j.o.ShareOutput {
 		for _, l := range lastLines(out, 20) {
 			e.Output = append(e.Output, string(l[:min(len(l), 300)]))
 		}
 	}
-	c.n.j.say("A ClientApp of run %d failed (%s). Its output: %s", task.RunID, e.words(), log)
-	c.n.report(ctx, e)
+	return e
 }
 
 // runOne runs a ClientApp to its end, and says which of its limits it passed.
-func (c *clientApps) runOne(ctx context.Context, task wire.Task, log string) (exit keeper.Exit, passed string, err error) {
-	token := c.n.h.file(fmt.Sprintf("task_%d", task.ID))
-	if err := writeFile(token, []byte(task.Token), 0o600); err != nil {
+func (c *clientApps) runOne(ctx context.Context, t *supernode.Task, log string) (exit keeper.Exit, passed string, err error) {
+	token := c.n.h.file("task_" + t.Token[:16])
+	if err := writeFile(token, []byte(t.Token), 0o600); err != nil {
 		return exit, "", err
 	}
 	defer os.Remove(token)
-	args := []string{"--runtime-api-address", c.addr, "--insecure", "--token-file", token, "--parent-pid", strconv.Itoa(os.Getpid())}
-	if c.n.deps {
-		args = append(args, "--allow-runtime-dependency-installation")
-		if err := os.RemoveAll(c.installed(task.RunID)); err != nil {
-			return exit, "", fmt.Errorf("removing the packages of the ClientApp before: %w", err)
-		}
-	}
+	args := []string{"--runtime-api-address", t.Address, "--insecure", "--token-file", token, "--parent-pid", strconv.Itoa(os.Getpid())}
 	child, err := c.start(args, log)
 	if err != nil {
 		return exit, "", err
@@ -148,11 +127,9 @@ func (c *clientApps) runOne(ctx context.Context, task wire.Task, log string) (ex
 	return child.Exit(), passed, nil
 }
 
-// installed is the folder that Flower 1.42 installs a run's packages into, for each ClientApp anew. A ClientApp removes it after it
-// has sent its reply, and is ended by its own clock in the middle of that where the folder is large or the machine busy: what is left
-// then looks installed to the next one, and is not. So the next one waits for that end, and begins with nothing.
-func (c *clientApps) installed(run uint64) string {
-	return filepath.Join(c.n.h.file("flwr_home"), "runtime-envs", strconv.FormatUint(run, 10))
+// report tells the server in the background how a ClientApp failed.
+func (c *clientApps) report(e appExit) {
+	c.reports.Go(func() { c.n.report(c.ctx, e) })
 }
 
 // appExit is how a ClientApp failed, as the server learns it. What an app printed may hold data of this machine's owner, so without
@@ -168,6 +145,14 @@ type appExit struct {
 
 func (e appExit) words() string {
 	switch {
+	case e.Kind == noReply:
+		return "it ended itself with exit code 0 before it replied"
+	case e.Kind == returnedNothing:
+		return "it returned None instead of a reply"
+	case e.Kind == overMemory:
+		return "it used more memory than the participant allows"
+	case e.Kind == overTime:
+		return "it took longer than the participant allows"
 	case e.Module != "":
 		return "it cannot import " + e.Module
 	case e.Kind != "":

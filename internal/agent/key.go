@@ -19,14 +19,14 @@ import (
 	"blossomtune/internal/domain"
 )
 
-// loadOrMakeKey returns the key in a file, in OpenSSH format as Flower wants it; it makes one (P-384, mode 0600) where there is none
+// loadOrMakeKey returns the key in a file, in OpenSSH format as Flower wants it; it makes one (P-256, mode 0600) where there is none
 // or only half of one. The key never leaves this machine.
 func loadOrMakeKey(path string) (key *ecdsa.PrivateKey, made bool, err error) {
 	key, err = loadKey(path)
 	if err == nil || !errors.Is(err, fs.ErrNotExist) {
 		return key, false, err
 	}
-	if key, err = ecdsa.GenerateKey(elliptic.P384(), rand.Reader); err != nil {
+	if key, err = ecdsa.GenerateKey(elliptic.P256(), rand.Reader); err != nil {
 		return nil, false, err
 	}
 	block, err := ssh.MarshalPrivateKey(key, "blossomtune")

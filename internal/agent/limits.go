@@ -18,6 +18,9 @@ const (
 	overMemory = "MemoryLimit"
 	overTime   = "TimeLimit"
 	notStarted = "NotStarted"
+
+	noReply         = "NoReply"         // it ended itself with exit code 0
+	returnedNothing = "ReturnedNothing" // its function returned None
 )
 
 // limitLook is how often a ClientApp's memory is looked at.

@@ -2,21 +2,16 @@ package agent
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
-	"log"
-	"net"
 	"net/http"
-	"os"
 	"runtime"
-	"strconv"
-	"sync"
 	"time"
 
 	"blossomtune/internal/domain"
 	"blossomtune/internal/flower/python"
+	"blossomtune/internal/flower/supernode"
 	"blossomtune/internal/keeper"
 	"blossomtune/internal/logfile"
 )
@@ -108,6 +103,11 @@ func (n *node) tell(ctx context.Context) error {
 	if err != nil || !reached {
 		return err
 	}
+	return n.adopt(got)
+}
+
+// adopt stores what the server says of this machine.
+func (n *node) adopt(got enrolment) error {
 	before := *n.st
 	n.st.take(got)
 	if *n.st == before {
@@ -140,40 +140,43 @@ const (
 	askLimit = 15 * time.Second
 )
 
-// stale reports whether the SuperNode must be started anew for what the server says now. A run that goes on keeps what it
-// began with: then it waits.
-func (n *node) stale(ctx context.Context) bool {
+// follow takes over what the server says now. A run under way keeps the node config that it began with. It reports whether the
+// SuperNode has to connect again, because its SuperLink has another address.
+func (n *node) follow(ctx context.Context, sn *supernode.Node) (moved bool) {
 	got, reached, err := n.ask(ctx)
 	if err != nil || !reached {
 		return false // an access that has ended shows in the SuperNode's own end
 	}
 	if got.Suspended != n.suspended {
 		if n.suspended = got.Suspended; n.suspended != "" {
-			n.j.say("A manager has suspended this SuperNode: %s. It waits, and goes on by itself.", n.suspended)
+			n.j.say("A manager has suspended this SuperNode: %s. It waits and continues when it is resumed.", n.suspended)
 		} else {
 			n.j.say("Resumed.")
 		}
 	}
-	now := *n.st
-	now.take(got)
-	if now.CAPEM != n.st.CAPEM { // the SuperNode need not know
-		if err := n.trustAnew(now.CAPEM); err != nil {
-			n.j.say("The server's new CA cannot be kept: %v", err)
-		}
+	before := *n.st
+	if err := n.adopt(got); err != nil {
+		n.j.say("What has changed at the server cannot be stored: %v", err)
 	}
-	now.NodeID, now.CAPEM = n.st.NodeID, n.st.CAPEM // given by the SuperLink; the SuperNode need not know
-	return now != *n.st && !got.Busy
+	if err := sn.SetConfig(n.config()); err != nil {
+		n.j.say("The node config cannot be changed: %v", err)
+	}
+	return n.st.SuperLink != before.SuperLink
 }
 
-// supernodePolicy restarts a SuperNode for as long as its owner lets it run.
+// config is the node config that Flower Apps see.
+func (n *node) config() map[string]any {
+	return map[string]any{"partition-id": int64(n.st.Partition), "num-partitions": int64(n.st.NumPartitions)}
+}
+
+// supernodePolicy starts a SuperNode again for as long as its owner lets it run.
 var supernodePolicy = keeper.Policy{First: time.Second, Most: time.Minute, HealthyAfter: time.Minute}
 
-// stopGrace is how long a SuperNode may take to say goodbye.
-const stopGrace = 10 * time.Second
+// stopGrace is how long a ClientApp may take to end when it is asked to.
+const stopGrace = 3 * time.Second
 
-// keep runs the SuperNode until ctx ends, starting it again when it dies; it returns an error when a new start cannot heal it.
+// keep runs the SuperNode until ctx ends. It returns an error when trying again cannot help.
 func (n *node) keep(ctx context.Context) error {
-	restarts := keeper.Restarts{Policy: supernodePolicy}
 	if n.j.o.ShareLogs {
 		n.j.say("The logs of the SuperNode and of the ClientApps go to the managers of %s, as you said with --share-logs.", n.st.Name)
 		sharing, stop := context.WithCancel(ctx)
@@ -181,166 +184,116 @@ func (n *node) keep(ctx context.Context) error {
 		go func() { defer close(shared); n.share(sharing) }()
 		defer func() { stop(); <-shared }()
 	}
+	log, err := logfile.Open(n.h.logFile(), logfile.Keep{Max: 10 << 20, Old: 3}, n.j.o.Clock)
+	if err != nil {
+		return fmt.Errorf("opening the SuperNode's log: %w", err)
+	}
+	defer log.Close()
+	apps, err := n.clientApps()
+	if err != nil {
+		return err
+	}
+	defer apps.close()
+	restarts := keeper.Restarts{Policy: supernodePolicy}
 	for {
 		if err := n.tell(ctx); err != nil {
 			return err
 		}
 		began := n.j.o.Clock()
-		from := sizeOf(n.h.logFile())
-		sn, err := n.start()
-		if err != nil {
-			return err
-		}
-		anew := n.watch(ctx, sn.child, from)
-		exit := sn.end(anew || ctx.Err() != nil)
-		if ctx.Err() != nil {
+		err := n.serve(ctx, apps, log)
+		switch {
+		case ctx.Err() != nil:
 			n.j.say("Stopped.")
 			return nil //nolint:nilerr // it was asked to stop
-		}
-		if anew {
-			n.j.say("The federation has changed; starting the SuperNode anew.")
+		case errors.Is(err, supernode.ErrRefused):
+			if _, _, err := n.ask(ctx); err != nil {
+				return err
+			}
+		case err == nil:
+			n.j.say("The federation's SuperLink has another address; connecting again.")
 			continue
 		}
-		out := readFrom(n.h.logFile(), from)
-		if err := final(exitCodeIn(out), n.h); err != nil {
-			return err
-		}
-		d := restarts.Died(n.j.o.Clock().Sub(began), exit.String())
-		n.j.say("The SuperNode ended (%s); starting it again in %s. Its log: %s", exit, d.After, n.h.logFile())
-		for _, l := range lastLines(out, 3) {
-			n.j.say("  | %s", l)
-		}
-		timer := time.NewTimer(d.After)
-		select {
-		case <-ctx.Done():
-			timer.Stop()
+		d := restarts.Died(n.j.o.Clock().Sub(began), fmt.Sprint(err))
+		n.j.say("The SuperNode ended (%v); starting it again in %s. Log: %s", err, d.After, n.h.logFile())
+		if !wait(ctx, d.After) {
 			return nil
-		case <-timer.C:
 		}
 	}
 }
 
-func sizeOf(path string) int64 {
-	st, err := os.Stat(path)
-	if err != nil {
-		return 0
+func wait(ctx context.Context, d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return false
+	case <-timer.C:
+		return true
 	}
-	return st.Size()
 }
 
-// watch waits for the SuperNode's end or ctx's, and says when it has connected. It reports whether the SuperNode is to be started
-// anew because the server says something else now.
-func (n *node) watch(ctx context.Context, child *keeper.Child, from int64) (anew bool) {
-	n.j.say("SuperNode started; connecting to %s.", n.st.SuperLink)
-	tick := time.NewTicker(300 * time.Millisecond)
-	defer tick.Stop()
+// serve runs one SuperNode; nil means that it is to connect to another address.
+func (n *node) serve(ctx context.Context, apps supernode.Apps, log io.Writer) error {
+	online := make(chan uint64, 1)
+	sn := supernode.New(supernode.Options{
+		SuperLink: n.st.SuperLink, Transport: signing{n}, PublicPEM: n.pem, FlwrVersion: n.env.FlwrVersion, NodeID: n.st.NodeID,
+		Dir: n.h.file("supernode"), Port: n.j.o.NodePort, Parallel: n.j.o.Parallel, Apps: apps, Clock: n.j.clock.now,
+		Log: func(format string, args ...any) {
+			fmt.Fprintf(log, "%s "+format+"\n", append([]any{n.j.o.Clock().UTC().Format(time.RFC3339)}, args...)...)
+		},
+		Online: func(id uint64) { online <- id },
+	})
+	if err := sn.SetConfig(n.config()); err != nil {
+		return err
+	}
+	n.j.say("Connecting to %s.", n.st.SuperLink)
+	running, stop := context.WithCancel(ctx)
+	defer stop()
+	ended := make(chan error, 1)
+	go func() { ended <- sn.Run(running) }()
 	ask := time.NewTicker(askEvery)
 	defer ask.Stop()
-	connected := false
 	for {
 		select {
-		case <-ctx.Done():
-			return false
-		case <-child.Done():
-			return false
+		case err := <-ended:
+			return err
+		case id := <-online:
+			n.online(id)
 		case <-ask.C:
-			if n.stale(ctx) {
-				return true
+			if n.follow(ctx, sn) {
+				stop()
 			}
-			continue
-		case <-tick.C:
-		}
-		if connected {
-			continue
-		}
-		if id := nodeIDIn(readFrom(n.h.logFile(), from)); id != 0 {
-			connected = true
-			n.j.say("Connected. Runs start by themselves; leave this running, Ctrl-C stops it. Log: %s", n.h.logFile())
 		}
 	}
 }
 
-// superNode is a running SuperNode with what stands around it: the local proxy before it, the ClientApps behind it.
-type superNode struct {
-	child    *keeper.Child
-	proxy    *http.Server
-	apps     sync.WaitGroup
-	stopApps context.CancelFunc
-}
-
-// end ends all of it, the SuperNode first where it still runs: it says goodbye through the proxy.
-func (s *superNode) end(stop bool) keeper.Exit {
-	if stop {
-		s.child.Stop(stopGrace)
+// online says that the SuperLink has taken the SuperNode in, and keeps the id that it gave.
+func (n *node) online(id uint64) {
+	n.j.say("Connected as SuperNode %d. Runs start without further action; leave this running, Ctrl-C stops it. Log: %s", id, n.h.logFile())
+	n.st.NodeID = id
+	if err := n.h.save(n.st); err != nil {
+		n.j.say("The SuperNode's id cannot be stored: %v", err)
 	}
-	s.stopApps()
-	s.apps.Wait()
-	_ = s.proxy.Close()
-	return s.child.Exit()
 }
 
-func (n *node) start() (*superNode, error) {
-	port, err := n.port()
+// signing signs each Fleet request with the enrolled key and the server's time.
+type signing struct{ n *node }
+
+// RoundTrip implements http.RoundTripper. A refusal that is the fault of a wrong clock is an error that allows another try: the
+// answer has set the clock right.
+func (s signing) RoundTrip(r *http.Request) (*http.Response, error) {
+	head, err := s.n.sign.headers()
 	if err != nil {
 		return nil, err
 	}
-	for _, d := range []string{"flwr_home", "work"} {
-		if err := os.MkdirAll(n.h.file(d), 0o700); err != nil {
-			return nil, fmt.Errorf("making the SuperNode's directory: %w", err)
-		}
+	signed := r.Clone(r.Context())
+	for name, v := range head {
+		signed.Header[name] = v
 	}
-	apps, err := n.clientApps(port)
-	if err != nil {
-		return nil, err
+	res, err := s.n.conn.transport().RoundTrip(signed)
+	if err == nil && res.StatusCode == http.StatusUnauthorized && res.Header.Get(clockMoved) != "" {
+		_ = res.Body.Close()
+		return nil, errors.New("the request was signed with a wrong time")
 	}
-	proxy, addr, err := n.serveProxy(apps.announce)
-	if err != nil {
-		return nil, err
-	}
-	args := []string{"--superlink", addr, "--root-certificates", n.h.localCA(), "--auth-supernode-private-key", n.h.localKey(),
-		"--isolation", "process", "--superexec-auth-secret-file", n.h.launchSecret(),
-		"--node-config", domain.NodeConfig(n.st.Partition, n.st.NumPartitions), "--host", "127.0.0.1", "--port", strconv.Itoa(port)}
-	child, err := keeper.Start(keeper.Command{
-		Path: n.env.Bin("flower-supernode"), Args: args, Dir: n.h.file("work"), Env: n.env.Environ(n.h.file("flwr_home")),
-		LogFile: n.h.logFile(), Log: logfile.Keep{Max: 10 << 20, Old: 3}, DieWithParent: true,
-	})
-	if err != nil {
-		return nil, errors.Join(domain.Errorf(domain.Unavailable, "The SuperNode could not be started."), err, proxy.Close())
-	}
-	ctx, cancel := context.WithCancel(context.Background())
-	sn := &superNode{child: child, proxy: proxy, stopApps: cancel}
-	sn.apps.Go(func() { apps.run(ctx) })
-	return sn, nil
-}
-
-// serveProxy starts the local proxy on a free port.
-func (n *node) serveProxy(onMessage func()) (*http.Server, string, error) {
-	loc, err := makeLocal(n.h)
-	if err != nil {
-		return nil, "", err
-	}
-	p := &localProxy{superLink: n.st.SuperLink, transport: n.conn.transport,
-		sign: func() (http.Header, error) { return n.sign.headers() }, publicPEM: n.pem, local: loc, onMessage: onMessage}
-	var lc net.ListenConfig
-	ln, err := lc.Listen(context.Background(), "tcp", "127.0.0.1:0")
-	if err != nil {
-		return nil, "", fmt.Errorf("finding a free port: %w", err)
-	}
-	srv := &http.Server{Handler: p.handler(), ReadHeaderTimeout: 10 * time.Second, IdleTimeout: time.Minute, ErrorLog: log.New(io.Discard, "", 0)}
-	go func() { _ = srv.Serve(tls.NewListener(ln, loc.tls)) }()
-	return srv, ln.Addr().String(), nil
-}
-
-// port returns a free port on loopback for the SuperNode's own Runtime API.
-func (n *node) port() (int, error) {
-	if n.j.o.NodePort != 0 {
-		return n.j.o.NodePort, nil
-	}
-	var lc net.ListenConfig
-	ln, err := lc.Listen(context.Background(), "tcp", "127.0.0.1:0")
-	if err != nil {
-		return 0, fmt.Errorf("finding a free port: %w", err)
-	}
-	port := ln.Addr().(*net.TCPAddr).Port
-	return port, ln.Close()
+	return res, err
 }

@@ -104,6 +104,12 @@ func withErrors(out []AppFailure, errors []domain.Exchange) []AppFailure {
 // message is not told on: it may hold the participant's data.
 var raisedPattern = regexp.MustCompile(`^<class '(?:[\w.]*\.)?(\w+)'>`)
 
+// The words of our own agent for a ClientApp without a reply. They hold nothing of the participant's data.
+var (
+	ownWords       = regexp.MustCompile(`^The ClientApp ended without a reply: ((?:it [a-zA-Z0-9 ]{1,80}|exit code -?\d{1,10}|ended by SIG[A-Z0-9]{1,10}))\.$`)
+	stoppedPattern = regexp.MustCompile(`^The participant(?:'s SuperNode was restarted| stopped the SuperNode) while it worked on this message\.$`)
+)
+
 // errorWords has the words for an error reply, and whether the SuperNode was lost rather than its ClientApp failing.
 func errorWords(reason string) (message, remedy string, lost bool) {
 	switch m := raisedPattern.FindStringSubmatch(reason); {
@@ -117,6 +123,10 @@ func errorWords(reason string) (message, remedy string, lost bool) {
 		return message, remedy, false
 	case m != nil:
 		return "raised " + m[1] + ".", "The log of the run on that machine shows the lines; an app that copes with that machine's data mends it.", false
+	case stoppedPattern.MatchString(reason):
+		return "was stopped or restarted by its owner.", "Its partition is kept. It takes part again when it is back.", true
+	case ownWords.MatchString(reason):
+		return "gave no reply: " + ownWords.FindStringSubmatch(reason)[1] + ".", "The log of the run on that machine shows the lines.", false
 	case strings.HasPrefix(reason, "Error: Node Unavailable"):
 		return "went offline before it answered.", "Its partition is kept; its owner starts the SuperNode again.", true
 	case strings.HasPrefix(reason, "Error: Reply Message Unavailable"), strings.HasPrefix(reason, "Error: Message Unavailable"):
@@ -157,6 +167,10 @@ func appWords(e domain.AppExit) (message, remedy string) {
 		return "passed the memory limit that its owner has set.", "A smaller model or batch helps; or its owner raises --app-memory."
 	case e.Kind == "TimeLimit":
 		return "passed the time limit that its owner has set.", "Fewer local epochs or samples help; or its owner raises --app-time."
+	case e.Kind == "NoReply":
+		return "ended its process with exit code 0 before it replied.", "The app must return its reply instead of ending the process, for example with sys.exit or os._exit."
+	case e.Kind == "ReturnedNothing":
+		return "returned None instead of a reply.", "The app's function must return a Message."
 	case e.Signal == "SIGKILL":
 		return "was ended by SIGKILL.", "The machine may have run out of memory: its owner looks at the system log; a smaller model or batch helps."
 	case e.Signal != "":

@@ -97,7 +97,7 @@ func (c *Client) post(ctx context.Context, path string, header http.Header, body
 	}
 	defer res.Body.Close()
 	if res.StatusCode != http.StatusOK {
-		return readError(res)
+		return ReadError(res)
 	}
 	answer, err := io.ReadAll(io.LimitReader(res.Body, maxAnswer+1))
 	if err != nil {
@@ -119,7 +119,8 @@ func withTimeout(ctx context.Context) (context.Context, context.CancelFunc) {
 	return context.WithTimeout(ctx, callTimeout)
 }
 
-func readError(res *http.Response) error {
+// ReadError returns the [*Error] that an answer other than 200 holds. It reads at most 64 KiB of the body and does not close it.
+func ReadError(res *http.Response) error {
 	body, _ := io.ReadAll(io.LimitReader(res.Body, maxError))
 	var said struct {
 		Code   int             `json:"code"`

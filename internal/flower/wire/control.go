@@ -46,7 +46,7 @@ type Node struct {
 // float64 or bool. It is not idempotent: after an error with [domain.Unavailable] the run may exist.
 func (c *Client) StartRun(ctx context.Context, fab []byte, overrides map[string]any) (uint64, error) {
 	sum := sha256.Sum256(fab)
-	config, err := scalars(overrides)
+	config, err := Scalars(overrides)
 	if err != nil {
 		return 0, err
 	}
@@ -70,7 +70,8 @@ func refusal(err error) error {
 	return err
 }
 
-func scalars(in map[string]any) (map[string]*flwrpb.Scalar, error) {
+// Scalars encodes config values: string, int64, float64 or bool. Another type is a [domain.Invalid] error.
+func Scalars(in map[string]any) (map[string]*flwrpb.Scalar, error) {
 	out := make(map[string]*flwrpb.Scalar, len(in))
 	for k, v := range in {
 		s := &flwrpb.Scalar{}
@@ -217,7 +218,7 @@ func (c *Client) StreamLogs(ctx context.Context, id uint64, after float64, each 
 	}
 	defer res.Body.Close()
 	if res.StatusCode != http.StatusOK {
-		return readError(res)
+		return ReadError(res)
 	}
 	for {
 		var out flwrpb.StreamLogsResponse

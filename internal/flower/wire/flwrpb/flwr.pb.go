@@ -510,6 +510,8 @@ type Run struct {
 	BytesSent        uint64                 `protobuf:"varint,13,opt,name=bytes_sent,json=bytesSent,proto3" json:"bytes_sent,omitempty"`
 	BytesRecv        uint64                 `protobuf:"varint,14,opt,name=bytes_recv,json=bytesRecv,proto3" json:"bytes_recv,omitempty"`
 	ClientappRuntime float64                `protobuf:"fixed64,15,opt,name=clientapp_runtime,json=clientappRuntime,proto3" json:"clientapp_runtime,omitempty"`
+	PrimaryTaskType  string                 `protobuf:"bytes,16,opt,name=primary_task_type,json=primaryTaskType,proto3" json:"primary_task_type,omitempty"`
+	SeriesId         uint64                 `protobuf:"varint,18,opt,name=series_id,json=seriesId,proto3" json:"series_id,omitempty"`
 	unknownFields    protoimpl.UnknownFields
 	sizeCache        protoimpl.SizeCache
 }
@@ -638,6 +640,20 @@ func (x *Run) GetBytesRecv() uint64 {
 func (x *Run) GetClientappRuntime() float64 {
 	if x != nil {
 		return x.ClientappRuntime
+	}
+	return 0
+}
+
+func (x *Run) GetPrimaryTaskType() string {
+	if x != nil {
+		return x.PrimaryTaskType
+	}
+	return ""
+}
+
+func (x *Run) GetSeriesId() uint64 {
+	if x != nil {
+		return x.SeriesId
 	}
 	return 0
 }
@@ -1540,6 +1556,7 @@ func (x *AcquireTaskResponse) GetToken() string {
 
 type PushTaskOutputRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
+	Context       *Context               `protobuf:"bytes,1,opt,name=context,proto3" json:"context,omitempty"`
 	SubStatus     string                 `protobuf:"bytes,2,opt,name=sub_status,json=subStatus,proto3" json:"sub_status,omitempty"`
 	Details       string                 `protobuf:"bytes,3,opt,name=details,proto3" json:"details,omitempty"`
 	unknownFields protoimpl.UnknownFields
@@ -1576,6 +1593,13 @@ func (*PushTaskOutputRequest) Descriptor() ([]byte, []int) {
 	return file_flwr_proto_rawDescGZIP(), []int{25}
 }
 
+func (x *PushTaskOutputRequest) GetContext() *Context {
+	if x != nil {
+		return x.Context
+	}
+	return nil
+}
+
 func (x *PushTaskOutputRequest) GetSubStatus() string {
 	if x != nil {
 		return x.SubStatus
@@ -1590,6 +1614,311 @@ func (x *PushTaskOutputRequest) GetDetails() string {
 	return ""
 }
 
+type PushTaskOutputResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PushTaskOutputResponse) Reset() {
+	*x = PushTaskOutputResponse{}
+	mi := &file_flwr_proto_msgTypes[26]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PushTaskOutputResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PushTaskOutputResponse) ProtoMessage() {}
+
+func (x *PushTaskOutputResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_flwr_proto_msgTypes[26]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PushTaskOutputResponse.ProtoReflect.Descriptor instead.
+func (*PushTaskOutputResponse) Descriptor() ([]byte, []int) {
+	return file_flwr_proto_rawDescGZIP(), []int{26}
+}
+
+type PullTaskInputResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Context       *Context               `protobuf:"bytes,1,opt,name=context,proto3" json:"context,omitempty"`
+	Run           *Run                   `protobuf:"bytes,2,opt,name=run,proto3" json:"run,omitempty"`
+	Fab           *Fab                   `protobuf:"bytes,3,opt,name=fab,proto3" json:"fab,omitempty"`
+	TaskId        uint64                 `protobuf:"varint,5,opt,name=task_id,json=taskId,proto3" json:"task_id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PullTaskInputResponse) Reset() {
+	*x = PullTaskInputResponse{}
+	mi := &file_flwr_proto_msgTypes[27]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PullTaskInputResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PullTaskInputResponse) ProtoMessage() {}
+
+func (x *PullTaskInputResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_flwr_proto_msgTypes[27]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PullTaskInputResponse.ProtoReflect.Descriptor instead.
+func (*PullTaskInputResponse) Descriptor() ([]byte, []int) {
+	return file_flwr_proto_rawDescGZIP(), []int{27}
+}
+
+func (x *PullTaskInputResponse) GetContext() *Context {
+	if x != nil {
+		return x.Context
+	}
+	return nil
+}
+
+func (x *PullTaskInputResponse) GetRun() *Run {
+	if x != nil {
+		return x.Run
+	}
+	return nil
+}
+
+func (x *PullTaskInputResponse) GetFab() *Fab {
+	if x != nil {
+		return x.Fab
+	}
+	return nil
+}
+
+func (x *PullTaskInputResponse) GetTaskId() uint64 {
+	if x != nil {
+		return x.TaskId
+	}
+	return 0
+}
+
+type SendTaskHeartbeatResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Success       bool                   `protobuf:"varint,1,opt,name=success,proto3" json:"success,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SendTaskHeartbeatResponse) Reset() {
+	*x = SendTaskHeartbeatResponse{}
+	mi := &file_flwr_proto_msgTypes[28]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SendTaskHeartbeatResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SendTaskHeartbeatResponse) ProtoMessage() {}
+
+func (x *SendTaskHeartbeatResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_flwr_proto_msgTypes[28]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SendTaskHeartbeatResponse.ProtoReflect.Descriptor instead.
+func (*SendTaskHeartbeatResponse) Descriptor() ([]byte, []int) {
+	return file_flwr_proto_rawDescGZIP(), []int{28}
+}
+
+func (x *SendTaskHeartbeatResponse) GetSuccess() bool {
+	if x != nil {
+		return x.Success
+	}
+	return false
+}
+
+type PushLogsResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PushLogsResponse) Reset() {
+	*x = PushLogsResponse{}
+	mi := &file_flwr_proto_msgTypes[29]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PushLogsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PushLogsResponse) ProtoMessage() {}
+
+func (x *PushLogsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_flwr_proto_msgTypes[29]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PushLogsResponse.ProtoReflect.Descriptor instead.
+func (*PushLogsResponse) Descriptor() ([]byte, []int) {
+	return file_flwr_proto_rawDescGZIP(), []int{29}
+}
+
+// RecordDict travels through unread: protobuf keeps fields that are not listed.
+type RecordDict struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RecordDict) Reset() {
+	*x = RecordDict{}
+	mi := &file_flwr_proto_msgTypes[30]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RecordDict) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RecordDict) ProtoMessage() {}
+
+func (x *RecordDict) ProtoReflect() protoreflect.Message {
+	mi := &file_flwr_proto_msgTypes[30]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RecordDict.ProtoReflect.Descriptor instead.
+func (*RecordDict) Descriptor() ([]byte, []int) {
+	return file_flwr_proto_rawDescGZIP(), []int{30}
+}
+
+type Context struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	RunId         uint64                 `protobuf:"varint,1,opt,name=run_id,json=runId,proto3" json:"run_id,omitempty"`
+	NodeId        uint64                 `protobuf:"varint,2,opt,name=node_id,json=nodeId,proto3" json:"node_id,omitempty"`
+	NodeConfig    map[string]*Scalar     `protobuf:"bytes,3,rep,name=node_config,json=nodeConfig,proto3" json:"node_config,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	State         *RecordDict            `protobuf:"bytes,4,opt,name=state,proto3" json:"state,omitempty"`
+	RunConfig     map[string]*Scalar     `protobuf:"bytes,5,rep,name=run_config,json=runConfig,proto3" json:"run_config,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	SeriesId      uint64                 `protobuf:"varint,6,opt,name=series_id,json=seriesId,proto3" json:"series_id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Context) Reset() {
+	*x = Context{}
+	mi := &file_flwr_proto_msgTypes[31]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Context) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Context) ProtoMessage() {}
+
+func (x *Context) ProtoReflect() protoreflect.Message {
+	mi := &file_flwr_proto_msgTypes[31]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Context.ProtoReflect.Descriptor instead.
+func (*Context) Descriptor() ([]byte, []int) {
+	return file_flwr_proto_rawDescGZIP(), []int{31}
+}
+
+func (x *Context) GetRunId() uint64 {
+	if x != nil {
+		return x.RunId
+	}
+	return 0
+}
+
+func (x *Context) GetNodeId() uint64 {
+	if x != nil {
+		return x.NodeId
+	}
+	return 0
+}
+
+func (x *Context) GetNodeConfig() map[string]*Scalar {
+	if x != nil {
+		return x.NodeConfig
+	}
+	return nil
+}
+
+func (x *Context) GetState() *RecordDict {
+	if x != nil {
+		return x.State
+	}
+	return nil
+}
+
+func (x *Context) GetRunConfig() map[string]*Scalar {
+	if x != nil {
+		return x.RunConfig
+	}
+	return nil
+}
+
+func (x *Context) GetSeriesId() uint64 {
+	if x != nil {
+		return x.SeriesId
+	}
+	return 0
+}
+
 type Metadata struct {
 	state            protoimpl.MessageState `protogen:"open.v1"`
 	RunId            uint64                 `protobuf:"varint,1,opt,name=run_id,json=runId,proto3" json:"run_id,omitempty"`
@@ -1601,13 +1930,15 @@ type Metadata struct {
 	Ttl              float64                `protobuf:"fixed64,7,opt,name=ttl,proto3" json:"ttl,omitempty"`
 	MessageType      string                 `protobuf:"bytes,8,opt,name=message_type,json=messageType,proto3" json:"message_type,omitempty"`
 	CreatedAt        float64                `protobuf:"fixed64,9,opt,name=created_at,json=createdAt,proto3" json:"created_at,omitempty"`
+	SrcTaskId        *uint64                `protobuf:"varint,10,opt,name=src_task_id,json=srcTaskId,proto3,oneof" json:"src_task_id,omitempty"`
+	DstTaskId        *uint64                `protobuf:"varint,11,opt,name=dst_task_id,json=dstTaskId,proto3,oneof" json:"dst_task_id,omitempty"`
 	unknownFields    protoimpl.UnknownFields
 	sizeCache        protoimpl.SizeCache
 }
 
 func (x *Metadata) Reset() {
 	*x = Metadata{}
-	mi := &file_flwr_proto_msgTypes[26]
+	mi := &file_flwr_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1619,7 +1950,7 @@ func (x *Metadata) String() string {
 func (*Metadata) ProtoMessage() {}
 
 func (x *Metadata) ProtoReflect() protoreflect.Message {
-	mi := &file_flwr_proto_msgTypes[26]
+	mi := &file_flwr_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1632,7 +1963,7 @@ func (x *Metadata) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Metadata.ProtoReflect.Descriptor instead.
 func (*Metadata) Descriptor() ([]byte, []int) {
-	return file_flwr_proto_rawDescGZIP(), []int{26}
+	return file_flwr_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *Metadata) GetRunId() uint64 {
@@ -1698,9 +2029,24 @@ func (x *Metadata) GetCreatedAt() float64 {
 	return 0
 }
 
+func (x *Metadata) GetSrcTaskId() uint64 {
+	if x != nil && x.SrcTaskId != nil {
+		return *x.SrcTaskId
+	}
+	return 0
+}
+
+func (x *Metadata) GetDstTaskId() uint64 {
+	if x != nil && x.DstTaskId != nil {
+		return *x.DstTaskId
+	}
+	return 0
+}
+
 type Message struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Metadata      *Metadata              `protobuf:"bytes,1,opt,name=metadata,proto3" json:"metadata,omitempty"`
+	Content       *RecordDict            `protobuf:"bytes,2,opt,name=content,proto3" json:"content,omitempty"`
 	Error         *Error                 `protobuf:"bytes,3,opt,name=error,proto3" json:"error,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1708,7 +2054,7 @@ type Message struct {
 
 func (x *Message) Reset() {
 	*x = Message{}
-	mi := &file_flwr_proto_msgTypes[27]
+	mi := &file_flwr_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1720,7 +2066,7 @@ func (x *Message) String() string {
 func (*Message) ProtoMessage() {}
 
 func (x *Message) ProtoReflect() protoreflect.Message {
-	mi := &file_flwr_proto_msgTypes[27]
+	mi := &file_flwr_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1733,12 +2079,19 @@ func (x *Message) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Message.ProtoReflect.Descriptor instead.
 func (*Message) Descriptor() ([]byte, []int) {
-	return file_flwr_proto_rawDescGZIP(), []int{27}
+	return file_flwr_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *Message) GetMetadata() *Metadata {
 	if x != nil {
 		return x.Metadata
+	}
+	return nil
+}
+
+func (x *Message) GetContent() *RecordDict {
+	if x != nil {
+		return x.Content
 	}
 	return nil
 }
@@ -1760,7 +2113,7 @@ type ObjectTree struct {
 
 func (x *ObjectTree) Reset() {
 	*x = ObjectTree{}
-	mi := &file_flwr_proto_msgTypes[28]
+	mi := &file_flwr_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1772,7 +2125,7 @@ func (x *ObjectTree) String() string {
 func (*ObjectTree) ProtoMessage() {}
 
 func (x *ObjectTree) ProtoReflect() protoreflect.Message {
-	mi := &file_flwr_proto_msgTypes[28]
+	mi := &file_flwr_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1785,7 +2138,7 @@ func (x *ObjectTree) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ObjectTree.ProtoReflect.Descriptor instead.
 func (*ObjectTree) Descriptor() ([]byte, []int) {
-	return file_flwr_proto_rawDescGZIP(), []int{28}
+	return file_flwr_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *ObjectTree) GetObjectId() string {
@@ -1812,7 +2165,7 @@ type PushAppMessagesRequest struct {
 
 func (x *PushAppMessagesRequest) Reset() {
 	*x = PushAppMessagesRequest{}
-	mi := &file_flwr_proto_msgTypes[29]
+	mi := &file_flwr_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1824,7 +2177,7 @@ func (x *PushAppMessagesRequest) String() string {
 func (*PushAppMessagesRequest) ProtoMessage() {}
 
 func (x *PushAppMessagesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_flwr_proto_msgTypes[29]
+	mi := &file_flwr_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1837,7 +2190,7 @@ func (x *PushAppMessagesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PushAppMessagesRequest.ProtoReflect.Descriptor instead.
 func (*PushAppMessagesRequest) Descriptor() ([]byte, []int) {
-	return file_flwr_proto_rawDescGZIP(), []int{29}
+	return file_flwr_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *PushAppMessagesRequest) GetMessagesList() []*Message {
@@ -1858,13 +2211,14 @@ type PushAppMessagesResponse struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	MessageIds    []string               `protobuf:"bytes,1,rep,name=message_ids,json=messageIds,proto3" json:"message_ids,omitempty"`
 	ObjectsToPush []string               `protobuf:"bytes,2,rep,name=objects_to_push,json=objectsToPush,proto3" json:"objects_to_push,omitempty"`
+	SessionId     string                 `protobuf:"bytes,3,opt,name=session_id,json=sessionId,proto3" json:"session_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *PushAppMessagesResponse) Reset() {
 	*x = PushAppMessagesResponse{}
-	mi := &file_flwr_proto_msgTypes[30]
+	mi := &file_flwr_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1876,7 +2230,7 @@ func (x *PushAppMessagesResponse) String() string {
 func (*PushAppMessagesResponse) ProtoMessage() {}
 
 func (x *PushAppMessagesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_flwr_proto_msgTypes[30]
+	mi := &file_flwr_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1889,7 +2243,7 @@ func (x *PushAppMessagesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PushAppMessagesResponse.ProtoReflect.Descriptor instead.
 func (*PushAppMessagesResponse) Descriptor() ([]byte, []int) {
-	return file_flwr_proto_rawDescGZIP(), []int{30}
+	return file_flwr_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *PushAppMessagesResponse) GetMessageIds() []string {
@@ -1906,6 +2260,13 @@ func (x *PushAppMessagesResponse) GetObjectsToPush() []string {
 	return nil
 }
 
+func (x *PushAppMessagesResponse) GetSessionId() string {
+	if x != nil {
+		return x.SessionId
+	}
+	return ""
+}
+
 type PullAppMessagesRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	MessageIds    []string               `protobuf:"bytes,2,rep,name=message_ids,json=messageIds,proto3" json:"message_ids,omitempty"`
@@ -1915,7 +2276,7 @@ type PullAppMessagesRequest struct {
 
 func (x *PullAppMessagesRequest) Reset() {
 	*x = PullAppMessagesRequest{}
-	mi := &file_flwr_proto_msgTypes[31]
+	mi := &file_flwr_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1927,7 +2288,7 @@ func (x *PullAppMessagesRequest) String() string {
 func (*PullAppMessagesRequest) ProtoMessage() {}
 
 func (x *PullAppMessagesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_flwr_proto_msgTypes[31]
+	mi := &file_flwr_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1940,7 +2301,7 @@ func (x *PullAppMessagesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PullAppMessagesRequest.ProtoReflect.Descriptor instead.
 func (*PullAppMessagesRequest) Descriptor() ([]byte, []int) {
-	return file_flwr_proto_rawDescGZIP(), []int{31}
+	return file_flwr_proto_rawDescGZIP(), []int{37}
 }
 
 func (x *PullAppMessagesRequest) GetMessageIds() []string {
@@ -1960,7 +2321,7 @@ type PullAppMessagesResponse struct {
 
 func (x *PullAppMessagesResponse) Reset() {
 	*x = PullAppMessagesResponse{}
-	mi := &file_flwr_proto_msgTypes[32]
+	mi := &file_flwr_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1972,7 +2333,7 @@ func (x *PullAppMessagesResponse) String() string {
 func (*PullAppMessagesResponse) ProtoMessage() {}
 
 func (x *PullAppMessagesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_flwr_proto_msgTypes[32]
+	mi := &file_flwr_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1985,7 +2346,7 @@ func (x *PullAppMessagesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PullAppMessagesResponse.ProtoReflect.Descriptor instead.
 func (*PullAppMessagesResponse) Descriptor() ([]byte, []int) {
-	return file_flwr_proto_rawDescGZIP(), []int{32}
+	return file_flwr_proto_rawDescGZIP(), []int{38}
 }
 
 func (x *PullAppMessagesResponse) GetMessagesList() []*Message {
@@ -2015,7 +2376,7 @@ type PushObjectRequest struct {
 
 func (x *PushObjectRequest) Reset() {
 	*x = PushObjectRequest{}
-	mi := &file_flwr_proto_msgTypes[33]
+	mi := &file_flwr_proto_msgTypes[39]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2027,7 +2388,7 @@ func (x *PushObjectRequest) String() string {
 func (*PushObjectRequest) ProtoMessage() {}
 
 func (x *PushObjectRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_flwr_proto_msgTypes[33]
+	mi := &file_flwr_proto_msgTypes[39]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2040,7 +2401,7 @@ func (x *PushObjectRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PushObjectRequest.ProtoReflect.Descriptor instead.
 func (*PushObjectRequest) Descriptor() ([]byte, []int) {
-	return file_flwr_proto_rawDescGZIP(), []int{33}
+	return file_flwr_proto_rawDescGZIP(), []int{39}
 }
 
 func (x *PushObjectRequest) GetNode() *Node {
@@ -2089,7 +2450,7 @@ type PullObjectRequest struct {
 
 func (x *PullObjectRequest) Reset() {
 	*x = PullObjectRequest{}
-	mi := &file_flwr_proto_msgTypes[34]
+	mi := &file_flwr_proto_msgTypes[40]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2101,7 +2462,7 @@ func (x *PullObjectRequest) String() string {
 func (*PullObjectRequest) ProtoMessage() {}
 
 func (x *PullObjectRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_flwr_proto_msgTypes[34]
+	mi := &file_flwr_proto_msgTypes[40]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2114,7 +2475,7 @@ func (x *PullObjectRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PullObjectRequest.ProtoReflect.Descriptor instead.
 func (*PullObjectRequest) Descriptor() ([]byte, []int) {
-	return file_flwr_proto_rawDescGZIP(), []int{34}
+	return file_flwr_proto_rawDescGZIP(), []int{40}
 }
 
 func (x *PullObjectRequest) GetNode() *Node {
@@ -2149,7 +2510,7 @@ type PullObjectResponse struct {
 
 func (x *PullObjectResponse) Reset() {
 	*x = PullObjectResponse{}
-	mi := &file_flwr_proto_msgTypes[35]
+	mi := &file_flwr_proto_msgTypes[41]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2161,7 +2522,7 @@ func (x *PullObjectResponse) String() string {
 func (*PullObjectResponse) ProtoMessage() {}
 
 func (x *PullObjectResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_flwr_proto_msgTypes[35]
+	mi := &file_flwr_proto_msgTypes[41]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2174,7 +2535,7 @@ func (x *PullObjectResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PullObjectResponse.ProtoReflect.Descriptor instead.
 func (*PullObjectResponse) Descriptor() ([]byte, []int) {
-	return file_flwr_proto_rawDescGZIP(), []int{35}
+	return file_flwr_proto_rawDescGZIP(), []int{41}
 }
 
 func (x *PullObjectResponse) GetObjectFound() bool {
@@ -2207,7 +2568,7 @@ type DoubleList struct {
 
 func (x *DoubleList) Reset() {
 	*x = DoubleList{}
-	mi := &file_flwr_proto_msgTypes[36]
+	mi := &file_flwr_proto_msgTypes[42]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2219,7 +2580,7 @@ func (x *DoubleList) String() string {
 func (*DoubleList) ProtoMessage() {}
 
 func (x *DoubleList) ProtoReflect() protoreflect.Message {
-	mi := &file_flwr_proto_msgTypes[36]
+	mi := &file_flwr_proto_msgTypes[42]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2232,7 +2593,7 @@ func (x *DoubleList) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DoubleList.ProtoReflect.Descriptor instead.
 func (*DoubleList) Descriptor() ([]byte, []int) {
-	return file_flwr_proto_rawDescGZIP(), []int{36}
+	return file_flwr_proto_rawDescGZIP(), []int{42}
 }
 
 func (x *DoubleList) GetVals() []float64 {
@@ -2251,7 +2612,7 @@ type SintList struct {
 
 func (x *SintList) Reset() {
 	*x = SintList{}
-	mi := &file_flwr_proto_msgTypes[37]
+	mi := &file_flwr_proto_msgTypes[43]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2263,7 +2624,7 @@ func (x *SintList) String() string {
 func (*SintList) ProtoMessage() {}
 
 func (x *SintList) ProtoReflect() protoreflect.Message {
-	mi := &file_flwr_proto_msgTypes[37]
+	mi := &file_flwr_proto_msgTypes[43]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2276,7 +2637,7 @@ func (x *SintList) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SintList.ProtoReflect.Descriptor instead.
 func (*SintList) Descriptor() ([]byte, []int) {
-	return file_flwr_proto_rawDescGZIP(), []int{37}
+	return file_flwr_proto_rawDescGZIP(), []int{43}
 }
 
 func (x *SintList) GetVals() []int64 {
@@ -2295,7 +2656,7 @@ type UintList struct {
 
 func (x *UintList) Reset() {
 	*x = UintList{}
-	mi := &file_flwr_proto_msgTypes[38]
+	mi := &file_flwr_proto_msgTypes[44]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2307,7 +2668,7 @@ func (x *UintList) String() string {
 func (*UintList) ProtoMessage() {}
 
 func (x *UintList) ProtoReflect() protoreflect.Message {
-	mi := &file_flwr_proto_msgTypes[38]
+	mi := &file_flwr_proto_msgTypes[44]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2320,7 +2681,7 @@ func (x *UintList) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UintList.ProtoReflect.Descriptor instead.
 func (*UintList) Descriptor() ([]byte, []int) {
-	return file_flwr_proto_rawDescGZIP(), []int{38}
+	return file_flwr_proto_rawDescGZIP(), []int{44}
 }
 
 func (x *UintList) GetVals() []uint64 {
@@ -2347,7 +2708,7 @@ type MetricRecordValue struct {
 
 func (x *MetricRecordValue) Reset() {
 	*x = MetricRecordValue{}
-	mi := &file_flwr_proto_msgTypes[39]
+	mi := &file_flwr_proto_msgTypes[45]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2359,7 +2720,7 @@ func (x *MetricRecordValue) String() string {
 func (*MetricRecordValue) ProtoMessage() {}
 
 func (x *MetricRecordValue) ProtoReflect() protoreflect.Message {
-	mi := &file_flwr_proto_msgTypes[39]
+	mi := &file_flwr_proto_msgTypes[45]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2372,7 +2733,7 @@ func (x *MetricRecordValue) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MetricRecordValue.ProtoReflect.Descriptor instead.
 func (*MetricRecordValue) Descriptor() ([]byte, []int) {
-	return file_flwr_proto_rawDescGZIP(), []int{39}
+	return file_flwr_proto_rawDescGZIP(), []int{45}
 }
 
 func (x *MetricRecordValue) GetValue() isMetricRecordValue_Value {
@@ -2485,7 +2846,7 @@ type MetricRecord struct {
 
 func (x *MetricRecord) Reset() {
 	*x = MetricRecord{}
-	mi := &file_flwr_proto_msgTypes[40]
+	mi := &file_flwr_proto_msgTypes[46]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2497,7 +2858,7 @@ func (x *MetricRecord) String() string {
 func (*MetricRecord) ProtoMessage() {}
 
 func (x *MetricRecord) ProtoReflect() protoreflect.Message {
-	mi := &file_flwr_proto_msgTypes[40]
+	mi := &file_flwr_proto_msgTypes[46]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2510,7 +2871,7 @@ func (x *MetricRecord) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MetricRecord.ProtoReflect.Descriptor instead.
 func (*MetricRecord) Descriptor() ([]byte, []int) {
-	return file_flwr_proto_rawDescGZIP(), []int{40}
+	return file_flwr_proto_rawDescGZIP(), []int{46}
 }
 
 func (x *MetricRecord) GetItems() []*MetricRecord_Item {
@@ -2538,7 +2899,7 @@ type ConfigRecordValue struct {
 
 func (x *ConfigRecordValue) Reset() {
 	*x = ConfigRecordValue{}
-	mi := &file_flwr_proto_msgTypes[41]
+	mi := &file_flwr_proto_msgTypes[47]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2550,7 +2911,7 @@ func (x *ConfigRecordValue) String() string {
 func (*ConfigRecordValue) ProtoMessage() {}
 
 func (x *ConfigRecordValue) ProtoReflect() protoreflect.Message {
-	mi := &file_flwr_proto_msgTypes[41]
+	mi := &file_flwr_proto_msgTypes[47]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2563,7 +2924,7 @@ func (x *ConfigRecordValue) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ConfigRecordValue.ProtoReflect.Descriptor instead.
 func (*ConfigRecordValue) Descriptor() ([]byte, []int) {
-	return file_flwr_proto_rawDescGZIP(), []int{41}
+	return file_flwr_proto_rawDescGZIP(), []int{47}
 }
 
 func (x *ConfigRecordValue) GetValue() isConfigRecordValue_Value {
@@ -2691,7 +3052,7 @@ type ConfigRecord struct {
 
 func (x *ConfigRecord) Reset() {
 	*x = ConfigRecord{}
-	mi := &file_flwr_proto_msgTypes[42]
+	mi := &file_flwr_proto_msgTypes[48]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2703,7 +3064,7 @@ func (x *ConfigRecord) String() string {
 func (*ConfigRecord) ProtoMessage() {}
 
 func (x *ConfigRecord) ProtoReflect() protoreflect.Message {
-	mi := &file_flwr_proto_msgTypes[42]
+	mi := &file_flwr_proto_msgTypes[48]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2716,7 +3077,7 @@ func (x *ConfigRecord) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ConfigRecord.ProtoReflect.Descriptor instead.
 func (*ConfigRecord) Descriptor() ([]byte, []int) {
-	return file_flwr_proto_rawDescGZIP(), []int{42}
+	return file_flwr_proto_rawDescGZIP(), []int{48}
 }
 
 func (x *ConfigRecord) GetItems() []*ConfigRecord_Item {
@@ -2736,7 +3097,7 @@ type ActivateNodeRequest struct {
 
 func (x *ActivateNodeRequest) Reset() {
 	*x = ActivateNodeRequest{}
-	mi := &file_flwr_proto_msgTypes[43]
+	mi := &file_flwr_proto_msgTypes[49]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2748,7 +3109,7 @@ func (x *ActivateNodeRequest) String() string {
 func (*ActivateNodeRequest) ProtoMessage() {}
 
 func (x *ActivateNodeRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_flwr_proto_msgTypes[43]
+	mi := &file_flwr_proto_msgTypes[49]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2761,7 +3122,7 @@ func (x *ActivateNodeRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ActivateNodeRequest.ProtoReflect.Descriptor instead.
 func (*ActivateNodeRequest) Descriptor() ([]byte, []int) {
-	return file_flwr_proto_rawDescGZIP(), []int{43}
+	return file_flwr_proto_rawDescGZIP(), []int{49}
 }
 
 func (x *ActivateNodeRequest) GetPublicKey() []byte {
@@ -2787,7 +3148,7 @@ type ActivateNodeResponse struct {
 
 func (x *ActivateNodeResponse) Reset() {
 	*x = ActivateNodeResponse{}
-	mi := &file_flwr_proto_msgTypes[44]
+	mi := &file_flwr_proto_msgTypes[50]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2799,7 +3160,7 @@ func (x *ActivateNodeResponse) String() string {
 func (*ActivateNodeResponse) ProtoMessage() {}
 
 func (x *ActivateNodeResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_flwr_proto_msgTypes[44]
+	mi := &file_flwr_proto_msgTypes[50]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2812,7 +3173,7 @@ func (x *ActivateNodeResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ActivateNodeResponse.ProtoReflect.Descriptor instead.
 func (*ActivateNodeResponse) Descriptor() ([]byte, []int) {
-	return file_flwr_proto_rawDescGZIP(), []int{44}
+	return file_flwr_proto_rawDescGZIP(), []int{50}
 }
 
 func (x *ActivateNodeResponse) GetNodeId() uint64 {
@@ -2831,7 +3192,7 @@ type DeactivateNodeRequest struct {
 
 func (x *DeactivateNodeRequest) Reset() {
 	*x = DeactivateNodeRequest{}
-	mi := &file_flwr_proto_msgTypes[45]
+	mi := &file_flwr_proto_msgTypes[51]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2843,7 +3204,7 @@ func (x *DeactivateNodeRequest) String() string {
 func (*DeactivateNodeRequest) ProtoMessage() {}
 
 func (x *DeactivateNodeRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_flwr_proto_msgTypes[45]
+	mi := &file_flwr_proto_msgTypes[51]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2856,7 +3217,7 @@ func (x *DeactivateNodeRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeactivateNodeRequest.ProtoReflect.Descriptor instead.
 func (*DeactivateNodeRequest) Descriptor() ([]byte, []int) {
-	return file_flwr_proto_rawDescGZIP(), []int{45}
+	return file_flwr_proto_rawDescGZIP(), []int{51}
 }
 
 func (x *DeactivateNodeRequest) GetNodeId() uint64 {
@@ -2875,7 +3236,7 @@ type RegisterNodeFleetRequest struct {
 
 func (x *RegisterNodeFleetRequest) Reset() {
 	*x = RegisterNodeFleetRequest{}
-	mi := &file_flwr_proto_msgTypes[46]
+	mi := &file_flwr_proto_msgTypes[52]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2887,7 +3248,7 @@ func (x *RegisterNodeFleetRequest) String() string {
 func (*RegisterNodeFleetRequest) ProtoMessage() {}
 
 func (x *RegisterNodeFleetRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_flwr_proto_msgTypes[46]
+	mi := &file_flwr_proto_msgTypes[52]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2900,7 +3261,7 @@ func (x *RegisterNodeFleetRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RegisterNodeFleetRequest.ProtoReflect.Descriptor instead.
 func (*RegisterNodeFleetRequest) Descriptor() ([]byte, []int) {
-	return file_flwr_proto_rawDescGZIP(), []int{46}
+	return file_flwr_proto_rawDescGZIP(), []int{52}
 }
 
 func (x *RegisterNodeFleetRequest) GetPublicKey() []byte {
@@ -2919,7 +3280,7 @@ type UnregisterNodeFleetRequest struct {
 
 func (x *UnregisterNodeFleetRequest) Reset() {
 	*x = UnregisterNodeFleetRequest{}
-	mi := &file_flwr_proto_msgTypes[47]
+	mi := &file_flwr_proto_msgTypes[53]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2931,7 +3292,7 @@ func (x *UnregisterNodeFleetRequest) String() string {
 func (*UnregisterNodeFleetRequest) ProtoMessage() {}
 
 func (x *UnregisterNodeFleetRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_flwr_proto_msgTypes[47]
+	mi := &file_flwr_proto_msgTypes[53]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2944,7 +3305,7 @@ func (x *UnregisterNodeFleetRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UnregisterNodeFleetRequest.ProtoReflect.Descriptor instead.
 func (*UnregisterNodeFleetRequest) Descriptor() ([]byte, []int) {
-	return file_flwr_proto_rawDescGZIP(), []int{47}
+	return file_flwr_proto_rawDescGZIP(), []int{53}
 }
 
 func (x *UnregisterNodeFleetRequest) GetNodeId() uint64 {
@@ -2964,7 +3325,7 @@ type SendNodeHeartbeatRequest struct {
 
 func (x *SendNodeHeartbeatRequest) Reset() {
 	*x = SendNodeHeartbeatRequest{}
-	mi := &file_flwr_proto_msgTypes[48]
+	mi := &file_flwr_proto_msgTypes[54]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2976,7 +3337,7 @@ func (x *SendNodeHeartbeatRequest) String() string {
 func (*SendNodeHeartbeatRequest) ProtoMessage() {}
 
 func (x *SendNodeHeartbeatRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_flwr_proto_msgTypes[48]
+	mi := &file_flwr_proto_msgTypes[54]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2989,7 +3350,7 @@ func (x *SendNodeHeartbeatRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SendNodeHeartbeatRequest.ProtoReflect.Descriptor instead.
 func (*SendNodeHeartbeatRequest) Descriptor() ([]byte, []int) {
-	return file_flwr_proto_rawDescGZIP(), []int{48}
+	return file_flwr_proto_rawDescGZIP(), []int{54}
 }
 
 func (x *SendNodeHeartbeatRequest) GetNode() *Node {
@@ -3006,6 +3367,358 @@ func (x *SendNodeHeartbeatRequest) GetHeartbeatInterval() float64 {
 	return 0
 }
 
+type SendNodeHeartbeatResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Success       bool                   `protobuf:"varint,1,opt,name=success,proto3" json:"success,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SendNodeHeartbeatResponse) Reset() {
+	*x = SendNodeHeartbeatResponse{}
+	mi := &file_flwr_proto_msgTypes[55]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SendNodeHeartbeatResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SendNodeHeartbeatResponse) ProtoMessage() {}
+
+func (x *SendNodeHeartbeatResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_flwr_proto_msgTypes[55]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SendNodeHeartbeatResponse.ProtoReflect.Descriptor instead.
+func (*SendNodeHeartbeatResponse) Descriptor() ([]byte, []int) {
+	return file_flwr_proto_rawDescGZIP(), []int{55}
+}
+
+func (x *SendNodeHeartbeatResponse) GetSuccess() bool {
+	if x != nil {
+		return x.Success
+	}
+	return false
+}
+
+type PullMessagesResponse struct {
+	state              protoimpl.MessageState `protogen:"open.v1"`
+	MessagesList       []*Message             `protobuf:"bytes,2,rep,name=messages_list,json=messagesList,proto3" json:"messages_list,omitempty"`
+	MessageObjectTrees []*ObjectTree          `protobuf:"bytes,3,rep,name=message_object_trees,json=messageObjectTrees,proto3" json:"message_object_trees,omitempty"`
+	unknownFields      protoimpl.UnknownFields
+	sizeCache          protoimpl.SizeCache
+}
+
+func (x *PullMessagesResponse) Reset() {
+	*x = PullMessagesResponse{}
+	mi := &file_flwr_proto_msgTypes[56]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PullMessagesResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PullMessagesResponse) ProtoMessage() {}
+
+func (x *PullMessagesResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_flwr_proto_msgTypes[56]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PullMessagesResponse.ProtoReflect.Descriptor instead.
+func (*PullMessagesResponse) Descriptor() ([]byte, []int) {
+	return file_flwr_proto_rawDescGZIP(), []int{56}
+}
+
+func (x *PullMessagesResponse) GetMessagesList() []*Message {
+	if x != nil {
+		return x.MessagesList
+	}
+	return nil
+}
+
+func (x *PullMessagesResponse) GetMessageObjectTrees() []*ObjectTree {
+	if x != nil {
+		return x.MessageObjectTrees
+	}
+	return nil
+}
+
+type PushMessagesResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	ObjectsToPush []string               `protobuf:"bytes,3,rep,name=objects_to_push,json=objectsToPush,proto3" json:"objects_to_push,omitempty"`
+	SessionId     string                 `protobuf:"bytes,4,opt,name=session_id,json=sessionId,proto3" json:"session_id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PushMessagesResponse) Reset() {
+	*x = PushMessagesResponse{}
+	mi := &file_flwr_proto_msgTypes[57]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PushMessagesResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PushMessagesResponse) ProtoMessage() {}
+
+func (x *PushMessagesResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_flwr_proto_msgTypes[57]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PushMessagesResponse.ProtoReflect.Descriptor instead.
+func (*PushMessagesResponse) Descriptor() ([]byte, []int) {
+	return file_flwr_proto_rawDescGZIP(), []int{57}
+}
+
+func (x *PushMessagesResponse) GetObjectsToPush() []string {
+	if x != nil {
+		return x.ObjectsToPush
+	}
+	return nil
+}
+
+func (x *PushMessagesResponse) GetSessionId() string {
+	if x != nil {
+		return x.SessionId
+	}
+	return ""
+}
+
+type GetRunResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Run           *Run                   `protobuf:"bytes,1,opt,name=run,proto3" json:"run,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetRunResponse) Reset() {
+	*x = GetRunResponse{}
+	mi := &file_flwr_proto_msgTypes[58]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetRunResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetRunResponse) ProtoMessage() {}
+
+func (x *GetRunResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_flwr_proto_msgTypes[58]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetRunResponse.ProtoReflect.Descriptor instead.
+func (*GetRunResponse) Descriptor() ([]byte, []int) {
+	return file_flwr_proto_rawDescGZIP(), []int{58}
+}
+
+func (x *GetRunResponse) GetRun() *Run {
+	if x != nil {
+		return x.Run
+	}
+	return nil
+}
+
+type GetFabResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Fab           *Fab                   `protobuf:"bytes,1,opt,name=fab,proto3" json:"fab,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetFabResponse) Reset() {
+	*x = GetFabResponse{}
+	mi := &file_flwr_proto_msgTypes[59]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetFabResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetFabResponse) ProtoMessage() {}
+
+func (x *GetFabResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_flwr_proto_msgTypes[59]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetFabResponse.ProtoReflect.Descriptor instead.
+func (*GetFabResponse) Descriptor() ([]byte, []int) {
+	return file_flwr_proto_rawDescGZIP(), []int{59}
+}
+
+func (x *GetFabResponse) GetFab() *Fab {
+	if x != nil {
+		return x.Fab
+	}
+	return nil
+}
+
+type PushObjectResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Stored        bool                   `protobuf:"varint,1,opt,name=stored,proto3" json:"stored,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PushObjectResponse) Reset() {
+	*x = PushObjectResponse{}
+	mi := &file_flwr_proto_msgTypes[60]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PushObjectResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PushObjectResponse) ProtoMessage() {}
+
+func (x *PushObjectResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_flwr_proto_msgTypes[60]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PushObjectResponse.ProtoReflect.Descriptor instead.
+func (*PushObjectResponse) Descriptor() ([]byte, []int) {
+	return file_flwr_proto_rawDescGZIP(), []int{60}
+}
+
+func (x *PushObjectResponse) GetStored() bool {
+	if x != nil {
+		return x.Stored
+	}
+	return false
+}
+
+type DeactivateNodeResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DeactivateNodeResponse) Reset() {
+	*x = DeactivateNodeResponse{}
+	mi := &file_flwr_proto_msgTypes[61]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DeactivateNodeResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DeactivateNodeResponse) ProtoMessage() {}
+
+func (x *DeactivateNodeResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_flwr_proto_msgTypes[61]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DeactivateNodeResponse.ProtoReflect.Descriptor instead.
+func (*DeactivateNodeResponse) Descriptor() ([]byte, []int) {
+	return file_flwr_proto_rawDescGZIP(), []int{61}
+}
+
+type ConfirmMessageReceivedResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ConfirmMessageReceivedResponse) Reset() {
+	*x = ConfirmMessageReceivedResponse{}
+	mi := &file_flwr_proto_msgTypes[62]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ConfirmMessageReceivedResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ConfirmMessageReceivedResponse) ProtoMessage() {}
+
+func (x *ConfirmMessageReceivedResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_flwr_proto_msgTypes[62]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ConfirmMessageReceivedResponse.ProtoReflect.Descriptor instead.
+func (*ConfirmMessageReceivedResponse) Descriptor() ([]byte, []int) {
+	return file_flwr_proto_rawDescGZIP(), []int{62}
+}
+
 type PullMessagesRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Node          *Node                  `protobuf:"bytes,1,opt,name=node,proto3" json:"node,omitempty"`
@@ -3016,7 +3729,7 @@ type PullMessagesRequest struct {
 
 func (x *PullMessagesRequest) Reset() {
 	*x = PullMessagesRequest{}
-	mi := &file_flwr_proto_msgTypes[49]
+	mi := &file_flwr_proto_msgTypes[63]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3028,7 +3741,7 @@ func (x *PullMessagesRequest) String() string {
 func (*PullMessagesRequest) ProtoMessage() {}
 
 func (x *PullMessagesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_flwr_proto_msgTypes[49]
+	mi := &file_flwr_proto_msgTypes[63]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3041,7 +3754,7 @@ func (x *PullMessagesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PullMessagesRequest.ProtoReflect.Descriptor instead.
 func (*PullMessagesRequest) Descriptor() ([]byte, []int) {
-	return file_flwr_proto_rawDescGZIP(), []int{49}
+	return file_flwr_proto_rawDescGZIP(), []int{63}
 }
 
 func (x *PullMessagesRequest) GetNode() *Node {
@@ -3070,7 +3783,7 @@ type PushMessagesRequest struct {
 
 func (x *PushMessagesRequest) Reset() {
 	*x = PushMessagesRequest{}
-	mi := &file_flwr_proto_msgTypes[50]
+	mi := &file_flwr_proto_msgTypes[64]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3082,7 +3795,7 @@ func (x *PushMessagesRequest) String() string {
 func (*PushMessagesRequest) ProtoMessage() {}
 
 func (x *PushMessagesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_flwr_proto_msgTypes[50]
+	mi := &file_flwr_proto_msgTypes[64]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3095,7 +3808,7 @@ func (x *PushMessagesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PushMessagesRequest.ProtoReflect.Descriptor instead.
 func (*PushMessagesRequest) Descriptor() ([]byte, []int) {
-	return file_flwr_proto_rawDescGZIP(), []int{50}
+	return file_flwr_proto_rawDescGZIP(), []int{64}
 }
 
 func (x *PushMessagesRequest) GetNode() *Node {
@@ -3136,7 +3849,7 @@ type GetRunRequest struct {
 
 func (x *GetRunRequest) Reset() {
 	*x = GetRunRequest{}
-	mi := &file_flwr_proto_msgTypes[51]
+	mi := &file_flwr_proto_msgTypes[65]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3148,7 +3861,7 @@ func (x *GetRunRequest) String() string {
 func (*GetRunRequest) ProtoMessage() {}
 
 func (x *GetRunRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_flwr_proto_msgTypes[51]
+	mi := &file_flwr_proto_msgTypes[65]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3161,7 +3874,7 @@ func (x *GetRunRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetRunRequest.ProtoReflect.Descriptor instead.
 func (*GetRunRequest) Descriptor() ([]byte, []int) {
-	return file_flwr_proto_rawDescGZIP(), []int{51}
+	return file_flwr_proto_rawDescGZIP(), []int{65}
 }
 
 func (x *GetRunRequest) GetNode() *Node {
@@ -3189,7 +3902,7 @@ type GetFabRequest struct {
 
 func (x *GetFabRequest) Reset() {
 	*x = GetFabRequest{}
-	mi := &file_flwr_proto_msgTypes[52]
+	mi := &file_flwr_proto_msgTypes[66]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3201,7 +3914,7 @@ func (x *GetFabRequest) String() string {
 func (*GetFabRequest) ProtoMessage() {}
 
 func (x *GetFabRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_flwr_proto_msgTypes[52]
+	mi := &file_flwr_proto_msgTypes[66]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3214,7 +3927,7 @@ func (x *GetFabRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetFabRequest.ProtoReflect.Descriptor instead.
 func (*GetFabRequest) Descriptor() ([]byte, []int) {
-	return file_flwr_proto_rawDescGZIP(), []int{52}
+	return file_flwr_proto_rawDescGZIP(), []int{66}
 }
 
 func (x *GetFabRequest) GetNode() *Node {
@@ -3249,7 +3962,7 @@ type ConfirmMessageReceivedRequest struct {
 
 func (x *ConfirmMessageReceivedRequest) Reset() {
 	*x = ConfirmMessageReceivedRequest{}
-	mi := &file_flwr_proto_msgTypes[53]
+	mi := &file_flwr_proto_msgTypes[67]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3261,7 +3974,7 @@ func (x *ConfirmMessageReceivedRequest) String() string {
 func (*ConfirmMessageReceivedRequest) ProtoMessage() {}
 
 func (x *ConfirmMessageReceivedRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_flwr_proto_msgTypes[53]
+	mi := &file_flwr_proto_msgTypes[67]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3274,7 +3987,7 @@ func (x *ConfirmMessageReceivedRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ConfirmMessageReceivedRequest.ProtoReflect.Descriptor instead.
 func (*ConfirmMessageReceivedRequest) Descriptor() ([]byte, []int) {
-	return file_flwr_proto_rawDescGZIP(), []int{53}
+	return file_flwr_proto_rawDescGZIP(), []int{67}
 }
 
 func (x *ConfirmMessageReceivedRequest) GetNode() *Node {
@@ -3308,7 +4021,7 @@ type MetricRecord_Item struct {
 
 func (x *MetricRecord_Item) Reset() {
 	*x = MetricRecord_Item{}
-	mi := &file_flwr_proto_msgTypes[57]
+	mi := &file_flwr_proto_msgTypes[73]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3320,7 +4033,7 @@ func (x *MetricRecord_Item) String() string {
 func (*MetricRecord_Item) ProtoMessage() {}
 
 func (x *MetricRecord_Item) ProtoReflect() protoreflect.Message {
-	mi := &file_flwr_proto_msgTypes[57]
+	mi := &file_flwr_proto_msgTypes[73]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3333,7 +4046,7 @@ func (x *MetricRecord_Item) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MetricRecord_Item.ProtoReflect.Descriptor instead.
 func (*MetricRecord_Item) Descriptor() ([]byte, []int) {
-	return file_flwr_proto_rawDescGZIP(), []int{40, 0}
+	return file_flwr_proto_rawDescGZIP(), []int{46, 0}
 }
 
 func (x *MetricRecord_Item) GetKey() string {
@@ -3360,7 +4073,7 @@ type ConfigRecord_Item struct {
 
 func (x *ConfigRecord_Item) Reset() {
 	*x = ConfigRecord_Item{}
-	mi := &file_flwr_proto_msgTypes[58]
+	mi := &file_flwr_proto_msgTypes[74]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3372,7 +4085,7 @@ func (x *ConfigRecord_Item) String() string {
 func (*ConfigRecord_Item) ProtoMessage() {}
 
 func (x *ConfigRecord_Item) ProtoReflect() protoreflect.Message {
-	mi := &file_flwr_proto_msgTypes[58]
+	mi := &file_flwr_proto_msgTypes[74]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3385,7 +4098,7 @@ func (x *ConfigRecord_Item) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ConfigRecord_Item.ProtoReflect.Descriptor instead.
 func (*ConfigRecord_Item) Descriptor() ([]byte, []int) {
-	return file_flwr_proto_rawDescGZIP(), []int{42, 0}
+	return file_flwr_proto_rawDescGZIP(), []int{48, 0}
 }
 
 func (x *ConfigRecord_Item) GetKey() string {
@@ -3446,7 +4159,7 @@ const file_flwr_proto_rawDesc = "" +
 	"\x06status\x18\x01 \x01(\tR\x06status\x12\x1d\n" +
 	"\n" +
 	"sub_status\x18\x02 \x01(\tR\tsubStatus\x12\x18\n" +
-	"\adetails\x18\x03 \x01(\tR\adetails\"\xe0\x04\n" +
+	"\adetails\x18\x03 \x01(\tR\adetails\"\xa9\x05\n" +
 	"\x03Run\x12\x15\n" +
 	"\x06run_id\x18\x01 \x01(\x04R\x05runId\x12\x15\n" +
 	"\x06fab_id\x18\x02 \x01(\tR\x05fabId\x12\x1f\n" +
@@ -3471,7 +4184,9 @@ const file_flwr_proto_rawDesc = "" +
 	"bytes_sent\x18\r \x01(\x04R\tbytesSent\x12\x1d\n" +
 	"\n" +
 	"bytes_recv\x18\x0e \x01(\x04R\tbytesRecv\x12+\n" +
-	"\x11clientapp_runtime\x18\x0f \x01(\x01R\x10clientappRuntime\x1a[\n" +
+	"\x11clientapp_runtime\x18\x0f \x01(\x01R\x10clientappRuntime\x12*\n" +
+	"\x11primary_task_type\x18\x10 \x01(\tR\x0fprimaryTaskType\x12\x1b\n" +
+	"\tseries_id\x18\x12 \x01(\x04R\bseriesId\x1a[\n" +
 	"\x13OverrideConfigEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12.\n" +
 	"\x05value\x18\x02 \x01(\v2\x18.blossomtune.flwr.ScalarR\x05value:\x028\x01\"\x97\x02\n" +
@@ -3543,11 +4258,38 @@ const file_flwr_proto_rawDesc = "" +
 	"\x14supported_task_types\x18\x01 \x03(\tR\x12supportedTaskTypes\"W\n" +
 	"\x13AcquireTaskResponse\x12*\n" +
 	"\x04task\x18\x01 \x01(\v2\x16.blossomtune.flwr.TaskR\x04task\x12\x14\n" +
-	"\x05token\x18\x02 \x01(\tR\x05token\"P\n" +
-	"\x15PushTaskOutputRequest\x12\x1d\n" +
+	"\x05token\x18\x02 \x01(\tR\x05token\"\x85\x01\n" +
+	"\x15PushTaskOutputRequest\x123\n" +
+	"\acontext\x18\x01 \x01(\v2\x19.blossomtune.flwr.ContextR\acontext\x12\x1d\n" +
 	"\n" +
 	"sub_status\x18\x02 \x01(\tR\tsubStatus\x12\x18\n" +
-	"\adetails\x18\x03 \x01(\tR\adetails\"\x9e\x02\n" +
+	"\adetails\x18\x03 \x01(\tR\adetails\"\x18\n" +
+	"\x16PushTaskOutputResponse\"\xb7\x01\n" +
+	"\x15PullTaskInputResponse\x123\n" +
+	"\acontext\x18\x01 \x01(\v2\x19.blossomtune.flwr.ContextR\acontext\x12'\n" +
+	"\x03run\x18\x02 \x01(\v2\x15.blossomtune.flwr.RunR\x03run\x12'\n" +
+	"\x03fab\x18\x03 \x01(\v2\x15.blossomtune.flwr.FabR\x03fab\x12\x17\n" +
+	"\atask_id\x18\x05 \x01(\x04R\x06taskId\"5\n" +
+	"\x19SendTaskHeartbeatResponse\x12\x18\n" +
+	"\asuccess\x18\x01 \x01(\bR\asuccess\"\x12\n" +
+	"\x10PushLogsResponse\"\f\n" +
+	"\n" +
+	"RecordDict\"\xd0\x03\n" +
+	"\aContext\x12\x15\n" +
+	"\x06run_id\x18\x01 \x01(\x04R\x05runId\x12\x17\n" +
+	"\anode_id\x18\x02 \x01(\x04R\x06nodeId\x12J\n" +
+	"\vnode_config\x18\x03 \x03(\v2).blossomtune.flwr.Context.NodeConfigEntryR\n" +
+	"nodeConfig\x122\n" +
+	"\x05state\x18\x04 \x01(\v2\x1c.blossomtune.flwr.RecordDictR\x05state\x12G\n" +
+	"\n" +
+	"run_config\x18\x05 \x03(\v2(.blossomtune.flwr.Context.RunConfigEntryR\trunConfig\x12\x1b\n" +
+	"\tseries_id\x18\x06 \x01(\x04R\bseriesId\x1aW\n" +
+	"\x0fNodeConfigEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12.\n" +
+	"\x05value\x18\x02 \x01(\v2\x18.blossomtune.flwr.ScalarR\x05value:\x028\x01\x1aV\n" +
+	"\x0eRunConfigEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12.\n" +
+	"\x05value\x18\x02 \x01(\v2\x18.blossomtune.flwr.ScalarR\x05value:\x028\x01\"\x88\x03\n" +
 	"\bMetadata\x12\x15\n" +
 	"\x06run_id\x18\x01 \x01(\x04R\x05runId\x12\x1d\n" +
 	"\n" +
@@ -3559,9 +4301,15 @@ const file_flwr_proto_rawDesc = "" +
 	"\x03ttl\x18\a \x01(\x01R\x03ttl\x12!\n" +
 	"\fmessage_type\x18\b \x01(\tR\vmessageType\x12\x1d\n" +
 	"\n" +
-	"created_at\x18\t \x01(\x01R\tcreatedAt\"p\n" +
+	"created_at\x18\t \x01(\x01R\tcreatedAt\x12#\n" +
+	"\vsrc_task_id\x18\n" +
+	" \x01(\x04H\x00R\tsrcTaskId\x88\x01\x01\x12#\n" +
+	"\vdst_task_id\x18\v \x01(\x04H\x01R\tdstTaskId\x88\x01\x01B\x0e\n" +
+	"\f_src_task_idB\x0e\n" +
+	"\f_dst_task_id\"\xa8\x01\n" +
 	"\aMessage\x126\n" +
-	"\bmetadata\x18\x01 \x01(\v2\x1a.blossomtune.flwr.MetadataR\bmetadata\x12-\n" +
+	"\bmetadata\x18\x01 \x01(\v2\x1a.blossomtune.flwr.MetadataR\bmetadata\x126\n" +
+	"\acontent\x18\x02 \x01(\v2\x1c.blossomtune.flwr.RecordDictR\acontent\x12-\n" +
 	"\x05error\x18\x03 \x01(\v2\x17.blossomtune.flwr.ErrorR\x05error\"c\n" +
 	"\n" +
 	"ObjectTree\x12\x1b\n" +
@@ -3569,11 +4317,13 @@ const file_flwr_proto_rawDesc = "" +
 	"\bchildren\x18\x02 \x03(\v2\x1c.blossomtune.flwr.ObjectTreeR\bchildren\"\xa8\x01\n" +
 	"\x16PushAppMessagesRequest\x12>\n" +
 	"\rmessages_list\x18\x02 \x03(\v2\x19.blossomtune.flwr.MessageR\fmessagesList\x12N\n" +
-	"\x14message_object_trees\x18\x03 \x03(\v2\x1c.blossomtune.flwr.ObjectTreeR\x12messageObjectTrees\"b\n" +
+	"\x14message_object_trees\x18\x03 \x03(\v2\x1c.blossomtune.flwr.ObjectTreeR\x12messageObjectTrees\"\x81\x01\n" +
 	"\x17PushAppMessagesResponse\x12\x1f\n" +
 	"\vmessage_ids\x18\x01 \x03(\tR\n" +
 	"messageIds\x12&\n" +
-	"\x0fobjects_to_push\x18\x02 \x03(\tR\robjectsToPush\"9\n" +
+	"\x0fobjects_to_push\x18\x02 \x03(\tR\robjectsToPush\x12\x1d\n" +
+	"\n" +
+	"session_id\x18\x03 \x01(\tR\tsessionId\"9\n" +
 	"\x16PullAppMessagesRequest\x12\x1f\n" +
 	"\vmessage_ids\x18\x02 \x03(\tR\n" +
 	"messageIds\"\xa9\x01\n" +
@@ -3646,7 +4396,24 @@ const file_flwr_proto_rawDesc = "" +
 	"\anode_id\x18\x01 \x01(\x04R\x06nodeId\"u\n" +
 	"\x18SendNodeHeartbeatRequest\x12*\n" +
 	"\x04node\x18\x01 \x01(\v2\x16.blossomtune.flwr.NodeR\x04node\x12-\n" +
-	"\x12heartbeat_interval\x18\x02 \x01(\x01R\x11heartbeatInterval\"b\n" +
+	"\x12heartbeat_interval\x18\x02 \x01(\x01R\x11heartbeatInterval\"5\n" +
+	"\x19SendNodeHeartbeatResponse\x12\x18\n" +
+	"\asuccess\x18\x01 \x01(\bR\asuccess\"\xa6\x01\n" +
+	"\x14PullMessagesResponse\x12>\n" +
+	"\rmessages_list\x18\x02 \x03(\v2\x19.blossomtune.flwr.MessageR\fmessagesList\x12N\n" +
+	"\x14message_object_trees\x18\x03 \x03(\v2\x1c.blossomtune.flwr.ObjectTreeR\x12messageObjectTrees\"]\n" +
+	"\x14PushMessagesResponse\x12&\n" +
+	"\x0fobjects_to_push\x18\x03 \x03(\tR\robjectsToPush\x12\x1d\n" +
+	"\n" +
+	"session_id\x18\x04 \x01(\tR\tsessionId\"9\n" +
+	"\x0eGetRunResponse\x12'\n" +
+	"\x03run\x18\x01 \x01(\v2\x15.blossomtune.flwr.RunR\x03run\"9\n" +
+	"\x0eGetFabResponse\x12'\n" +
+	"\x03fab\x18\x01 \x01(\v2\x15.blossomtune.flwr.FabR\x03fab\",\n" +
+	"\x12PushObjectResponse\x12\x16\n" +
+	"\x06stored\x18\x01 \x01(\bR\x06stored\"\x18\n" +
+	"\x16DeactivateNodeResponse\" \n" +
+	"\x1eConfirmMessageReceivedResponse\"b\n" +
 	"\x13PullMessagesRequest\x12*\n" +
 	"\x04node\x18\x01 \x01(\v2\x16.blossomtune.flwr.NodeR\x04node\x12\x1f\n" +
 	"\vmessage_ids\x18\x02 \x03(\tR\n" +
@@ -3680,112 +4447,142 @@ func file_flwr_proto_rawDescGZIP() []byte {
 	return file_flwr_proto_rawDescData
 }
 
-var file_flwr_proto_msgTypes = make([]protoimpl.MessageInfo, 59)
+var file_flwr_proto_msgTypes = make([]protoimpl.MessageInfo, 75)
 var file_flwr_proto_goTypes = []any{
-	(*Scalar)(nil),                        // 0: blossomtune.flwr.Scalar
-	(*Error)(nil),                         // 1: blossomtune.flwr.Error
-	(*Node)(nil),                          // 2: blossomtune.flwr.Node
-	(*NodeInfo)(nil),                      // 3: blossomtune.flwr.NodeInfo
-	(*Fab)(nil),                           // 4: blossomtune.flwr.Fab
-	(*RunStatus)(nil),                     // 5: blossomtune.flwr.RunStatus
-	(*Run)(nil),                           // 6: blossomtune.flwr.Run
-	(*StartRunRequest)(nil),               // 7: blossomtune.flwr.StartRunRequest
-	(*StartRunResponse)(nil),              // 8: blossomtune.flwr.StartRunResponse
-	(*StopRunRequest)(nil),                // 9: blossomtune.flwr.StopRunRequest
-	(*StopRunResponse)(nil),               // 10: blossomtune.flwr.StopRunResponse
-	(*ListRunsRequest)(nil),               // 11: blossomtune.flwr.ListRunsRequest
-	(*ListRunsResponse)(nil),              // 12: blossomtune.flwr.ListRunsResponse
-	(*StreamLogsRequest)(nil),             // 13: blossomtune.flwr.StreamLogsRequest
-	(*StreamLogsResponse)(nil),            // 14: blossomtune.flwr.StreamLogsResponse
-	(*RegisterNodeRequest)(nil),           // 15: blossomtune.flwr.RegisterNodeRequest
-	(*RegisterNodeResponse)(nil),          // 16: blossomtune.flwr.RegisterNodeResponse
-	(*UnregisterNodeRequest)(nil),         // 17: blossomtune.flwr.UnregisterNodeRequest
-	(*UnregisterNodeResponse)(nil),        // 18: blossomtune.flwr.UnregisterNodeResponse
-	(*ListNodesRequest)(nil),              // 19: blossomtune.flwr.ListNodesRequest
-	(*ListNodesResponse)(nil),             // 20: blossomtune.flwr.ListNodesResponse
-	(*TaskStatus)(nil),                    // 21: blossomtune.flwr.TaskStatus
-	(*Task)(nil),                          // 22: blossomtune.flwr.Task
-	(*AcquireTaskRequest)(nil),            // 23: blossomtune.flwr.AcquireTaskRequest
-	(*AcquireTaskResponse)(nil),           // 24: blossomtune.flwr.AcquireTaskResponse
-	(*PushTaskOutputRequest)(nil),         // 25: blossomtune.flwr.PushTaskOutputRequest
-	(*Metadata)(nil),                      // 26: blossomtune.flwr.Metadata
-	(*Message)(nil),                       // 27: blossomtune.flwr.Message
-	(*ObjectTree)(nil),                    // 28: blossomtune.flwr.ObjectTree
-	(*PushAppMessagesRequest)(nil),        // 29: blossomtune.flwr.PushAppMessagesRequest
-	(*PushAppMessagesResponse)(nil),       // 30: blossomtune.flwr.PushAppMessagesResponse
-	(*PullAppMessagesRequest)(nil),        // 31: blossomtune.flwr.PullAppMessagesRequest
-	(*PullAppMessagesResponse)(nil),       // 32: blossomtune.flwr.PullAppMessagesResponse
-	(*PushObjectRequest)(nil),             // 33: blossomtune.flwr.PushObjectRequest
-	(*PullObjectRequest)(nil),             // 34: blossomtune.flwr.PullObjectRequest
-	(*PullObjectResponse)(nil),            // 35: blossomtune.flwr.PullObjectResponse
-	(*DoubleList)(nil),                    // 36: blossomtune.flwr.DoubleList
-	(*SintList)(nil),                      // 37: blossomtune.flwr.SintList
-	(*UintList)(nil),                      // 38: blossomtune.flwr.UintList
-	(*MetricRecordValue)(nil),             // 39: blossomtune.flwr.MetricRecordValue
-	(*MetricRecord)(nil),                  // 40: blossomtune.flwr.MetricRecord
-	(*ConfigRecordValue)(nil),             // 41: blossomtune.flwr.ConfigRecordValue
-	(*ConfigRecord)(nil),                  // 42: blossomtune.flwr.ConfigRecord
-	(*ActivateNodeRequest)(nil),           // 43: blossomtune.flwr.ActivateNodeRequest
-	(*ActivateNodeResponse)(nil),          // 44: blossomtune.flwr.ActivateNodeResponse
-	(*DeactivateNodeRequest)(nil),         // 45: blossomtune.flwr.DeactivateNodeRequest
-	(*RegisterNodeFleetRequest)(nil),      // 46: blossomtune.flwr.RegisterNodeFleetRequest
-	(*UnregisterNodeFleetRequest)(nil),    // 47: blossomtune.flwr.UnregisterNodeFleetRequest
-	(*SendNodeHeartbeatRequest)(nil),      // 48: blossomtune.flwr.SendNodeHeartbeatRequest
-	(*PullMessagesRequest)(nil),           // 49: blossomtune.flwr.PullMessagesRequest
-	(*PushMessagesRequest)(nil),           // 50: blossomtune.flwr.PushMessagesRequest
-	(*GetRunRequest)(nil),                 // 51: blossomtune.flwr.GetRunRequest
-	(*GetFabRequest)(nil),                 // 52: blossomtune.flwr.GetFabRequest
-	(*ConfirmMessageReceivedRequest)(nil), // 53: blossomtune.flwr.ConfirmMessageReceivedRequest
-	nil,                                   // 54: blossomtune.flwr.Run.OverrideConfigEntry
-	nil,                                   // 55: blossomtune.flwr.StartRunRequest.OverrideConfigEntry
-	nil,                                   // 56: blossomtune.flwr.ListRunsResponse.RunDictEntry
-	(*MetricRecord_Item)(nil),             // 57: blossomtune.flwr.MetricRecord.Item
-	(*ConfigRecord_Item)(nil),             // 58: blossomtune.flwr.ConfigRecord.Item
+	(*Scalar)(nil),                         // 0: blossomtune.flwr.Scalar
+	(*Error)(nil),                          // 1: blossomtune.flwr.Error
+	(*Node)(nil),                           // 2: blossomtune.flwr.Node
+	(*NodeInfo)(nil),                       // 3: blossomtune.flwr.NodeInfo
+	(*Fab)(nil),                            // 4: blossomtune.flwr.Fab
+	(*RunStatus)(nil),                      // 5: blossomtune.flwr.RunStatus
+	(*Run)(nil),                            // 6: blossomtune.flwr.Run
+	(*StartRunRequest)(nil),                // 7: blossomtune.flwr.StartRunRequest
+	(*StartRunResponse)(nil),               // 8: blossomtune.flwr.StartRunResponse
+	(*StopRunRequest)(nil),                 // 9: blossomtune.flwr.StopRunRequest
+	(*StopRunResponse)(nil),                // 10: blossomtune.flwr.StopRunResponse
+	(*ListRunsRequest)(nil),                // 11: blossomtune.flwr.ListRunsRequest
+	(*ListRunsResponse)(nil),               // 12: blossomtune.flwr.ListRunsResponse
+	(*StreamLogsRequest)(nil),              // 13: blossomtune.flwr.StreamLogsRequest
+	(*StreamLogsResponse)(nil),             // 14: blossomtune.flwr.StreamLogsResponse
+	(*RegisterNodeRequest)(nil),            // 15: blossomtune.flwr.RegisterNodeRequest
+	(*RegisterNodeResponse)(nil),           // 16: blossomtune.flwr.RegisterNodeResponse
+	(*UnregisterNodeRequest)(nil),          // 17: blossomtune.flwr.UnregisterNodeRequest
+	(*UnregisterNodeResponse)(nil),         // 18: blossomtune.flwr.UnregisterNodeResponse
+	(*ListNodesRequest)(nil),               // 19: blossomtune.flwr.ListNodesRequest
+	(*ListNodesResponse)(nil),              // 20: blossomtune.flwr.ListNodesResponse
+	(*TaskStatus)(nil),                     // 21: blossomtune.flwr.TaskStatus
+	(*Task)(nil),                           // 22: blossomtune.flwr.Task
+	(*AcquireTaskRequest)(nil),             // 23: blossomtune.flwr.AcquireTaskRequest
+	(*AcquireTaskResponse)(nil),            // 24: blossomtune.flwr.AcquireTaskResponse
+	(*PushTaskOutputRequest)(nil),          // 25: blossomtune.flwr.PushTaskOutputRequest
+	(*PushTaskOutputResponse)(nil),         // 26: blossomtune.flwr.PushTaskOutputResponse
+	(*PullTaskInputResponse)(nil),          // 27: blossomtune.flwr.PullTaskInputResponse
+	(*SendTaskHeartbeatResponse)(nil),      // 28: blossomtune.flwr.SendTaskHeartbeatResponse
+	(*PushLogsResponse)(nil),               // 29: blossomtune.flwr.PushLogsResponse
+	(*RecordDict)(nil),                     // 30: blossomtune.flwr.RecordDict
+	(*Context)(nil),                        // 31: blossomtune.flwr.Context
+	(*Metadata)(nil),                       // 32: blossomtune.flwr.Metadata
+	(*Message)(nil),                        // 33: blossomtune.flwr.Message
+	(*ObjectTree)(nil),                     // 34: blossomtune.flwr.ObjectTree
+	(*PushAppMessagesRequest)(nil),         // 35: blossomtune.flwr.PushAppMessagesRequest
+	(*PushAppMessagesResponse)(nil),        // 36: blossomtune.flwr.PushAppMessagesResponse
+	(*PullAppMessagesRequest)(nil),         // 37: blossomtune.flwr.PullAppMessagesRequest
+	(*PullAppMessagesResponse)(nil),        // 38: blossomtune.flwr.PullAppMessagesResponse
+	(*PushObjectRequest)(nil),              // 39: blossomtune.flwr.PushObjectRequest
+	(*PullObjectRequest)(nil),              // 40: blossomtune.flwr.PullObjectRequest
+	(*PullObjectResponse)(nil),             // 41: blossomtune.flwr.PullObjectResponse
+	(*DoubleList)(nil),                     // 42: blossomtune.flwr.DoubleList
+	(*SintList)(nil),                       // 43: blossomtune.flwr.SintList
+	(*UintList)(nil),                       // 44: blossomtune.flwr.UintList
+	(*MetricRecordValue)(nil),              // 45: blossomtune.flwr.MetricRecordValue
+	(*MetricRecord)(nil),                   // 46: blossomtune.flwr.MetricRecord
+	(*ConfigRecordValue)(nil),              // 47: blossomtune.flwr.ConfigRecordValue
+	(*ConfigRecord)(nil),                   // 48: blossomtune.flwr.ConfigRecord
+	(*ActivateNodeRequest)(nil),            // 49: blossomtune.flwr.ActivateNodeRequest
+	(*ActivateNodeResponse)(nil),           // 50: blossomtune.flwr.ActivateNodeResponse
+	(*DeactivateNodeRequest)(nil),          // 51: blossomtune.flwr.DeactivateNodeRequest
+	(*RegisterNodeFleetRequest)(nil),       // 52: blossomtune.flwr.RegisterNodeFleetRequest
+	(*UnregisterNodeFleetRequest)(nil),     // 53: blossomtune.flwr.UnregisterNodeFleetRequest
+	(*SendNodeHeartbeatRequest)(nil),       // 54: blossomtune.flwr.SendNodeHeartbeatRequest
+	(*SendNodeHeartbeatResponse)(nil),      // 55: blossomtune.flwr.SendNodeHeartbeatResponse
+	(*PullMessagesResponse)(nil),           // 56: blossomtune.flwr.PullMessagesResponse
+	(*PushMessagesResponse)(nil),           // 57: blossomtune.flwr.PushMessagesResponse
+	(*GetRunResponse)(nil),                 // 58: blossomtune.flwr.GetRunResponse
+	(*GetFabResponse)(nil),                 // 59: blossomtune.flwr.GetFabResponse
+	(*PushObjectResponse)(nil),             // 60: blossomtune.flwr.PushObjectResponse
+	(*DeactivateNodeResponse)(nil),         // 61: blossomtune.flwr.DeactivateNodeResponse
+	(*ConfirmMessageReceivedResponse)(nil), // 62: blossomtune.flwr.ConfirmMessageReceivedResponse
+	(*PullMessagesRequest)(nil),            // 63: blossomtune.flwr.PullMessagesRequest
+	(*PushMessagesRequest)(nil),            // 64: blossomtune.flwr.PushMessagesRequest
+	(*GetRunRequest)(nil),                  // 65: blossomtune.flwr.GetRunRequest
+	(*GetFabRequest)(nil),                  // 66: blossomtune.flwr.GetFabRequest
+	(*ConfirmMessageReceivedRequest)(nil),  // 67: blossomtune.flwr.ConfirmMessageReceivedRequest
+	nil,                                    // 68: blossomtune.flwr.Run.OverrideConfigEntry
+	nil,                                    // 69: blossomtune.flwr.StartRunRequest.OverrideConfigEntry
+	nil,                                    // 70: blossomtune.flwr.ListRunsResponse.RunDictEntry
+	nil,                                    // 71: blossomtune.flwr.Context.NodeConfigEntry
+	nil,                                    // 72: blossomtune.flwr.Context.RunConfigEntry
+	(*MetricRecord_Item)(nil),              // 73: blossomtune.flwr.MetricRecord.Item
+	(*ConfigRecord_Item)(nil),              // 74: blossomtune.flwr.ConfigRecord.Item
 }
 var file_flwr_proto_depIdxs = []int32{
-	54, // 0: blossomtune.flwr.Run.override_config:type_name -> blossomtune.flwr.Run.OverrideConfigEntry
+	68, // 0: blossomtune.flwr.Run.override_config:type_name -> blossomtune.flwr.Run.OverrideConfigEntry
 	5,  // 1: blossomtune.flwr.Run.status:type_name -> blossomtune.flwr.RunStatus
 	4,  // 2: blossomtune.flwr.StartRunRequest.fab:type_name -> blossomtune.flwr.Fab
-	55, // 3: blossomtune.flwr.StartRunRequest.override_config:type_name -> blossomtune.flwr.StartRunRequest.OverrideConfigEntry
-	56, // 4: blossomtune.flwr.ListRunsResponse.run_dict:type_name -> blossomtune.flwr.ListRunsResponse.RunDictEntry
+	69, // 3: blossomtune.flwr.StartRunRequest.override_config:type_name -> blossomtune.flwr.StartRunRequest.OverrideConfigEntry
+	70, // 4: blossomtune.flwr.ListRunsResponse.run_dict:type_name -> blossomtune.flwr.ListRunsResponse.RunDictEntry
 	3,  // 5: blossomtune.flwr.ListNodesResponse.nodes_info:type_name -> blossomtune.flwr.NodeInfo
 	21, // 6: blossomtune.flwr.Task.status:type_name -> blossomtune.flwr.TaskStatus
 	22, // 7: blossomtune.flwr.AcquireTaskResponse.task:type_name -> blossomtune.flwr.Task
-	26, // 8: blossomtune.flwr.Message.metadata:type_name -> blossomtune.flwr.Metadata
-	1,  // 9: blossomtune.flwr.Message.error:type_name -> blossomtune.flwr.Error
-	28, // 10: blossomtune.flwr.ObjectTree.children:type_name -> blossomtune.flwr.ObjectTree
-	27, // 11: blossomtune.flwr.PushAppMessagesRequest.messages_list:type_name -> blossomtune.flwr.Message
-	28, // 12: blossomtune.flwr.PushAppMessagesRequest.message_object_trees:type_name -> blossomtune.flwr.ObjectTree
-	27, // 13: blossomtune.flwr.PullAppMessagesResponse.messages_list:type_name -> blossomtune.flwr.Message
-	28, // 14: blossomtune.flwr.PullAppMessagesResponse.message_object_trees:type_name -> blossomtune.flwr.ObjectTree
-	2,  // 15: blossomtune.flwr.PushObjectRequest.node:type_name -> blossomtune.flwr.Node
-	2,  // 16: blossomtune.flwr.PullObjectRequest.node:type_name -> blossomtune.flwr.Node
-	36, // 17: blossomtune.flwr.MetricRecordValue.double_list:type_name -> blossomtune.flwr.DoubleList
-	37, // 18: blossomtune.flwr.MetricRecordValue.sint_list:type_name -> blossomtune.flwr.SintList
-	38, // 19: blossomtune.flwr.MetricRecordValue.uint_list:type_name -> blossomtune.flwr.UintList
-	57, // 20: blossomtune.flwr.MetricRecord.items:type_name -> blossomtune.flwr.MetricRecord.Item
-	36, // 21: blossomtune.flwr.ConfigRecordValue.double_list:type_name -> blossomtune.flwr.DoubleList
-	37, // 22: blossomtune.flwr.ConfigRecordValue.sint_list:type_name -> blossomtune.flwr.SintList
-	38, // 23: blossomtune.flwr.ConfigRecordValue.uint_list:type_name -> blossomtune.flwr.UintList
-	58, // 24: blossomtune.flwr.ConfigRecord.items:type_name -> blossomtune.flwr.ConfigRecord.Item
-	2,  // 25: blossomtune.flwr.SendNodeHeartbeatRequest.node:type_name -> blossomtune.flwr.Node
-	2,  // 26: blossomtune.flwr.PullMessagesRequest.node:type_name -> blossomtune.flwr.Node
-	2,  // 27: blossomtune.flwr.PushMessagesRequest.node:type_name -> blossomtune.flwr.Node
-	27, // 28: blossomtune.flwr.PushMessagesRequest.messages_list:type_name -> blossomtune.flwr.Message
-	28, // 29: blossomtune.flwr.PushMessagesRequest.message_object_trees:type_name -> blossomtune.flwr.ObjectTree
-	2,  // 30: blossomtune.flwr.GetRunRequest.node:type_name -> blossomtune.flwr.Node
-	2,  // 31: blossomtune.flwr.GetFabRequest.node:type_name -> blossomtune.flwr.Node
-	2,  // 32: blossomtune.flwr.ConfirmMessageReceivedRequest.node:type_name -> blossomtune.flwr.Node
-	0,  // 33: blossomtune.flwr.Run.OverrideConfigEntry.value:type_name -> blossomtune.flwr.Scalar
-	0,  // 34: blossomtune.flwr.StartRunRequest.OverrideConfigEntry.value:type_name -> blossomtune.flwr.Scalar
-	6,  // 35: blossomtune.flwr.ListRunsResponse.RunDictEntry.value:type_name -> blossomtune.flwr.Run
-	39, // 36: blossomtune.flwr.MetricRecord.Item.value:type_name -> blossomtune.flwr.MetricRecordValue
-	41, // 37: blossomtune.flwr.ConfigRecord.Item.value:type_name -> blossomtune.flwr.ConfigRecordValue
-	38, // [38:38] is the sub-list for method output_type
-	38, // [38:38] is the sub-list for method input_type
-	38, // [38:38] is the sub-list for extension type_name
-	38, // [38:38] is the sub-list for extension extendee
-	0,  // [0:38] is the sub-list for field type_name
+	31, // 8: blossomtune.flwr.PushTaskOutputRequest.context:type_name -> blossomtune.flwr.Context
+	31, // 9: blossomtune.flwr.PullTaskInputResponse.context:type_name -> blossomtune.flwr.Context
+	6,  // 10: blossomtune.flwr.PullTaskInputResponse.run:type_name -> blossomtune.flwr.Run
+	4,  // 11: blossomtune.flwr.PullTaskInputResponse.fab:type_name -> blossomtune.flwr.Fab
+	71, // 12: blossomtune.flwr.Context.node_config:type_name -> blossomtune.flwr.Context.NodeConfigEntry
+	30, // 13: blossomtune.flwr.Context.state:type_name -> blossomtune.flwr.RecordDict
+	72, // 14: blossomtune.flwr.Context.run_config:type_name -> blossomtune.flwr.Context.RunConfigEntry
+	32, // 15: blossomtune.flwr.Message.metadata:type_name -> blossomtune.flwr.Metadata
+	30, // 16: blossomtune.flwr.Message.content:type_name -> blossomtune.flwr.RecordDict
+	1,  // 17: blossomtune.flwr.Message.error:type_name -> blossomtune.flwr.Error
+	34, // 18: blossomtune.flwr.ObjectTree.children:type_name -> blossomtune.flwr.ObjectTree
+	33, // 19: blossomtune.flwr.PushAppMessagesRequest.messages_list:type_name -> blossomtune.flwr.Message
+	34, // 20: blossomtune.flwr.PushAppMessagesRequest.message_object_trees:type_name -> blossomtune.flwr.ObjectTree
+	33, // 21: blossomtune.flwr.PullAppMessagesResponse.messages_list:type_name -> blossomtune.flwr.Message
+	34, // 22: blossomtune.flwr.PullAppMessagesResponse.message_object_trees:type_name -> blossomtune.flwr.ObjectTree
+	2,  // 23: blossomtune.flwr.PushObjectRequest.node:type_name -> blossomtune.flwr.Node
+	2,  // 24: blossomtune.flwr.PullObjectRequest.node:type_name -> blossomtune.flwr.Node
+	42, // 25: blossomtune.flwr.MetricRecordValue.double_list:type_name -> blossomtune.flwr.DoubleList
+	43, // 26: blossomtune.flwr.MetricRecordValue.sint_list:type_name -> blossomtune.flwr.SintList
+	44, // 27: blossomtune.flwr.MetricRecordValue.uint_list:type_name -> blossomtune.flwr.UintList
+	73, // 28: blossomtune.flwr.MetricRecord.items:type_name -> blossomtune.flwr.MetricRecord.Item
+	42, // 29: blossomtune.flwr.ConfigRecordValue.double_list:type_name -> blossomtune.flwr.DoubleList
+	43, // 30: blossomtune.flwr.ConfigRecordValue.sint_list:type_name -> blossomtune.flwr.SintList
+	44, // 31: blossomtune.flwr.ConfigRecordValue.uint_list:type_name -> blossomtune.flwr.UintList
+	74, // 32: blossomtune.flwr.ConfigRecord.items:type_name -> blossomtune.flwr.ConfigRecord.Item
+	2,  // 33: blossomtune.flwr.SendNodeHeartbeatRequest.node:type_name -> blossomtune.flwr.Node
+	33, // 34: blossomtune.flwr.PullMessagesResponse.messages_list:type_name -> blossomtune.flwr.Message
+	34, // 35: blossomtune.flwr.PullMessagesResponse.message_object_trees:type_name -> blossomtune.flwr.ObjectTree
+	6,  // 36: blossomtune.flwr.GetRunResponse.run:type_name -> blossomtune.flwr.Run
+	4,  // 37: blossomtune.flwr.GetFabResponse.fab:type_name -> blossomtune.flwr.Fab
+	2,  // 38: blossomtune.flwr.PullMessagesRequest.node:type_name -> blossomtune.flwr.Node
+	2,  // 39: blossomtune.flwr.PushMessagesRequest.node:type_name -> blossomtune.flwr.Node
+	33, // 40: blossomtune.flwr.PushMessagesRequest.messages_list:type_name -> blossomtune.flwr.Message
+	34, // 41: blossomtune.flwr.PushMessagesRequest.message_object_trees:type_name -> blossomtune.flwr.ObjectTree
+	2,  // 42: blossomtune.flwr.GetRunRequest.node:type_name -> blossomtune.flwr.Node
+	2,  // 43: blossomtune.flwr.GetFabRequest.node:type_name -> blossomtune.flwr.Node
+	2,  // 44: blossomtune.flwr.ConfirmMessageReceivedRequest.node:type_name -> blossomtune.flwr.Node
+	0,  // 45: blossomtune.flwr.Run.OverrideConfigEntry.value:type_name -> blossomtune.flwr.Scalar
+	0,  // 46: blossomtune.flwr.StartRunRequest.OverrideConfigEntry.value:type_name -> blossomtune.flwr.Scalar
+	6,  // 47: blossomtune.flwr.ListRunsResponse.RunDictEntry.value:type_name -> blossomtune.flwr.Run
+	0,  // 48: blossomtune.flwr.Context.NodeConfigEntry.value:type_name -> blossomtune.flwr.Scalar
+	0,  // 49: blossomtune.flwr.Context.RunConfigEntry.value:type_name -> blossomtune.flwr.Scalar
+	45, // 50: blossomtune.flwr.MetricRecord.Item.value:type_name -> blossomtune.flwr.MetricRecordValue
+	47, // 51: blossomtune.flwr.ConfigRecord.Item.value:type_name -> blossomtune.flwr.ConfigRecordValue
+	52, // [52:52] is the sub-list for method output_type
+	52, // [52:52] is the sub-list for method input_type
+	52, // [52:52] is the sub-list for extension type_name
+	52, // [52:52] is the sub-list for extension extendee
+	0,  // [0:52] is the sub-list for field type_name
 }
 
 func init() { file_flwr_proto_init() }
@@ -3807,7 +4604,8 @@ func file_flwr_proto_init() {
 	file_flwr_proto_msgTypes[15].OneofWrappers = []any{}
 	file_flwr_proto_msgTypes[16].OneofWrappers = []any{}
 	file_flwr_proto_msgTypes[22].OneofWrappers = []any{}
-	file_flwr_proto_msgTypes[39].OneofWrappers = []any{
+	file_flwr_proto_msgTypes[32].OneofWrappers = []any{}
+	file_flwr_proto_msgTypes[45].OneofWrappers = []any{
 		(*MetricRecordValue_Double)(nil),
 		(*MetricRecordValue_Sint64)(nil),
 		(*MetricRecordValue_Uint64)(nil),
@@ -3815,7 +4613,7 @@ func file_flwr_proto_init() {
 		(*MetricRecordValue_SintList)(nil),
 		(*MetricRecordValue_UintList)(nil),
 	}
-	file_flwr_proto_msgTypes[41].OneofWrappers = []any{
+	file_flwr_proto_msgTypes[47].OneofWrappers = []any{
 		(*ConfigRecordValue_Double)(nil),
 		(*ConfigRecordValue_Sint64)(nil),
 		(*ConfigRecordValue_Uint64)(nil),
@@ -3830,7 +4628,7 @@ func file_flwr_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_flwr_proto_rawDesc), len(file_flwr_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   59,
+			NumMessages:   75,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
