@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"sync"
 	"time"
@@ -38,29 +39,29 @@ func (c *contexts) path(series uint64) string {
 	return filepath.Join(c.dir, strconv.FormatUint(series, 10)+".context")
 }
 
-// expect makes the next reader of a series wait until done is closed.
-func (c *contexts) expect(series uint64, done <-chan struct{}) {
+// expect notes that a ClientApp of the series is going to hand its Context over, by when done is closed. It returns those that are
+// to be waited for first.
+func (c *contexts) expect(series uint64, done <-chan struct{}) (before []<-chan struct{}) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	waiting := c.late[series][:0]
 	for _, ch := range c.late[series] {
 		if !isClosed(ch) {
-			waiting = append(waiting, ch)
+			before = append(before, ch)
 		}
 	}
-	c.late[series] = append(waiting, done)
+	c.late[series] = append(slices.Clone(before), done)
+	return before
 }
 
-func (c *contexts) settle(ctx context.Context, series uint64) {
-	ctx, cancel := context.WithTimeout(ctx, contextWait)
-	defer cancel()
-	c.mu.Lock()
-	late := c.late[series]
-	delete(c.late, series)
-	c.mu.Unlock()
-	for _, ch := range late {
+// settled waits for ClientApps to hand their Contexts over, for as long as that is likely.
+func settled(ctx context.Context, before []<-chan struct{}) {
+	limit := time.NewTimer(contextWait)
+	defer limit.Stop()
+	for _, ch := range before {
 		select {
 		case <-ch:
+		case <-limit.C:
+			return
 		case <-ctx.Done():
 			return
 		}
@@ -69,8 +70,7 @@ func (c *contexts) settle(ctx context.Context, series uint64) {
 
 // of returns the Context for a message of a run: the one that the run left here, or a new one with the state that an earlier run of
 // the series left.
-func (c *contexts) of(ctx context.Context, r *run, node uint64) ([]byte, error) {
-	c.settle(ctx, r.series())
+func (c *contexts) of(r *run, node uint64) ([]byte, error) {
 	kept, err := os.ReadFile(c.path(r.series()))
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, err

@@ -40,6 +40,7 @@ const (
 	endLimit      = time.Minute // for a ClientApp that has replied
 	agentAppTask  = "flwr-agentapp"
 	noReplyReason = "The ClientApp ended without a reply."
+	stoppedReason = "The participant stopped the SuperNode while it worked on this message."
 )
 
 // errLingers is why a ClientApp that does not end after its reply is ended.
@@ -62,12 +63,13 @@ func (n *Node) handle(ctx context.Context, m *message, release func()) {
 		return // nobody takes an answer any more
 	}
 	if err != nil && !errors.Is(err, errRunOver) && !errors.Is(context.Cause(working), errRunOver) {
-		if errors.Is(context.Cause(ctx), errStopped) {
+		code, reason := errorOf(err)
+		if ctx.Err() != nil {
+			code, reason = wire.ErrorCrashed, stoppedReason
 			late, cancel := context.WithTimeout(context.WithoutCancel(ctx), lastReplies)
 			defer cancel()
 			ctx = late
 		}
-		code, reason := errorOf(err)
 		n.o.Log("Answering with an error: %s: %s", m.words(), reason)
 		err = n.replyError(ctx, m, code, reason)
 	}
@@ -86,12 +88,8 @@ func (n *Node) handle(ctx context.Context, m *message, release func()) {
 
 // errorOf puts the end of a message without a reply of the app into words.
 func errorOf(err error) (code int, reason string) {
-	var app *AppError
-	switch {
-	case errors.As(err, &app):
+	if app, ok := errors.AsType[*AppError](err); ok {
 		return app.Code, app.Reason
-	case errors.Is(err, errStopped), errors.Is(err, context.Canceled):
-		return wire.ErrorCrashed, "The participant stopped the SuperNode while it worked on this message."
 	}
 	return wire.ErrorUnknown, "The participant's SuperNode could not handle the message: " + err.Error() + "."
 }
@@ -121,7 +119,6 @@ func (n *Node) work(ctx context.Context, m *message, release func()) error {
 	}
 	t := n.api.task(n, m, r, ids)
 	defer n.api.remove(t)
-	n.contexts.expect(r.series(), t.settled)
 	pulling, stopPull := context.WithCancel(ctx)
 	defer stopPull()
 	arrived := make(chan error, 1)

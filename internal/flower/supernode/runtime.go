@@ -72,6 +72,7 @@ func (a *runtimeAPI) task(n *Node, m *message, r *run, ids []string) *Task {
 		FABHash: r.proto.GetFabHash(), FAB: r.fab, Address: a.addr, Token: newToken(),
 		node: n.id, id: a.last, m: m, r: r, contexts: n.contexts, settled: make(chan struct{}), answered: make(chan struct{})}
 	t.in = newSpool(n.parts(fmt.Sprintf("%d-in", t.id)), ids, n.o.MaxReply)
+	t.before = n.contexts.expect(r.series(), t.settled)
 	a.tasks[t.Token] = &served{t, n}
 	return t
 }
@@ -169,7 +170,8 @@ func (t *served) pushLogs(w http.ResponseWriter, r *http.Request) error {
 
 // input gives the app its Context, run and code.
 func (t *served) input(w http.ResponseWriter, r *http.Request) error {
-	context, err := t.contexts.of(r.Context(), t.r, t.node)
+	settled(r.Context(), t.before)
+	context, err := t.contexts.of(t.r, t.node)
 	if err != nil {
 		return fmt.Errorf("reading the Context: %w", err)
 	}

@@ -31,7 +31,8 @@ type Task struct {
 	in   *spool // of the message's objects
 
 	contexts *contexts
-	settled  chan struct{} // closed when the Context is handed over, or never will be
+	before   []<-chan struct{} // tasks of the series whose Contexts come first
+	settled  chan struct{}     // closed when the Context is handed over, or never will be
 	settle   sync.Once
 	answered chan struct{} // closed when the reply is whole
 
