@@ -15,23 +15,29 @@ import (
 	"time"
 
 	"blossomtune/internal/domain"
+	"blossomtune/internal/flower/apphost"
 	"blossomtune/internal/flower/supernode"
 	"blossomtune/internal/flower/wire"
 	"blossomtune/internal/keeper"
+	"blossomtune/internal/logfile"
 )
 
 // clientApps runs the ClientApps of this machine's SuperNode: it waits for each, so that how it ended is known, keeps what it printed in
 // a file of the run, and leaves none behind.
 type clientApps struct {
-	n *node
-
-	templateMu sync.Mutex
-	template   *keeper.Template // nil where there is none
+	n    *node
+	pool *apphost.Pool
 
 	reports sync.WaitGroup
-	ending  context.CancelFunc // of reports
-	ctx     context.Context
+	ctx     context.Context // of reports
+	stop    context.CancelFunc
 }
+
+func (h home) templateLog() string { return h.file("clientapps.log") }
+func (h home) superNode() string   { return h.file("supernode") }
+
+// appLog bounds what is kept of a run's ClientApps.
+var appLog = logfile.Keep{Max: 10 << 20, Old: 1}
 
 func (h home) runLog(run uint64) string {
 	return h.file(filepath.Join("runs", strconv.FormatUint(run, 10)+".log"))
@@ -43,16 +49,37 @@ func (n *node) clientApps() (*clientApps, error) {
 			return nil, fmt.Errorf("making the SuperNode's directory: %w", err)
 		}
 	}
-	c := &clientApps{n: n}
-	c.ctx, c.ending = context.WithCancel(context.Background())
-	c.prepare()
+	dir := filepath.Join(filepath.Dir(n.env.Dir), "apps") // the environments of apps are shared as Python is
+	pool, err := apphost.New(apphost.Options{
+		Base: n.env, Dir: dir, Install: n.deps, MaxTemplates: max(2, n.j.o.Parallel), Home: n.h.file("flwr_home"), Work: n.h.file("work"),
+		Log: n.h.templateLog(), LogKeep: appLog, Progress: func(line string) { n.j.say("  %s", line) }, Clock: n.j.o.Clock,
+	})
+	if err != nil {
+		return nil, err
+	}
+	c := &clientApps{n: n, pool: pool}
+	c.ctx, c.stop = context.WithCancel(context.Background())
 	return c, nil
 }
 
 func (c *clientApps) close() {
-	c.ending()
+	c.stop()
 	c.reports.Wait()
-	c.endTemplate()
+	c.pool.Close(stopGrace)
+}
+
+// warm prepares for the app version that ran here last, so that its next run begins at once.
+func (c *clientApps) warm(ctx context.Context) {
+	fab, err := os.ReadFile(supernode.LastFAB(c.n.h.superNode()))
+	if err != nil {
+		return // none has run yet
+	}
+	ready, err := c.pool.Prepare(ctx, fab)
+	if err != nil {
+		return // its next message says why
+	}
+	defer ready.Release()
+	c.pool.Warm(ready, apphost.ClientApp)
 }
 
 // Run implements [supernode.Apps]. A ClientApp that failed is reported to the server.
@@ -60,11 +87,14 @@ func (c *clientApps) Run(ctx context.Context, t *supernode.Task) error {
 	log := c.n.h.runLog(t.RunID)
 	from := sizeOf(log)
 	c.n.j.say("%s", began(t))
-	exit, passed, err := c.runOne(ctx, t, log)
+	ready, err := c.pool.Prepare(ctx, t.FAB)
 	if err != nil {
-		c.n.j.say("A ClientApp of run %d could not be started: %v", t.RunID, err)
-		c.report(appExit{RunID: t.RunID, ExitCode: -1, Kind: notStarted})
-		return &supernode.AppError{Code: wire.ErrorLoadClientApp, Reason: "The ClientApp could not be started on the participant's machine."}
+		return c.unprepared(ctx, t, err)
+	}
+	defer ready.Release()
+	exit, passed, err := c.runOne(ctx, t, ready, log)
+	if err != nil {
+		return c.unprepared(ctx, t, err)
 	}
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
@@ -76,6 +106,30 @@ func (c *clientApps) Run(ctx context.Context, t *supernode.Task) error {
 	c.n.j.say("A ClientApp of run %d failed (%s). Its output: %s", t.RunID, e.words(), log)
 	c.report(*e)
 	return &supernode.AppError{Code: wire.ErrorCrashed, Reason: "The ClientApp ended without a reply: " + e.words() + "."}
+}
+
+// unprepared reports a ClientApp that could not be started.
+func (c *clientApps) unprepared(ctx context.Context, t *supernode.Task, err error) error {
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	e := appExit{RunID: t.RunID, ExitCode: -1, Kind: notStarted}
+	failed := &supernode.AppError{Code: wire.ErrorLoadClientApp, Reason: "The ClientApp could not be started on the participant's machine."}
+	if b, ok := errors.AsType[*apphost.BuildError](err); ok {
+		e = appExit{RunID: t.RunID, ExitCode: exitDependencies}
+		failed.Reason = installFailed(b)
+	}
+	c.n.j.say("A ClientApp of run %d could not be started: %v", t.RunID, err)
+	c.report(e)
+	return failed
+}
+
+// exitDependencies is Flower's exit code for dependencies that could not be installed.
+const exitDependencies = 608
+
+// installFailed is the text of Flower's own exception for this, which the server reads the packages' names from.
+func installFailed(b *apphost.BuildError) string {
+	return "<class 'RuntimeDependencyInstallationError'>:<'" + b.Cause + "\n" + strings.Join(b.Output, "\n") + "'>"
 }
 
 // began names the work on a message.
@@ -112,14 +166,14 @@ func (c *clientApps) ended(t *supernode.Task, exit keeper.Exit, passed string, o
 }
 
 // runOne runs a ClientApp to its end, and says which of its limits it passed.
-func (c *clientApps) runOne(ctx context.Context, t *supernode.Task, log string) (exit keeper.Exit, passed string, err error) {
+func (c *clientApps) runOne(ctx context.Context, t *supernode.Task, ready *apphost.Ready, log string) (exit keeper.Exit, passed string, err error) {
 	token := c.n.h.file("task_" + t.Token[:16])
 	if err := writeFile(token, []byte(t.Token), 0o600); err != nil {
 		return exit, "", err
 	}
 	defer os.Remove(token)
 	args := []string{"--runtime-api-address", t.Address, "--insecure", "--token-file", token, "--parent-pid", strconv.Itoa(os.Getpid())}
-	child, err := c.start(args, log)
+	child, err := c.pool.Start(ready, apphost.ClientApp, args, keeper.Fork{Dir: c.n.h.file("work"), LogFile: log, Log: appLog}, nil)
 	if err != nil {
 		return exit, "", err
 	}

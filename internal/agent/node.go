@@ -194,6 +194,7 @@ func (n *node) keep(ctx context.Context) error {
 		return err
 	}
 	defer apps.close()
+	go apps.warm(ctx)
 	restarts := keeper.Restarts{Policy: supernodePolicy}
 	for {
 		if err := n.tell(ctx); err != nil {
@@ -237,7 +238,7 @@ func (n *node) serve(ctx context.Context, apps supernode.Apps, log io.Writer) er
 	online := make(chan uint64, 1)
 	sn := supernode.New(supernode.Options{
 		SuperLink: n.st.SuperLink, Transport: signing{n}, PublicPEM: n.pem, FlwrVersion: n.env.FlwrVersion, NodeID: n.st.NodeID,
-		Dir: n.h.file("supernode"), Port: n.j.o.NodePort, Parallel: n.j.o.Parallel, Apps: apps, Clock: n.j.clock.now,
+		Dir: n.h.superNode(), Port: n.j.o.NodePort, Parallel: n.j.o.Parallel, Apps: apps, Clock: n.j.clock.now,
 		Log: func(format string, args ...any) {
 			fmt.Fprintf(log, "%s "+format+"\n", append([]any{n.j.o.Clock().UTC().Format(time.RFC3339)}, args...)...)
 		},

@@ -113,6 +113,21 @@ func (rs *runs) fab(ctx context.Context, r *flwrpb.Run) ([]byte, error) {
 	return content, nil
 }
 
+// LastFAB names the file of the app version that was used last in a node's directory; empty if there is none.
+func LastFAB(dir string) string {
+	entries, err := os.ReadDir(filepath.Join(dir, "fabs"))
+	if err != nil {
+		return ""
+	}
+	name, newest := "", time.Time{}
+	for _, e := range entries {
+		if info, err := e.Info(); err == nil && filepath.Ext(e.Name()) == ".fab" && info.ModTime().After(newest) {
+			name, newest = filepath.Join(dir, "fabs", e.Name()), info.ModTime()
+		}
+	}
+	return name
+}
+
 // over reports whether the SuperLink says that a run has ended; an answer of any other kind says nothing.
 func (n *Node) over(ctx context.Context, id uint64) bool {
 	ctx, cancel := context.WithTimeout(ctx, quickCall)
