@@ -188,7 +188,7 @@ func (n *node) keep(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("opening the SuperNode's log: %w", err)
 	}
-	defer log.Close()
+	defer func() { _ = log.Close() }()
 	apps, err := n.clientApps()
 	if err != nil {
 		return err

@@ -91,14 +91,14 @@ func ErrorReply(to *flwrpb.Message, code int, reason string, now time.Time) (*fl
 	if err != nil {
 		return nil, nil, nil, fmt.Errorf("encoding an error reply: %w", err)
 	}
-	content := object("Message", body)
+	content := withHead("Message", body)
 	id := ObjectID(content)
 	reply.Metadata.MessageId = id // not part of what is hashed
 	return reply, &flwrpb.ObjectTree{ObjectId: id}, content, nil
 }
 
-// object puts Flower's head before the body of an object without children: type, names of the children, length of the body.
-func object(kind string, body []byte) []byte {
+// withHead puts Flower's head before the body of an object without children: type, names of the children, length of the body.
+func withHead(kind string, body []byte) []byte {
 	var b bytes.Buffer
 	b.WriteString(kind + "  " + strconv.Itoa(len(body)))
 	b.WriteByte(0)
