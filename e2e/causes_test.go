@@ -78,7 +78,7 @@ func TestPackagesThatCannotBeHadAreNamed(t *testing.T) {
 		})
 		f := r.Failures[0]
 		if len(r.Failures) != 1 || f.NodeID != s.node(p.partition).NodeID || !strings.HasPrefix(f.Message, "could not install the app's packages: "+conflict) ||
-			!strings.HasSuffix(f.Message, s.env.FlwrVersion+butFor+".") || f.Remedy == "" {
+			!strings.HasSuffix(f.Message, s.env.FlwrVersion+" and packaging <20 of fault-steady do not fit.") || f.Remedy == "" {
 			t.Errorf("%+v", r.Failures)
 		}
 	})

@@ -62,7 +62,7 @@ func (n *Node) handle(ctx context.Context, m *message, release func()) {
 		n.end()
 		return // nobody takes an answer any more
 	}
-	if err != nil && !errors.Is(err, errRunOver) && !errors.Is(context.Cause(working), errRunOver) {
+	if err != nil && !errors.Is(err, errRunOver) && !errors.Is(err, errUnsent) && !errors.Is(context.Cause(working), errRunOver) {
 		code, reason := errorOf(err)
 		if ctx.Err() != nil {
 			code, reason = wire.ErrorCrashed, stoppedReason
@@ -168,7 +168,7 @@ func (n *Node) see(ctx context.Context, t *Task, arrived, exited <-chan error, s
 		}
 		return appEnd
 	}
-	err := n.send(ctx, t)
+	err := n.finish(ctx, t)
 	if err == nil {
 		n.o.Log("Sent the reply: %s.", t.m.words())
 		n.taken.done(t.m.id())
@@ -176,6 +176,23 @@ func (n *Node) see(ctx context.Context, t *Task, arrived, exited <-chan error, s
 	}
 	exit()
 	return err
+}
+
+// errUnsent is why a reply of the app's own was not sent whole. No other reply is sent in its place.
+var errUnsent = errors.New("the SuperNode was stopped before it had sent the reply")
+
+// finish sends the app's reply. A node that is stopped meanwhile takes a moment longer for it.
+func (n *Node) finish(ctx context.Context, t *Task) error {
+	sending, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
+	defer cancel(nil)
+	defer context.AfterFunc(ctx, func() {
+		if errors.Is(context.Cause(ctx), errRunOver) || !sleep(sending, lastReplies) {
+			cancel(context.Cause(ctx))
+			return
+		}
+		cancel(errUnsent)
+	})()
+	return n.send(sending, t)
 }
 
 // receive pulls the objects of a message and confirms it.

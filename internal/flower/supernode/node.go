@@ -129,7 +129,8 @@ func (n *Node) Run(ctx context.Context) error {
 	defer stop(nil)
 	var life sync.WaitGroup
 	life.Go(func() { n.heartbeats(working) })
-	life.Go(func() { n.answerLeftovers(working) })
+	left := n.taken.open() // before a message of this node's own is noted
+	life.Go(func() { n.answerLeftovers(working, left) })
 	err = n.poll(working)
 	stop(errStopped)
 	n.tasks.Wait()

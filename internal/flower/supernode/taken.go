@@ -47,8 +47,8 @@ func (t taken) open() []*flwrpb.Message {
 }
 
 // answerLeftovers answers the messages that a node before this one had taken when it was killed.
-func (n *Node) answerLeftovers(ctx context.Context) {
-	for _, m := range n.taken.open() {
+func (n *Node) answerLeftovers(ctx context.Context, left []*flwrpb.Message) {
+	for _, m := range left {
 		meta := m.GetMetadata()
 		if meta.GetDstNodeId() == n.id && n.expires(meta).After(n.o.Clock()) {
 			n.o.Log("Answering a message of run %d that was taken before the SuperNode was restarted.", meta.GetRunId())
