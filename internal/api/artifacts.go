@@ -16,8 +16,9 @@ import (
 
 // Artifact is a file that the ServerApp of a run wrote.
 type Artifact struct {
-	Path      string    `json:"path" doc:"Relative, with slashes"`
+	Path      string    `json:"path" doc:"Relative, with slashes; bytes that are not UTF-8 as %XX"`
 	Size      int64     `json:"size" doc:"Bytes"`
+	Problem   string    `json:"problem,omitempty" doc:"Why it cannot be downloaded: what it is instead of a file, or that it cannot be read"`
 	ChangedAt time.Time `json:"changed_at"`
 }
 
@@ -41,7 +42,7 @@ func (a *api) listArtifacts(ctx context.Context, in *RunPath) (*body[[]Artifact]
 	files, err := a.Runs.Artifacts(ctx, run)
 	out := make([]Artifact, len(files))
 	for i, f := range files {
-		out[i] = Artifact{f.Path, f.Size, f.Changed.UTC()}
+		out[i] = Artifact{Path: f.Path, Size: f.Size, Problem: f.Problem, ChangedAt: f.Changed.UTC()}
 	}
 	return answer(out), err
 }

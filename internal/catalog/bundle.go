@@ -145,32 +145,59 @@ func has(z *zip.Reader, name string) bool {
 	return false
 }
 
-// checkHashes holds the files to the FAB's list: Flower does so too, at every participant's.
+// maxContent bounds FAB's list of contents: a line for each of its files.
+const maxContent = 2 << 20
+
+// checkHashes compares the files with the FAB's list, as Flower does at every participant. Each file is listed, and hashed, once.
 func checkHashes(z *zip.Reader) error {
 	f := member(z, contentList)
 	if f == nil {
 		return invalid("It has no list of its contents.").Fix("Upload what `flwr build` writes.")
 	}
-	list, _, err := readMember(f, maxUnzipped)
+	list, all, err := readMember(f, maxContent)
 	if err != nil {
 		return err
 	}
+	if !all {
+		return invalid("Its list of contents is larger than %d MB.", maxContent>>20).Fix("Build the FAB again with `flwr build`.")
+	}
+	files := make(map[string]*zip.File, len(z.File))
+	for _, f := range z.File {
+		files[f.Name] = f
+	}
+	listed := map[string]bool{}
 	for line := range strings.SplitSeq(strings.TrimSpace(string(list)), "\n") {
 		parts := strings.Split(line, ",")
 		if len(parts) != 3 {
-			return invalid("Its list of contents cannot be read.").Fix("Build the FAB anew with `flwr build`.")
+			return invalid("Its list of contents cannot be read.").Fix("Build the FAB again with `flwr build`.")
 		}
-		of := member(z, parts[0])
-		if of == nil {
-			return invalid("It lists %s, which is not there.", parts[0]).Fix("Build the FAB anew with `flwr build`.")
+		of := files[parts[0]]
+		switch {
+		case of == nil || of.FileInfo().IsDir():
+			return invalid("It lists %q, which is not in it.", domain.Cut(parts[0], 200)).Fix("Build the FAB again with `flwr build`.")
+		case listed[parts[0]]:
+			return invalid("It lists %s twice.", parts[0]).Fix("Build the FAB again with `flwr build`.")
 		}
-		body, _, err := readMember(of, maxUnzipped)
-		if err != nil {
+		listed[parts[0]] = true
+		if err := checkHash(of, parts[1]); err != nil {
 			return err
 		}
-		if sum := sha256.Sum256(body); hex.EncodeToString(sum[:]) != parts[1] {
-			return invalid("%s is not what the FAB's list says; Flower would refuse it.", parts[0]).Fix("Build the FAB anew with `flwr build`.")
-		}
+	}
+	return nil
+}
+
+func checkHash(f *zip.File, want string) error {
+	in, err := f.Open()
+	if err != nil {
+		return invalid("%s cannot be unpacked.", f.Name).Because(err)
+	}
+	defer in.Close()
+	h := sha256.New()
+	if _, err := io.Copy(h, io.LimitReader(in, int64(f.UncompressedSize64))); err != nil {
+		return invalid("%s cannot be unpacked.", f.Name).Because(err)
+	}
+	if hex.EncodeToString(h.Sum(nil)) != want {
+		return invalid("%s differs from the FAB's list of contents; Flower would refuse it.", f.Name).Fix("Build the FAB again with `flwr build`.")
 	}
 	return nil
 }

@@ -14,6 +14,7 @@ import (
 	"strings"
 
 	"blossomtune/internal/domain"
+	"blossomtune/internal/openfile"
 )
 
 // Bounds of a source tree.
@@ -88,7 +89,7 @@ func (s *Service) discover(ctx context.Context, dir string) error {
 
 // build makes the FAB of a folder, unless its pyproject.toml says already why that cannot be; Flower says less about it.
 func (s *Service) build(ctx context.Context, dir string) ([]byte, error) {
-	f, err := os.Open(filepath.Join(dir, "pyproject.toml"))
+	f, err := openfile.Regular(filepath.Join(dir, "pyproject.toml"))
 	if err != nil {
 		return nil, invalid("pyproject.toml cannot be read.").Because(err)
 	}
@@ -119,7 +120,7 @@ func treeDigest(tree fs.FS) (string, error) {
 			return fs.SkipDir
 		}
 		if !d.Type().IsRegular() {
-			return nil
+			return checkSpecial(tree, path)
 		}
 		f, err := tree.Open(path)
 		if err != nil {
@@ -134,6 +135,15 @@ func treeDigest(tree fs.FS) (string, error) {
 		return err
 	})
 	return hex.EncodeToString(h.Sum(nil)), err
+}
+
+// checkSpecial refuses what `flwr build` would wait for without end: a FIFO, a socket or a device, also behind a link.
+func checkSpecial(tree fs.FS, path string) error {
+	info, err := fs.Stat(tree, path)
+	if err != nil || info.IsDir() || info.Mode().IsRegular() {
+		return nil //nolint:nilerr // a broken link is no file; Flower says so where it matters
+	}
+	return invalid("%s is %s.", path, openfile.Kind(info.Mode())).Fix("Keep only files in an app's folder.")
 }
 
 // buildZip makes a FAB from a zip of an app's folder, which may be the zip's top or its one folder.

@@ -63,7 +63,7 @@ func (f *File) catchUp() error {
 	if f.of != nil && os.SameFile(f.of, st) && st.Size() == f.of.Size() && f.ix.lines > 0 {
 		return nil
 	}
-	file, err := os.Open(f.path)
+	file, err := OpenToRead(f.path)
 	if err != nil {
 		return fmt.Errorf("opening log: %w", err)
 	}
@@ -128,7 +128,7 @@ func (f *File) Page(q Query) (Page, error) {
 	if err != nil || v.lines == 0 || q.Limit < 1 || !q.Back && q.From > v.lines {
 		return p, err
 	}
-	file, err := os.Open(f.path)
+	file, err := OpenToRead(f.path)
 	if err != nil {
 		return p, fmt.Errorf("opening log: %w", err)
 	}
@@ -265,6 +265,9 @@ func readLine(r *bufio.Reader) ([]byte, error) {
 // Seal ends the file's last line with a newline if it lacks one, so that output of a child that died in mid-line is a line too.
 // Call it only when nobody writes to the file any more.
 func (f *File) Seal() error {
+	if st, err := os.Lstat(f.path); err == nil && !st.Mode().IsRegular() {
+		return nil // nothing that a line could be lost of
+	}
 	file, err := os.OpenFile(f.path, os.O_RDWR|os.O_APPEND, 0)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil

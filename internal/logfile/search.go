@@ -157,7 +157,7 @@ func (f *File) Search(ctx context.Context, s Search, each func(Found) error) err
 	}
 	run := searching{f: f, v: v, match: match, least: s.Least, each: each}
 	run.Total = v.lines
-	file, err := os.Open(f.path)
+	file, err := OpenToRead(f.path)
 	if errors.Is(err, os.ErrNotExist) {
 		run.Done = true
 		return each(run.Found)

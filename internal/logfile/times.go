@@ -6,6 +6,8 @@ import (
 	"io/fs"
 	"os"
 	"sort"
+
+	"blossomtune/internal/openfile"
 )
 
 // Beside a log lies a file of notes, each 16 bytes, little endian: a line's number, and when it came in Unix milliseconds. The
@@ -22,7 +24,7 @@ type notes struct {
 
 // openNotes opens the notes of a log; a log without notes is no error.
 func openNotes(path string) (*notes, error) {
-	f, err := os.Open(timesOf(path))
+	f, err := openfile.Regular(timesOf(path))
 	if errors.Is(err, fs.ErrNotExist) {
 		return &notes{}, nil
 	}

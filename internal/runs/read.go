@@ -2,10 +2,6 @@ package runs
 
 import (
 	"context"
-	"io/fs"
-	"os"
-	"path/filepath"
-	"time"
 
 	"blossomtune/internal/domain"
 	"blossomtune/internal/logfile"
@@ -67,62 +63,3 @@ func (s *Service) Log(_ context.Context, run domain.Run, from, limit int) ([]log
 	return file.Lines(from, limit)
 }
 
-// Artifact is a file that the ServerApp wrote into its working directory.
-type Artifact struct {
-	Path    string // relative, with slashes
-	Size    int64
-	Changed time.Time
-}
-
-// MaxArtifacts is how many files of a run are listed.
-const MaxArtifacts = 1000
-
-// Artifacts lists the regular files below the run's working directory, at most 1000.
-func (s *Service) Artifacts(_ context.Context, run domain.Run) ([]Artifact, error) {
-	if run.EngineRunID == 0 {
-		return nil, nil
-	}
-	root, err := os.OpenRoot(s.Engine.WorkDir(run.FederationID, run.EngineRunID))
-	if os.IsNotExist(err) {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, err
-	}
-	defer root.Close()
-	var out []Artifact
-	err = fs.WalkDir(root.FS(), ".", func(path string, d fs.DirEntry, err error) error {
-		if err != nil || !d.Type().IsRegular() || len(out) >= MaxArtifacts {
-			return err
-		}
-		info, err := d.Info()
-		if err == nil {
-			out = append(out, Artifact{Path: filepath.ToSlash(path), Size: info.Size(), Changed: info.ModTime()})
-		}
-		return err
-	})
-	return out, err
-}
-
-// OpenArtifact opens one file of the run's working directory; no path leads out of it.
-func (s *Service) OpenArtifact(_ context.Context, run domain.Run, path string) (*os.File, error) {
-	missing := domain.Errorf(domain.NotFound, "This run has no artifact %q.", path)
-	if run.EngineRunID == 0 {
-		return nil, missing
-	}
-	root, err := os.OpenRoot(s.Engine.WorkDir(run.FederationID, run.EngineRunID))
-	if err != nil {
-		return nil, missing.Because(err)
-	}
-	defer root.Close()
-	f, err := root.Open(path)
-	if err != nil {
-		return nil, missing.Because(err)
-	}
-	info, err := f.Stat()
-	if err != nil || !info.Mode().IsRegular() {
-		f.Close()
-		return nil, missing
-	}
-	return f, nil
-}

@@ -6,20 +6,22 @@ import (
 	"encoding/hex"
 	"fmt"
 	"hash"
-	"io"
 	"math"
-	"os"
 	"strconv"
 	"time"
 
 	"blossomtune/internal/domain"
 	"blossomtune/internal/receipt"
+	"blossomtune/internal/safely"
 )
 
 const (
 	receiptsLook = 30 * time.Second // without being told of an end
 	mostReplies  = 50_000           // listed in a receipt; the digest is over all
 	mostMetrics  = 50_000
+
+	receiptsAtOnce = 20
+	receiptsAgain  = 5 * time.Minute // after a failure
 )
 
 func (s *Service) receiptDue() {
@@ -59,15 +61,29 @@ func (s *Service) MakeReceipts(ctx context.Context) error {
 	}
 }
 
+// receiptsStep makes some of the receipts that are due. One that cannot be made holds up no other: it is tried again later.
 func (s *Service) receiptsStep(ctx context.Context) (made int, err error) {
 	var due []domain.Run
-	if err := s.Store.View(ctx, func(tx Tx) (err error) { due, err = tx.RunsWithoutReceipt(ctx, 20); return err }); err != nil {
+	if err := s.Store.View(ctx, func(tx Tx) (err error) {
+		due, err = tx.RunsWithoutReceipt(ctx, receiptsAtOnce+len(s.receiptsFailed))
+		return err
+	}); err != nil {
 		return 0, err
 	}
 	for _, run := range due {
-		if err := s.makeReceipt(ctx, run); err != nil {
-			return made, fmt.Errorf("receipt of %s: %w", run.Name, err)
+		if s.Clock().Before(s.receiptsFailed[run.ID]) {
+			continue
 		}
+		err := safely.Do(s.Logger, "making a receipt", func() error { return s.makeReceipt(ctx, run) })
+		if ctx.Err() != nil {
+			return made, ctx.Err()
+		}
+		if err != nil {
+			s.Logger.Error("making a receipt", "run", run.Name, "err", err, "again_in", receiptsAgain)
+			s.receiptsFailed[run.ID] = s.Clock().Add(receiptsAgain)
+			continue
+		}
+		delete(s.receiptsFailed, run.ID)
 		made++
 	}
 	return made, nil
@@ -229,54 +245,6 @@ func (s *Service) receiptMetrics(ctx context.Context, run domain.Run, p *receipt
 			return nil
 		}
 	}
-}
-
-// receiptFiles adds the hashes of the log and of what the ServerApp wrote.
-func (s *Service) receiptFiles(ctx context.Context, run domain.Run, st *receipt.Statement, p *receipt.Run) error {
-	if run.EngineRunID == 0 {
-		return nil
-	}
-	f, err := os.Open(s.Engine.LogFile(run.FederationID, run.EngineRunID))
-	switch {
-	case os.IsNotExist(err):
-		p.LeftOut["log"] = "there is none"
-	case err != nil:
-		return err
-	default:
-		sum, err := hashOf(f)
-		if err != nil {
-			return err
-		}
-		st.Subject = append(st.Subject, subject("log", sum))
-	}
-	files, err := s.Artifacts(ctx, run)
-	if err != nil {
-		return err
-	}
-	if len(files) >= MaxArtifacts {
-		p.LeftOut["artifacts"] = fmt.Sprintf("only the first %d are listed", MaxArtifacts)
-	}
-	for _, a := range files {
-		f, err := s.OpenArtifact(ctx, run, a.Path)
-		if err != nil {
-			return err
-		}
-		sum, err := hashOf(f)
-		if err != nil {
-			return err
-		}
-		st.Subject = append(st.Subject, subject("artifact/"+a.Path, sum))
-	}
-	return nil
-}
-
-func hashOf(f io.ReadCloser) (string, error) {
-	defer f.Close()
-	h := sha256.New()
-	if _, err := io.Copy(h, f); err != nil {
-		return "", err
-	}
-	return hex.EncodeToString(h.Sum(nil)), nil
 }
 
 // digest is a hash over lines.

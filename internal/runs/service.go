@@ -161,6 +161,8 @@ type Service struct {
 	ended      chan struct{} // a run has ended: its receipt is due
 	receiptsMu sync.Mutex    // one makes receipts at a time
 
+	receiptsFailed map[int64]time.Time // by run: when its receipt is tried again; guarded by receiptsMu
+
 	mu      sync.Mutex
 	wakes   map[int64]chan struct{}
 	tailers map[int64]*tailer
@@ -171,7 +173,7 @@ type Service struct {
 
 // New returns a Service; [Service.Run] must run for anything queued to start.
 func New(o Options) *Service {
-	return &Service{Options: o, ended: make(chan struct{}, 1), began: o.Clock().UTC(), wakes: map[int64]chan struct{}{}, tailers: map[int64]*tailer{}, logs: map[int64]*logfile.File{}, rollers: newRollers()}
+	return &Service{Options: o, ended: make(chan struct{}, 1), began: o.Clock().UTC(), wakes: map[int64]chan struct{}{}, tailers: map[int64]*tailer{}, logs: map[int64]*logfile.File{}, rollers: newRollers(), receiptsFailed: map[int64]time.Time{}}
 }
 
 // Wake makes the federation's driver look at once; call it when its engine has changed.

@@ -121,7 +121,7 @@ func (s *server) searchLog(w http.ResponseWriter, r *http.Request, f *logfile.Fi
 
 // sendLog gives the whole log out as a file, as far as it is written now.
 func sendLog(w http.ResponseWriter, r *http.Request, f *logfile.File, name string) error {
-	file, err := os.Open(f.Path())
+	file, err := logfile.OpenToRead(f.Path())
 	if err != nil && !errors.Is(err, os.ErrNotExist) {
 		return err
 	}

@@ -73,6 +73,9 @@ func (s *server) artifactsZip(w http.ResponseWriter, r *http.Request, v *visit) 
 	h.Set("Content-Disposition", attachment(run.Name+".zip"))
 	out := zip.NewWriter(w)
 	for _, file := range files {
+		if file.Problem != "" {
+			continue
+		}
 		if err := s.pack(r.Context(), out, run, file); err != nil {
 			if r.Context().Err() == nil {
 				s.Log.Error("packing artifacts", "run", run.Name, "file", file.Path, "err", err)
