@@ -7,8 +7,10 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"mime/multipart"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 
@@ -50,6 +52,12 @@ num-server-rounds = 1
 // tinyFAB makes a FAB as Flower does.
 func tinyFAB(t *testing.T, version, code string) []byte {
 	t.Helper()
+	return fabOf(t, map[string]string{"pyproject.toml": fmt.Sprintf(tinyProject, version), "tiny/client_app.py": code, "tiny/server_app.py": "<script>alert(1)</script>\n"})
+}
+
+// fabOf makes a FAB of files, in the order of their names.
+func fabOf(t *testing.T, files map[string]string) []byte {
+	t.Helper()
 	var b bytes.Buffer
 	z := zip.NewWriter(&b)
 	list := ""
@@ -63,9 +71,9 @@ func tinyFAB(t *testing.T, version, code string) []byte {
 		}
 		list += fmt.Sprintf("%s,%x,%d\n", name, sha256.Sum256([]byte(text)), 8*len(text))
 	}
-	add("pyproject.toml", fmt.Sprintf(tinyProject, version))
-	add("tiny/client_app.py", code)
-	add("tiny/server_app.py", "<script>alert(1)</script>\n")
+	for _, name := range slices.Sorted(maps.Keys(files)) {
+		add(name, files[name])
+	}
 	add(".info/CONTENT", strings.TrimSpace(list))
 	if err := z.Close(); err != nil {
 		t.Fatal(err)

@@ -177,7 +177,7 @@ func (s *site) send(kind, method, path string, form url.Values, change func(*htt
 	client := &http.Client{Timeout: 20 * time.Second, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 	res, err := client.Do(req)
 	if err != nil {
-		s.t.Fatal(err)
+		s.t.Fatalf("%s %.200s: %v", method, path, err)
 	}
 	defer res.Body.Close()
 	a := answer{status: res.StatusCode, header: res.Header}

@@ -40,7 +40,7 @@ func (tx *Tx) InvitationByID(ctx context.Context, id int64) (domain.Invitation, 
 
 // Invitations returns a federation's newest invitations with an id below beforeID (0: all).
 func (tx *Tx) Invitations(ctx context.Context, fedID, beforeID int64, n int) ([]domain.Invitation, error) {
-	return list(ctx, tx, "invitation", scanInvitation, "SELECT "+invitationColumns+" FROM invitation WHERE federation_id = $1 AND ($2 = 0 OR id < $2) ORDER BY id DESC LIMIT CAST($3 AS BIGINT)", fedID, beforeID, limit(n))
+	return list(ctx, tx, "invitation", scanInvitation, "SELECT "+invitationColumns+" FROM invitation WHERE federation_id = $1 AND (CAST($2 AS BIGINT) = 0 OR id < CAST($2 AS BIGINT)) ORDER BY id DESC LIMIT CAST($3 AS BIGINT)", fedID, beforeID, limit(n))
 }
 
 // InvitedEmails returns the addresses that good invitations of a federation are for.

@@ -244,7 +244,11 @@ func (s *server) picked(r *http.Request, v *visit) ([]domain.Request, error) {
 		return s.mineOnly(r.Context(), v, r.PostForm["id"])
 	}
 	f := domain.RequestFilter{FederationID: v.fed.ID, States: []domain.RequestState{domain.Pending}, Search: r.PostForm.Get("q"), Sort: domain.SortOldest, Limit: freeShown}
-	return s.Onboarding.List(r.Context(), f)
+	all, err := s.Onboarding.List(r.Context(), f)
+	if err == nil && len(all) == 0 {
+		err = domain.Errorf(domain.Invalid, "No pending request matches the search.").Fix("Change the search, or tick requests one by one.")
+	}
+	return all, err
 }
 
 // approve gives one request a named partition, or several the next free ones.
