@@ -88,6 +88,7 @@ type App struct {
 	wg        sync.WaitGroup
 	ready     chan struct{} // closed by prepared
 	prepared  func()
+	stopped   sync.Once
 }
 
 // New takes the data directory, opens the database and makes the parts; nothing runs yet. A directory or a database that another

@@ -150,21 +150,3 @@ func (a *App) provision(ctx context.Context) {
 		a.Catalog.Watch(ctx, watchApps, a.o.Config.Apps...)
 	}
 }
-
-// Stop ends the server. Engines run on, unless stopEngines; each clean-up is done whatever became of the others.
-func (a *App) Stop(ctx context.Context, stopEngines bool) error {
-	var errs []error
-	a.end()
-	if a.server != nil {
-		if err := a.server.Shutdown(ctx); err != nil {
-			errs = append(errs, a.server.Close())
-		}
-	}
-	if stopEngines {
-		errs = append(errs, a.manager.StopAll(ctx))
-	}
-	a.manager.Detach()
-	a.nodes.wait()
-	a.wg.Wait()
-	return errors.Join(append(errs, a.db.Close(), a.lock.Release())...)
-}
