@@ -95,6 +95,7 @@ type Service struct {
 	signIns  *domain.Limiter
 	refusals *domain.Limiter // that are logged
 	attempts attempts
+	uses     lastUses
 }
 
 // New returns a Service.

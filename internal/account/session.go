@@ -2,6 +2,7 @@ package account
 
 import (
 	"context"
+	"strconv"
 	"time"
 
 	"blossomtune/internal/domain"
@@ -11,7 +12,6 @@ import (
 const (
 	SessionLife = 30 * 24 * time.Hour
 	SessionIdle = 7 * 24 * time.Hour
-	touchEvery  = time.Minute // a session's last use is kept this exactly
 )
 
 const maxAgent = 200
@@ -53,8 +53,8 @@ func (s *Service) Authenticate(ctx context.Context, secret string) (domain.Perso
 	if domain.CodeOf(err) == domain.NotFound || err == nil && s.ended(v) {
 		return domain.Person{}, domain.Session{}, domain.Errorf(domain.Unauthenticated, "You are not signed in.").Fix("Sign in, then come back.")
 	}
-	if err == nil && now.Sub(v.LastSeenAt) >= touchEvery {
-		err = s.Store.InTx(ctx, func(tx Tx) error { return tx.TouchSession(ctx, v.ID, now) })
+	if err == nil {
+		s.touch("session "+strconv.FormatInt(v.ID, 10), v.LastSeenAt, now, func(ctx context.Context, tx Tx) error { return tx.TouchSession(ctx, v.ID, now) })
 	}
 	return p, v, err
 }

@@ -93,8 +93,9 @@ func (s *Service) ByToken(ctx context.Context, secret string) (domain.Person, do
 	if domain.CodeOf(err) == domain.NotFound || err == nil && s.now().After(t.ExpiresAt) {
 		return domain.Person{}, domain.APIToken{}, refused
 	}
-	if err == nil && s.now().Sub(t.LastUsedAt) >= touchEvery {
-		err = s.Store.InTx(ctx, func(tx Tx) error { return tx.TouchAPIToken(ctx, t.ID, s.now()) })
+	if err == nil {
+		now := s.now()
+		s.touch("token "+strconv.FormatInt(t.ID, 10), t.LastUsedAt, now, func(ctx context.Context, tx Tx) error { return tx.TouchAPIToken(ctx, t.ID, now) })
 	}
 	return p, t, err
 }

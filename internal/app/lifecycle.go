@@ -92,6 +92,9 @@ func (a *App) keep(job string, run func()) {
 
 // restore takes back what an earlier server left: what was seen of SuperNodes, and the engines.
 func (a *App) restore(ctx context.Context) error {
+	if err := a.Onboarding.Prepare(ctx); err != nil {
+		return err
+	}
 	feds, err := a.Onboarding.Federations(ctx)
 	if err != nil {
 		return err

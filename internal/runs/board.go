@@ -46,6 +46,11 @@ func (s *Service) Board(ctx context.Context, fedID int64) (verdict Mark, checks 
 		return NoGo, nil, err
 	}
 	checks = []Check{s.superLinkCheck(fed), nodesCheck(keys), s.versionsCheck(keys), queueCheck(fed, active)}
+	if s.Disk != nil {
+		if err := s.Disk(); err != nil {
+			checks = append(checks, diskCheck(err))
+		}
+	}
 	verdict = Go
 	for _, c := range checks {
 		if c.Mark == NoGo || c.Mark == Caution && verdict == Go {
@@ -53,6 +58,14 @@ func (s *Service) Board(ctx context.Context, fedID int64) (verdict Mark, checks 
 		}
 	}
 	return verdict, checks, nil
+}
+
+func diskCheck(err error) Check {
+	c := Check{Mark: NoGo, What: "Server", Needed: "space for the run's files"}
+	if es := (domain.Errors{}).With(err); len(es) > 0 {
+		c.Found, c.Fix = es[0].Message, es[0].Remedy
+	}
+	return c
 }
 
 func (s *Service) superLinkCheck(fed domain.Federation) Check {

@@ -62,4 +62,3 @@ func (s *Service) Log(_ context.Context, run domain.Run, from, limit int) ([]log
 	}
 	return file.Lines(from, limit)
 }
-

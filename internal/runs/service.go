@@ -149,6 +149,9 @@ type Options struct {
 	Requirements []byte          // the lock of the Python environment
 	Version      string          // of the server
 
+	Writable func(context.Context) error // why the server cannot keep what a run writes: a full disk, a locked database; may be nil
+	Disk     func() error                // the same of its disk alone, without waiting; may be nil
+
 	MachineIndex string // the package index that this machine is configured with; "" for the usual one
 }
 

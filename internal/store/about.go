@@ -25,17 +25,13 @@ func (db *DB) About(ctx context.Context) (a About, err error) {
 		if err := tx.q.QueryRowContext(ctx, size).Scan(&a.Size); err != nil {
 			return fmt.Errorf("reading the database's size: %w", err)
 		}
+		// goose itself would take a connection that may write, and wait where the database is locked.
+		if err := tx.q.QueryRowContext(ctx, "SELECT COALESCE(MAX(version_id), 0) FROM goose_db_version WHERE is_applied").Scan(&a.Schema); err != nil {
+			return fmt.Errorf("reading the schema's version: %w", err)
+		}
 		return nil
 	})
 	a.Engine = name + " " + a.Engine
-	if err != nil {
-		return a, err
-	}
-	p, err := db.provider()
-	if err != nil {
-		return a, fmt.Errorf("reading migrations: %w", err)
-	}
-	a.Schema, err = p.GetDBVersion(ctx)
 	return a, err
 }
 

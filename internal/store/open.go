@@ -32,8 +32,8 @@ var migrations embed.FS
 // readers is how many connections read an SQLite database side by side; one more writes.
 const readers = 4
 
-// pgConns bounds the connections to PostgreSQL.
-const pgConns = 16
+// pgConns bounds the connections to PostgreSQL of those who read, and of those who write.
+const pgConns = 10
 
 // DB is an open database. It is safe for concurrent use.
 type DB struct {
@@ -113,17 +113,23 @@ func openPostgres(ctx context.Context, address string) (*DB, error) {
 		return nil, domain.Errorf(domain.Invalid, "The PostgreSQL address cannot be read.").
 			Fix("Check --database; in user name and password, write @ as %%40, / as %%2F, ? as %%3F, # as %%23 and %% as %%25.")
 	}
-	db, err := sql.Open("pgx", address)
-	if err != nil {
-		return nil, fmt.Errorf("opening database: %w", err)
+	// Two pools: writers that wait for a lock leave the readers' connections alone.
+	var pools [2]*sql.DB
+	for i := range pools {
+		pool, err := sql.Open("pgx", address)
+		if err != nil {
+			return nil, fmt.Errorf("opening database: %w", err)
+		}
+		pool.SetMaxOpenConns(pgConns)
+		pool.SetMaxIdleConns(pgConns)
+		pools[i] = pool
 	}
-	db.SetMaxOpenConns(pgConns)
-	db.SetMaxIdleConns(pgConns)
-	if err := db.PingContext(ctx); err != nil {
+	db := &DB{engine: "postgres", read: pools[0], write: pools[1], turn: make(chan struct{}, 1), address: address}
+	if err := db.read.PingContext(ctx); err != nil {
 		db.Close()
 		return nil, domain.Errorf(domain.Unavailable, "PostgreSQL does not answer.").Fix("Check --database and that the server runs.").Because(err)
 	}
-	return &DB{engine: "postgres", write: db, read: db, turn: make(chan struct{}, 1), address: address}, nil
+	return db, nil
 }
 
 // Close closes the database.

@@ -305,7 +305,7 @@ func (tx *Tx) runGroups(ctx context.Context, f domain.RunQuery, now time.Time, r
 			g.High[i] = domain.RunCell{Known: values[2*i+1].Valid, Value: values[2*i+1].Float64}
 		}
 		return g, err
-	}, "SELECT "+q.group+", COUNT(*)"+fields+q.from()+" GROUP BY "+q.group, q.args...)
+	}, "SELECT "+q.group+", COUNT(*)"+fields+q.from()+" GROUP BY 1", q.args...)
 	out := map[string]domain.RunGroup{}
 	for _, g := range all {
 		out[g.Value] = g

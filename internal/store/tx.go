@@ -26,7 +26,22 @@ const conflictRetries = 50
 
 // InTx runs fn in one write transaction, as if no other ran beside it. fn may run more than once and must have no effect
 // besides the transaction; its error rolls back and is returned.
+//
+// A transaction that is not done after a minute, because another program holds a lock, is a [domain.Unavailable] error.
 func (db *DB) InTx(ctx context.Context, fn func(*Tx) error) error {
+	limited, cancel := context.WithTimeout(ctx, writeLimit)
+	defer cancel()
+	err := fault(db.inTx(limited, fn))
+	if err != nil && limited.Err() != nil && ctx.Err() == nil {
+		return domain.Errorf(domain.Unavailable, "The database did not take the change within %s.", writeLimit).Fix("See whether another program has locked it, then try again.").Because(err)
+	}
+	return err
+}
+
+// writeLimit bounds a write transaction with its retries.
+const writeLimit = time.Minute
+
+func (db *DB) inTx(ctx context.Context, fn func(*Tx) error) error {
 	for try := 0; ; try++ {
 		err := db.once(ctx, db.write, &sql.TxOptions{Isolation: db.isolation()}, fn)
 		if !retryable(err) || try == conflictRetries {
@@ -57,7 +72,7 @@ func (db *DB) View(ctx context.Context, fn func(*Tx) error) error {
 	if db.engine == "postgres" {
 		opts.Isolation = sql.LevelRepeatableRead
 	}
-	return db.once(ctx, db.read, opts, fn)
+	return fault(db.once(ctx, db.read, opts, fn))
 }
 
 func (db *DB) isolation() sql.IsolationLevel {

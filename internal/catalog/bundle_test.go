@@ -1,0 +1,93 @@
+package catalog
+
+import (
+	"archive/zip"
+	"bytes"
+	"crypto/sha256"
+	"fmt"
+	"strings"
+	"testing"
+)
+
+const fabProject = `[project]
+name = "tiny"
+version = "1.0.0"
+[tool.flwr.app]
+publisher = "someone"
+[tool.flwr.app.components]
+serverapp = "tiny.server:app"
+clientapp = "tiny.client:app"
+[tool.flwr.app.config]
+clip = inf
+`
+
+// fabWith makes a FAB whose list of contents is what list makes of the right one.
+func fabWith(t testing.TB, files map[string]string, list func(string) string) []byte {
+	t.Helper()
+	var b bytes.Buffer
+	z := zip.NewWriter(&b)
+	var lines []string
+	add := func(name, text string) {
+		w, err := z.Create(name)
+		if err == nil {
+			_, err = w.Write([]byte(text))
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		lines = append(lines, fmt.Sprintf("%s,%x,%d", name, sha256.Sum256([]byte(text)), 8*len(text)))
+	}
+	for name, text := range files {
+		add(name, text)
+	}
+	add(contentList, list(strings.Join(lines, "\n")))
+	if err := z.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return b.Bytes()
+}
+
+func TestTheListOfContentsIsBounded(t *testing.T) {
+	big := strings.Repeat("x", 4<<20)
+	line := fmt.Sprintf("\ndata.py,%x,%d", sha256.Sum256([]byte(big)), 8*len(big))
+	for want, list := range map[string]func(string) string{
+		"":                         func(l string) string { return l },
+		"lists data.py twice":      func(l string) string { return l + strings.Repeat(line, 10_000) },
+		"contents is larger than":  func(l string) string { return l + strings.Repeat("\n"+strings.Repeat("y", 200)+",,", 20_000) },
+		"which is not in it":       func(l string) string { return l + "\nother.py,00,8" },
+		"contents cannot be read.": func(l string) string { return l + "\n,,,," },
+		"data.py differs":          func(l string) string { return strings.Replace(l, line[1:], "data.py,00,8", 1) },
+	} {
+		fab := fabWith(t, map[string]string{"pyproject.toml": fabProject, "data.py": big}, list)
+		_, err := readFAB(fab)
+		if want == "" && err != nil || want != "" && (err == nil || !strings.Contains(err.Error(), want)) {
+			t.Errorf("want %q, got %v", want, err)
+		}
+	}
+}
+
+func FuzzFAB(f *testing.F) {
+	f.Add(fabWith(f, map[string]string{"pyproject.toml": fabProject, "tiny/server.py": "", "tiny/client.py": ""}, func(l string) string { return l }))
+	f.Add([]byte("PK\x03\x04"))
+	f.Add([]byte("PK\x05\x06" + strings.Repeat("\x00", 18)))
+	f.Fuzz(func(t *testing.T, fab []byte) {
+		a, err := readFAB(fab)
+		if err == nil && (a.Name == "" || a.Publisher == "") {
+			t.Errorf("an app without a name: %+v", a)
+		}
+		_ = isFAB(fab)
+	})
+}
+
+// FuzzContent gives a FAB any list of contents.
+func FuzzContent(f *testing.F) {
+	files := map[string]string{"pyproject.toml": fabProject, "a.py": "x"}
+	for _, list := range []string{"", "a.py,00,8", "a.py,00,8\na.py,00,8", ",,", ".info/CONTENT,,", strings.Repeat("\n", 100), "a/,0,0"} {
+		f.Add(list)
+	}
+	f.Fuzz(func(t *testing.T, list string) {
+		if _, err := readFAB(fabWith(t, files, func(string) string { return list })); err == nil && list == "" {
+			t.Error("an empty list is taken")
+		}
+	})
+}
