@@ -6,6 +6,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"blossomtune/internal/domain"
 )
@@ -45,6 +46,9 @@ func TestTokensDoWhatTheirScopeSays(t *testing.T) {
 		}
 	}
 	tokens, err := s.app.Accounts.Tokens(t.Context(), s.persons["manager"].ID)
+	for late := time.Now().Add(20 * time.Second); err == nil && len(tokens) == 2 && tokens[0].LastUsedAt.IsZero() && time.Now().Before(late); { // it is written after the answer
+		tokens, err = s.app.Accounts.Tokens(t.Context(), s.persons["manager"].ID)
+	}
 	if err != nil || len(tokens) != 2 || tokens[0].LastUsedAt.IsZero() {
 		t.Fatalf("%+v, %v", tokens, err)
 	}
