@@ -18,13 +18,17 @@ type build struct {
 }
 
 // take returns the environment of an app, in use, and builds it first where it is missing.
-func (p *Pool) take(ctx context.Context, app *project, fab []byte, install []string) (*environment, error) {
+func (p *Pool) take(ctx context.Context, app summary, fab []byte, install []string) (*environment, error) {
 	key := app.key(p.base.identity, install)
 	for {
 		p.mu.Lock()
 		if p.closed {
 			p.mu.Unlock()
 			return nil, errClosed
+		}
+		if now := p.o.Clock(); now.Sub(p.swept) > sweepEvery {
+			p.swept = now
+			p.builds.Go(p.sweep)
 		}
 		if e := p.envs[key]; e != nil {
 			e.uses++
@@ -40,7 +44,7 @@ func (p *Pool) take(ctx context.Context, app *project, fab []byte, install []str
 		if b == nil {
 			b = &build{done: make(chan struct{})}
 			p.building[key] = b
-			p.builds.Go(func() { p.run(b, key, app, fab, install) })
+			p.builds.Go(func() { p.run(b, key, fab, install) })
 		}
 		p.mu.Unlock()
 		select {
@@ -55,10 +59,10 @@ func (p *Pool) take(ctx context.Context, app *project, fab []byte, install []str
 }
 
 // run opens or builds an environment and notes the result. It outlives the caller that asked first, because others may wait too.
-func (p *Pool) run(b *build, key string, app *project, fab []byte, install []string) {
+func (p *Pool) run(b *build, key string, fab []byte, install []string) {
 	ctx, cancel := context.WithTimeout(p.ctx, p.o.Limit)
 	defer cancel()
-	e, err := p.openOrBuild(ctx, key, app, fab, install)
+	e, err := p.openOrBuild(ctx, key, fab, install)
 	var failed *BuildError
 	switch {
 	case err == nil:
@@ -69,8 +73,15 @@ func (p *Pool) run(b *build, key string, app *project, fab []byte, install []str
 	case !errors.As(err, &failed):
 		failed = buildError("preparing the environment", err)
 	}
+	p.finish(b, key, e, err, failed)
+	p.sweep()
+}
+
+// finish notes the result of a build: an environment, a failure to remember, or another error.
+func (p *Pool) finish(b *build, key string, e *environment, err error, failed *BuildError) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	defer close(b.done)
 	delete(p.building, key)
 	switch {
 	case failed != nil:
@@ -89,16 +100,14 @@ func (p *Pool) run(b *build, key string, app *project, fab []byte, install []str
 		p.envs[key] = e
 		p.touch(e)
 	}
-	close(b.done)
-	go p.sweep()
 }
 
-func (p *Pool) openOrBuild(ctx context.Context, key string, app *project, fab []byte, install []string) (*environment, error) {
+func (p *Pool) openOrBuild(ctx context.Context, key string, fab []byte, install []string) (*environment, error) {
 	for {
 		if e, err := p.open(ctx, key); e != nil || err != nil {
 			return e, err
 		}
-		inBase, err := p.buildLocked(ctx, key, app, fab, install)
+		inBase, err := p.buildLocked(ctx, key, fab, install)
 		if err != nil {
 			return nil, err
 		}
@@ -109,12 +118,12 @@ func (p *Pool) openOrBuild(ctx context.Context, key string, app *project, fab []
 }
 
 // buildLocked builds an environment, unless another process has done so meanwhile or the base is enough.
-func (p *Pool) buildLocked(ctx context.Context, key string, app *project, fab []byte, install []string) (inBase bool, err error) {
+func (p *Pool) buildLocked(ctx context.Context, key string, fab []byte, install []string) (inBase bool, err error) {
 	l, err := p.openLock(ctx, key, false)
 	if err != nil {
 		return false, err
 	}
-	defer l.Close()
+	defer func() { _ = l.Close() }()
 	dir := p.envDir(key)
 	if whole(dir, key) {
 		return false, nil
@@ -129,7 +138,11 @@ func (p *Pool) buildLocked(ctx context.Context, key string, app *project, fab []
 		return false, err
 	}
 	defer os.RemoveAll(work)
-	s := &steps{p: p, ctx: ctx, app: app, env: install, work: work, venv: dir + ".tmp"}
+	project, err := readProject(fab)
+	if err != nil {
+		return false, err
+	}
+	s := &steps{p: p, ctx: ctx, app: project, env: install, work: work, venv: dir + ".tmp"}
 	inBase, err = s.resolve(fab)
 	if err != nil || inBase {
 		return inBase, err

@@ -30,7 +30,7 @@ const (
 
 // project is what decides which packages an app needs.
 type project struct {
-	hash     [sha256.Size]byte // of the FAB
+	summary
 	name     string
 	python   string   // requires-python
 	deps     []string // [project.dependencies]
@@ -39,7 +39,13 @@ type project struct {
 	uvConfig []byte   // uv.toml; nil without one
 	text     []byte   // the pyproject.toml that uv gets
 	sources  bool     // uv needs the app's other files too
-	identity []byte   // everything above that decides, in one form
+}
+
+// summary is what is remembered of a FAB.
+type summary struct {
+	hash     [sha256.Size]byte // of the FAB
+	identity [sha256.Size]byte // of everything that decides which packages the app needs
+	none     bool              // there is nothing to install for certain
 }
 
 // pyproject has the parts of a pyproject.toml that decide on dependencies. The rest is looked at in [project.text] only.
@@ -72,7 +78,7 @@ func readProject(fab []byte) (*project, error) {
 	if text == nil {
 		return nil, errors.New("the FAB has no pyproject.toml")
 	}
-	a := &project{hash: sha256.Sum256(fab)}
+	a := &project{summary: summary{hash: sha256.Sum256(fab)}}
 	if a.lock, err = readMember(z, "uv.lock", maxLock); err != nil {
 		return nil, err
 	}
@@ -118,26 +124,36 @@ func (a *project) parse(text []byte) error {
 	a.name, a.python, a.deps = p.Project.Name, p.Project.RequiresPython, p.Project.Dependencies
 	a.groups = defaultGroups(p)
 	a.sources = slices.Contains(p.Project.Dynamic, "dependencies") || localSources(p.Tool.UV)
+	a.none = a.onlyFlwr()
 	var err error
 	if a.text, err = toml.Marshal(whole); err != nil {
 		return fmt.Errorf("writing pyproject.toml: %w", err)
 	}
-	for i, d := range p.Project.Dependencies {
-		p.Project.Dependencies[i] = strings.Join(strings.Fields(d), " ")
+	a.identity, err = a.identify(p)
+	return err
+}
+
+// identify hashes what decides, whatever its form and order.
+func (a *project) identify(p pyproject) (sum [sha256.Size]byte, err error) {
+	deps := slices.Clone(a.deps)
+	for i, d := range deps {
+		deps[i] = strings.Join(strings.Fields(d), " ")
 	}
-	a.deps = slices.Clone(p.Project.Dependencies)
-	slices.Sort(p.Project.Dependencies)
-	if a.identity, err = json.Marshal(p); err != nil { // maps come out sorted
-		return fmt.Errorf("normalising pyproject.toml: %w", err)
+	slices.Sort(deps)
+	p.Project.Dependencies = deps
+	text, err := json.Marshal(p) // maps come out sorted
+	if err != nil {
+		return sum, fmt.Errorf("normalizing pyproject.toml: %w", err)
 	}
-	for _, more := range [][]byte{a.lock, a.uvConfig} {
-		sum := sha256.Sum256(more)
-		a.identity = append(a.identity, sum[:]...)
+	h := sha256.New()
+	for _, part := range [][]byte{text, a.lock, a.uvConfig} {
+		fmt.Fprintf(h, "%d\n", len(part))
+		h.Write(part)
 	}
 	if a.sources {
-		a.identity = append(a.identity, a.hash[:]...)
+		h.Write(a.hash[:])
 	}
-	return nil
+	return [sha256.Size]byte(h.Sum(nil)), nil
 }
 
 // defaultGroups returns the dependency groups that `uv sync` installs when none is named.
@@ -195,10 +211,10 @@ func (a *project) onlyFlwr() bool {
 }
 
 // key names the environment of the app: everything that decides what is in it.
-func (a *project) key(base string, install []string) string {
+func (a summary) key(base string, install []string) string {
 	h := sha256.New()
 	fmt.Fprintf(h, "1\n%s\n%q\n", base, install)
-	h.Write(a.identity)
+	h.Write(a.identity[:])
 	return hex.EncodeToString(h.Sum(nil))[:16]
 }
 

@@ -14,7 +14,8 @@ import (
 func TestMain(m *testing.M) {
 	dir := os.Getenv("APPHOST_TEST_DIR")
 	if dir == "" {
-		os.Exit(m.Run())
+		m.Run()
+		return
 	}
 	base, err := python.Open(os.Getenv("APPHOST_TEST_BASE"))
 	if err != nil {

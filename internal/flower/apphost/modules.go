@@ -44,7 +44,7 @@ const (
 )
 
 // modulesOf returns the third-party modules that an app imports, for its template; none when they cannot be found out.
-func (p *Pool) modulesOf(ctx context.Context, e *environment, app *project, fab []byte) []module {
+func (p *Pool) modulesOf(ctx context.Context, e *environment, app summary, fab []byte) []module {
 	if p.o.NoPreload || p.o.MaxTemplates < 0 || runtime.GOOS != "linux" {
 		return nil
 	}

@@ -58,13 +58,13 @@ type Pool struct {
 
 	mu        sync.Mutex
 	closed    bool
-	apps      map[[sha256.Size]byte]*project // recently seen FABs
-	envs      map[string]*environment        // open ones, by key
+	apps      map[[sha256.Size]byte]summary // recently seen FABs
+	envs      map[string]*environment       // open ones, by key
 	building  map[string]*build
 	failures  map[string]*failure
 	modules   map[moduleKey][]module
-	templates []*template // most recently used last
-	unsafe    map[string]bool
+	templates []*template          // most recently used last
+	unsafe    map[string]time.Time // templates that failed, and when
 	swept     time.Time
 }
 
@@ -106,9 +106,10 @@ func New(o Options) (*Pool, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &Pool{o: o, base: b, apps: map[[sha256.Size]byte]*project{}, envs: map[string]*environment{}, building: map[string]*build{},
-		failures: map[string]*failure{}, modules: map[moduleKey][]module{}, unsafe: map[string]bool{}}
+	p := &Pool{o: o, base: b, apps: map[[sha256.Size]byte]summary{}, envs: map[string]*environment{}, building: map[string]*build{},
+		failures: map[string]*failure{}, modules: map[moduleKey][]module{}, unsafe: map[string]time.Time{}}
 	p.ctx, p.cancel = context.WithCancel(context.Background())
+	p.swept = o.Clock()
 	p.sweep()
 	return p, nil
 }
@@ -145,7 +146,7 @@ func (p *Pool) Prepare(ctx context.Context, fab []byte, env ...string) (*Ready, 
 		return nil, &BuildError{Cause: sentence(err), Remedy: "Build the FAB again with `flwr build`.", Err: err}
 	}
 	var e *environment
-	if !p.o.Install || app.onlyFlwr() {
+	if !p.o.Install || app.none {
 		e = p.takeBase()
 	} else if e, err = p.take(ctx, app, fab, installSettings(env)); err != nil {
 		return nil, err
@@ -163,25 +164,25 @@ func (p *Pool) ready(e *environment, modules []module) *Ready {
 }
 
 // app returns what a FAB says of its packages.
-func (p *Pool) app(fab []byte) (*project, error) {
+func (p *Pool) app(fab []byte) (summary, error) {
 	sum := sha256.Sum256(fab)
 	p.mu.Lock()
-	a := p.apps[sum]
+	known, ok := p.apps[sum]
 	p.mu.Unlock()
-	if a != nil {
-		return a, nil
+	if ok {
+		return known, nil
 	}
 	a, err := readProject(fab)
 	if err != nil {
-		return nil, err
+		return summary{}, err
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if len(p.apps) >= maxApps {
 		clear(p.apps)
 	}
-	p.apps[sum] = a
-	return a, nil
+	p.apps[sum] = a.summary
+	return a.summary, nil
 }
 
 // installSettings picks the variables that uv understands.

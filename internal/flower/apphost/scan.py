@@ -13,7 +13,20 @@ from pathlib import PurePosixPath
 
 MAX_FILE, MAX_ALL, MAX_FILES, MAX_MODULES = 512 << 10, 4 << 20, 500, 200
 # These start threads or open devices when they are imported, which does not survive a fork.
-UNSAFE = {"tensorflow", "keras", "jax", "jaxlib", "flax", "optax", "ray", "cupy", "pyspark", "mpi4py", "tensorrt", "numba"}
+UNSAFE = {
+    "tensorflow",
+    "keras",
+    "jax",
+    "jaxlib",
+    "flax",
+    "optax",
+    "ray",
+    "cupy",
+    "pyspark",
+    "mpi4py",
+    "tensorrt",
+    "numba",
+}
 
 
 def imports(source: bytes) -> list[tuple[str, list[str]]]:

@@ -103,11 +103,11 @@ func (p *Pool) template(r *Ready, prog Program, env []string) (*template, error)
 	}
 	modules := r.modules
 	id := templateID(r.env, prog, modules, early)
-	if p.unsafe[id] {
+	if p.failed(id) {
 		modules = nil
 		id = templateID(r.env, prog, nil, early)
 	}
-	if p.unsafe[id] {
+	if p.failed(id) {
 		return nil, nil
 	}
 	if i := slices.IndexFunc(p.templates, func(t *template) bool { return t.id == id }); i >= 0 {
@@ -161,7 +161,13 @@ func (p *Pool) cutTemplates(match func(*template) bool) []*template {
 	return cut
 }
 
-// discard drops a template that has ended. One that never made a process is not made again.
+// failed reports whether such a template failed not long ago.
+func (p *Pool) failed(id string) bool {
+	at, ok := p.unsafe[id]
+	return ok && p.o.Clock().Sub(at) < longestPause
+}
+
+// discard drops a template that has ended. One that never made a process is not made again for a while.
 func (p *Pool) discard(t *template) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -172,10 +178,10 @@ func (p *Pool) discard(t *template) {
 	if len(p.unsafe) >= maxFailures {
 		clear(p.unsafe)
 	}
-	p.unsafe[t.id] = true
-	what := "Apps start without a warm process from now on"
+	p.unsafe[t.id] = p.o.Clock()
+	what := "Apps start without a warm process for a while"
 	if t.modules {
-		what = "Apps start without preloaded modules from now on"
+		what = "Apps start without preloaded modules for a while"
 	}
 	p.o.Progress(fmt.Sprintf("%s. See %s.", what, p.o.Log))
 }

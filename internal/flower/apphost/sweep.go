@@ -11,6 +11,9 @@ import (
 	"github.com/gofrs/flock"
 )
 
+// sweepEvery is how often a pool looks for environments that nobody has used for long, apart from after each build.
+const sweepEvery = time.Hour
+
 var keyName = regexp.MustCompile(`^[0-9a-f]{16}$`)
 
 // sweep removes what interrupted builds left, and the environments beyond the bounds, least recently used first. One that is in use, here or in
@@ -96,7 +99,7 @@ func (p *Pool) remove(key string) (removed bool) {
 // exclusively does something while nobody else uses the key, or nothing.
 func (p *Pool) exclusively(key string, do func()) {
 	l := flock.New(p.lockPath(key))
-	defer l.Close()
+	defer func() { _ = l.Close() }()
 	if ok, err := l.TryLock(); ok && err == nil && sameFile(l) {
 		do()
 	}
