@@ -46,7 +46,7 @@ func Preflight(ctx context.Context, o Options) (bool, error) {
 
 func (j *joining) preflight(ctx context.Context, tell func(Finding)) {
 	tell(j.checkName(ctx))
-	tell(j.checkProxy())
+	tell(j.checkProxy(ctx))
 	pin, ca, srv, err := j.srv.look(ctx)
 	if err != nil {
 		tell(bad("connection", err))
@@ -86,12 +86,18 @@ func (j *joining) checkName(ctx context.Context) Finding {
 	return Finding{Name: "name", Good: true, Found: host + " is " + addrs[0]}
 }
 
-func (j *joining) checkProxy() Finding {
+func (j *joining) checkProxy(ctx context.Context) Finding {
 	u, err := http.ProxyFromEnvironment(&http.Request{URL: j.srv.base})
 	switch {
 	case err != nil:
-		return Finding{Name: "proxy", Found: "HTTPS_PROXY is no address", Remedy: "Set it like http://proxy.example.org:3128, or unset it."}
+		return Finding{Name: "proxy", Found: "HTTPS_PROXY is not an address", Remedy: "Set it like http://proxy.example.org:3128, or unset it."}
 	case u != nil:
+		dialer := net.Dialer{Timeout: 10 * time.Second}
+		conn, err := dialer.DialContext(ctx, "tcp", j.srv.proxy())
+		if err != nil {
+			return bad("proxy", proxyAway(u.Host).Because(err))
+		}
+		_ = conn.Close()
 		return Finding{Name: "proxy", Good: true, Found: u.Host + " (from HTTPS_PROXY)"}
 	}
 	return Finding{Name: "proxy", Good: true, Found: "none is used"}

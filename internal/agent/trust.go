@@ -9,6 +9,7 @@ import (
 	"encoding/pem"
 	"errors"
 	"io"
+	"net"
 	"net/http"
 	"time"
 
@@ -89,9 +90,12 @@ func (s server) unreachable(err error) error {
 	var unknown x509.UnknownAuthorityError
 	var host x509.HostnameError
 	var invalid x509.CertificateInvalidError
+	var op *net.OpError
 	switch {
 	case errors.Is(err, context.Canceled):
 		return err
+	case errors.As(err, &op) && op.Op == "proxyconnect":
+		return proxyAway(s.proxy()).Because(err)
 	case errors.As(err, &host):
 		return domain.Errorf(domain.Forbidden, "The certificate of %s is for other names.", s.base).
 			Fix("Use the address of your status page exactly. The server's manager sets it with --public-url.").Because(err)
@@ -101,6 +105,12 @@ func (s server) unreachable(err error) error {
 	}
 	return domain.Errorf(domain.Unavailable, "%s does not answer.", s.base).
 		Fix("Check the address, this machine's network and firewall (outgoing TCP to port %s), and whether the server is running; then run the same command again.", portOf(s)).Because(err)
+}
+
+// proxyAway says that the proxy between this machine and the server is not reached.
+func proxyAway(host string) *domain.Error {
+	return domain.Errorf(domain.Unavailable, "The proxy %s does not answer.", host).
+		Fix("Check HTTPS_PROXY: set it to your organisation's proxy, or unset it if this machine reaches the Internet directly.")
 }
 
 func portOf(s server) string {
@@ -118,6 +128,13 @@ func (s server) proxy() string {
 	u, err := http.ProxyFromEnvironment(&http.Request{URL: s.base})
 	if err != nil || u == nil {
 		return ""
+	}
+	if u.Port() == "" {
+		port := map[string]string{"https": "443", "socks5": "1080", "socks5h": "1080"}[u.Scheme]
+		if port == "" {
+			port = "80"
+		}
+		return net.JoinHostPort(u.Hostname(), port)
 	}
 	return u.Host
 }

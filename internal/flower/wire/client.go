@@ -37,7 +37,7 @@ func (e *Error) Error() string {
 	return fmt.Sprintf("flower: HTTP %d, code %d: %s", e.Status, e.Code, e.Message)
 }
 
-// Client calls the Control and Runtime APIs of one SuperLink, or the Runtime API of a SuperNode. It is safe for concurrent use.
+// Client calls the Control and Runtime APIs of one SuperLink. It is safe for concurrent use.
 type Client struct {
 	base string
 	http *http.Client
@@ -46,11 +46,6 @@ type Client struct {
 // NewClient returns a client of the SuperLink at host:port, whose certificate roots vouch for.
 func NewClient(addr string, roots *x509.CertPool) *Client {
 	return &Client{base: "https://" + addr, http: &http.Client{Transport: Transport(roots)}}
-}
-
-// NewPlainClient returns a client of the Runtime API of a SuperNode on this machine, which speaks plain HTTP.
-func NewPlainClient(addr string) *Client {
-	return &Client{base: "http://" + addr, http: &http.Client{Transport: Transport(nil)}}
 }
 
 // Transport returns a transport for a SuperLink on this machine: no proxy from the environment, HTTP/1.1 (uvicorn speaks no

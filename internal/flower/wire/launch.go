@@ -16,11 +16,8 @@ import (
 	"google.golang.org/protobuf/proto"
 )
 
-// The task types that launchers acquire: a run's ServerApp from the SuperLink, a message's ClientApp from a SuperNode.
-const (
-	ServerAppTask = "flwr-serverapp"
-	ClientAppTask = "flwr-clientapp"
-)
+// ServerAppTask is the type of the tasks that a launcher acquires from the SuperLink: a run's ServerApp.
+const ServerAppTask = "flwr-serverapp"
 
 // Task is a task that the launcher has acquired; the token is the ServerApp's for the Runtime API.
 type Task struct {
@@ -55,24 +52,6 @@ func (c *Client) AcquireTask(ctx context.Context, secret []byte, types ...string
 	}
 	t := out.GetTask()
 	return &Task{ID: t.GetTaskId(), Type: t.GetType(), RunID: t.GetRunId(), FABHash: t.GetFabHash(), Token: out.GetToken()}, nil
-}
-
-const finishPath = "/v1/runtime/push-task-output"
-
-// FinishTask tells that a task has ended well, in place of a process that has left without telling: until its token runs out, a
-// minute later, the task counts as running, and then a SuperNode answers all open messages of its run with an error. A task that was
-// finished already is a [domain.Unauthenticated] error.
-func (c *Client) FinishTask(ctx context.Context, token string) error {
-	body, err := proto.Marshal(&flwrpb.PushTaskOutputRequest{SubStatus: "completed"})
-	if err != nil {
-		return err
-	}
-	h := http.Header{}
-	h.Set("flwr-task-token", token)
-	if err := c.post(ctx, finishPath, h, body, &flwrpb.UnregisterNodeResponse{}); err != nil { // an empty answer
-		return fmt.Errorf("finishing a task: %w", err)
-	}
-	return nil
 }
 
 // launcherHeaders signs a launcher's call (flower-facts: key = HMAC-SHA256(secret, "superexec-auth-v1"), over method, time,

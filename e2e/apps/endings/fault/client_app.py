@@ -48,11 +48,14 @@ def end(how: str, context: Context) -> None:
 
 @app.train()
 def train(message: Message, context: Context) -> Message | None:
-    """Answer with the bytes that came, or end."""
+    """Answer, with the arrays that came if the run says so, or end."""
     config = message.content["config"]
     how = str(context.run_config["how"])
     if int(config["round"]) == int(context.run_config["round"]) and int(context.node_config["partition-id"]) == 0:
         if how == "none":
             return None
         end(how, context)
-    return Message(RecordDict({"metrics": MetricRecord({"loss": 1.0, "num-examples": 1})}), reply_to=message)
+    content = RecordDict({"metrics": MetricRecord({"loss": 1.0, "num-examples": 1})})
+    if context.run_config["returns"]:
+        content["arrays"] = message.content["arrays"]
+    return Message(content, reply_to=message)
