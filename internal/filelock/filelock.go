@@ -30,7 +30,7 @@ func Take(path string) (*Lock, error) {
 		return nil, err
 	}
 	host, _ := os.Hostname() // only shown to people
-	if err := f.Truncate(0); err == nil {
+	if err = f.Truncate(0); err == nil {
 		_, err = f.WriteAt([]byte(fmt.Sprintln(os.Getpid(), host)), 0)
 	}
 	if err != nil {

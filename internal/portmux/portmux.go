@@ -185,7 +185,7 @@ func (l *Listener) protocol(c *conn) net.Conn {
 // refuse answers a plain HTTP request with a hint. The request's head is read first: closing with unread bytes resets the
 // connection, and the client would never see the answer.
 func refuse(c *conn, plain bool) {
-	defer c.Close()
+	defer func() { _ = c.Close() }()
 	if !plain || c.SetDeadline(time.Now().Add(5*time.Second)) != nil {
 		return
 	}

@@ -50,7 +50,7 @@ func Serve(ctx context.Context, o ServeOptions) error {
 	if err != nil {
 		return err
 	}
-	defer lock.Release()
+	defer func() { _ = lock.Release() }()
 	if n := keeper.KillStrays(flwrHomeEnv, dir); n > 0 {
 		o.Log.Warn("killed what an earlier keeper left", "processes", n)
 	}
