@@ -92,55 +92,88 @@ func cpuSeconds(child *keeper.Child) (used float64) {
 	}
 }
 
-// BenchmarkClientApp handles one message of quickstart_digits per iteration: s/asked is the time until the app's process asks for its
-// task, s/reply that until it replies, s/cpu the CPU time of the process. All are medians.
-func BenchmarkClientApp(b *testing.B) {
-	bundle, err := testflwr.Venv(b).BuildFAB(context.Background(), filepath.Join(testflwr.Root(b), "apps", "quickstart_digits"))
+// bundle returns the FAB of quickstart_digits, with a line added to its ClientApp.
+func bundle(b *testing.B, line string) []byte {
+	b.Helper()
+	dir := filepath.Join(b.TempDir(), "quickstart-digits")
+	if err := os.CopyFS(dir, os.DirFS(filepath.Join(testflwr.Root(b), "apps", "quickstart_digits"))); err != nil {
+		b.Fatal(err)
+	}
+	file := filepath.Join(dir, "quickstart_digits", "client_app.py")
+	text, err := os.ReadFile(file)
+	if err == nil {
+		err = os.WriteFile(file, append(text, line...), 0o600)
+	}
 	if err != nil {
 		b.Fatal(err)
 	}
-	api := newRuntimeAPI(b, bundle)
-	for _, bench := range []struct {
-		name   string
-		change func(*apphost.Options)
-	}{
-		{"command", func(o *apphost.Options) { o.MaxTemplates = -1 }},
-		{"template", func(o *apphost.Options) { o.NoPreload = true }},
-		{"preload", func(*apphost.Options) {}},
-		{"preload-no-install", func(o *apphost.Options) { o.Install = false }},
-	} {
-		b.Run(bench.name, func(b *testing.B) {
-			p, dir := pool(b, b.TempDir(), bench.change), b.TempDir()
-			var asked, replied, cpu []float64
-			message := func() {
-				began := time.Now()
-				r, err := p.Prepare(context.Background(), bundle)
-				if err != nil {
-					b.Fatal(err)
-				}
-				defer r.Release()
-				child, err := p.Start(r, apphost.ClientApp, []string{"--runtime-api-address", api.addr, "--insecure", "--token", "t"},
-					keeper.Fork{LogFile: filepath.Join(dir, "log")}, nil)
-				if err != nil {
-					b.Fatal(err)
-				}
-				used := cpuSeconds(child)
-				asked = append(asked, api.at(b, "asked").Sub(began).Seconds())
-				replied = append(replied, api.at(b, "replied").Sub(began).Seconds())
-				if exit := child.Exit(); exit.Code != 0 {
-					text, _ := os.ReadFile(filepath.Join(dir, "log"))
-					b.Fatalf("%s: %s", exit, text)
-				}
-				cpu = append(cpu, used)
+	fab, err := testflwr.Venv(b).BuildFAB(context.Background(), dir)
+	if err != nil {
+		b.Fatal(err)
+	}
+	return fab
+}
+
+// BenchmarkClientApp handles one message per iteration, of quickstart_digits and of the same with scikit-learn imported: s/asked is the
+// time until the app's process asks for its task, s/reply that until it replies, s/cpu the CPU time of the process. All are medians.
+func BenchmarkClientApp(b *testing.B) {
+	for app, line := range map[string]string{"digits": "", "sklearn": "\nimport sklearn.linear_model\n"} {
+		b.Run(app, func(b *testing.B) {
+			fab := bundle(b, line)
+			api := newRuntimeAPI(b, fab)
+			for how, change := range map[string]func(*apphost.Options){
+				"command":    noTemplates,
+				"template":   func(o *apphost.Options) { o.NoPreload = true },
+				"preload":    nil,
+				"no-install": func(o *apphost.Options) { o.Install = false },
+			} {
+				b.Run(how, func(b *testing.B) { benchmarkMessages(b, pool(b, b.TempDir(), change), api, fab) })
 			}
-			message() // the first one builds and warms
-			asked, replied, cpu = nil, nil, nil
+		})
+	}
+}
+
+func benchmarkMessages(b *testing.B, p *apphost.Pool, api *runtimeAPI, fab []byte) {
+	var asked, replied, cpu []float64
+	log := filepath.Join(b.TempDir(), "log")
+	message := func() {
+		began := time.Now()
+		r, err := p.Prepare(context.Background(), fab)
+		if err != nil {
+			b.Fatal(err)
+		}
+		defer r.Release()
+		child, err := p.Start(r, apphost.ClientApp, []string{"--runtime-api-address", api.addr, "--insecure", "--token", "t"}, keeper.Fork{LogFile: log}, nil)
+		if err != nil {
+			b.Fatal(err)
+		}
+		cpu = append(cpu, cpuSeconds(child))
+		asked = append(asked, api.at(b, "asked").Sub(began).Seconds())
+		replied = append(replied, api.at(b, "replied").Sub(began).Seconds())
+		if exit := child.Exit(); exit.Code != 0 {
+			text, _ := os.ReadFile(log)
+			b.Fatalf("%s: %s", exit, text)
+		}
+	}
+	message() // the first one builds and warms
+	asked, replied, cpu = nil, nil, nil
+	for b.Loop() {
+		message()
+	}
+	for unit, all := range map[string][]float64{"s/asked": asked, "s/reply": replied, "s/cpu": cpu} {
+		slices.Sort(all)
+		b.ReportMetric(all[len(all)/2], unit)
+	}
+}
+
+// BenchmarkPrepare is what an app that may install packages costs for each message after its first.
+func BenchmarkPrepare(b *testing.B) {
+	for name, install := range map[string]bool{"install": true, "never": false} {
+		b.Run(name, func(b *testing.B) {
+			p, fab := pool(b, b.TempDir(), func(o *apphost.Options) { o.Install = install }), needs(b, "six==1.16.0")
+			prepare(b, p, fab).Release()
 			for b.Loop() {
-				message()
-			}
-			for unit, all := range map[string][]float64{"s/asked": asked, "s/reply": replied, "s/cpu": cpu} {
-				slices.Sort(all)
-				b.ReportMetric(all[len(all)/2], unit)
+				prepare(b, p, fab).Release()
 			}
 		})
 	}

@@ -1,7 +1,7 @@
 """A Python that has imported Flower, and makes a process of itself for each ClientApp or ServerApp.
 
-Usage: template.py [PROGRAM [MODULES]]. PROGRAM is flwr-clientapp (the default) or flwr-serverapp. MODULES is JSON: a list
-of [module, [names]], the third-party modules that the app's sources import; they are imported here once.
+Usage: template.py [PROGRAM [MODULES]]. PROGRAM is flwr-clientapp (the default) or flwr-serverapp. MODULES is JSON: a
+list of [module, [names]], the third-party modules that the app's sources import; they are imported here once.
 
 Importing takes seconds of a core each time. The socket at file 3 brings {"id", "args", "dir"} with the file for the
 output. Each process has a reaper between itself and this one, which ends all that descends from it when it has ended,

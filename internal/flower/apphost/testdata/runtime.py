@@ -1,6 +1,7 @@
 """A Runtime API with the first training message of quickstart_digits for each ClientApp that asks.
 
-Usage: runtime.py FAB FAB_ID FAB_VERSION. It prints its port, and when each ClientApp made its first request and replied.
+Usage: runtime.py FAB FAB_ID FAB_VERSION. It prints its port, and when each ClientApp asked for its task and
+replied.
 """
 
 import hashlib
