@@ -51,13 +51,28 @@ func (s *Service) Board(ctx context.Context, fedID int64) (verdict Mark, checks 
 			checks = append(checks, diskCheck(err))
 		}
 	}
-	verdict = Go
+	return Verdict(checks), checks, nil
+}
+
+// TotalCheck is the board's line for a run that is to be made again after its federation's total of partitions has changed. It
+// reports false where the total is the same.
+func TotalCheck(fed domain.Federation, from domain.Run) (Check, bool) {
+	if from.ID == 0 || from.TotalPartitions == fed.TotalPartitions {
+		return Check{}, false
+	}
+	return Check{Mark: Caution, What: "Partitions", Needed: fmt.Sprintf("%d, as in %s", from.TotalPartitions, from.Name), Found: fmt.Sprintf("%d now", fed.TotalPartitions),
+		Fix: fmt.Sprintf("Each SuperNode splits its data by the new total, so results differ from those of %s.", from.Name)}, true
+}
+
+// Verdict is the worst mark of some checks.
+func Verdict(checks []Check) Mark {
+	verdict := Go
 	for _, c := range checks {
 		if c.Mark == NoGo || c.Mark == Caution && verdict == Go {
 			verdict = c.Mark
 		}
 	}
-	return verdict, checks, nil
+	return verdict
 }
 
 func diskCheck(err error) Check {

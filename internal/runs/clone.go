@@ -8,14 +8,15 @@ import (
 	"blossomtune/internal/domain"
 )
 
-// InputOf is the launch that would make the same run again, but for its Run ID, which is never used twice, and its start.
+// InputOf is the launch that would make the same run again, but for its Run ID, which is never used twice, its start, and the total of
+// partitions, which is the federation's at the launch: SuperNodes split their data by that.
 func InputOf(run domain.Run) LaunchInput {
 	config := map[string]string{}
 	for key, v := range run.Config {
 		config[key] = domain.ConfigText(v)
 	}
 	limits := run.Settings.Limits
-	return LaunchInput{FederationID: run.FederationID, AppHash: run.AppHash, Partitions: run.TotalPartitions, Config: config, Settings: run.Settings, Limits: &limits, Note: run.Note, Tags: run.Tags}
+	return LaunchInput{FederationID: run.FederationID, AppHash: run.AppHash, Config: config, Settings: run.Settings, Limits: &limits, Note: run.Note, Tags: run.Tags}
 }
 
 // Changes is what a clone has otherwise than its run.
@@ -28,7 +29,7 @@ type Changes struct {
 	Override  string
 }
 
-// Clone launches a run again, with changes or without any: the same app version, run config and settings. Errors are those of
+// Clone launches a run again, with changes or without any: the same app version, run config and settings, over the federation's present total of partitions. Errors are those of
 // [Service.Launch].
 func (s *Service) Clone(ctx context.Context, actor domain.Actor, id int64, c Changes) (domain.Run, error) {
 	run, err := s.Get(ctx, id)

@@ -133,6 +133,32 @@ func TestANoGoNeedsAReason(t *testing.T) {
 	}
 }
 
+// A run made again after the federation grew is over its new total: that is what SuperNodes split their data by.
+func TestACloneTakesTheFederationsTotal(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, db *store.DB) {
+		w := newWorld(t, db)
+		run, err := w.server.Launch(t.Context(), manager, runs.LaunchInput{FederationID: w.fed.ID, AppHash: appHash, Name: "cnn-12"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if c, changed := runs.TotalCheck(w.fed, run); changed {
+			t.Errorf("nothing changed, but the board says %+v", c)
+		}
+		fed := w.fed
+		fed.TotalPartitions = run.TotalPartitions + 5
+		if err := db.InTx(t.Context(), func(tx *store.Tx) error { return tx.UpdateFederation(t.Context(), fed) }); err != nil {
+			t.Fatal(err)
+		}
+		again, err := w.server.Clone(t.Context(), manager, run.ID, runs.Changes{})
+		if err != nil || again.TotalPartitions != fed.TotalPartitions {
+			t.Errorf("made again over %d partitions, %v; want %d", again.TotalPartitions, err, fed.TotalPartitions)
+		}
+		if c, changed := runs.TotalCheck(fed, run); !changed || c.Mark != runs.Caution || c.Found != "15 now" || c.Needed != "10, as in cnn-12" {
+			t.Errorf("the board says %+v", c)
+		}
+	})
+}
+
 // A clone is the same launch with another name: config, settings with their secrets, limits, note and tags.
 func TestACloneIsTheSameLaunch(t *testing.T) {
 	w := newWorld(t, storetest.SQLite(t))

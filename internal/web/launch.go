@@ -14,18 +14,18 @@ import (
 // launchForm is the form that launches a run, with what was entered and what is wrong with it.
 type launchForm struct {
 	fedHead
-	apps    []domain.AppVersion
-	app     domain.AppVersion // the chosen one; Hash "" where there is none yet
-	name    string
-	parts   string
-	note    string
-	engine  engineForm
-	admin   bool              // the visitor may launch against the board
-	config  map[string]string // text by key
-	conf    configForm
-	verdict runs.Mark
-	checks  []runs.Check
-	errs    formErrors
+	apps   []domain.AppVersion
+	app    domain.AppVersion // the chosen one; Hash "" where there is none yet
+	name   string
+	parts  string
+	note   string
+	engine engineForm
+	admin  bool              // the visitor may launch against the board
+	config map[string]string // text by key
+	conf   configForm
+	from   domain.Run // the run that the form is filled from; ID 0: none
+	board  board
+	errs   formErrors
 }
 
 func (s *server) newLaunch(ctx context.Context, v *visit, hash string) (launchForm, error) {
@@ -37,7 +37,7 @@ func (s *server) newLaunch(ctx context.Context, v *visit, hash string) (launchFo
 	if l.apps, err = s.Catalog.List(ctx); err != nil {
 		return l, err
 	}
-	if l.verdict, l.checks, err = s.Runs.Board(ctx, v.fed.ID); err != nil {
+	if l.board, err = s.launchBoard(ctx, v, domain.Run{}, 0); err != nil {
 		return l, err
 	}
 	for _, a := range l.apps {
@@ -65,7 +65,9 @@ func (s *server) launchForm(w http.ResponseWriter, r *http.Request, v *visit) er
 	}
 	l, err := s.newLaunch(r.Context(), v, cmp.Or(r.URL.Query().Get("app"), from.AppHash))
 	if err == nil && from.ID != 0 {
-		err = s.clone(r.Context(), &l, from)
+		if err = s.clone(r.Context(), &l, from); err == nil {
+			l.board, err = s.launchBoard(r.Context(), v, from, 0)
+		}
 	}
 	if err == nil {
 		err = s.tabs(r.Context(), &l, nil)
@@ -79,15 +81,20 @@ func (s *server) launchForm(w http.ResponseWriter, r *http.Request, v *visit) er
 }
 
 func (s *server) showLaunch(w http.ResponseWriter, r *http.Request, v *visit, status int, l launchForm) {
-	s.render(w, r, v, status, page{title: "Launch a run · " + v.fed.Name, nav: "f", events: "/f/" + v.fed.Slug + "/launch/events"}, launchPage(l))
+	s.render(w, r, v, status, page{title: "Launch a run · " + v.fed.Name, nav: "f", events: l.events()}, launchPage(l))
 }
 
 func (s *server) launchEvents(w http.ResponseWriter, r *http.Request, v *visit) error {
+	from, err := s.cloned(r.Context(), v, r.URL.Query().Get("from"))
+	if err != nil {
+		return err
+	}
+	wrong, _ := strconv.Atoi(r.URL.Query().Get("wrong")) // 0 for none
 	return s.follow(w, r, aManager, v, view{
 		topics: fedTopics(v.fed.ID),
 		look: func(ctx context.Context, v *visit) ([]region, []signal, error) {
-			verdict, checks, err := s.Runs.Board(ctx, v.fed.ID)
-			return []region{{"board", launchBoard(verdict, checks)}}, nil, err
+			b, err := s.launchBoard(ctx, v, from, min(max(wrong, 0), 1000))
+			return []region{{"board", launchBoard(b)}}, nil, err
 		},
 	})
 }
@@ -123,6 +130,10 @@ func (s *server) launch(w http.ResponseWriter, r *http.Request, v *visit) error 
 	}
 	l, err := s.newLaunch(r.Context(), v, in.AppHash)
 	if err != nil {
+		return err
+	}
+	l.from = from
+	if l.board, err = s.launchBoard(r.Context(), v, from, fieldsWrong(errs)); err != nil {
 		return err
 	}
 	l.errs, l.name, l.parts, l.note, l.engine = errs, in.Name, parts, in.Note, engine

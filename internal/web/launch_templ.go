@@ -158,7 +158,7 @@ func launchPage(l launchForm) templ.Component {
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = launchBoard(l.verdict, l.checks).Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = launchBoard(l.board).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}

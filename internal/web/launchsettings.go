@@ -182,7 +182,8 @@ func (s *server) cloned(ctx context.Context, v *visit, name string) (domain.Run,
 
 // clone fills the form from a run.
 func (s *server) clone(ctx context.Context, l *launchForm, run domain.Run) (err error) {
-	l.engine, l.note, l.parts = engineFormOf(run), run.Note, itoa(run.TotalPartitions)
+	l.from = run
+	l.engine, l.note = engineFormOf(run), run.Note
 	for key, text := range runs.InputOf(run).Config {
 		if _, known := l.config[key]; known {
 			l.config[key] = text

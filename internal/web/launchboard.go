@@ -1,0 +1,73 @@
+package web
+
+import (
+	"context"
+	"net/url"
+	"strconv"
+
+	"blossomtune/internal/domain"
+	"blossomtune/internal/runs"
+)
+
+// board is the go/no-go board beside the launch form.
+type board struct {
+	verdict runs.Mark
+	checks  []runs.Check
+	wrong   int // fields of the form that have an error
+}
+
+// launchBoard is what the federation says of a launch, and what the form adds: the run that it is filled from, and its errors.
+func (s *server) launchBoard(ctx context.Context, v *visit, from domain.Run, wrong int) (board, error) {
+	_, checks, err := s.Runs.Board(ctx, v.fed.ID)
+	if err != nil {
+		return board{}, err
+	}
+	fed, err := s.Onboarding.FederationBySlug(ctx, v.fed.Slug)
+	if err != nil {
+		return board{}, err
+	}
+	if c, changed := runs.TotalCheck(fed, from); changed {
+		checks = append(checks, c)
+	}
+	return board{verdict: runs.Verdict(checks), checks: checks, wrong: wrong}, nil
+}
+
+// fieldsWrong counts the fields to correct. What the board itself is against is not one of them.
+func fieldsWrong(errs formErrors) int {
+	n := len(errs)
+	if _, against := errs["override"]; against {
+		n--
+	}
+	return n
+}
+
+// tone is the board's verdict. A form with errors is no go yet, but its button stays: it is how a corrected form is sent.
+func (b board) tone() tone {
+	if b.wrong > 0 && b.verdict != runs.NoGo {
+		return tone{class: "is-warn", icon: "warn", word: "Not yet"}
+	}
+	return markTone(b.verdict)
+}
+
+func (b board) words() string {
+	if b.wrong > 0 {
+		return "Correct " + plural(b.wrong, "field", "fields") + " of the form first; " + boardWords(b.checks)
+	}
+	return boardWords(b.checks)
+}
+
+// events is where the page's news come from: the board goes on saying what the form adds to it.
+func (l launchForm) events() string {
+	q := url.Values{}
+	if l.from.ID != 0 {
+		q.Set("from", l.from.Name)
+	}
+	if l.board.wrong > 0 {
+		q.Set("wrong", strconv.Itoa(l.board.wrong))
+	}
+	at := "/f/" + l.fed.Slug + "/launch/events"
+	if len(q) > 0 {
+		at += "?" + q.Encode()
+	}
+	return at
+}
