@@ -32,6 +32,14 @@ type Gone struct {
 	LastAt    time.Time
 }
 
+// Absent are the people of a federation who were approved before a moment and whose SuperNode has never been seen.
+type Absent struct {
+	FederationID int64
+	People       int
+	Oldest       time.Time // when the first of them was approved
+	Names        []string  // of those who were approved first
+}
+
 // Lost is how many mails were given up since a moment.
 type Lost struct {
 	Mails  int

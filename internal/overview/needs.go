@@ -20,6 +20,7 @@ const (
 	NeedRun       NeedKind = "run"       // a run waits for what will not come by itself
 	NeedNodes     NeedKind = "nodes"     // SuperNodes of a running run went away
 	NeedMail      NeedKind = "mail"      // mails were given up
+	NeedConnect   NeedKind = "connect"   // people were approved and have never connected, see [AbsentAfter]
 )
 
 // Need is one thing that needs somebody who may do something about it.
@@ -30,6 +31,7 @@ type Need struct {
 	Run        domain.Run
 	Wait       runs.Wait
 	Names      []string // of those who wait longest
+	People     int      // who have never connected
 	Partitions []int    // of SuperNodes that went away
 	Mails      int
 }
@@ -57,6 +59,9 @@ func (o *Overview) needs(x found) {
 		if n, needed := r.need(x.gone); needed && r.Fed.Manager() {
 			o.Needs = append(o.Needs, n)
 		}
+	}
+	for _, a := range x.absent {
+		o.Needs = append(o.Needs, Need{Kind: NeedConnect, Since: a.Oldest, Fed: at[a.FederationID], Names: a.Names, People: a.People})
 	}
 	if x.lost.Mails > 0 {
 		o.Needs = append(o.Needs, Need{Kind: NeedMail, Since: x.lost.Oldest, Mails: x.lost.Mails})

@@ -17,6 +17,8 @@ const (
 	FailuresFor = 3 * 24 * time.Hour
 	// MailsFor is how long a mail that was given up needs an admin.
 	MailsFor = 7 * 24 * time.Hour
+	// AbsentAfter is how long somebody may be approved before it needs a manager that they have not connected: their command works for a day.
+	AbsentAfter = 24 * time.Hour
 	// MaxNeeds and MaxRunning bound what a page shows; the rest is counted.
 	MaxNeeds   = 20
 	MaxRunning = 12
@@ -34,6 +36,7 @@ type Tx interface {
 	OpenFailures(ctx context.Context, feds []int64, since time.Time, n int) ([]domain.Run, error)
 	EverCompleted(ctx context.Context) (bool, error)
 	GoneNodes(ctx context.Context) ([]domain.Gone, error)
+	AbsentPeople(ctx context.Context, feds []int64, before time.Time, n int) ([]domain.Absent, error)
 	LostMails(ctx context.Context, since time.Time) (domain.Lost, error)
 
 	Places(ctx context.Context, personID int64, all bool) ([]domain.Place, error)
@@ -112,6 +115,7 @@ type found struct {
 	failed   []domain.Run
 	askers   map[int64][]string
 	gone     []domain.Gone
+	absent   []domain.Absent
 	lost     domain.Lost
 	finished bool
 }
@@ -169,6 +173,9 @@ func (s *Service) read(ctx context.Context, p domain.Person, now time.Time) (x f
 			return err
 		}
 		if x.gone, err = tx.GoneNodes(ctx); err != nil {
+			return err
+		}
+		if x.absent, err = tx.AbsentPeople(ctx, managed, now.Add(-AbsentAfter), askersNamed); err != nil {
 			return err
 		}
 		if x.finished = slices.ContainsFunc(x.last, func(r domain.Run) bool { return r.State == domain.Completed }); !x.finished {

@@ -146,6 +146,41 @@ func (tx *Tx) GoneNodes(ctx context.Context) ([]domain.Gone, error) {
 		ORDER BY r.id, k.partition_id`)
 }
 
+// AbsentPeople returns, for each of some federations that has any, the people who were approved before a moment and whose SuperNode has
+// never been seen, with the first n names.
+func (tx *Tx) AbsentPeople(ctx context.Context, feds []int64, before time.Time, n int) ([]domain.Absent, error) {
+	if len(feds) == 0 {
+		return nil, nil
+	}
+	var w where
+	w.add("r.state = ?", string(domain.Approved))
+	w.add("r.decided_at < ?", millis(before))
+	in(&w, "r.federation_id", feds)
+	type one struct {
+		domain.Absent
+		name string
+	}
+	all, err := list(ctx, tx, "request", func(s scanner) (o one, err error) {
+		var at int64
+		err = s.Scan(&o.FederationID, &o.name, &at, &o.People)
+		o.Oldest = moment(at)
+		return o, err
+	}, fmt.Sprintf(`SELECT federation_id, name, decided_at, people FROM (
+			SELECT r.federation_id, r.name, r.decided_at, COUNT(*) OVER (PARTITION BY r.federation_id) AS people,
+				ROW_NUMBER() OVER (PARTITION BY r.federation_id ORDER BY r.decided_at, r.id) AS place
+			FROM request r%s AND NOT EXISTS (SELECT 1 FROM node_key k WHERE k.request_id = r.id AND k.first_at > 0)) a
+		WHERE place <= %d ORDER BY federation_id, place`, w.String(), limit(n)), w.args...)
+	var out []domain.Absent
+	for _, o := range all {
+		if len(out) == 0 || out[len(out)-1].FederationID != o.FederationID {
+			out = append(out, o.Absent)
+		}
+		last := &out[len(out)-1]
+		last.Names = append(last.Names, o.name)
+	}
+	return out, err
+}
+
 // LostMails counts the mails that were written since a moment and given up.
 func (tx *Tx) LostMails(ctx context.Context, since time.Time) (domain.Lost, error) {
 	return get(ctx, tx, "mail", func(s scanner) (l domain.Lost, err error) {

@@ -1,5 +1,5 @@
 // Drives real browsers for a test: one JSON command a line on stdin, one JSON answer a line on stdout.
-// {who, do: open|fill|click|wait|read|drawn|press|focus|hover|back|download|drag|mark|marked|size|url|shot, at, value}; each who has a browser of their own. Usage: node drive.mjs ASSETS CHROMIUM
+// {who, do: open|fill|click|wait|read|drawn|press|focus|hover|back|download|drag|mark|marked|size|url|shot|overlaps|stuck, at, value}; each who has a browser of their own, those whose name begins with scriptless run no scripts. Usage: node drive.mjs ASSETS CHROMIUM
 import { createRequire } from 'node:module';
 import { readFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
@@ -12,7 +12,7 @@ const pages = {};
 
 async function pageOf(who) {
   if (!pages[who]) { // the server has a CA of its own, as at most hospitals: people click the warning away once
-    const context = await browser.newContext({ ignoreHTTPSErrors: true, viewport: { width: 1280, height: 900 } });
+    const context = await browser.newContext({ ignoreHTTPSErrors: true, viewport: { width: 1280, height: 900 }, javaScriptEnabled: !who.startsWith('scriptless') });
     pages[who] = await context.newPage();
     pages[who].setDefaultTimeout(20000);
   }
@@ -54,6 +54,25 @@ async function act({ who, do: what, at, value }) {
       await page.emulateMedia({ colorScheme: colorScheme ?? 'light' });
       return '';
     }
+    case 'overlaps': return page.$eval(at, (root) => { // words that lie on other words, "one|other" a line
+      const parts = [], found = [], walk = document.createTreeWalker(root, NodeFilter.SHOW_TEXT);
+      for (let n = walk.nextNode(); n; n = walk.nextNode()) {
+        if (!n.data.trim() || !n.parentElement.checkVisibility({ visibilityProperty: true }) || getComputedStyle(n.parentElement).clipPath !== 'none') continue;
+        const range = document.createRange();
+        range.selectNodeContents(n);
+        for (const box of range.getClientRects()) parts.push({ text: n.data.trim().slice(0, 30), box, stuck: fixed(n.parentElement) });
+      }
+      function fixed(e) { for (; e; e = e.parentElement) if (['fixed', 'sticky'].includes(getComputedStyle(e).position)) return true; return false; }
+      for (const [i, a] of parts.entries()) for (const b of parts.slice(i + 1)) {
+        const wide = Math.min(a.box.right, b.box.right) - Math.max(a.box.left, b.box.left), high = Math.min(a.box.bottom, b.box.bottom) - Math.max(a.box.top, b.box.top);
+        if (a.stuck === b.stuck && wide > 2 && high > 4) found.push(a.text + '|' + b.text);
+      }
+      return found.join('\n');
+    });
+    case 'stuck': return page.$$eval('button, a.btn', (all) => all.filter((b) => { // actions that stay in sight when the page is scrolled
+      for (let e = b; e; e = e.parentElement) if (getComputedStyle(e).position === 'fixed') return b.checkVisibility();
+      return false;
+    }).map((b) => b.textContent.trim()).join('\n'));
     case 'shot': await page.screenshot({ path: at, fullPage: true }); return '';
   }
   throw new Error('no such command: ' + what);

@@ -264,6 +264,10 @@ func (s *server) resize(w http.ResponseWriter, r *http.Request, v *visit) error 
 	} else {
 		_, err = s.Onboarding.Resize(r.Context(), v.actor(), v.fed.ID, n)
 	}
+	fromRequests := r.PostForm.Get("back") == "requests"
+	if err != nil && fromRequests {
+		return s.decideFailed(w, r, v, domain.Request{}, err)
+	}
 	if err != nil {
 		errs, status, err := formError(err, "partitions")
 		if err != nil {
@@ -271,5 +275,9 @@ func (s *server) resize(w http.ResponseWriter, r *http.Request, v *visit) error 
 		}
 		return s.showFederation(w, r, v, status, func(o *overview) { o.errs, o.resize = errs, text })
 	}
-	return s.done(w, r, "/f/"+v.fed.Slug, v.fed.Name+" has "+plural(n, "partition", "partitions")+" now. Participants start their SuperNodes again to learn the new total.")
+	back := "/f/" + v.fed.Slug
+	if fromRequests {
+		back = s.backTo(r, v)
+	}
+	return s.done(w, r, back, v.fed.Name+" has "+plural(n, "partition", "partitions")+" now. Participants start their SuperNodes again to learn the new total.")
 }

@@ -143,6 +143,11 @@ func needLineOf(n over.Need) needLine {
 		l.tone = tone{class: "is-warn", icon: "warn", word: "offline"}
 		l.title, l.detail = fmt.Sprintf("%s of %s went offline", plural(len(n.Partitions), "SuperNode", "SuperNodes"), n.Run.Name), partitionWords(n.Partitions)+" in "+n.Fed.Name
 		l.href, l.act, l.long = fed+"/nodes", "See SuperNodes", "See SuperNodes of "+n.Fed.Name
+	case over.NeedConnect:
+		who := plural(n.People, "person", "people")
+		l.tone = tone{class: "is-warn", icon: "warn", word: "not connected"}
+		l.title, l.detail = who+" approved in "+n.Fed.Name+" never connected", absentWords(n)
+		l.href, l.act, l.long = fed+"/requests?state=approved", "See who", "See who never connected to "+n.Fed.Name
 	case over.NeedMail:
 		l.tone = mailTone(domain.MailDead)
 		l.title, l.detail = plural(n.Mails, "mail did not go out", "mails did not go out"), map[bool]string{true: "Its recipient has not heard of it.", false: "Their recipients have not heard of them."}[n.Mails == 1]
@@ -179,6 +184,20 @@ func askersWords(n over.Need) string {
 	default:
 		return fmt.Sprintf("%s; %d partitions are free", text, free)
 	}
+}
+
+// oldest reports whether a need is of several people, so that its time is that of the first.
+func (l needLine) oldest() bool {
+	return l.need.Kind == over.NeedRequests && l.need.Fed.Pending > 1 || l.need.Kind == over.NeedConnect && l.need.People > 1
+}
+
+// absentWords names who has not connected, and what helps.
+func absentWords(n over.Need) string {
+	names := strings.Join(n.Names, ", ")
+	if more := n.People - len(n.Names); more > 0 {
+		names += fmt.Sprintf(" and %d more", more)
+	}
+	return names + ": write to them, or revoke their access so that others can have the partitions"
 }
 
 // partitionWords names some partitions.

@@ -238,12 +238,20 @@ func (s *server) mineOnly(ctx context.Context, v *visit, ids []string) ([]domain
 	return out, nil
 }
 
-// picked are the requests that a form is about: those named, or all pending ones that a search finds.
+// picked are the requests that a form is about: those named, or the pending ones that a search finds: all, or the first so many, those
+// who wait longest.
 func (s *server) picked(r *http.Request, v *visit) ([]domain.Request, error) {
-	if r.PostForm.Get("all") == "" {
+	most := freeShown
+	if text := r.PostForm.Get("first"); text != "" {
+		n, err := strconv.Atoi(text)
+		if err != nil || n < 1 {
+			return nil, notANumber("How many", text, "first")
+		}
+		most = min(n, freeShown)
+	} else if r.PostForm.Get("all") == "" {
 		return s.mineOnly(r.Context(), v, r.PostForm["id"])
 	}
-	f := domain.RequestFilter{FederationID: v.fed.ID, States: []domain.RequestState{domain.Pending}, Search: r.PostForm.Get("q"), Sort: domain.SortOldest, Limit: freeShown}
+	f := domain.RequestFilter{FederationID: v.fed.ID, States: []domain.RequestState{domain.Pending}, Search: r.PostForm.Get("q"), Sort: domain.SortOldest, Limit: most}
 	all, err := s.Onboarding.List(r.Context(), f)
 	if err == nil && len(all) == 0 {
 		err = domain.Errorf(domain.Invalid, "No pending request matches the search.").Fix("Change the search, or tick requests one by one.")
@@ -271,6 +279,9 @@ func (s *server) approve(w http.ResponseWriter, r *http.Request, v *visit) error
 		ids[i] = c.ID
 	}
 	slices.Sort(ids)
+	if n, err := strconv.Atoi(r.PostForm.Get("most")); err == nil && n > 0 && n < len(ids) { // more are ticked than there is room for
+		ids = ids[:n]
+	}
 	done, err := s.Onboarding.Approve(r.Context(), v.actor(), ids, partition)
 	if err != nil {
 		return s.decideFailed(w, r, v, chosen[0], err)

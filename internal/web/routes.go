@@ -27,6 +27,7 @@ func (s *server) table() []route {
 	return []route{
 		{"GET /{$}", anyone, s.front},
 		{"GET /help", anyone, s.help},
+		{"GET /api", anyone, s.apiPage},
 		{"GET /site.css", anyone, s.siteCSS},
 		{"GET /site/logo", anyone, s.logo},
 		{"GET /signin", anyone, s.signInForm},

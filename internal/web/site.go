@@ -17,12 +17,10 @@ type look struct {
 	style   string // address of the style sheet of its colours; "" for the usual ones
 	logo    string // address of its picture; "" for the mark
 	contact string
-	help    bool // there is a page of help
 }
 
 func (s *server) look() look {
 	l := look{name: s.Site.Name(), contact: s.Site.Value(site.KeyContact)}
-	l.help = l.contact != "" || s.Site.Value(site.KeyHelp) != ""
 	if css := s.Site.Style(); css != "" {
 		l.style = "/site.css?v=" + tagOf(css)
 	}
@@ -74,7 +72,13 @@ func serveTagged(w http.ResponseWriter, r *http.Request, kind, tag string, body 
 
 // help is what whoever runs this server says to those who need help.
 func (s *server) help(w http.ResponseWriter, r *http.Request, v *visit) error {
-	s.render(w, r, v, http.StatusOK, page{title: "Help", nav: "help", mid: true}, helpPage(s.Site.Value(site.KeyHelp), s.Site.Value(site.KeyContact)))
+	s.render(w, r, v, http.StatusOK, page{title: "Help", nav: "help", mid: true}, helpPage(s.Site.Value(site.KeyHelp), s.Site.Value(site.KeyContact), v))
+	return nil
+}
+
+// apiPage says where the description of the API is; it is for people who follow a link to /api.
+func (s *server) apiPage(w http.ResponseWriter, r *http.Request, v *visit) error {
+	s.render(w, r, v, http.StatusOK, page{title: "API", nav: "help", mid: true}, apiPage(v.known()))
 	return nil
 }
 

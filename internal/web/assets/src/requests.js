@@ -4,9 +4,11 @@ const picked = new Set();
 
 export function requestLists() {
   document.addEventListener('change', (e) => {
-    const box = e.target.closest('[data-pick]');
+    const box = e.target.closest('[data-pick], [data-pick-all]');
     if (!box) return;
-    if (box.checked) picked.add(box.value); else picked.delete(box.value);
+    if (box.matches('[data-pick-all]')) {
+      for (const b of document.querySelectorAll('[data-pick]')) if (box.checked) picked.add(b.value); else picked.delete(b.value);
+    } else if (box.checked) picked.add(box.value); else picked.delete(box.value);
     say();
   });
   document.addEventListener('htmx:after:swap', say);
@@ -15,13 +17,18 @@ export function requestLists() {
 
 function say() {
   const button = document.querySelector('[data-approve]');
-  if (!button) return;
   const boxes = [...document.querySelectorAll('[data-pick]')];
   for (const id of [...picked]) if (!boxes.some((b) => b.value === id)) picked.delete(id);
   for (const b of boxes) b.checked = picked.has(b.value);
+  const all = document.querySelector('[data-pick-all]');
+  if (all) { all.checked = picked.size > 0 && picked.size === boxes.length; all.indeterminate = picked.size > 0 && !all.checked; }
+  if (!button) return;
   const free = (button.dataset.free ?? '').split(',').filter(Boolean);
-  const n = picked.size;
-  button.disabled = n === 0 || n > free.length;
-  const words = n > free.length ? `Only ${free.length} partitions are free` : n === 0 ? 'Approve' : `Approve ${n}: partition${n > 1 ? 's' : ''} ${free.slice(0, n).join(', ')}`;
+  const n = Math.min(picked.size, free.length), shown = free.slice(0, Math.min(n, 8)).join(', ') + (n > 8 ? ` and ${n - 8} more` : '');
+  button.disabled = n === 0;
+  const which = picked.size > n ? `the first ${n} of ${picked.size}` : `${n}`;
+  const words = n === 0 ? 'Approve' : `Approve ${which}: partition${n > 1 ? 's' : ''} ${shown}`;
+  const most = document.querySelector('[data-most]');
+  if (most) most.value = picked.size > n ? n : '';
   if (button.textContent !== words) button.textContent = words;
 }
