@@ -21,9 +21,12 @@ func checkLeftOut(root fs.FS, fab []byte) error {
 	packages, needed := appPackages(z)
 	out := map[string]string{} // the files left out, by module
 	for _, p := range packages {
-		// What cannot be read is not in the FAB either: then the files that are there are all that can be said.
+		// What cannot be read ends the walk: then the files before it are all that can be said.
 		_ = fs.WalkDir(root, p, func(name string, d fs.DirEntry, err error) error {
-			if err != nil || d.IsDir() || !strings.HasSuffix(name, ".py") || has(z, name) {
+			if err != nil {
+				return err
+			}
+			if d.IsDir() || !strings.HasSuffix(name, ".py") || has(z, name) {
 				return nil
 			}
 			out[moduleOf(name)] = name

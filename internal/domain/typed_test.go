@@ -1,10 +1,6 @@
-package domain_test
+package domain
 
-import (
-	"testing"
-
-	"blossomtune/internal/domain"
-)
+import "testing"
 
 func TestTextIsWhatPeopleSee(t *testing.T) {
 	for _, c := range []struct{ in, text, line string }{
@@ -24,10 +20,10 @@ func TestTextIsWhatPeopleSee(t *testing.T) {
 		{"A\u200dd\u200ca\u200d", "Ada", "Ada"},               // Latin does not
 		{"  two\n\n  lines  ", "two\n\n  lines", "two lines"}, // kept in a text
 	} {
-		if got := domain.Text(c.in); got != c.text {
+		if got := Text(c.in); got != c.text {
 			t.Errorf("Text(%q) = %q; want %q", c.in, got, c.text)
 		}
-		if got := domain.Line(c.in); got != c.line {
+		if got := Line(c.in); got != c.line {
 			t.Errorf("Line(%q) = %q; want %q", c.in, got, c.line)
 		}
 	}
@@ -35,7 +31,7 @@ func TestTextIsWhatPeopleSee(t *testing.T) {
 
 func TestEncodingFault(t *testing.T) {
 	for in, want := range map[string]string{"a = 1": "", "\ufeffa": "begins with a byte order mark", "\xff\xfea\x00": "is encoded as UTF-16", "\xfe\xff\x00a": "is encoded as UTF-16", "\xfc": "is not encoded as UTF-8"} {
-		if got := domain.EncodingFault([]byte(in)); got != want {
+		if got := EncodingFault([]byte(in)); got != want {
 			t.Errorf("%q: %q; want %q", in, got, want)
 		}
 	}
@@ -66,18 +62,18 @@ func TestOneAddressHasOneForm(t *testing.T) {
 		"ada@localhost":                             "ada@localhost",
 		"ada@a_b.example.org":                       "ada@a_b.example.org",
 	} {
-		if got, err := domain.NormalEmail(in); err != nil || got != want {
+		if got, err := NormalEmail(in); err != nil || got != want {
 			t.Errorf("NormalEmail(%q) = %q, %v; want %q", in, got, err, want)
 		}
 	}
 	for _, bad := range []string{"", "ada", "@example.org", "ada@", "ada@example", "a@b@example.org", "ada example.org", "a b@example.org", "ada@exa mple.org", "ada@xn--a.example",
 		"ada@example..org", "ada@m\xfcnchen.example", "ada@example.org\nbcc:x@example.org", "ada\x00@example.org", `"ada l"@example.org`} {
-		if got, err := domain.NormalEmail(bad); domain.CodeOf(err) != domain.Invalid {
+		if got, err := NormalEmail(bad); CodeOf(err) != Invalid {
 			t.Errorf("NormalEmail(%q) = %q, %v; want Invalid", bad, got, err)
 		}
 	}
 	for in, want := range map[string]string{"@Uni.Example": "uni.example", " münchen.example. ": "xn--mnchen-3ya.example", "＠uni.example": "uni.example", "\ufeffuni.example": "uni.example"} {
-		if got, err := domain.NormalDomain(in, "domain"); err != nil || got != want {
+		if got, err := NormalDomain(in, "domain"); err != nil || got != want {
 			t.Errorf("NormalDomain(%q) = %q, %v; want %q", in, got, err, want)
 		}
 	}
@@ -85,10 +81,10 @@ func TestOneAddressHasOneForm(t *testing.T) {
 
 func TestCodesAndIDsAsPeopleTypeThem(t *testing.T) {
 	for _, in := range []string{"ABCD-EFGH", "abcd efgh", "ABCD\u2013EFGH", "\ufeffABCD\u200b-EFGH ", "ＡＢＣＤ－ＥＦＧＨ"} {
-		if got := domain.NormalRef(in); got != "ABCD-EFGH" {
+		if got := NormalRef(in); got != "ABCD-EFGH" {
 			t.Errorf("NormalRef(%q) = %q", in, got)
 		}
-		if got := domain.NormalCode(in); got != "ABCDEFGH" {
+		if got := NormalCode(in); got != "ABCDEFGH" {
 			t.Errorf("NormalCode(%q) = %q", in, got)
 		}
 	}
