@@ -110,7 +110,10 @@ func New(o Options) *Service {
 		o.Log = slog.Default()
 	}
 	for i, a := range o.Admins {
-		o.Admins[i] = strings.ToLower(strings.TrimSpace(a))
+		o.Admins[i] = strings.ToLower(domain.Line(a)) // an account, as in github:NAME
+		if email, err := domain.NormalEmail(a); err == nil {
+			o.Admins[i] = email
+		}
 	}
 	return &Service{Options: o, mails: domain.NewLimiter(5, 10*time.Minute), signIns: domain.NewLimiter(30, 10*time.Minute), refusals: domain.NewLimiter(300, time.Minute), attempts: attempts{open: map[string]attempt{}}}
 }

@@ -6,6 +6,9 @@ import (
 	"log/slog"
 	"sync/atomic"
 	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promauto"
 )
 
 // noiseEvery is how often the connections that failed before they were one are told, as a number.
@@ -17,12 +20,15 @@ type noise struct {
 	failed atomic.Int64 // TLS handshakes, since they were told
 }
 
+var handshakeFailures = promauto.NewCounter(prometheus.CounterOpts{Name: "blossomtune_tls_handshake_failures_total", Help: "Connections that did not complete the TLS handshake."})
+
 var handshake = []byte("TLS handshake error")
 
 // Write takes one line of a [log.Logger].
 func (n *noise) Write(line []byte) (int, error) {
 	if bytes.Contains(line, handshake) {
 		n.failed.Add(1)
+		handshakeFailures.Inc()
 		n.log.Debug("a connection did not complete the TLS handshake", "what", string(bytes.TrimSpace(line)))
 		return len(line), nil
 	}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"log"
 	"log/slog"
+	"net/http/httptest"
 	"strings"
 	"testing"
 )
@@ -15,6 +16,11 @@ func TestFailedHandshakesAreCounted(t *testing.T) {
 	l := log.New(n, "", 0)
 	for range 100 {
 		l.Print("http: TLS handshake error from 203.0.113.9:4711: EOF")
+	}
+	res := httptest.NewRecorder()
+	prometheusHandler.ServeHTTP(res, httptest.NewRequest("GET", "/metrics", nil))
+	if !strings.Contains(res.Body.String(), "\nblossomtune_tls_handshake_failures_total 1") {
+		t.Error("the metrics do not count them")
 	}
 	if out.Len() > 0 {
 		t.Errorf("logged %s", out.String())
