@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"log"
 	"log/slog"
+	"net/http"
 	"net/http/httptest"
 	"strings"
 	"testing"
@@ -18,7 +19,7 @@ func TestFailedHandshakesAreCounted(t *testing.T) {
 		l.Print("http: TLS handshake error from 203.0.113.9:4711: EOF")
 	}
 	res := httptest.NewRecorder()
-	prometheusHandler.ServeHTTP(res, httptest.NewRequest("GET", "/metrics", nil))
+	prometheusHandler.ServeHTTP(res, httptest.NewRequest(http.MethodGet, "/metrics", nil))
 	if !strings.Contains(res.Body.String(), "\nblossomtune_tls_handshake_failures_total 1") {
 		t.Error("the metrics do not count them")
 	}
