@@ -75,6 +75,7 @@ type Proxy struct {
 	mu    sync.Mutex
 	signs map[Sign]bool
 
+	failing  failing
 	pulling  sync.Mutex // held by the one poll for replies
 	arrivals arrivals
 }
@@ -220,7 +221,11 @@ func (p *Proxy) send(r *http.Request, body io.Reader, length int64) (*http.Respo
 			out.Header[k] = v
 		}
 	}
-	return p.o.Transport.RoundTrip(out)
+	res, err := p.o.Transport.RoundTrip(out)
+	if err != nil {
+		return nil, err
+	}
+	return p.failing.transient(res, r.URL.Path, p.o.Clock()), nil
 }
 
 var hopByHop = map[string]bool{"Connection": true, "Keep-Alive": true, "Te": true, "Trailer": true, "Transfer-Encoding": true, "Upgrade": true, "Proxy-Authorization": true, "Host": true, "Content-Length": true}
