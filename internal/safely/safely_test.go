@@ -20,7 +20,7 @@ func TestAPanicIsLoggedAndReturned(t *testing.T) {
 		t.Errorf("the log lacks the job or the stack: %s", text)
 	}
 	cause := errors.New("no")
-	if err := Do(log, "mail", func() error { return cause }); err != cause {
+	if err := Do(log, "mail", func() error { return cause }); !errors.Is(err, cause) {
 		t.Errorf("the error came back as %v", err)
 	}
 }

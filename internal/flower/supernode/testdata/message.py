@@ -1,4 +1,4 @@
-"""Print a train message as Flower makes it: {"message", "tree", "objects"}, all in base64, for the run id and node id given."""
+"""Print a train message as Flower makes it, for a run id and a node id: {"message", "tree", "objects"} in base64."""
 
 import base64
 import json

@@ -15,5 +15,7 @@ def train(message: Message, context: Context) -> Message:
         count += int(context.state["count"]["n"])
     context.state["count"] = MetricRecord({"n": count})
     config = {k: repr(v) for k, v in sorted({**context.run_config, **context.node_config}.items())}
-    content = RecordDict({"arrays": message.content["arrays"], "config": ConfigRecord(config), "metrics": MetricRecord({"count": count})})
+    content = RecordDict(
+        {"arrays": message.content["arrays"], "config": ConfigRecord(config), "metrics": MetricRecord({"count": count})}
+    )
     return Message(content, reply_to=message)
