@@ -173,6 +173,21 @@ type Node struct {
 	BytesIn     int64      `json:"bytes_in" doc:"From the SuperNode"`
 	BytesOut    int64      `json:"bytes_out" doc:"To the SuperNode"`
 	Flwr        string     `json:"flwr,omitempty"`
+	Stuck       *Stuck     `json:"stuck,omitempty" doc:"Set if the SuperNode is online and takes no part in runs until it is restarted"`
+}
+
+// Stuck says why a SuperNode is stuck and what to do.
+type Stuck struct {
+	Cause  string `json:"cause"`
+	Remedy string `json:"remedy"`
+}
+
+func stuckOf(k domain.NodeKey) *Stuck {
+	cause, remedy := k.Stuck()
+	if cause == "" || !k.Seen.Online {
+		return nil
+	}
+	return &Stuck{Cause: cause, Remedy: remedy}
 }
 
 func when(t time.Time) *time.Time {
@@ -212,7 +227,7 @@ func (a *api) listNodes(ctx context.Context, in *FederationPath) (*body[[]Node],
 	out := []Node{}
 	for _, k := range keys {
 		n := Node{Partition: k.Partition, State: nodeState(k), Fingerprint: k.Fingerprint, NodeID: k.NodeID, FirstSeen: when(k.Seen.FirstAt), LastSeen: when(k.Seen.LastAt),
-			BytesIn: k.Seen.BytesIn, BytesOut: k.Seen.BytesOut, Flwr: k.Seen.Flwr}
+			BytesIn: k.Seen.BytesIn, BytesOut: k.Seen.BytesOut, Flwr: k.Seen.Flwr, Stuck: stuckOf(k)}
 		if h, ok := holders[k.Partition]; ok && h.ID == k.RequestID && role.AtLeast(domain.RoleManager) {
 			n.Request, n.Holder = h.Ref, h.Name
 		}

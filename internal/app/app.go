@@ -185,7 +185,7 @@ func (a *App) engine() {
 	a.Overview = overview.New(overview.Options{Store: store.Adapt[overview.Tx](a.db), Runs: a.Runs, Status: a.manager.Status, Clock: a.o.Clock})
 	a.Engines = &Engines{app: a}
 	a.gateway = fleet.New(fleet.Options{Keys: a.Onboarding, Upstreams: a.manager, Store: seenStore{a.db}, Timings: timingStore{a}, OnSeen: a.nodeSeen, OnUnknown: a.nodeUnknown,
-		OnReply: a.replyArrived, Flwr: python.FlwrVersion, Clock: a.o.Clock, Log: a.o.Log})
+		OnReply: a.replyArrived, OnStuck: a.nodeStuck, ActiveRuns: a.activeRuns, Flwr: python.FlwrVersion, Clock: a.o.Clock, Log: a.o.Log})
 }
 
 // keeperSpec re-executes our own binary. The database's address may hold a password, so it goes by the environment, not argv.

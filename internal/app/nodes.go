@@ -133,9 +133,39 @@ func (a *App) nodeSeen(s fleet.Seen) {
 				a.o.Log.Warn("keeping that a SuperNode came or went", "err", err)
 			}
 		}
-		a.bus.Publish(events.Event{Topic: onboarding.RequestTopic(s.Key.RequestID), Kind: "node"})
-		a.bus.Publish(events.Event{Topic: onboarding.RequestsTopic(s.Key.FederationID), Kind: "node"})
+		a.publishNode(s.Key)
 	})
+}
+
+func (a *App) publishNode(k domain.NodeKey) {
+	a.bus.Publish(events.Event{Topic: onboarding.RequestTopic(k.RequestID), Kind: "node"})
+	a.bus.Publish(events.Event{Topic: onboarding.RequestsTopic(k.FederationID), Kind: "node"})
+}
+
+// nodeStuck shows that a SuperNode got stuck, or is no longer.
+func (a *App) nodeStuck(s fleet.Seen) {
+	cause, _ := s.Key.Stuck()
+	a.o.Log.Info("a SuperNode's state changed", "federation", s.Key.FederationID, "partition", s.Key.Partition, "stuck", cause)
+	a.background(func() {
+		if err := (seenStore{a.db}).SaveSeen(context.WithoutCancel(a.ctx), []fleet.Seen{s}); err != nil {
+			a.o.Log.Warn("keeping what was seen of a SuperNode", "err", err)
+		}
+		a.publishNode(s.Key)
+		a.Runs.Observed(s.Key.FederationID)
+	})
+}
+
+// activeRuns returns the engine ids of a federation's runs that have not ended.
+func (a *App) activeRuns(ctx context.Context, fedID int64) (map[uint64]bool, error) {
+	out := map[uint64]bool{}
+	err := a.db.View(ctx, func(tx *store.Tx) error {
+		all, err := tx.Runs(ctx, domain.RunFilter{FederationID: fedID, States: []domain.RunState{domain.Starting, domain.Running}, Limit: 1000})
+		for _, r := range all {
+			out[r.EngineRunID] = true
+		}
+		return err
+	})
+	return out, err
 }
 
 // replyArrived tells the keeper, whose Runtime proxy may be waiting for this reply.

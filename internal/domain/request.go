@@ -134,6 +134,7 @@ type NodeSeen struct {
 	ClockOff   time.Duration // what the machine's clock is behind ours, as its agent tells; whole seconds
 	Proxy      string        // host:port of the proxy it goes through, as its agent tells
 	SharesLogs bool          // its owner lets the agent send its logs
+	Stuck      Stuck         // why it takes no part in runs although it is online
 }
 
 // Verdict says whether the SuperNode of a good key can take part in a run with a version of Flower, and if not, why and who mends it.
@@ -147,6 +148,9 @@ func (k NodeKey) Verdict(flwr string) (good bool, why, remedy string) {
 		return false, fmt.Sprintf("flwr %s, this needs %s", k.Seen.Flwr, neededFlwr(flwr)), "Its owner updates blossomtune (or: " + InstallFlwr(flwr) + ") and connects again."
 	case !k.Seen.Online:
 		return false, "offline", "Its owner starts the same command again."
+	case k.Seen.Stuck != "":
+		cause, remedy := k.Stuck()
+		return false, "stuck", cause + " " + remedy
 	}
 	return true, "compatible", ""
 }

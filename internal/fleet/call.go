@@ -73,6 +73,8 @@ func (c *call) serve() error {
 		return c.orCause(err)
 	}
 	portmux.Trust(c.r.Context())
+	c.begin()
+	defer c.finishWork()
 	return c.orCause(c.admit(auth))
 }
 
@@ -166,6 +168,7 @@ func (c *call) admit(auth wire.NodeAuth) error {
 		return err
 	}
 	c.alive(0, 0)
+	c.replying()
 	c.forward(checked)
 	return nil
 }

@@ -47,14 +47,18 @@ type Seen struct {
 type Options struct {
 	Keys      Keys
 	Upstreams Upstreams
-	Store     SeenStore                // may be nil: nothing is kept
-	Timings   TimingStore              // may be nil: nothing is timed
-	OnSeen    func(s Seen)             // a key came online or went offline; called without locks; may be nil
-	OnUnknown func(key domain.NodeKey) // the SuperLink does not know an approved key (its database was replaced?); may be nil
-	OnReply   func(r Reply)            // all of a reply has reached the SuperLink; must return at once; may be nil
-	Flwr      string                   // the version that the SuperLinks run; SuperNodes that are too old are told to install it
-	Clock     domain.Clock             // time.Now if nil
-	Log       *slog.Logger             // slog.Default if nil
+	Store     SeenStore    // may be nil: nothing is kept
+	Timings   TimingStore  // may be nil: nothing is timed
+	OnSeen    func(s Seen) // a key came online or went offline; called without locks; may be nil
+	OnStuck   func(s Seen) // a key got stuck, or is no longer; must return at once, must not call the gateway; may be nil
+	// ActiveRuns returns the engine ids of a federation's runs that have not ended. SuperNodes that wait for another run's ClientApp are
+	// stuck. It may be nil: then none is found.
+	ActiveRuns func(ctx context.Context, federationID int64) (map[uint64]bool, error)
+	OnUnknown  func(key domain.NodeKey) // the SuperLink does not know an approved key (its database was replaced?); may be nil
+	OnReply    func(r Reply)            // all of a reply has reached the SuperLink; must return at once; may be nil
+	Flwr       string                   // the version that the SuperLinks run; SuperNodes that are too old are told to install it
+	Clock      domain.Clock             // time.Now if nil
+	Log        *slog.Logger             // slog.Default if nil
 
 	RatePerKey   float64       // requests per second and key; more are slowed down, then refused; 50
 	BurstPerKey  int           // 200
@@ -192,6 +196,9 @@ func (g *Gateway) timingsLogged(ctx context.Context) {
 }
 
 func (g *Gateway) flushLogged(ctx context.Context) {
+	if err := g.findStuck(ctx); err != nil && ctx.Err() == nil {
+		g.o.Log.Warn("looking for stuck SuperNodes failed; it is tried again", "err", err)
+	}
 	if err := g.Flush(ctx); err != nil && ctx.Err() == nil {
 		g.o.Log.Warn("keeping what was seen of SuperNodes failed; it is tried again", "err", err)
 	}

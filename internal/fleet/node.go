@@ -34,6 +34,7 @@ type node struct {
 
 	down, up messageKey // the message being got, and the one being answered
 
+	work     work      // what it does with messages
 	sendings []sending // replies on their way to the SuperLink
 
 	failing map[string]time.Time // since when a method's calls get a 500, by path
@@ -141,6 +142,9 @@ func (n *node) touch(now time.Time, in, out int64, alive bool) (came bool) {
 	came = alive && !n.seen.Online
 	if alive {
 		n.seen.Online = true
+	}
+	if came {
+		n.work.activeAt = now // it may pause before it asks for messages
 	}
 	return came
 }

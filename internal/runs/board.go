@@ -109,24 +109,32 @@ func (s *Service) superLinkCheck(fed domain.Federation) Check {
 }
 
 func nodesCheck(keys []domain.NodeKey) Check {
-	online, offline := 0, []string{}
+	online, offline, stuck, remedy := 0, []string{}, []string{}, ""
 	for _, k := range keys {
 		if !k.RevokedAt.IsZero() {
 			continue
 		}
-		if k.Seen.Online && k.SuspendedAt.IsZero() {
-			online++
-		} else {
+		switch {
+		case !there(k):
 			offline = append(offline, fmt.Sprint(k.Partition))
+		case k.Seen.Stuck != "":
+			stuck = append(stuck, fmt.Sprint(k.Partition))
+			_, remedy = k.Stuck()
+		default:
+			online++
 		}
 	}
 	c := Check{Mark: Go, What: "SuperNodes", Needed: "at least 1 online", Found: fmt.Sprintf("%d online", online)}
-	switch {
-	case online == 0:
+	if online == 0 {
 		c.Mark, c.Fix = Caution, "The run waits until a SuperNode is online."
-	case len(offline) > 0:
+	}
+	if len(offline) > 0 && online > 0 {
 		c.Mark, c.Found = Caution, c.Found+", partition "+strings.Join(offline, ", ")+" offline"
 		c.Fix = "It goes on without them if the app's strategy does."
+	}
+	if len(stuck) > 0 {
+		c.Mark, c.Found = Caution, c.Found+", partition "+strings.Join(stuck, ", ")+" stuck"
+		c.Fix = strings.TrimSpace("A run that asks a stuck SuperNode waits for it. " + remedy + " " + c.Fix)
 	}
 	return c
 }
@@ -136,7 +144,7 @@ func (s *Service) versionsCheck(keys []domain.NodeKey) Check {
 	c := Check{Mark: Go, What: "Versions", Needed: "flwr " + s.Flwr, Found: "all compatible"}
 	var wrong []string
 	for _, k := range keys {
-		if !k.RevokedAt.IsZero() || !k.Seen.Online {
+		if !k.RevokedAt.IsZero() || !k.Seen.Online || k.Seen.Stuck != "" {
 			continue
 		}
 		if good, why, _ := k.Verdict(s.Flwr); !good && k.SuspendedAt.IsZero() {

@@ -274,7 +274,8 @@ func (x situation) outstanding() (out []domain.Exchange) {
 
 func (x situation) forReplies(out []domain.Exchange) Wait {
 	first, usual := out[0].AskedAt, x.usual(out[0].Phase)
-	var open, gone []int
+	var open, gone, stuck []int
+	var remedy string
 	var left time.Time
 	for _, e := range out {
 		if e.AskedAt.Before(first) {
@@ -285,12 +286,19 @@ func (x situation) forReplies(out []domain.Exchange) Wait {
 			continue
 		}
 		open = append(open, k.Partition)
+		if k.Seen.Stuck != "" && there(k) {
+			stuck = append(stuck, k.Partition)
+			_, remedy = k.Stuck()
+		}
 		if !there(k) {
 			gone, left = append(gone, k.Partition), newest(left, k.Seen.LastAt, k.SuspendedAt)
 		}
 	}
 	waited := x.now.Sub(first)
 	switch {
+	case len(stuck) > 0:
+		return Wait{What: fmt.Sprintf("waits for %s, stuck", partitions(stuck)), Since: first, Late: true,
+			Helps: remedy + " If the run does not continue then, stop it and launch it again." + x.ends()}
 	case len(gone) > 0:
 		return Wait{What: fmt.Sprintf("waits for %s, offline", partitions(gone)), Since: left, Late: true,
 			Helps: "It goes on when the reply is there, or when Flower gives the SuperNode up after about a minute." + x.ends()}

@@ -147,6 +147,55 @@ func TestARunSaysWhatItWaitsFor(t *testing.T) {
 	w.waitsFor(run, "waits for the SuperLink, which is stopped", true, time.Time{})
 }
 
+// A SuperNode that is stuck is named at once, with what to do, and does not count as available at a launch.
+func TestARunSaysWhichSuperNodeIsStuck(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, db *store.DB) {
+		w := newWorld(t, db)
+		w.nodes(3)
+		run := w.running(domain.Limits{NoProgress: 30 * time.Minute})
+		asked := time.Now()
+		w.ask(run, 1, asked, 3, 0)
+		w.at(asked.Add(5 * time.Second))
+		w.waitsFor(run, "", false, time.Time{})
+		w.stuck(1, domain.StuckWaiting)
+		w.waitsFor(run, "waits for partition 1, stuck", true, asked)
+		if got := w.waits(run); !strings.Contains(got.Helps, "Restart blossomtune join") {
+			t.Errorf("it says %+v", got)
+		}
+		_, checks, err := w.server.Board(t.Context(), w.fed.ID)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if c := checks[1]; c.Mark != runs.Caution || c.Found != "2 online, partition 1 stuck" || !strings.Contains(c.Fix, "Restart blossomtune join") {
+			t.Errorf("the board says %+v", c)
+		}
+		if c := checks[2]; c.Mark != runs.Go {
+			t.Errorf("the board says it twice: %+v", c)
+		}
+		w.seen(2, false, asked)
+		w.waitsFor(run, "waits for partition 1, stuck", true, asked)
+		w.stuck(1, "")
+		w.waitsFor(run, "waits for partition 2, offline", true, time.Time{})
+	})
+}
+
+// stuck stores what the gateway found out about a SuperNode that is online.
+func (w *world) stuck(partition int, s domain.Stuck) {
+	w.t.Helper()
+	err := w.db.InTx(w.t.Context(), func(tx *store.Tx) error {
+		keys, err := tx.NodeKeys(w.t.Context(), w.fed.ID)
+		if err != nil {
+			return err
+		}
+		seen := keys[partition].Seen
+		seen.Online, seen.Stuck = true, s
+		return tx.UpdateNodeSeen(w.t.Context(), keys[partition].ID, seen)
+	})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+}
+
 // The ServerApp's own word on the SuperNodes that it waits for is told, with those that are missing.
 func TestARunSaysWhichSuperNodesAreMissing(t *testing.T) {
 	w := newWorld(t, storetest.SQLite(t))

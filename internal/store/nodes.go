@@ -11,12 +11,12 @@ import (
 )
 
 const nodeKeyColumns = `id, federation_id, request_id, partition_id, public_pem, fingerprint, node_id, via, created_at, revoked_at,
-	suspended_at, suspend_reason, first_at, last_at, online, bytes_in, bytes_out, flwr, agent, python, clock_off, proxy, shares_logs`
+	suspended_at, suspend_reason, first_at, last_at, online, bytes_in, bytes_out, flwr, agent, python, clock_off, proxy, shares_logs, stuck`
 
 func scanNodeKey(s scanner) (k domain.NodeKey, err error) {
 	var node, created, revoked, suspended, first, last, online, off, shares int64
 	err = s.Scan(&k.ID, &k.FederationID, &k.RequestID, &k.Partition, &k.PublicPEM, &k.Fingerprint, &node, &k.Via, &created, &revoked,
-		&suspended, &k.Reason, &first, &last, &online, &k.Seen.BytesIn, &k.Seen.BytesOut, &k.Seen.Flwr, &k.Seen.Agent, &k.Seen.Python, &off, &k.Seen.Proxy, &shares)
+		&suspended, &k.Reason, &first, &last, &online, &k.Seen.BytesIn, &k.Seen.BytesOut, &k.Seen.Flwr, &k.Seen.Agent, &k.Seen.Python, &off, &k.Seen.Proxy, &shares, &k.Seen.Stuck)
 	k.NodeID, k.CreatedAt, k.RevokedAt, k.SuspendedAt = uint64(node), moment(created), moment(revoked), moment(suspended)
 	k.Seen.FirstAt, k.Seen.LastAt, k.Seen.Online, k.Seen.ClockOff = moment(first), moment(last), online == 1, time.Duration(off)*time.Second
 	k.Seen.SharesLogs = shares == 1
@@ -83,8 +83,8 @@ func (tx *Tx) CountNodes(ctx context.Context, fedID int64) (domain.NodeCount, er
 // UpdateNodeSeen writes what the gateway saw of a SuperNode. Empty versions leave the known ones.
 func (tx *Tx) UpdateNodeSeen(ctx context.Context, id int64, v domain.NodeSeen) error {
 	return tx.one(ctx, "key", `UPDATE node_key SET first_at = $2, last_at = $3, online = $4, bytes_in = $5, bytes_out = $6,
-		flwr = CASE WHEN $7 = '' THEN flwr ELSE $7 END, agent = CASE WHEN $8 = '' THEN agent ELSE $8 END, python = CASE WHEN $9 = '' THEN python ELSE $9 END WHERE id = $1`,
-		id, millis(v.FirstAt), millis(v.LastAt), bit(v.Online), v.BytesIn, v.BytesOut, v.Flwr, v.Agent, v.Python)
+		flwr = CASE WHEN $7 = '' THEN flwr ELSE $7 END, agent = CASE WHEN $8 = '' THEN agent ELSE $8 END, python = CASE WHEN $9 = '' THEN python ELSE $9 END, stuck = $10 WHERE id = $1`,
+		id, millis(v.FirstAt), millis(v.LastAt), bit(v.Online), v.BytesIn, v.BytesOut, v.Flwr, v.Agent, v.Python, string(v.Stuck))
 }
 
 // UpdateNodeMachine writes what an agent told of its machine.

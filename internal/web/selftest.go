@@ -43,8 +43,11 @@ func (st standing) selfTest() []selfCheck {
 	}
 	good, why, remedy := st.key.Verdict(st.conn.Flwr)
 	if seen.Flwr != "" {
-		right := good || why == "offline" || why == "suspended"
+		right := good || why == "offline" || why == "suspended" || why == "stuck"
 		out = append(out, checked(right, "Version", pick(right, "flwr "+seen.Flwr+" fits", why), remedy))
+	}
+	if cause, remedy := st.key.Stuck(); cause != "" && seen.Online {
+		out = append(out, checked(false, "Messages", "are not handled. "+cause, remedy))
 	}
 	if reached {
 		out = append(out, checked(seen.Online, "Online", pick(seen.Online, "it answers", "it has stopped answering"), "Start the same command again; its log says why it ended."))

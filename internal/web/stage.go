@@ -159,6 +159,9 @@ func connectStage(st standing, now time.Time) stage {
 	}
 	t := nodeTone(k, st.training, now)
 	switch {
+	case k.Seen.Online && k.Seen.Stuck != "":
+		cause, remedy := k.Stuck()
+		return stage{headline: "Your SuperNode is stuck", next: cause + " " + remedy, current: 4, class: "is-bad", pill: &t}
 	case k.Seen.Online && st.training:
 		round := ""
 		if st.run.Round > 0 {

@@ -126,6 +126,8 @@ func nodeTone(k domain.NodeKey, training bool, now time.Time) tone {
 		return tone{class: "is-off", icon: "pause", word: "suspended"}
 	case k.Seen.FirstAt.IsZero():
 		return tone{class: "is-wait", icon: "wait", word: "never seen"}
+	case k.Seen.Online && k.Seen.Stuck != "":
+		return tone{class: "is-bad", icon: "warn", word: "stuck"}
 	case k.Seen.Online && training:
 		return tone{class: "is-live", icon: "live", word: "in round", turn: true}
 	case k.Seen.Online:
