@@ -32,7 +32,7 @@ type call struct {
 	began   time.Time  // when the call was let in
 	ended   time.Time  // when the SuperLink answered
 	went    bool       // the SuperLink answered well
-	message messageKey // that a pull-messages brings
+	message messageKey // that a pull-messages brings, or that a push-object answers, as far as it is known
 
 	whole   bool         // the body was read whole: the call can continue without its client
 	polled  []byte       // a whole answer to pull-messages that brings a message
@@ -173,9 +173,9 @@ func (c *call) admit(auth wire.NodeAuth) error {
 	return nil
 }
 
-// alive notes a sign of life of the key.
+// alive notes a sign of life of the key. The end of a poll that was held while the SuperNode said goodbye is none.
 func (c *call) alive(in, out int64) {
-	if c.node.touch(c.g.o.Clock(), in, out, c.meth.sign != signBye) {
+	if c.node.touch(c.g.o.Clock(), in, out, c.meth.sign != signBye && !c.node.leftSince(c.began)) {
 		c.g.notify(c.node)
 	}
 }

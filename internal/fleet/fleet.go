@@ -60,8 +60,8 @@ type Options struct {
 	Clock      domain.Clock             // time.Now if nil
 	Log        *slog.Logger             // slog.Default if nil
 
-	RatePerKey   float64       // requests per second and key; more are slowed down, then refused; 50
-	BurstPerKey  int           // 200
+	RatePerKey   float64       // requests per second and key; more are slowed down, then refused; 200
+	BurstPerKey  int           // 1000, as agents transfer the objects of a message side by side
 	CallsPerKey  int           // requests of one key at once; 24
 	MaxBody      int64         // of any request; 1 GiB
 	BodyIdle     time.Duration // longest pause inside a body; 30 s
@@ -92,8 +92,8 @@ func New(o Options) *Gateway {
 	if o.Log == nil {
 		o.Log = slog.Default()
 	}
-	setDefault(&o.RatePerKey, 50)
-	setDefault(&o.BurstPerKey, 200)
+	setDefault(&o.RatePerKey, 200)
+	setDefault(&o.BurstPerKey, 1000)
 	setDefault(&o.CallsPerKey, 24)
 	setDefault(&o.MaxBody, 1<<30)
 	setDefault(&o.BodyIdle, 30*time.Second)

@@ -207,6 +207,8 @@ func (c *call) answered(res *http.Response) error {
 	switch {
 	case c.meth.sign == signHeartbeat && ok:
 		c.node.heartbeatAt = now
+	case c.meth.sign == signBye && ok:
+		c.node.byeAt = now.UTC()
 	case c.meth.sign == signHello && ok:
 		c.node.refusedAt = time.Time{}
 		if v := c.r.Header.Get(headerVersion); versionPattern.MatchString(v) {

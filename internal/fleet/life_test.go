@@ -49,6 +49,33 @@ func TestSeenOnlineAndOffline(t *testing.T) {
 	}
 }
 
+// An agent says goodbye while its poll is still being held. The end of that poll does not bring it back online.
+func TestTheEndOfAHeldPollIsNoSignOfLife(t *testing.T) {
+	f := newFixture(t, nil)
+	f.says(nil)
+	done := f.pullInBackground()
+	if s := <-f.events; !s.Seen.Online {
+		t.Fatal("not online")
+	}
+	eventually(t, func() bool { return f.up.ended.Load() == 1 })
+	f.passes(t, "bye", f.request("/v1/fleet/deactivate-node", bodyFor("/v1/fleet/deactivate-node", ownID, nil, 0)))
+	if s := <-f.events; s.Seen.Online {
+		t.Fatal("deactivated, and online still")
+	}
+	f.says(bytesField(nil, 2, message(ownID)))
+	f.g.Wake(fedID)
+	<-done
+	n := f.g.find(fingerprint(t, f.key))
+	eventually(t, func() bool { n.mu.Lock(); defer n.mu.Unlock(); return len(n.calls) == 0 })
+	if n.snapshot().Seen.Online {
+		t.Error("online again")
+	}
+	f.passes(t, "back", f.request("/v1/fleet/send-node-heartbeat", bodyFor("/v1/fleet/send-node-heartbeat", ownID, nil, 0)))
+	if s := <-f.events; !s.Seen.Online {
+		t.Error("not back online")
+	}
+}
+
 func TestRestoredKeysGoOffline(t *testing.T) {
 	f := newFixture(t, nil)
 	k := enrolled(t, newKey(t), 3)

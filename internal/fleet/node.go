@@ -41,6 +41,7 @@ type node struct {
 	kept    []poll               // messages whose poll was given up before they came
 
 	heartbeatAt time.Time // of the last heartbeat
+	byeAt       time.Time // of the last goodbye
 	refusedAt   time.Time // first activation refused because the key is online; zero after a good one
 }
 
@@ -147,6 +148,13 @@ func (n *node) touch(now time.Time, in, out int64, alive bool) (came bool) {
 		n.work.activeAt = now // it may pause before it asks for messages
 	}
 	return came
+}
+
+// leftSince reports whether the SuperNode has said goodbye since a moment.
+func (n *node) leftSince(t time.Time) bool {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.byeAt.After(t)
 }
 
 func (n *node) snapshot() Seen {

@@ -11,7 +11,7 @@ import (
 const (
 	// replayWindow is longer than any signature can be valid: 300 s old, 5 s ahead, and some of Flower's tolerance.
 	replayWindow = 320 * time.Second
-	replayMost   = 20_000 // timestamps remembered per key and window: more than the pace allows
+	replayMost   = 80_000 // timestamps remembered per key and window: more than the pace allows
 )
 
 // replays remembers the timestamps a key has signed, in two generations: each is kept for at least one window.

@@ -84,9 +84,11 @@ func (c *call) arrived() {
 	var whole []Reply
 	n.mu.Lock()
 	n.sendings = slices.DeleteFunc(n.sendings, func(s sending) bool {
-		if s.reply.EngineRunID != run || s.reply.FederationID != c.key.FederationID {
+		_, waited := s.objects[id]
+		if !waited || s.reply.EngineRunID != run || s.reply.FederationID != c.key.FederationID {
 			return false
 		}
+		c.message = messageKey{s.reply.FederationID, run, s.reply.MessageID}
 		delete(s.objects, id)
 		if len(s.objects) == 0 {
 			whole = append(whole, s.reply)

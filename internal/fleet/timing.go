@@ -251,7 +251,11 @@ func (c *call) timed(in, out int64) {
 			note(k, func(t *domain.Timing) { first(&t.PutAt, c.began); t.SentAt = now })
 		}
 	case stepSend:
-		note(about(c.node.followed(&c.node.up)), func(t *domain.Timing) { t.SentAt = now })
+		k := c.message // with several replies on their way at once, the one that this object belongs to
+		if k.id == "" {
+			k = about(c.node.followed(&c.node.up))
+		}
+		note(k, func(t *domain.Timing) { t.SentAt = now })
 	}
 }
 
