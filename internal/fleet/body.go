@@ -144,7 +144,7 @@ func (c *call) check(auth wire.NodeAuth) (io.Reader, error) {
 	if err := c.meth.body.check(whole, o); err != nil {
 		return nil, badBody(err)
 	}
-	c.head, c.whole = whole[:min(len(whole), headMost)], true
+	c.head, c.whole = whole[:min(len(whole), headMost)], whole
 	return bytes.NewReader(whole), nil
 }
 

@@ -24,11 +24,12 @@ type answer struct {
 
 // send forwards a request. It returns early when the client leaves.
 func (c *call) send(r *http.Request) (*http.Response, error) {
-	if !c.whole {
+	if c.whole == nil {
 		return c.up.tr.RoundTrip(r)
 	}
 	ctx, cancel := context.WithCancel(context.WithoutCancel(r.Context()))
 	out := r.WithContext(ctx)
+	out.Body = io.NopCloser(bytes.NewReader(c.whole)) // the reverse proxy closes its own when the client leaves
 	got := make(chan answer, 1)
 	c.inside.Add(1)
 	go func() {

@@ -57,10 +57,6 @@ const (
 
 // hold asks upstream until there is something to answer with, or it has been long enough.
 func (c *call) hold(r *http.Request) (*http.Response, error) {
-	body, err := io.ReadAll(r.Body)
-	if err != nil {
-		return nil, err
-	}
 	most, look, empty := c.g.o.Hold, time.Hour, isEmptyPoll
 	if c.meth.held == heldObject {
 		most, look, empty = min(objectHold, c.g.o.Hold), objectLook, isMissingObject
@@ -74,7 +70,6 @@ func (c *call) hold(r *http.Request) (*http.Response, error) {
 		if res := c.keptPoll(r); res != nil {
 			return res, nil
 		}
-		r.Body = io.NopCloser(bytes.NewReader(body))
 		res, err := c.send(r)
 		if err != nil || !empty(res) {
 			return res, err
