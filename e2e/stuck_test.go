@@ -27,14 +27,14 @@ func (s *server) stuck(partition int) string {
 	return ""
 }
 
-// A plain flower-supernode whose ClientApp ends without a reply takes no message any more. Nothing heals it from here, so the pages say
+// A plain flower-supernode whose ClientApp never replies takes no other message. Nothing heals it from here, so the pages say
 // so, and what to do; after that it works again.
 func TestAStuckSuperNodeIsShownUntilItIsRestarted(t *testing.T) {
 	t.Parallel()
 	s := start(t, 10)
 	p := s.approved("Plain").plain()
 	cookie := s.signIn()
-	r := s.launch(s.app("ends_quietly"), nil)
+	r := s.launch(s.app("hangs"), nil)
 	s.ends(r.Name, 3*time.Minute)
 	const remedy = "Restart flower-supernode on the participant's machine."
 	await(t, 3*time.Minute, "the SuperNode is stuck", func() (string, bool) {

@@ -33,7 +33,6 @@ func (c *call) send(r *http.Request) (*http.Response, error) {
 	got := make(chan answer, 1)
 	c.inside.Add(1)
 	go func() {
-		defer c.outside()
 		var a answer
 		if a.res, a.err = c.up.tr.RoundTrip(out); a.err == nil && c.meth.held == heldPoll { //nolint:bodyclose // the receiver closes it
 			a.message, a.err = readPoll(a.res)
@@ -42,6 +41,7 @@ func (c *call) send(r *http.Request) (*http.Response, error) {
 	}()
 	select {
 	case a := <-got:
+		c.outside()
 		if a.err != nil {
 			cancel()
 			return nil, a.err
@@ -55,6 +55,7 @@ func (c *call) send(r *http.Request) (*http.Response, error) {
 			cancel()
 		}
 		go func() {
+			defer c.outside()
 			defer cancel()
 			if a := <-got; a.err == nil {
 				c.keepPoll(a.message)

@@ -14,4 +14,4 @@ def main(grid: Grid, context: Context) -> None:
         time.sleep(0.5)
     question = Message(content=RecordDict(), message_type=MessageType.TRAIN, dst_node_id=nodes[0], group_id="1")
     replies = list(grid.send_and_receive([question], timeout=float(context.run_config["patience"])))
-    print(f"QUIET got {len(replies)} replies", flush=True)
+    print(f"HANGS got {len(replies)} replies", flush=True)
