@@ -1,0 +1,5 @@
+"""A ClientApp that does nothing."""
+
+from flwr.clientapp import ClientApp
+
+app = ClientApp()
