@@ -52,8 +52,8 @@ func TestPackagesThatCannotBeHadAreNamed(t *testing.T) {
 	for name, c := range map[string]struct{ deps, message, line string }{
 		"no-package": {`"surely-no-such-package-of-anyone==1.0"`, "Installing surely-no-such-package-of-anyone 1.0 failed: the package index has no such package", "was not found in the package registry"},
 		"no-version": {`"iniconfig==999.1"`, "Installing iniconfig 999.1 failed: no such version (", "there is no version of iniconfig==999.1"},
-		"too-new":    {`"iniconfig>999"`, "Installing iniconfig >999 failed: no such version; the package index has iniconfig <=", "and your project depends on iniconfig>999"},
-		"conflict":   {`"packaging<20"`, "Installing the app's packages failed: " + conflict, "And because your project depends on packaging<20"},
+		"too-new":    {`"iniconfig>999"`, "Installing iniconfig >999 failed: no such version; the package index has iniconfig <=", " depends on iniconfig>999"},
+		"conflict":   {`"packaging<20"`, "Installing the app's packages failed: " + conflict, " depends on packaging<20"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s.launchWith(s.needing(c.deps), name, nil, map[string]any{"install_dependencies": true})

@@ -352,10 +352,13 @@ func TestStoppingARunStopsIt(t *testing.T) {
 	refused(t, s.admin.try("POST", "/runs/"+r.Name+"/stop", nil, nil), domain.Conflict, "")
 }
 
+// serverApps lists the ServerApps that run. A warm Python that can become one has the same command line, but not the name.
 func serverApps(dir string) []string {
 	var out []string
 	for _, p := range processes(dir) {
-		if strings.Contains(p, "flwr-serverapp") {
+		pid, _, _ := strings.Cut(p, " ")
+		name, _ := os.ReadFile("/proc/" + pid + "/comm")
+		if strings.TrimSpace(string(name)) == "flwr-serverapp" || strings.Contains(p, "flwr-serverapp.py") {
 			out = append(out, p)
 		}
 	}

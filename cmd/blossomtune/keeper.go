@@ -32,5 +32,21 @@ func (c *keeperCmd) Run(ctx context.Context) error {
 		return fmt.Errorf("opening the database: %w", err)
 	}
 	defer db.Close()
-	return engine.Serve(ctx, engine.ServeOptions{DataDir: data, FederationID: c.Federation, Sink: db, Clock: time.Now, Log: newLogger("info", "text")})
+	return engine.Serve(ctx, engine.ServeOptions{DataDir: data, FederationID: c.Federation, Sink: db, FAB: c.fabs(db), Clock: time.Now, Log: newLogger("info", "text")})
+}
+
+// fabs reads the FABs of the federation's runs.
+func (c *keeperCmd) fabs(db *store.DB) func(context.Context, uint64) ([]byte, error) {
+	return func(ctx context.Context, engineRunID uint64) (fab []byte, err error) {
+		err = db.View(ctx, func(tx *store.Tx) error {
+			run, err := tx.RunByEngineID(ctx, c.Federation, engineRunID)
+			if err != nil {
+				return err
+			}
+			app, err := tx.AppVersionByHash(ctx, run.AppHash, true)
+			fab = app.FAB
+			return err
+		})
+		return fab, err
+	}
 }

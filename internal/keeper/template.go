@@ -8,4 +8,5 @@ type Fork struct {
 	Dir     string
 	LogFile string // as of a [Command]
 	Log     logfile.Keep
+	CPUs    []int // as of a [Command]
 }

@@ -56,7 +56,7 @@ func (s *Service) cause(ctx context.Context, run domain.Run, e EngineRun, t Task
 			}
 		}
 		if t.ExitCode == exitDependencies {
-			c = uninstalledCause(c, lines)
+			c = uninstalledCause(c, run.AppID, lines)
 		}
 	}
 	if c.LogLine == 0 && len(lines) > 0 {
@@ -74,10 +74,18 @@ const pyproject = "pyproject.toml"
 const exitDependencies = 608
 
 // uninstalledCause puts uv's own words in the place of the exception's, which begins with the directories that it worked in.
-func uninstalledCause(c domain.Cause, lines []logfile.Line) domain.Cause {
+func uninstalledCause(c domain.Cause, appID string, lines []logfile.Line) domain.Cause {
 	c.Code = "608"
 	c.Message, c.Remedy = "Installing the app's packages failed.", "Read the log for the package that failed, fix pyproject.toml and add the new version."
+	_, name, _ := strings.Cut(appID, "/")
 	all := uncoloured(lines)
+	for i, l := range all {
+		if said, ok := strings.CutPrefix(l, installFailed); ok {
+			c.Message, c.Line, c.LogLine = "Installing the app's packages failed: "+cutText(said), cutText(l), lines[i].N
+		}
+		// uv names the project when it resolves for an environment, which the launcher lets it do.
+		all[i] = strings.ReplaceAll(l, " "+name+" depends on ", " your project depends on ")
+	}
 	if message, remedy, at := uninstalled(all); at >= 0 {
 		c.Mend = pyproject
 		c.Message, c.Remedy, c.Line, c.LogLine = message, remedy, cutText(strings.TrimSpace(all[at])), lines[at].N

@@ -15,6 +15,7 @@ type doing struct {
 	progress   time.Time // when a line was seen that is more than waiting; zero before one was
 	nodes      nodesWait
 	installing bool
+	installed  time.Time // when the launcher had installed its packages; zero: it has not
 }
 
 // nodesWait is a ServerApp's own word on the SuperNodes that it waits for; needed is 0 while it waits for none.
@@ -50,7 +51,9 @@ func (d *doing) read(lines []logfile.Line, now time.Time, backlog bool) {
 		switch {
 		case strings.HasPrefix(text, "Installing application dependencies"):
 			d.installing = true
-		case strings.HasPrefix(text, "uv sync took"):
+		case strings.HasPrefix(text, "Application dependencies installed"): // by the launcher
+			d.installing, d.installed = false, now
+		case strings.HasPrefix(text, "uv sync took"), strings.HasPrefix(text, installFailed):
 			d.installing = false
 		}
 	}

@@ -9,6 +9,9 @@ import (
 	"blossomtune/internal/logfile"
 )
 
+// installFailed begins the launcher's last line on packages that it could not install.
+const installFailed = "Installing application dependencies failed: "
+
 // What uv says of packages that it cannot install (uv 0.13: crates/uv-resolver/src/pubgrub/report.rs). It derives why there is no
 // solution in sentences that name who asks for which versions; older releases say the same with other marks before the lines.
 var (

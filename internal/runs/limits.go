@@ -52,7 +52,7 @@ func (x situation) passed() (domain.Cause, bool) {
 	case over(l.Wall, x.run.StartingAt):
 		return domain.Cause{Code: "wall_limit", ExitCode: -1, Where: "ServerApp", Message: fmt.Sprintf("The run passed its time limit of %s%s.", domain.Span(l.Wall), x.inRound()),
 			Remedy: "Launch it again with fewer rounds, or raise the limit."}, true
-	case x.run.State == domain.Starting && over(l.FirstHeartbeat, newest(x.run.StartingAt, x.link.Since)):
+	case x.run.State == domain.Starting && !x.doing.installing && over(l.FirstHeartbeat, newest(x.run.StartingAt, x.link.Since, x.doing.installed)):
 		return domain.Cause{Code: "first_heartbeat_limit", ExitCode: -1, Where: "ServerApp", Message: fmt.Sprintf("The ServerApp gave no sign of life within %s.", domain.Span(l.FirstHeartbeat)),
 			Remedy: "Read the end of its log; if loading the app takes that long, raise the limit."}, true
 	case x.run.State != domain.Running:

@@ -185,6 +185,8 @@ func (x situation) starting() Wait {
 		w.What, w.Helps = "waits for the ServerApp's first sign of life, or for the engine's restart", restartHelps
 	case x.run.EngineRunID == 0:
 		w.What = "waits for the SuperLink to take it"
+	case x.doing.installing:
+		return x.installing()
 	default:
 		w.What = "waits for the ServerApp's first sign of life"
 		if l := x.run.Settings.FirstHeartbeat; l > 0 {
@@ -195,6 +197,10 @@ func (x situation) starting() Wait {
 	return w
 }
 
+func (x situation) installing() Wait {
+	return Wait{What: "installs the app's packages", Since: x.since, Helps: "Large ones take some minutes."}
+}
+
 func (x situation) running() Wait {
 	out := x.outstanding()
 	switch {
@@ -203,7 +209,7 @@ func (x situation) running() Wait {
 	case x.doing.nodes.needed > 0:
 		return x.forNodes()
 	case x.doing.installing:
-		return Wait{What: "installs the app's packages", Since: x.since, Helps: "Large ones take some minutes."}
+		return x.installing()
 	case len(out) > 0:
 		return x.forReplies(out)
 	case x.now.Sub(x.since) < silentFor:

@@ -58,7 +58,7 @@ func (p *Pool) Start(r *Ready, prog Program, args []string, f keeper.Fork, env [
 	}
 	return keeper.Start(keeper.Command{
 		Path: r.Env.Bin("python"), Args: append([]string{"-P", filepath.Join(p.o.programs(), string(prog)+".py")}, args...),
-		Dir: f.Dir, Env: p.environ(r.env, env), LogFile: f.LogFile, Log: f.Log, DieWithParent: true,
+		Dir: f.Dir, Env: p.environ(r.env, env), LogFile: f.LogFile, Log: f.Log, CPUs: f.CPUs, DieWithParent: true,
 	})
 }
 

@@ -12,10 +12,10 @@ import (
 	"time"
 
 	"blossomtune/internal/domain"
+	"blossomtune/internal/flower/apphost"
 	"blossomtune/internal/flower/python"
 	"blossomtune/internal/flower/wire"
 	"blossomtune/internal/keeper"
-	"blossomtune/internal/logfile"
 )
 
 // attempts is how often a ServerApp is started that dies before its first request. A second death of that kind is no accident.
@@ -28,6 +28,8 @@ type job struct {
 	dir    string
 	cancel context.CancelFunc
 	done   chan struct{}
+
+	saying sync.Mutex // held while a line is written into the run's log
 
 	mu      sync.Mutex
 	stopped bool
@@ -53,20 +55,43 @@ func (j *job) stop(grace time.Duration, why domain.KillReason) {
 
 func (j *job) run(ctx context.Context) {
 	id := j.order.EngineRunID
+	app, err := j.l.prepare(ctx, j)
+	if err != nil && ctx.Err() == nil {
+		j.unprepared(err)
+		return
+	}
+	if err != nil {
+		j.end(keeper.Exit{Code: -1}, stoppedEarly)
+		return
+	}
+	defer app.release()
 	task, err := j.l.acquire(ctx, id)
 	if err != nil {
-		j.end(keeper.Exit{Code: -1}, "It was stopped before its ServerApp was started.")
+		j.end(keeper.Exit{Code: -1}, stoppedEarly)
 		return
 	}
 	j.l.Log.Info("acquired a task", "engine_run", id, "task", task.ID)
 	j.l.update(id, func(t *Task) { t.TaskID = task.ID })
-	exit, err := j.serve(task)
+	exit, err := j.serve(app, task)
 	if err != nil {
 		j.l.Log.Error("starting a ServerApp", "engine_run", id, "err", err)
 		j.end(keeper.Exit{Code: -1}, "The ServerApp could not be started: "+err.Error()+".")
 		return
 	}
 	j.end(exit, "")
+}
+
+const stoppedEarly = "It was stopped before its ServerApp was started."
+
+// unprepared ends a job whose app could not be prepared.
+func (j *job) unprepared(err error) {
+	j.l.Log.Error("preparing an app", "engine_run", j.order.EngineRunID, "err", err)
+	var failed *apphost.BuildError
+	if errors.As(err, &failed) {
+		j.end(keeper.Exit{Code: ExitDependencies}, "") // the run's log says why
+		return
+	}
+	j.end(keeper.Exit{Code: -1}, "The ServerApp could not be prepared: "+err.Error()+".")
 }
 
 func (j *job) end(exit keeper.Exit, reason string) {
@@ -77,7 +102,7 @@ func (j *job) end(exit keeper.Exit, reason string) {
 }
 
 // serve gives the run its own Runtime API and runs the ServerApp to its end.
-func (j *job) serve(task wire.Task) (keeper.Exit, error) {
+func (j *job) serve(app *app, task wire.Task) (keeper.Exit, error) {
 	var lc net.ListenConfig
 	ln, err := lc.Listen(context.Background(), "tcp", "127.0.0.1:0")
 	if err != nil {
@@ -93,7 +118,7 @@ func (j *job) serve(task wire.Task) (keeper.Exit, error) {
 	}
 	defer os.RemoveAll(filepath.Join(j.dir, homeName)) // the unpacked app; the FAB itself is kept by the server
 	for n := 1; ; n++ {
-		exit, err := j.attempt(task, ln.Addr().String())
+		exit, err := j.attempt(app, task, ln.Addr().String())
 		if err != nil || n == attempts || !j.again() {
 			return exit, err
 		}
@@ -112,13 +137,13 @@ func (j *job) again() bool {
 	return !stopped && !t.Alive() && t.Killed == ""
 }
 
-func (j *job) attempt(task wire.Task, proxyAddr string) (keeper.Exit, error) {
+func (j *job) attempt(app *app, task wire.Task, proxyAddr string) (keeper.Exit, error) {
 	token := filepath.Join(j.dir, tokenName)
 	if err := WriteFile(token, []byte(task.Token)); err != nil {
 		return keeper.Exit{}, fmt.Errorf("writing the token: %w", err)
 	}
 	defer os.Remove(token)
-	child, err := j.start(proxyAddr, token)
+	child, err := j.start(app, proxyAddr, token)
 	if err != nil {
 		return keeper.Exit{}, err
 	}
@@ -137,26 +162,14 @@ func (j *job) attempt(task wire.Task, proxyAddr string) (keeper.Exit, error) {
 }
 
 // start starts the process, unless the job was stopped in the meantime: then it returns nil.
-func (j *job) start(proxyAddr, token string) (*keeper.Child, error) {
+func (j *job) start(app *app, proxyAddr, token string) (*keeper.Child, error) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	if j.stopped {
 		return nil, nil
 	}
 	args := []string{"--runtime-api-address", proxyAddr, "--insecure", "--token-file", token}
-	if j.order.Settings.InstallDependencies {
-		args = append(args, "--allow-runtime-dependency-installation")
-	}
-	path, args, err := j.l.Env.AppCommand(j.dir, python.ServerApp, args)
-	if err != nil {
-		return nil, err
-	}
-	cpus := chosenCPUs(j.order, keeper.AllowedCPUs())
-	env := append(j.l.Env.Environ(filepath.Join(j.dir, homeName)), settingsEnv(j.order.Settings)...)
-	child, err := keeper.Start(keeper.Command{
-		Path: path, Args: args, Dir: filepath.Join(j.dir, WorkName), Env: env,
-		LogFile: filepath.Join(j.dir, LogName), Log: logfile.Keep{Max: j.l.LogMax}, DieWithParent: true, CPUs: cpus,
-	})
+	child, err := j.startApp(app, args)
 	if err != nil {
 		return nil, errors.Join(errors.New(python.ServerApp), err)
 	}

@@ -35,8 +35,10 @@ const (
 // Options are the parts a [Launcher] works with.
 type Options struct {
 	FedDir  string
+	EnvDir  string // holds the environments of apps; launchers share it
 	Env     python.Env
-	Acquire func(ctx context.Context) (*wire.Task, error) // the oldest pending ServerApp task, nil when there is none
+	FAB     func(ctx context.Context, engineRunID uint64) ([]byte, error) // a run's app; a [domain.NotFound] error is final
+	Acquire func(ctx context.Context) (*wire.Task, error)                 // the oldest pending ServerApp task, nil when there is none
 	// Proxy makes the one Runtime API that a run's ServerApp knows, and tells what it sees.
 	Proxy   func(engineRunID uint64, onSign func(Sign)) http.Handler
 	Changed func() // called after every change of a task
@@ -57,6 +59,8 @@ type Launcher struct {
 	wg      sync.WaitGroup
 
 	acquiring sync.Mutex
+	apps      *apps
+	prepare   func(context.Context, *job) (*app, error)
 }
 
 // heldTask is a task that the SuperLink handed out while another was wanted. Its claim lapses after 30 s (flwr 1.42), then
@@ -74,7 +78,7 @@ func New(o Options) (*Launcher, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Launcher{Options: o, tasks: tasks, jobs: map[uint64]*job{}, held: map[uint64]heldTask{}}, nil
+	return &Launcher{Options: o, tasks: tasks, jobs: map[uint64]*job{}, held: map[uint64]heldTask{}, apps: &apps{o: o, pools: map[bool]*appPool{}}, prepare: prepare}, nil
 }
 
 // Launch orders a run's ServerApp. It is idempotent: a run that was ordered before, ended ones included, stays as it is.
@@ -135,6 +139,7 @@ func (l *Launcher) Close(grace time.Duration) {
 		go j.stop(grace, domain.KilledEngine)
 	}
 	l.wg.Wait()
+	l.apps.close()
 }
 
 // keptTasks is how many tasks [Launcher.Tasks] lists; older ones stay in their directories.

@@ -13,7 +13,6 @@ import (
 	"time"
 
 	"blossomtune/internal/domain"
-	"blossomtune/internal/flower/python"
 	"blossomtune/internal/flower/wire"
 	"blossomtune/internal/keeper"
 
@@ -22,7 +21,7 @@ import (
 
 const run = 42
 
-// fixture is a launcher whose Python runs a shell script in the place of a ServerApp.
+// fixture is a launcher that runs a shell script in the place of a ServerApp.
 type fixture struct {
 	*Launcher
 	t    *testing.T
@@ -31,25 +30,23 @@ type fixture struct {
 
 func newFixture(t *testing.T, script string) *fixture {
 	t.Helper()
-	env := python.Env{Dir: t.TempDir()}
-	if err := os.MkdirAll(filepath.Dir(env.Bin("python")), 0o700); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile(env.Bin("python"), []byte("#!/bin/sh\n"+script+"\n"), 0o700); err != nil {
-		t.Fatal(err)
-	}
 	fed := t.TempDir()
-	l, err := New(options(fed, env))
+	l, err := New(options(fed))
 	if err != nil {
 		t.Fatal(err)
+	}
+	l.prepare = func(context.Context, *job) (*app, error) {
+		return &app{release: func() {}, start: func(_ []string, f keeper.Fork, _ []string) (*keeper.Child, error) {
+			return keeper.Start(keeper.Command{Path: "/bin/sh", Args: []string{"-c", script}, Dir: f.Dir, Env: []string{"PATH=" + os.Getenv("PATH")}, LogFile: f.LogFile, DieWithParent: true})
+		}}, nil
 	}
 	t.Cleanup(func() { l.Close(0) })
 	return &fixture{Launcher: l, t: t, work: filepath.Join(RunDir(fed, run), WorkName)}
 }
 
-func options(fed string, env python.Env) Options {
+func options(fed string) Options {
 	return Options{
-		FedDir: fed, Env: env, Clock: time.Now, Log: slog.New(slog.DiscardHandler), Changed: func() {},
+		FedDir: fed, Clock: time.Now, Log: slog.New(slog.DiscardHandler), Changed: func() {},
 		Acquire: func(context.Context) (*wire.Task, error) { return &wire.Task{ID: 7, RunID: run, Token: "t"}, nil },
 		Proxy: func(_ uint64, onSign func(Sign)) http.Handler {
 			return http.HandlerFunc(func(http.ResponseWriter, *http.Request) { onSign(Sign{Kind: SignRequest}) })
@@ -191,7 +188,7 @@ func TestABrokenTaskIsThatRunsLoss(t *testing.T) {
 				t.Fatal(err)
 			}
 			for range 2 { // the second start finds what the first has written
-				l, err := New(options(fed, python.Env{}))
+				l, err := New(options(fed))
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -227,7 +224,7 @@ func TestStrangeEntriesAreLeftAlone(t *testing.T) {
 	if err := os.WriteFile(RunDir(fed, 2), []byte("a file"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	l, err := New(options(fed, python.Env{}))
+	l, err := New(options(fed))
 	if err != nil {
 		t.Fatal(err)
 	}
