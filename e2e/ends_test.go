@@ -74,18 +74,18 @@ func TestNothingOutlivesARun(t *testing.T) {
 	s := start(t, 10)
 	hash := s.app("ends")
 	for name, c := range map[string]struct {
-		limits  map[string]any
-		end     func(r runView)
-		state   string
-		code    string
-		message string
+		settings map[string]any
+		end      func(r runView)
+		state    string
+		code     string
+		message  string
 	}{
-		"stopped": {nil, func(r runView) { s.admin.must("POST", "/runs/"+r.Name+"/stop", nil, nil) }, "stopped", "stopped_by", "Stopped by "},
+		"stopped": {map[string]any{}, func(r runView) { s.admin.must("POST", "/runs/"+r.Name+"/stop", nil, nil) }, "stopped", "stopped_by", "Stopped by "},
 		"limited": {map[string]any{"wall_seconds": 8}, func(runView) {}, "failed", "wall_limit", "The run passed its time limit of 8 s"},
-		"killed":  {nil, func(runView) { s.killKeeper(t) }, "failed", "launcher", "The keeper was killed, and the ServerApp with it."},
+		"killed":  {map[string]any{}, func(runView) { s.killKeeper(t) }, "failed", "launcher", "The keeper was killed, and the ServerApp with it."},
 	} {
 		t.Run(name, func(t *testing.T) {
-			s.admin.must("POST", "/federations/fed/runs", map[string]any{"app": hash, "name": name, "config": map[string]string{"how": "stray"}, "limits": c.limits}, nil)
+			s.launchWith(hash, name, map[string]string{"how": "stray"}, c.settings)
 			r := s.becomes(name, "running", time.Minute)
 			left := s.stray(r)
 			if !left.Alive() {

@@ -47,7 +47,7 @@ func (l AppLimits) hold(ctx context.Context, child *keeper.Child) (passed string
 		case <-late:
 			passed = overTime
 		case <-look:
-			if held, known := keeper.GroupMemory(child.Identity().PID); known && held > l.Memory {
+			if held, known := child.Memory(); known && held > l.Memory {
 				passed = overMemory
 			}
 		case <-ctx.Done():

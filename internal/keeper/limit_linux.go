@@ -70,17 +70,3 @@ func (c *Child) Memory() (int64, bool) {
 	}
 	return int64(sum) * int64(os.Getpagesize()), known
 }
-
-// GroupMemory returns the bytes that the processes of a group hold in memory together, and false where that cannot be known.
-// [Child.Memory] also counts what has left the group.
-func GroupMemory(group int) (int64, bool) {
-	want := strconv.Itoa(group)
-	var sum int64
-	for _, pid := range proc.All() {
-		if f := proc.Stat(pid); f != nil && f[proc.Group] == want {
-			pages, _ := strconv.ParseInt(f[proc.Resident], 10, 64)
-			sum += pages * int64(os.Getpagesize())
-		}
-	}
-	return sum, true
-}

@@ -11,10 +11,7 @@ import (
 )
 
 // Memory returns the bytes that the processes of the child's group hold in memory together, and false where that cannot be known.
-func (c *Child) Memory() (int64, bool) { return GroupMemory(c.id.PID) }
-
-// GroupMemory returns the bytes that the processes of a group hold in memory together, and false where that cannot be known.
-func GroupMemory(group int) (int64, bool) {
+func (c *Child) Memory() (int64, bool) {
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 	defer cancel()
 	out, err := exec.CommandContext(ctx, "ps", "-A", "-o", "pgid=,rss=").Output()
@@ -24,7 +21,7 @@ func GroupMemory(group int) (int64, bool) {
 	var sum int64
 	for line := range strings.Lines(string(out)) {
 		f := strings.Fields(line)
-		if len(f) != 2 || f[0] != strconv.Itoa(group) {
+		if len(f) != 2 || f[0] != strconv.Itoa(c.id.PID) {
 			continue
 		}
 		if kb, err := strconv.ParseInt(f[1], 10, 64); err == nil {

@@ -113,7 +113,7 @@ func newServer(o ServeOptions, dir string) (*server, error) {
 	k := &server{o: o, dir: dir, dirID: st.Dir, flwr: set.Env.FlwrVersion, subs: map[chan struct{}]bool{}}
 	k.link = &superlink{fedDir: dir, env: set.Env, clock: o.Clock, log: o.Log, changed: k.changed, policy: o.Policy, silence: cmp.Or(o.Silence, defaultSilence), again: make(chan struct{}, 1)}
 	k.launcher, err = launcher.New(launcher.Options{
-		FedDir: dir, EnvDir: filepath.Join(o.DataDir, "environments"), FAB: o.FAB, Env: set.Env, LogMax: set.RunLog, Changed: k.changed, Clock: o.Clock, Log: o.Log, Proxy: k.proxy,
+		FedDir: dir, EnvDir: filepath.Join(filepath.Dir(set.Env.Dir), "apps"), FAB: o.FAB, Env: set.Env, LogMax: set.RunLog, Changed: k.changed, Clock: o.Clock, Log: o.Log, Proxy: k.proxy,
 		Acquire: func(ctx context.Context) (*wire.Task, error) {
 			if k.link.Status().State != domain.SuperLinkUp {
 				return nil, nil
