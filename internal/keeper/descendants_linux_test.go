@@ -20,7 +20,7 @@ import (
 func TestMain(m *testing.M) {
 	if script := os.Getenv("KEEPER_TEST_SCRIPT"); script != "" {
 		Adopt()
-		c, err := Start(Command{Path: "/bin/sh", Args: []string{"-c", script}, Env: os.Environ(), LogFile: os.DevNull, DieWithParent: true})
+		c, err := Start(Command{Path: "/bin/sh", Args: []string{"-c", script}, Env: os.Environ(), LogFile: os.Getenv("F") + ".log", DieWithParent: true})
 		if err != nil {
 			panic(err)
 		}
@@ -37,7 +37,7 @@ var strays = map[string]string{
 	"forked twice":   `(setsid env -i F=$F /bin/sh -c 'echo $$ >>$F; echo all >>$F; exec env -i /bin/sleep 302' &)`,
 	"with children":  `(setsid env -i F=$F /bin/sh -c 'echo $$ >>$F; setsid /bin/sh -c "echo \$\$ >>$F; (exec setsid sleep 303) & echo all >>$F; wait" & wait' &)`,
 	"deaf to asking": `(setsid env -i F=$F /bin/sh -c 'trap "" TERM HUP INT; echo $$ >>$F; echo all >>$F; while :; do sleep 304; done' &)`,
-	"in a chain":     `printf '[ -e "$F" ] || exit\nsetsid sh "$0" &\n' >$F.sh; echo all >>$F; setsid sh $F.sh &`,
+	"in a chain":     `printf '[ -e "$F" ] || exit\nsleep 0.01\nsetsid sh "$0" &\n' >$F.sh; echo all >>$F; setsid sh $F.sh &`,
 }
 
 // The main program is ready when its stray processes are.
@@ -67,14 +67,14 @@ func strayProcesses(t *testing.T, file string) []Identity {
 
 func await(t *testing.T, what string, ok func() bool) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 60*time.Second)
 	defer cancel()
 	tick := time.NewTicker(5 * time.Millisecond)
 	defer tick.Stop()
 	for !ok() {
 		select {
 		case <-ctx.Done():
-			t.Fatalf("20 s have not brought %s", what)
+			t.Fatalf("a minute has not brought %s", what)
 		case <-tick.C:
 		}
 	}
@@ -230,8 +230,9 @@ time.sleep(300)`
 
 // What a reaper costs: it is between this process and each child.
 func BenchmarkStart(b *testing.B) {
+	log := filepath.Join(b.TempDir(), "x.log")
 	for b.Loop() {
-		c, err := Start(Command{Path: "/bin/true", LogFile: os.DevNull, DieWithParent: true})
+		c, err := Start(Command{Path: "/bin/true", LogFile: log, DieWithParent: true})
 		if err != nil {
 			b.Fatal(err)
 		}

@@ -90,14 +90,14 @@ func (f *fixture) ready() string {
 
 func until(t *testing.T, what string, ok func() bool) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 60*time.Second)
 	defer cancel()
 	tick := time.NewTicker(5 * time.Millisecond)
 	defer tick.Stop()
 	for !ok() {
 		select {
 		case <-ctx.Done():
-			t.Fatalf("20 s have not brought %s", what)
+			t.Fatalf("a minute has not brought %s", what)
 		case <-tick.C:
 		}
 	}
