@@ -9,7 +9,6 @@ import (
 	"io"
 	"net/http"
 	"net/url"
-	"os"
 	"path"
 	"slices"
 	"strings"
@@ -42,6 +41,12 @@ type preview struct {
 	image    bool
 }
 
+// contents is an artifact that is looked at.
+type contents interface {
+	io.Reader
+	io.ReaderAt
+}
+
 // images are the types that a browser draws and never runs. SVG is none of them: it can hold scripts.
 var images = []string{"image/png", "image/jpeg", "image/gif", "image/webp", "image/bmp"}
 
@@ -70,7 +75,7 @@ func (s *server) previewArtifact(w http.ResponseWriter, r *http.Request, v *visi
 }
 
 // look finds out by its content what a file is, and reads what is shown of it.
-func (p *preview) look(f *os.File) error {
+func (p *preview) look(f contents) error {
 	head := make([]byte, maxPreview)
 	n, err := io.ReadFull(f, head)
 	if err != nil && err != io.ErrUnexpectedEOF && err != io.EOF {
@@ -113,10 +118,10 @@ func isText(head []byte) bool {
 	return false
 }
 
-func (p *preview) json(f *os.File) bool {
+func (p *preview) json(f contents) bool {
 	all, err := io.ReadAll(io.NewSectionReader(f, 0, maxJSON))
 	var out bytes.Buffer
-	if err != nil || json.Indent(&out, all, "", "  ") != nil {
+	if err != nil || indentedSize(all) > maxIndented || json.Indent(&out, all, "", "  ") != nil {
 		return false
 	}
 	p.kind, p.text = "JSON", out.String()
@@ -124,6 +129,33 @@ func (p *preview) json(f *os.File) bool {
 		p.text, p.note = domain.Cut(p.text, maxPreview), "Only its beginning is shown."
 	}
 	return true
+}
+
+// maxIndented bounds what a JSON file becomes: each line repeats the depth of its nesting, so that two megabytes could become gigabytes.
+const maxIndented = 16 << 20
+
+// indentedSize is about how many bytes json.Indent makes of a text; beyond maxIndented it counts no further.
+func indentedSize(text []byte) int {
+	size, depth := len(text), 0
+	for i := 0; i < len(text) && size <= maxIndented; i++ {
+		switch text[i] {
+		case '"':
+			for i++; i < len(text) && text[i] != '"'; i++ {
+				if text[i] == '\\' {
+					i++
+				}
+			}
+		case '{', '[':
+			depth++
+			size += 1 + 2*depth
+		case '}', ']':
+			depth = max(depth-1, 0)
+			size += 1 + 2*depth
+		case ',':
+			size += 1 + 2*depth
+		}
+	}
+	return size
 }
 
 func (p *preview) table(head []byte, ending string) bool {
@@ -141,9 +173,7 @@ func (p *preview) table(head []byte, ending string) bool {
 		wide = max(wide, len(row))
 		row = row[:min(len(row), maxColumnsShown)]
 		for i, cell := range row {
-			if len(cell) > maxCellShown {
-				row[i] = domain.Cut(cell, maxCellShown) + "…"
-			}
+			row[i] = shortCell(cell)
 		}
 		p.rows = append(p.rows, row)
 	}
@@ -163,8 +193,15 @@ func (p *preview) table(head []byte, ending string) bool {
 	return true
 }
 
+func shortCell(text string) string {
+	if len(text) > maxCellShown {
+		return domain.Cut(text, maxCellShown) + "…"
+	}
+	return text
+}
+
 // tensors lists what is in a safetensors file from its header alone (8 bytes length, then JSON).
-func (p *preview) tensors(f *os.File) bool {
+func (p *preview) tensors(f contents) bool {
 	var size8 [8]byte
 	if _, err := f.ReadAt(size8[:], 0); err != nil {
 		return false
@@ -205,7 +242,7 @@ func (p *preview) tensors(f *os.File) bool {
 		}
 		total += count
 		if i < 10*maxRows {
-			p.rows = append(p.rows, []string{name, t.DType, fmt.Sprint(t.Shape), itoa64(count), size(t.Offsets[1] - t.Offsets[0])})
+			p.rows = append(p.rows, []string{shortCell(name), shortCell(t.DType), shortCell(fmt.Sprint(t.Shape)), itoa64(count), size(max(t.Offsets[1]-t.Offsets[0], 0))})
 		}
 	}
 	p.kind = fmt.Sprintf("safetensors, %s, %d numbers", plural(len(names), "tensor", "tensors"), total)

@@ -87,8 +87,8 @@ func readTree(in *bufio.Reader, limits Limits) ([]entry, error) {
 			return nil, bad("folder", "It has the unsafe file name %q.", name)
 		}
 		size, err := strconv.ParseInt(f[3], 10, 64)
-		if err != nil {
-			return nil, fmt.Errorf("listing the commit: %w", err)
+		if err != nil || size < 0 {
+			return nil, fmt.Errorf("listing the commit: %q", line)
 		}
 		entries = append(entries, entry{f[2], size, name})
 		if left -= size; len(entries) > limits.Files || left < 0 {
