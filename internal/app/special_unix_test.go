@@ -76,6 +76,9 @@ func TestSpecialFilesOfARunHangNothing(t *testing.T) {
 			t.Errorf("the log (%s), a FIFO: %d", kind, a.status)
 		}
 	}
+	if a := s.get("viewer", "/f/fed/runs/r-1/artifacts.zip"); a.status != http.StatusRequestEntityTooLarge {
+		t.Errorf("a zip of 3 TB: %d", a.status)
+	}
 	if err := os.Remove(filepath.Join(s.app.Runs.Engine.WorkDir(s.fed.ID, s.run.EngineRunID), "sparse")); err != nil {
 		t.Fatal(err)
 	}

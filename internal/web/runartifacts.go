@@ -57,6 +57,9 @@ func (s *server) artifact(w http.ResponseWriter, r *http.Request, v *visit) erro
 	return nil
 }
 
+// maxZip bounds what is packed for one download: a sparse file of any size costs nothing to make, but a core to pack.
+const maxZip = 64 << 30
+
 // artifactsZip gives out everything that the ServerApp wrote, packed as it is sent.
 func (s *server) artifactsZip(w http.ResponseWriter, r *http.Request, v *visit) error {
 	run, err := s.findRun(r.Context(), r, v)
@@ -66,6 +69,13 @@ func (s *server) artifactsZip(w http.ResponseWriter, r *http.Request, v *visit) 
 	files, err := s.Runs.Artifacts(r.Context(), run)
 	if err != nil {
 		return err
+	}
+	var total int64
+	for _, file := range files {
+		total += file.Size
+	}
+	if total > maxZip {
+		return domain.Errorf(domain.TooLarge, "The files have %s; a zip holds at most %s.", size(total), size(maxZip)).Fix("Download the files one by one.")
 	}
 	h := w.Header()
 	h.Set("Content-Type", "application/zip")
