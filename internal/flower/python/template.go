@@ -1,11 +1,6 @@
 package python
 
-import (
-	_ "embed" // of the programs
-	"fmt"
-	"os"
-	"path/filepath"
-)
+import _ "embed" // of the programs
 
 // ClientAppTemplate is a Python program that imports Flower once and makes a process of itself for each ClientApp, as
 // keeper.Template tells it to; the arguments of each are those of flwr-clientapp.
@@ -18,19 +13,8 @@ var ClientAppTemplate []byte
 //go:embed app.py
 var AppProgram []byte
 
-// The programs of Flower that [Env.AppCommand] starts.
+// The programs of Flower for apps.
 const (
 	ServerApp = "flwr-serverapp"
 	ClientApp = "flwr-clientapp"
 )
-
-// AppCommand returns the command that runs Flower's program for an app, with more time for its end than Flower leaves it. The program
-// is written into dir.
-func (e Env) AppCommand(dir, name string, args []string) (path string, all []string, err error) {
-	file := filepath.Join(dir, name+".py")
-	if err := os.WriteFile(file, AppProgram, 0o600); err != nil {
-		return "", nil, fmt.Errorf("writing the program for an app: %w", err)
-	}
-	// Without -P, the app would find modules beside that file.
-	return e.Bin("python"), append([]string{"-P", file}, args...), nil
-}
