@@ -118,7 +118,8 @@ func (c *call) keepPoll(message []byte) {
 		n.kept = append(n.kept, poll{message, c.g.o.Clock()})
 	}
 	n.mu.Unlock()
-	c.g.o.Log.Info("a SuperNode left before it got its message; the message is kept for its next poll", "federation", c.key.FederationID, "partition", c.key.Partition)
+	c.g.o.Log.Info("a SuperNode left before it got its message; the message is kept for its next poll",
+		"federation", c.key.FederationID, "partition", c.key.Partition)
 	c.g.Wake(c.key.FederationID) // the next poll may be waiting already
 }
 
@@ -138,7 +139,8 @@ func (c *call) keptPoll(r *http.Request) *http.Response {
 		}
 		c.polled = p.body
 		return &http.Response{
-			Status: "200 OK", StatusCode: http.StatusOK, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1, Request: r, ContentLength: int64(len(p.body)),
+			Status: "200 OK", StatusCode: http.StatusOK, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
+			Request: r, ContentLength: int64(len(p.body)),
 			Header: http.Header{"Content-Type": {"application/protobuf"}, "Content-Length": {strconv.Itoa(len(p.body))}},
 			Body:   io.NopCloser(bytes.NewReader(p.body)),
 		}
