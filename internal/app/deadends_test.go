@@ -20,13 +20,6 @@ func (s *site) askers(n int) (out []domain.Request) {
 	return out
 }
 
-func (s *site) resize(n int) {
-	s.t.Helper()
-	if _, err := s.app.Onboarding.Resize(s.t.Context(), domain.System, s.fed.ID, n); err != nil {
-		s.t.Fatal(err)
-	}
-}
-
 func (s *site) approvedNow() int {
 	s.t.Helper()
 	held, err := s.app.Onboarding.Holders(s.t.Context(), s.fed.ID)
