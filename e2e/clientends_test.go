@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"encoding/json"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -58,6 +59,8 @@ func TestHoweverAClientAppEnds(t *testing.T) {
 	bad := s.approved("Bad").join("--app-time", "6s")
 	s.approved("Good").join()
 	hash := s.app("endings")
+	s.launchWith(hash, "first", nil, nil) // starts the warm Python processes
+	s.becomes("first", "completed", 2*time.Minute)
 	for _, c := range endings {
 		for _, round := range []int{1, 2} {
 			name := fmt.Sprintf("%s-%d", c.how, round)
@@ -155,4 +158,47 @@ func TestAStoppedRunFreesItsSuperNodes(t *testing.T) {
 func taskProcesses(dir string) []string {
 	found, _ := filepath.Glob(filepath.Join(dir, "people", "*", "agent", "task_*"))
 	return found
+}
+
+// Plain SuperNodes cannot be healed by us: however a ClientApp of theirs ended, each either takes the next message, or is shown as stuck.
+func TestPlainSuperNodesThatGetStuckAreShown(t *testing.T) {
+	t.Parallel()
+	s := start(t, 10)
+	hows := []string{"exit-0", "exit-17", "sigkill", "raise", "none", "hang"}
+	for i, how := range hows {
+		if p := s.approved("Plain" + itoa(i)); p.partition != i {
+			t.Fatalf("partition %d is for %s", p.partition, how)
+		} else {
+			p.plain()
+		}
+	}
+	hash, nodes := s.app("endings"), itoa(len(hows))
+	s.launchWith(hash, "odd", map[string]string{"how": strings.Join(hows, ","), "rounds": "1", "nodes": nodes, "timeout": "75"}, nil)
+	s.becomes("odd", "completed", 3*time.Minute)
+	s.launchWith(hash, "next", map[string]string{"rounds": "1", "nodes": nodes, "timeout": "45"}, nil)
+	s.becomes("next", "completed", 3*time.Minute)
+	said := s.roundsSaid("next")
+	if len(said) != 1 {
+		t.Fatalf("%+v", said)
+	}
+	stuck := func() (out []int) {
+		var all []struct {
+			Partition int
+			Stuck     *json.RawMessage
+		}
+		s.admin.must("GET", "/federations/fed/nodes", nil, &all)
+		for _, n := range all {
+			if n.Stuck != nil {
+				out = append(out, n.Partition)
+			}
+		}
+		return out
+	}
+	await(t, 90*time.Second, "each SuperNode without a reply is shown as stuck", func() (string, bool) {
+		now := stuck()
+		return fmt.Sprintf("%d replied, stuck are %v", said[0].results, now), said[0].results+len(now) == len(hows)
+	})
+	if said[0].results == len(hows) {
+		t.Error("no SuperNode got stuck: then this test shows nothing")
+	}
 }

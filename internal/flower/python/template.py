@@ -4,10 +4,10 @@ Usage: template.py [PROGRAM [MODULES]]. PROGRAM is flwr-clientapp (the default) 
 list of [module, [names]], the third-party modules that the app's sources import; they are imported here once.
 
 Importing takes seconds of a core each time. The socket at file 3 brings {"id", "args", "dir"} with the file for the
-output, and "cpus" where it may not use all of them. Each process has a reaper between itself and this one, which ends all that descends from it when it has ended,
-also what left its group and session. {"id", "pid", "reaper"} goes back, {"id", "status"} when the process has ended,
-and {"id", "ended"} when its reaper has. Arguments of the form NAME=VALUE before the first option are environment
-variables of the new process, as for env(1).
+output, and "cpus" where the process may not use all of them. Each process has a reaper between itself and this one,
+which ends all that descends from it when it has ended, also what left its group and session. {"id", "pid", "reaper"}
+goes back, {"id", "status"} when the process has ended, and {"id", "ended"} when its reaper has. Arguments of the form
+NAME=VALUE before the first option are environment variables of the new process, as for env(1).
 """
 
 import contextlib

@@ -13,7 +13,7 @@ app = ServerApp()
 def main(grid: Grid, context: Context) -> None:
     """Ask, round by round."""
     config = context.run_config
-    while len(ids := sorted(grid.get_node_ids())) < 2:
+    while len(ids := sorted(grid.get_node_ids())) < int(config["nodes"]):
         time.sleep(0.2)
     size = int(config["megabytes"]) * 1_000_000 // 8
     for number in range(1, int(config["rounds"]) + 1):
