@@ -28,6 +28,12 @@ const (
 	longestWait = 10 * time.Second
 )
 
+// runNotRunning is Flower's code for a call for a run that has ended (FLEET_RUN_STATUS_NOT_ALLOWED of flwr 1.42).
+const runNotRunning = 2007
+
+// A SuperLink that fails in the same way again and again does so for this request: the gateway answers 503 while waiting may help.
+const most500 = 3
+
 // Errors of calls that repeating does not help.
 var (
 	errRunOver = errors.New("the run has ended")
@@ -101,7 +107,10 @@ func refusal(res *http.Response) error {
 	case http.StatusUnauthorized:
 		return fmt.Errorf("%w: %w", errRefused, err)
 	case http.StatusForbidden:
-		return fmt.Errorf("%w: %w", errRunOver, err)
+		var e *wire.Error
+		if errors.As(err, &e) && e.Code == runNotRunning { // another 403 is of something in between
+			return fmt.Errorf("%w: %w", errRunOver, err)
+		}
 	}
 	if sec, e := strconv.Atoi(res.Header.Get("Retry-After")); e == nil && sec > 0 {
 		return paused{err, min(time.Duration(sec)*time.Second, longestWait)}
@@ -122,12 +131,23 @@ func transient(err error) bool {
 
 // persist repeats a call until it succeeds, ctx ends, or repeating does not help.
 func persist(ctx context.Context, call func() error) error {
+	refused, failed := 0, 0
 	for pause := firstPause; ; pause = min(2*pause, longestWait) {
 		err := call()
-		if err == nil || ctx.Err() != nil || errors.Is(err, errRefused) || errors.Is(err, errRunOver) || !transient(err) {
-			if ctx.Err() != nil && err != nil {
-				return context.Cause(ctx)
+		switch {
+		case err == nil:
+			return nil
+		case ctx.Err() != nil:
+			return context.Cause(ctx)
+		case errors.Is(err, errRefused):
+			if refused++; refused > 1 { // one alone may have been signed before the clock was set right
+				return err
 			}
+		case wire.IsStatus(err, http.StatusInternalServerError):
+			if failed++; failed > most500 {
+				return err
+			}
+		case errors.Is(err, errRunOver), !transient(err):
 			return err
 		}
 		wait := pause

@@ -31,8 +31,9 @@ func (m *message) words() string {
 }
 
 const (
-	maxTree       = 1 << 20 // objects of a message
-	transfers     = 6       // objects at the same time
+	maxTree       = 1 << 20       // objects of a message
+	maxObject     = 1<<30 - 1<<20 // bytes of an object, as the gateway takes them
+	transfers     = 6             // objects at the same time
 	runLook       = 4 * time.Second
 	firstLook     = 50 * time.Millisecond // for an object that the ServerApp has not sent yet
 	longestLook   = 2 * time.Second
@@ -53,7 +54,13 @@ func (n *Node) handle(ctx context.Context, m *message, release func()) {
 	if err := n.taken.note(m.proto); err != nil {
 		n.o.Log("The message cannot be noted on disk: %v", err)
 	}
-	working, stop := context.WithCancelCause(ctx)
+	limited := ctx
+	if left := n.expires(m.proto.GetMetadata()).Sub(n.o.Clock()); left > 0 { // after that nobody takes a reply
+		var cancel context.CancelFunc
+		limited, cancel = context.WithTimeoutCause(ctx, left, errRunOver)
+		defer cancel()
+	}
+	working, stop := context.WithCancelCause(limited)
 	defer stop(nil)
 	go n.watchRun(working, m.run(), stop)
 
@@ -119,6 +126,7 @@ func (n *Node) work(ctx context.Context, m *message, release func()) error {
 	}
 	t := n.api.task(n, m, r, ids)
 	defer n.api.remove(t)
+	n.lingers.hurry()
 	pulling, stopPull := context.WithCancel(ctx)
 	defer stopPull()
 	arrived := make(chan error, 1)
@@ -126,7 +134,17 @@ func (n *Node) work(ctx context.Context, m *message, release func()) error {
 	running, stopApp := context.WithCancelCause(ctx)
 	defer stopApp(nil)
 	exited := make(chan error, 1)
-	go func() { exited <- n.o.Apps.Run(running, t) }()
+	go func() {
+		for _, before := range t.before { // an app finds the Context that the one before it has left
+			select {
+			case <-before.settled:
+			case <-running.Done():
+				exited <- context.Cause(running)
+				return
+			}
+		}
+		exited <- n.o.Apps.Run(running, t)
+	}()
 	return n.see(ctx, t, arrived, exited, stopApp, release)
 }
 
@@ -172,6 +190,7 @@ func (n *Node) see(ctx context.Context, t *Task, arrived, exited <-chan error, s
 	if err == nil {
 		n.o.Log("Sent the reply: %s.", t.m.words())
 		n.taken.done(t.m.id())
+		defer n.lingers.add(stopApp)()
 		release()
 	}
 	exit()
@@ -192,6 +211,9 @@ func (n *Node) finish(ctx context.Context, t *Task) error {
 		}
 		cancel(errUnsent)
 	})()
+	if most := t.out.largest(); most > maxObject {
+		return &AppError{Code: wire.ErrorUnknown, Reason: fmt.Sprintf("An object of the reply has %d bytes; %d are allowed.", most, maxObject)}
+	}
 	return n.send(sending, t)
 }
 
@@ -228,12 +250,21 @@ func (n *Node) pullOne(ctx context.Context, in *flwrpb.PullObjectRequest, id str
 	}
 }
 
+// errNotTaken: the SuperLink wants none of a new reply's objects, which is how it says that it does not accept the reply.
+var errNotTaken = &AppError{Code: wire.ErrorUnknown, Reason: "The SuperLink did not accept the ClientApp's reply."}
+
 // send pushes a reply and its objects. A SuperLink that did not keep an object, because its push session ran out, gets all again.
 func (n *Node) send(ctx context.Context, t *Task) error {
 	for try := 1; ; try++ {
-		lost, err := n.sendOnce(ctx, t.reply, t.replyTree, t.out, t.runtime())
-		if err != nil || !lost {
+		wanted, lost, err := n.sendOnce(ctx, t.reply, t.replyTree, t.out, t.runtime())
+		if err != nil {
 			return err
+		}
+		if try == 1 && wanted == 0 {
+			return errNotTaken
+		}
+		if !lost {
+			return nil
 		}
 		if try == pushTries {
 			return errors.New("the SuperLink did not keep the reply's objects")
@@ -241,12 +272,13 @@ func (n *Node) send(ctx context.Context, t *Task) error {
 	}
 }
 
-func (n *Node) sendOnce(ctx context.Context, reply *flwrpb.Message, tree *flwrpb.ObjectTree, from *spool, seconds float64) (lost bool, err error) {
+func (n *Node) sendOnce(ctx context.Context, reply *flwrpb.Message, tree *flwrpb.ObjectTree, from *spool,
+	seconds float64) (wanted int, lost bool, err error) {
 	in := &flwrpb.PushMessagesRequest{Node: n.node(), MessagesList: []*flwrpb.Message{reply}, MessageObjectTrees: []*flwrpb.ObjectTree{tree},
 		ClientappRuntimeList: []float64{seconds}}
 	var out flwrpb.PushMessagesResponse
 	if err := n.link.call(ctx, "/v1/fleet/push-messages", in, &out); err != nil {
-		return false, fmt.Errorf("announcing the reply: %w", err)
+		return 0, false, fmt.Errorf("announcing the reply: %w", err)
 	}
 	g, pushing := errgroup.WithContext(ctx)
 	g.SetLimit(transfers)
@@ -254,18 +286,18 @@ func (n *Node) sendOnce(ctx context.Context, reply *flwrpb.Message, tree *flwrpb
 	for i, id := range out.GetObjectsToPush() {
 		g.Go(func() error {
 			return persist(pushing, func() (err error) {
-				kept[i], err = n.link.pushObject(pushing, n.id, reply.GetMetadata().GetRunId(), id, out.GetSessionId(), from)
+				kept[i], err = n.link.pushObject(pushing, n.id.Load(), reply.GetMetadata().GetRunId(), id, out.GetSessionId(), from)
 				return err
 			})
 		})
 	}
 	if err := g.Wait(); err != nil {
-		return false, fmt.Errorf("sending the reply: %w", err)
+		return 0, false, fmt.Errorf("sending the reply: %w", err)
 	}
 	for _, k := range kept {
 		lost = lost || !k
 	}
-	return lost, nil
+	return len(kept), lost, nil
 }
 
 // replyError answers a message with an error.
@@ -281,7 +313,7 @@ func (n *Node) replyError(ctx context.Context, m *message, code int, reason stri
 		return err
 	}
 	for range pushTries {
-		lost, err := n.sendOnce(ctx, reply, tree, out, 0)
+		_, lost, err := n.sendOnce(ctx, reply, tree, out, 0)
 		if err != nil || !lost {
 			return err
 		}

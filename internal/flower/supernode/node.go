@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"os"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"blossomtune/internal/domain"
@@ -25,10 +26,11 @@ type Options struct {
 	Dir         string            // of spooled objects, FABs and contexts; the node owns it
 	Port        int               // of the Runtime API on 127.0.0.1; 0: a free one
 	Parallel    int               // messages handled at the same time; at least 1
-	MaxReply    int64             // bytes of a message or a reply; 0: 64 GiB
+	MaxReply    int64             // bytes of a message or a reply; 0: 16 GiB
 	Apps        Apps
 	Log         func(format string, args ...any) // one line each
 	Online      func(nodeID uint64)              // called after each activation
+	Refresh     func(ctx context.Context)        // called before a run begins here, to bring the node config up to date; may be nil
 	Clock       domain.Clock                     // in the SuperLink's time
 }
 
@@ -69,15 +71,15 @@ type Node struct {
 	configMu sync.Mutex
 	config   map[string]*flwrpb.Scalar
 
-	id       uint64
+	id       atomic.Uint64
 	slots    chan struct{}
 	tasks    sync.WaitGroup
 	runs     *runs
 	contexts *contexts
+	lingers  lingers
 	taken    taken
 	refused  chan struct{} // closed when the SuperLink does not accept the node any more
 	refuse   sync.Once
-	anew     chan struct{} // the SuperLink has forgotten that the node is online
 }
 
 // ErrRefused is the error of [Node.Run] when the SuperLink does not accept the node's key.
@@ -87,10 +89,11 @@ var ErrRefused = errRefused
 func New(o Options) *Node {
 	o.Parallel = max(o.Parallel, 1)
 	if o.MaxReply <= 0 {
-		o.MaxReply = 64 << 30
+		o.MaxReply = 16 << 30
 	}
 	n := &Node{o: o, link: &link{base: "https://" + o.SuperLink, transport: o.Transport, version: o.FlwrVersion},
-		slots: make(chan struct{}, o.Parallel), refused: make(chan struct{}), anew: make(chan struct{}, 1), id: o.NodeID}
+		slots: make(chan struct{}, o.Parallel), refused: make(chan struct{})}
+	n.id.Store(o.NodeID)
 	n.runs = &runs{n: n, byID: map[uint64]*run{}}
 	n.contexts = newContexts(n.dir("contexts"))
 	n.taken = taken{dir: n.dir("taken")}
@@ -121,6 +124,9 @@ func (n *Node) Run(ctx context.Context) error {
 	}
 	n.api = api
 	defer api.close()
+	if n.id.Load() != 0 { // a SuperLink that believes the node to be online still, after it was killed, is told otherwise
+		n.goodbye(ctx)
+	}
 	if err := n.activate(ctx); err != nil {
 		return ended(ctx, err)
 	}
@@ -158,18 +164,15 @@ func (n *Node) prepare() error {
 	return nil
 }
 
-// activate brings the node online. A SuperLink that believes it to be online still, after it was killed, is told otherwise first.
+// activate brings the node online.
 func (n *Node) activate(ctx context.Context) error {
-	if n.id != 0 {
-		n.goodbye(ctx)
-	}
 	in := &flwrpb.ActivateNodeRequest{PublicKey: n.o.PublicPEM, HeartbeatInterval: heartbeatInterval}
 	for {
 		var out flwrpb.ActivateNodeResponse
 		err := n.link.call(ctx, "/v1/fleet/activate-node", in, &out)
 		if err == nil {
-			n.id = out.GetNodeId()
-			n.o.Online(n.id)
+			n.id.Store(out.GetNodeId())
+			n.o.Online(out.GetNodeId())
 			return nil
 		}
 		var e *wire.Error
@@ -194,34 +197,39 @@ func (n *Node) deactivate(ctx context.Context) {
 func (n *Node) goodbye(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, goodbyeLimit)
 	defer cancel()
-	_ = n.link.once(ctx, "/v1/fleet/deactivate-node", &flwrpb.DeactivateNodeRequest{NodeId: n.id}, &flwrpb.DeactivateNodeResponse{})
+	_ = n.link.once(ctx, "/v1/fleet/deactivate-node", &flwrpb.DeactivateNodeRequest{NodeId: n.id.Load()}, &flwrpb.DeactivateNodeResponse{})
 }
 
-func (n *Node) node() *flwrpb.Node { return &flwrpb.Node{NodeId: n.id} }
+func (n *Node) node() *flwrpb.Node { return &flwrpb.Node{NodeId: n.id.Load()} }
 
-// heartbeats tells the SuperLink that the node is there.
+// heartbeats tells the SuperLink that the node is there, and connects again when the SuperLink has forgotten it.
 func (n *Node) heartbeats(ctx context.Context) {
-	in := &flwrpb.SendNodeHeartbeatRequest{Node: n.node(), HeartbeatInterval: heartbeatInterval}
 	for pause := heartbeatEvery; sleep(ctx, pause-2*time.Second+rand.N(4*time.Second)); {
 		pause = heartbeatEvery
-		var out flwrpb.SendNodeHeartbeatResponse
-		beat, cancel := context.WithTimeout(ctx, heartbeatLimit)
-		err := n.link.once(beat, "/v1/fleet/send-node-heartbeat", in, &out)
-		cancel()
-		switch {
-		case errors.Is(err, errRefused):
-			n.end()
-			return
-		case err != nil:
-			pause = 4 * time.Second // a beat that was lost is made up for
-		case !out.GetSuccess():
+		known, err := n.beat(ctx)
+		if err == nil && !known {
 			n.o.Log("The SuperLink does not know this SuperNode as online; connecting again.")
-			select {
-			case n.anew <- struct{}{}:
-			default:
+			err = n.activate(ctx)
+		}
+		if errors.Is(err, errRefused) {
+			if _, err = n.beat(ctx); errors.Is(err, errRefused) { // one alone may have been signed before the clock was set right
+				n.end()
+				return
 			}
 		}
+		if err != nil {
+			pause = 4 * time.Second // a beat that was lost is made up for
+		}
 	}
+}
+
+func (n *Node) beat(ctx context.Context) (known bool, err error) {
+	ctx, cancel := context.WithTimeout(ctx, heartbeatLimit)
+	defer cancel()
+	in := &flwrpb.SendNodeHeartbeatRequest{Node: n.node(), HeartbeatInterval: heartbeatInterval}
+	var out flwrpb.SendNodeHeartbeatResponse
+	err = n.link.once(ctx, "/v1/fleet/send-node-heartbeat", in, &out)
+	return out.GetSuccess(), err
 }
 
 // end gives the node up because the SuperLink does not accept it any more.
@@ -252,18 +260,10 @@ func (n *Node) poll(ctx context.Context) error {
 
 // next waits for a message.
 func (n *Node) next(ctx context.Context) (*message, error) {
-	in := &flwrpb.PullMessagesRequest{Node: n.node()}
 	for {
-		select {
-		case <-n.anew:
-			if err := n.activate(ctx); err != nil {
-				return nil, err
-			}
-		default:
-		}
 		began := time.Now()
 		var out flwrpb.PullMessagesResponse
-		err := n.pull(ctx, in, &out)
+		err := n.pull(ctx, &flwrpb.PullMessagesRequest{Node: n.node()}, &out)
 		if err != nil {
 			return nil, err
 		}
@@ -302,5 +302,9 @@ func received(out *flwrpb.PullMessagesResponse) *message {
 	if len(out.GetMessagesList()) == 0 || len(out.GetMessageObjectTrees()) == 0 {
 		return nil
 	}
-	return &message{proto: out.GetMessagesList()[0], tree: out.GetMessageObjectTrees()[0]}
+	m := &message{proto: out.GetMessagesList()[0], tree: out.GetMessageObjectTrees()[0]}
+	if !wire.IsObjectID(m.id()) || m.id() != m.tree.GetObjectId() {
+		return nil // it could not be answered, and its name is used for a file
+	}
+	return m
 }

@@ -165,6 +165,12 @@ func TestEveryMessageIsAnsweredOnce(t *testing.T) {
 		"another sender": {func(_ context.Context, t *supernode.Task) error {
 			return swallow(spoiled(t, func(m *flwrpb.Message) { m.Metadata.SrcNodeId++ }))
 		}, wire.ErrorCrashed, "The ClientApp ended without a reply."},
+		"another type": {func(_ context.Context, t *supernode.Task) error {
+			return swallow(spoiled(t, func(m *flwrpb.Message) { m.Metadata.MessageType = "" }))
+		}, wire.ErrorCrashed, "The ClientApp ended without a reply."},
+		"nothing in it": {func(_ context.Context, t *supernode.Task) error {
+			return swallow(spoiled(t, func(m *flwrpb.Message) { m.Content = nil }))
+		}, wire.ErrorCrashed, "The ClientApp ended without a reply."},
 		"another receiver": {func(_ context.Context, t *supernode.Task) error {
 			return swallow(spoiled(t, func(m *flwrpb.Message) { m.Metadata.DstNodeId++ }))
 		}, wire.ErrorCrashed, "The ClientApp ended without a reply."},
@@ -217,7 +223,7 @@ func half(_ context.Context, t *supernode.Task) error {
 		return err
 	}
 	id := wire.ObjectID([]byte("never sent"))
-	r := &flwrpb.Message{Metadata: &flwrpb.Metadata{RunId: runID, MessageId: id, SrcNodeId: nodeID, DstNodeId: 1, ReplyToMessageId: m.GetMetadata().GetMessageId()}}
+	r := &flwrpb.Message{Content: &flwrpb.RecordDict{}, Metadata: &flwrpb.Metadata{RunId: runID, MessageType: "train", MessageId: id, SrcNodeId: nodeID, DstNodeId: 1, ReplyToMessageId: m.GetMetadata().GetMessageId()}}
 	return call(t, "push-messages", &flwrpb.PushAppMessagesRequest{MessagesList: []*flwrpb.Message{r}, MessageObjectTrees: []*flwrpb.ObjectTree{{ObjectId: id}}}, new(flwrpb.PushAppMessagesResponse))
 }
 
@@ -466,4 +472,83 @@ func TestParallel(t *testing.T) {
 			}
 		})
 	}
+}
+
+// A reply that the SuperLink does not accept, or cannot handle, is answered with an error in its place.
+func TestAReplyThatIsNotAccepted(t *testing.T) {
+	for name, spoil := range map[string]func(l *superLink){
+		"refused": func(l *superLink) { l.picky = true },
+		"fails always": func(l *superLink) {
+			first := ""
+			l.fault = func(path string, body []byte) int {
+				if !strings.HasSuffix(path, "push-messages") {
+					return 0
+				}
+				if first == "" {
+					first = string(body)
+				}
+				if string(body) == first {
+					return http.StatusInternalServerError
+				}
+				return 0
+			}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			l := newSuperLink(t, fab(t))
+			spoil(l)
+			start(t, l, t.TempDir(), echo([]byte("x")), nil)
+			l.give("one")
+			if got := l.reply(1); got.GetError() == nil {
+				t.Errorf("%v", got)
+			}
+		})
+	}
+}
+
+// A message whose name is not the hash of its object is not touched: its name would be the name of a file.
+func TestAMessageWithAnotherName(t *testing.T) {
+	l, dir := newSuperLink(t, fab(t)), t.TempDir()
+	victim := filepath.Join(dir, "victim")
+	if err := os.WriteFile(victim, []byte("untouched"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	start(t, l, filepath.Join(dir, "node"), echo([]byte("x")), nil)
+	bad := &flwrpb.Message{Metadata: &flwrpb.Metadata{RunId: runID, MessageId: "../../victim", SrcNodeId: 1, DstNodeId: nodeID, Ttl: 60}}
+	l.change(func() { l.waiting = append(l.waiting, given{bad, &flwrpb.ObjectTree{ObjectId: "../../victim"}}) })
+	good := l.give("two")
+	if got := l.reply(1); got.GetMetadata().GetReplyToMessageId() != good.GetMetadata().GetMessageId() {
+		t.Errorf("%v", got)
+	}
+	if text, err := os.ReadFile(victim); err != nil || string(text) != "untouched" {
+		t.Errorf("the file is %q, %v", text, err)
+	}
+}
+
+// ClientApps that never end after their replies do not pile up.
+func TestAppsThatLingerAreEnded(t *testing.T) {
+	l := newSuperLink(t, fab(t))
+	var alive atomic.Int32
+	start(t, l, t.TempDir(), apps(func(ctx context.Context, task *supernode.Task) error {
+		alive.Add(1)
+		defer alive.Add(-1)
+		_, m, err := take(task)
+		if err == nil {
+			err = give(task, m, []byte("x"), nil)
+		}
+		if err == nil {
+			err = call(task, "push-task-output", &flwrpb.PushTaskOutputRequest{SubStatus: "completed"}, new(flwrpb.PushTaskOutputResponse))
+		}
+		if err != nil {
+			return err
+		}
+		<-ctx.Done()
+		return context.Cause(ctx)
+	}), nil)
+	for i := range 4 {
+		l.give(fmt.Sprint(i))
+		l.reply(i + 1)
+	}
+	l.until("at most the last one is left", func() bool { return alive.Load() <= 1 })
 }

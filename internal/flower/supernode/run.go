@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -41,6 +42,8 @@ type runs struct {
 const (
 	keptRuns = 8
 	keptFABs = 32
+
+	bytesFABs = 1 << 30
 )
 
 // get returns a run, asked of the SuperLink once. An [*AppError] says what is wrong with its FAB.
@@ -65,6 +68,9 @@ func (rs *runs) get(ctx context.Context, id uint64) (*run, error) {
 	config, err := fusedConfig(fab, out.GetRun().GetOverrideConfig())
 	if err != nil {
 		return nil, &AppError{Code: wire.ErrorInvalidFAB, Reason: "The configuration in the app's pyproject.toml cannot be used: " + err.Error() + "."}
+	}
+	if rs.n.o.Refresh != nil {
+		rs.n.o.Refresh(ctx)
 	}
 	rs.n.configMu.Lock()
 	node := rs.n.config
@@ -109,7 +115,7 @@ func (rs *runs) fab(ctx context.Context, r *flwrpb.Run) ([]byte, error) {
 	if err := replace(path, content); err != nil {
 		return nil, err
 	}
-	trim(rs.n.dir("fabs"), keptFABs)
+	trim(rs.n.dir("fabs"), keptFABs, bytesFABs)
 	return content, nil
 }
 
@@ -154,24 +160,23 @@ func replace(path string, content []byte) error {
 	return err
 }
 
-// trim removes the files of a directory that were used longest ago, but for the newest.
-func trim(dir string, keep int) {
+// trim removes the files of a directory that were used longest ago, so that at most keep of them with most bytes are left.
+func trim(dir string, keep int, most int64) {
 	entries, err := os.ReadDir(dir)
-	if err != nil || len(entries) <= keep {
+	if err != nil {
 		return
 	}
-	type aged struct {
-		name string
-		at   time.Time
-	}
-	all := make([]aged, 0, len(entries))
+	all := make([]fs.FileInfo, 0, len(entries))
 	for _, e := range entries {
 		if info, err := e.Info(); err == nil {
-			all = append(all, aged{e.Name(), info.ModTime()})
+			all = append(all, info)
 		}
 	}
-	slices.SortFunc(all, func(a, b aged) int { return b.at.Compare(a.at) })
-	for _, old := range all[min(keep, len(all)):] {
-		_ = os.Remove(filepath.Join(dir, old.name))
+	slices.SortFunc(all, func(a, b fs.FileInfo) int { return b.ModTime().Compare(a.ModTime()) })
+	var bytes int64
+	for i, f := range all {
+		if bytes += f.Size(); i >= keep || bytes > most && i > 0 {
+			_ = os.Remove(filepath.Join(dir, f.Name()))
+		}
 	}
 }

@@ -25,7 +25,7 @@ import (
 
 const (
 	smallBody   = 64 << 10
-	treeBody    = 64 << 20         // a message without content, with its object tree
+	treeBody    = 16 << 20         // a message without content, with its object tree
 	logBody     = 8 << 20          // push-logs; the text is dropped
 	objectHold  = 15 * time.Second // an app that asks for an object gives up after 30 s
 	headerLimit = 10 * time.Second
@@ -70,9 +70,9 @@ func (a *runtimeAPI) task(n *Node, m *message, r *run, ids []string) *Task {
 	a.last++
 	t := &Task{RunID: meta.GetRunId(), MessageID: m.id(), MessageType: meta.GetMessageType(), Round: meta.GetGroupId(),
 		FABHash: r.proto.GetFabHash(), FAB: r.fab, Address: a.addr, Token: newToken(),
-		node: n.id, id: a.last, m: m, r: r, contexts: n.contexts, settled: make(chan struct{}), answered: make(chan struct{})}
+		node: n.id.Load(), id: a.last, m: m, r: r, contexts: n.contexts, settled: make(chan struct{}), answered: make(chan struct{})}
 	t.in = newSpool(n.parts(fmt.Sprintf("%d-in", t.id)), ids, n.o.MaxReply)
-	t.before = n.contexts.expect(r.series(), t.settled)
+	t.before = n.contexts.expect(r.series(), t)
 	a.tasks[t.Token] = &served{t, n}
 	return t
 }
@@ -169,21 +169,21 @@ func (t *served) pushLogs(w http.ResponseWriter, r *http.Request) error {
 }
 
 // input gives the app its Context, run and code.
-func (t *served) input(w http.ResponseWriter, r *http.Request) error {
-	settled(r.Context(), t.before)
-	context, err := t.contexts.of(t.r, t.node)
+func (t *served) input(w http.ResponseWriter, _ *http.Request) error {
+	content, size, err := t.contexts.open(t.r, t.node)
 	if err != nil {
 		return fmt.Errorf("reading the Context: %w", err)
 	}
+	defer content.Close()
 	rest, err := proto.Marshal(&flwrpb.PullTaskInputResponse{Run: t.r.proto, Fab: &flwrpb.Fab{HashStr: t.FABHash, Content: t.FAB}, TaskId: t.id})
 	if err != nil {
 		return err
 	}
-	first := protowire.AppendVarint(protowire.AppendTag(nil, 1, protowire.BytesType), uint64(len(context)))
-	head(w, int64(len(first)+len(context)+len(rest)))
-	for _, part := range [][]byte{first, context, rest} {
-		_, _ = w.Write(part)
-	}
+	first := protowire.AppendVarint(protowire.AppendTag(nil, 1, protowire.BytesType), uint64(size))
+	head(w, int64(len(first)+len(rest))+size)
+	_, _ = w.Write(first)
+	_, _ = io.Copy(w, content)
+	_, _ = w.Write(rest)
 	return nil
 }
 
@@ -291,24 +291,48 @@ func (t *served) pushObject(w http.ResponseWriter, r *http.Request) error {
 	}
 }
 
-// pushOutput takes the app's own word on its end, and its Context for the next message.
+// pushOutput takes the app's own word on its end, and its Context for the next message. It is taken once.
 func (t *served) pushOutput(w http.ResponseWriter, r *http.Request) error {
-	defer t.settle.Do(func() { close(t.settled) })
-	var in flwrpb.PushTaskOutputRequest
-	if err := read(w, r, maxContext, &in); err != nil {
-		return err
+	if !t.ended.CompareAndSwap(false, true) {
+		return errors.New("the ClientApp has reported its end already")
 	}
-	t.mu.Lock()
-	t.output = in.GetSubStatus()
-	t.mu.Unlock()
-	if in.GetContext() != nil {
-		content, err := proto.Marshal(in.GetContext())
-		if err == nil {
-			err = t.contexts.keep(t.r, t.node, content)
+	defer t.settle.Do(func() { close(t.settled) })
+	fields := fieldReader{r: bufio.NewReaderSize(r.Body, copyBuffer)}
+	for {
+		f, err := fields.next()
+		if errors.Is(err, io.EOF) {
+			return answer(w, &flwrpb.PushTaskOutputResponse{})
 		}
+		if err != nil {
+			return err
+		}
+		if err := t.outputField(fields, f); err != nil {
+			return err
+		}
+	}
+}
+
+// Field numbers of PushTaskOutputRequest.
+const (
+	outputContext, outputStatus = 1, 2
+)
+
+func (t *served) outputField(fields fieldReader, f wireField) error {
+	switch {
+	case f.num == outputContext && f.kind == protowire.BytesType:
+		err := t.contexts.keep(t.r, t.node, f.size, fields.r)
 		if err != nil {
 			t.n.o.Log("The Context of run %d is not kept: %v", t.RunID, err)
 		}
+		return err
+	case f.num == outputStatus:
+		status, err := fields.text(f, smallBody)
+		t.mu.Lock()
+		t.output = status
+		t.mu.Unlock()
+		return err
+	case f.size > treeBody:
+		return errTooLarge
 	}
-	return answer(w, &flwrpb.PushTaskOutputResponse{})
+	return fields.skip(f)
 }

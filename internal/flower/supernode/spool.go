@@ -75,11 +75,11 @@ func (s *spool) put(id string, size int64, r io.Reader) error {
 		_, err := io.CopyN(io.Discard, r, size)
 		return err
 	}
-	if s.bytes += size; s.bytes > s.most || size < 0 {
-		s.bytes -= size
+	if size < 0 || size > s.most-s.bytes {
 		s.mu.Unlock()
 		return errTooLarge
 	}
+	s.bytes += size
 	keep := size <= inMemory && s.memory+int(size) <= mostMemory
 	if keep {
 		s.memory += int(size)
@@ -177,6 +177,19 @@ func (s *spool) get(ctx context.Context, id string) (io.ReadCloser, int64, error
 		return nil, 0, fmt.Errorf("opening an object: %w", err)
 	}
 	return f, o.size, nil
+}
+
+// largest returns the size of the largest object that is there.
+func (s *spool) largest() int64 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var most int64
+	for _, o := range s.objects {
+		if isClosed(o.ready) {
+			most = max(most, o.size)
+		}
+	}
+	return most
 }
 
 // drop removes all objects; what is stored later is refused.

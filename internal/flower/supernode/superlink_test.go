@@ -35,6 +35,7 @@ type superLink struct {
 	fault    func(path string, body []byte) int // an HTTP status to answer with instead; 0: none
 	run      *flwrpb.Run
 	over     bool
+	picky    bool // accepts error replies alone
 	waiting  []given
 	objects  map[string][]byte
 	calls    []string // paths and what matters of the bodies
@@ -141,6 +142,9 @@ func (l *superLink) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	out, status := l.answer(r, body)
 	if status != 0 {
 		w.WriteHeader(status)
+		if status == http.StatusForbidden {
+			_, _ = w.Write([]byte(`{"code": 2007, "detail": "The current run status does not allow this."}`))
+		}
 		return
 	}
 	text, err := proto.Marshal(out)
@@ -237,6 +241,9 @@ func (l *superLink) handle(name string, body []byte) (out proto.Message, said st
 
 func (l *superLink) pushed(in *flwrpb.PushMessagesRequest) (proto.Message, string, int) {
 	m, tree := in.GetMessagesList()[0], in.GetMessageObjectTrees()[0]
+	if l.picky && m.GetError() == nil {
+		return &flwrpb.PushMessagesResponse{SessionId: "session"}, "refused", 0
+	}
 	ids, err := wire.TreeIDs(tree, 100)
 	if err != nil {
 		l.t.Error(err)

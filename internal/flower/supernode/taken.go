@@ -50,7 +50,7 @@ func (t taken) open() []*flwrpb.Message {
 func (n *Node) answerLeftovers(ctx context.Context, left []*flwrpb.Message) {
 	for _, m := range left {
 		meta := m.GetMetadata()
-		if meta.GetDstNodeId() == n.id && n.expires(meta).After(n.o.Clock()) {
+		if meta.GetDstNodeId() == n.id.Load() && n.expires(meta).After(n.o.Clock()) {
 			n.o.Log("Answering a message of run %d that was taken before the SuperNode was restarted.", meta.GetRunId())
 			reason := "The participant's SuperNode was restarted while it worked on this message."
 			if err := n.replyError(ctx, &message{proto: m}, wire.ErrorCrashed, reason); err != nil && ctx.Err() != nil {

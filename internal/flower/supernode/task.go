@@ -7,6 +7,7 @@ import (
 	"errors"
 	"io"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"blossomtune/internal/flower/wire"
@@ -31,10 +32,11 @@ type Task struct {
 	in   *spool // of the message's objects
 
 	contexts *contexts
-	before   []<-chan struct{} // tasks of the series whose Contexts come first
-	settled  chan struct{}     // closed when the Context is handed over, or never will be
+	before   []*Task       // of the series, whose Contexts come first
+	settled  chan struct{} // closed when the Context is handed over, or never will be
 	settle   sync.Once
 	answered chan struct{} // closed when the reply is whole
+	ended    atomic.Bool   // the app has reported its end
 
 	mu        sync.Mutex
 	began     time.Time // the app took the message
@@ -103,8 +105,12 @@ var (
 func (t *Task) announce(reply *flwrpb.Message, tree *flwrpb.ObjectTree, dir string, most int64) ([]string, error) {
 	meta, asked := reply.GetMetadata(), t.m.proto.GetMetadata()
 	if meta.GetRunId() != t.RunID || meta.GetReplyToMessageId() != t.MessageID || meta.GetSrcNodeId() != t.node ||
-		meta.GetDstNodeId() != asked.GetSrcNodeId() || meta.GetMessageId() != tree.GetObjectId() {
+		meta.GetDstNodeId() != asked.GetSrcNodeId() || meta.GetMessageId() != tree.GetObjectId() ||
+		meta.GetMessageType() != asked.GetMessageType() || (reply.GetContent() == nil) == (reply.GetError() == nil) {
 		return nil, errForeignReply
+	}
+	if reply.GetContent() != nil {
+		reply.Content = &flwrpb.RecordDict{} // the content travels as objects
 	}
 	ids, err := wire.TreeIDs(tree, maxTree)
 	if err != nil {
