@@ -5,10 +5,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -57,6 +59,7 @@ func (n *node) clientApps() (*clientApps, error) {
 	if err != nil {
 		return nil, err
 	}
+	n.h.trimRunLogs()
 	c := &clientApps{n: n, pool: pool}
 	c.ctx, c.stop = context.WithCancel(context.Background())
 	return c, nil
@@ -91,7 +94,6 @@ func (c *clientApps) Run(ctx context.Context, t *supernode.Task) error {
 	if err != nil {
 		return c.unprepared(ctx, t, err)
 	}
-	defer ready.Release()
 	exit, passed, err := c.runOne(ctx, t, ready, log)
 	if err != nil {
 		return c.unprepared(ctx, t, err)
@@ -173,12 +175,66 @@ func (c *clientApps) runOne(ctx context.Context, t *supernode.Task, ready *appho
 	}
 	defer os.Remove(token)
 	args := []string{"--runtime-api-address", t.Address, "--insecure", "--token-file", token, "--parent-pid", strconv.Itoa(os.Getpid())}
-	child, err := c.pool.Start(ready, apphost.ClientApp, args, keeper.Fork{Dir: c.n.h.file("work"), LogFile: log, Log: appLog}, nil)
+	child, err := c.start(ctx, ready, args, log)
 	if err != nil {
 		return exit, "", err
 	}
 	passed = c.n.j.o.AppLimits.hold(ctx, child)
 	return child.Exit(), passed, nil
+}
+
+// start starts a ClientApp. Importing what the app needs can take long the first time; when ctx ends meanwhile, the ClientApp is ended as
+// soon as it is there, and nobody waits for it.
+func (c *clientApps) start(ctx context.Context, ready *apphost.Ready, args []string, log string) (*keeper.Child, error) {
+	type result struct {
+		child *keeper.Child
+		err   error
+	}
+	started := make(chan result, 1)
+	go func() {
+		child, err := c.pool.Start(ready, apphost.ClientApp, args, keeper.Fork{Dir: c.n.h.file("work"), LogFile: log, Log: appLog}, nil)
+		started <- result{child, err}
+		if err == nil {
+			<-child.Done()
+		}
+		ready.Release()
+	}()
+	select {
+	case r := <-started:
+		return r.child, r.err
+	case <-ctx.Done():
+		go func() {
+			if r := <-started; r.err == nil {
+				r.child.Stop(0)
+			}
+		}()
+		return nil, context.Cause(ctx)
+	}
+}
+
+// keptRunLogs is how many runs' logs stay on this machine.
+const keptRunLogs = 200
+
+// trimRunLogs removes the logs of the runs that are longest ago.
+func (h home) trimRunLogs() {
+	entries, err := os.ReadDir(h.file("runs"))
+	if err != nil {
+		return
+	}
+	newest := map[string]time.Time{} // by run: its log, its older part and the times of its lines belong together
+	for _, e := range entries {
+		run, _, _ := strings.Cut(e.Name(), ".")
+		if info, err := e.Info(); err == nil && info.ModTime().After(newest[run]) {
+			newest[run] = info.ModTime()
+		}
+	}
+	runs := slices.SortedFunc(maps.Keys(newest), func(a, b string) int { return newest[b].Compare(newest[a]) })
+	for _, run := range runs[min(keptRunLogs, len(runs)):] {
+		found, _ := filepath.Glob(h.file(filepath.Join("runs", run+".*"))) // a run's number makes a sound pattern
+		for _, path := range found {
+			_ = os.Remove(path)
+		}
+	}
 }
 
 // report tells the server in the background how a ClientApp failed.

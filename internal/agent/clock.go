@@ -61,16 +61,11 @@ type timed struct {
 // RoundTrip implements http.RoundTripper.
 func (t timed) RoundTrip(r *http.Request) (*http.Response, error) {
 	res, err := t.next.RoundTrip(r)
-	if err == nil && t.clock.learn(res.Header) {
-		res.Header.Set(clockMoved, "1") // overwrites what a server may say
-	} else if err == nil {
-		res.Header.Del(clockMoved)
+	if err == nil {
+		t.clock.learn(res.Header)
 	}
 	return res, err
 }
-
-// clockMoved marks an answer that changed what is known of the server's time: its request was signed with a wrong one.
-const clockMoved = "Blossomtune-Clock-Moved"
 
 // CloseIdleConnections lets http.Client reach what is below.
 func (t timed) CloseIdleConnections() {

@@ -138,6 +138,8 @@ func (n *node) trustAnew(caPEM string) error {
 const (
 	askEvery = 20 * time.Second
 	askLimit = 15 * time.Second
+
+	refreshLimit = 5 * time.Second // before a run begins here
 )
 
 // follow takes over what the server says now. A run under way keeps the node config that it began with. It reports whether the
@@ -235,7 +237,7 @@ func wait(ctx context.Context, d time.Duration) bool {
 
 // serve runs one SuperNode; nil means that it is to connect to another address.
 func (n *node) serve(ctx context.Context, apps supernode.Apps, log io.Writer) error {
-	online := make(chan uint64, 1)
+	online, refresh := make(chan uint64, 1), make(chan chan struct{})
 	sn := supernode.New(supernode.Options{
 		SuperLink: n.st.SuperLink, Transport: signing{n}, PublicPEM: n.pem, FlwrVersion: n.env.FlwrVersion, NodeID: n.st.NodeID,
 		Dir: n.h.superNode(), Port: n.j.o.NodePort, Parallel: n.j.o.Parallel, Apps: apps, Clock: n.j.clock.now,
@@ -243,6 +245,20 @@ func (n *node) serve(ctx context.Context, apps supernode.Apps, log io.Writer) er
 			fmt.Fprintf(log, "%s "+format+"\n", append([]any{n.j.o.Clock().UTC().Format(time.RFC3339)}, args...)...)
 		},
 		Online: func(id uint64) { online <- id },
+		Refresh: func(ctx context.Context) {
+			ctx, cancel := context.WithTimeout(ctx, refreshLimit)
+			defer cancel()
+			done := make(chan struct{})
+			select {
+			case refresh <- done:
+			case <-ctx.Done():
+				return
+			}
+			select {
+			case <-done:
+			case <-ctx.Done():
+			}
+		},
 	})
 	if err := sn.SetConfig(n.config()); err != nil {
 		return err
@@ -264,6 +280,11 @@ func (n *node) serve(ctx context.Context, apps supernode.Apps, log io.Writer) er
 			if n.follow(ctx, sn) {
 				stop()
 			}
+		case done := <-refresh:
+			if n.follow(ctx, sn) {
+				stop()
+			}
+			close(done)
 		}
 	}
 }
@@ -287,12 +308,13 @@ func (s signing) RoundTrip(r *http.Request) (*http.Response, error) {
 	if err != nil {
 		return nil, err
 	}
+	ahead := s.n.j.clock.ahead()
 	signed := r.Clone(r.Context())
 	for name, v := range head {
 		signed.Header[name] = v
 	}
 	res, err := s.n.conn.transport().RoundTrip(signed)
-	if err == nil && res.StatusCode == http.StatusUnauthorized && res.Header.Get(clockMoved) != "" {
+	if err == nil && res.StatusCode == http.StatusUnauthorized && s.n.j.clock.ahead() != ahead {
 		_ = res.Body.Close()
 		return nil, errors.New("the request was signed with a wrong time")
 	}

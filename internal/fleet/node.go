@@ -37,8 +37,8 @@ type node struct {
 	work     work      // what it does with messages
 	sendings []sending // replies on their way to the SuperLink
 
-	failing map[string]time.Time // since when a method's calls get a 500, by path
-	kept    []poll               // messages whose poll was given up before they came
+	failing map[string]failure // since when a method's calls get a 500, by path
+	kept    []poll             // messages whose poll was given up before they came
 
 	heartbeatAt time.Time // of the last heartbeat
 	byeAt       time.Time // of the last goodbye

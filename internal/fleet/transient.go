@@ -25,31 +25,45 @@ const repeatFor = 5 * time.Minute
 // errTransient replaces a 500 of the SuperLink.
 var errTransient = again("The SuperLink failed to process this request.", 2)
 
+// forgotten is after how long without another failure a call counts as well again.
+const forgotten = time.Minute
+
+// failure is when a call began to fail, and when it failed last.
+type failure struct{ since, last time.Time }
+
 // transient reports whether the answer is a 500 that the SuperNode should get as a 503. It drains such an answer.
 func (c *call) transient(res *http.Response, now time.Time) bool {
-	n := c.node
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	if res.StatusCode != http.StatusInternalServerError {
-		delete(n.failing, c.meth.path)
-		return false
-	}
-	if c.meth.repeat == repeatNever {
-		return false
-	}
-	since, before := n.failing[c.meth.path]
-	if !before {
-		if n.failing == nil {
-			n.failing = map[string]time.Time{}
-		}
-		since = now
-		n.failing[c.meth.path] = now
-	}
-	if c.meth.repeat == repeatAWhile && now.Sub(since) > repeatFor {
-		delete(n.failing, c.meth.path) // the next message has its own time
+	if !c.node.failed(c.meth, res.StatusCode, now) {
 		return false
 	}
 	drain(res)
+	return true
+}
+
+// failed keeps how a call went, and reports whether it failed in a way that may pass.
+func (n *node) failed(meth method, status int, now time.Time) bool {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if status != http.StatusInternalServerError {
+		delete(n.failing, meth.path)
+		return false
+	}
+	if meth.repeat == repeatNever {
+		return false
+	}
+	if n.failing == nil {
+		n.failing = map[string]failure{}
+	}
+	seen, before := n.failing[meth.path]
+	if !before || now.Sub(seen.last) > forgotten {
+		seen.since = now
+	}
+	seen.last = now
+	n.failing[meth.path] = seen
+	if meth.repeat == repeatAWhile && now.Sub(seen.since) > repeatFor {
+		delete(n.failing, meth.path) // the next message has its own time
+		return false
+	}
 	return true
 }
 

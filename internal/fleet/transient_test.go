@@ -73,9 +73,19 @@ func TestA500IsPassedOnWhenItStays(t *testing.T) {
 		if got := try(); got != 503 {
 			t.Errorf("%s failing again: %d", path, got)
 		}
+		for at := repeatFor + forgotten/2; at < 2*repeatFor; at += forgotten / 2 {
+			f.now.Store(int64(at))
+			if got := try(); got != 503 {
+				t.Errorf("%s failing for %s: %d", path, at, got)
+			}
+		}
 		f.now.Store(int64(2*repeatFor + 2*time.Second))
 		if got := try(); got != want {
 			t.Errorf("%s failing for long: %d, want %d", path, got, want)
+		}
+		f.now.Store(int64(3*repeatFor + 2*time.Second))
+		if got := try(); got != 503 {
+			t.Errorf("%s failing once, long after: %d", path, got)
 		}
 	}
 }

@@ -120,8 +120,17 @@ type pacedWriter struct {
 // Unwrap lets [http.ResponseController] find the rest.
 func (w *pacedWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 
-// Write writes within the limit.
-func (w *pacedWriter) Write(p []byte) (int, error) {
+// Write writes in pieces, each within the limit: HTTP/2 passes a large answer on as one write.
+func (w *pacedWriter) Write(p []byte) (n int, err error) {
+	for {
+		m, err := w.piece(p[n:min(n+writeChunk, len(p))])
+		if n += m; err != nil || n >= len(p) {
+			return n, err
+		}
+	}
+}
+
+func (w *pacedWriter) piece(p []byte) (int, error) {
 	defer w.limit()()
 	return w.ResponseWriter.Write(p)
 }

@@ -72,7 +72,7 @@ func (j *job) run(ctx context.Context) {
 	}
 	j.l.Log.Info("acquired a task", "engine_run", id, "task", task.ID)
 	j.l.update(id, func(t *Task) { t.TaskID = task.ID })
-	exit, err := j.serve(app, task)
+	exit, err := j.serve(ctx, app, task)
 	if err != nil {
 		j.l.Log.Error("starting a ServerApp", "engine_run", id, "err", err)
 		j.end(keeper.Exit{Code: -1}, "The ServerApp could not be started: "+err.Error()+".")
@@ -102,7 +102,7 @@ func (j *job) end(exit keeper.Exit, reason string) {
 }
 
 // serve gives the run its own Runtime API and runs the ServerApp to its end.
-func (j *job) serve(app *app, task wire.Task) (keeper.Exit, error) {
+func (j *job) serve(ctx context.Context, app *app, task wire.Task) (keeper.Exit, error) {
 	var lc net.ListenConfig
 	ln, err := lc.Listen(context.Background(), "tcp", "127.0.0.1:0")
 	if err != nil {
@@ -118,7 +118,7 @@ func (j *job) serve(app *app, task wire.Task) (keeper.Exit, error) {
 	}
 	defer os.RemoveAll(filepath.Join(j.dir, homeName)) // the unpacked app; the FAB itself is kept by the server
 	for n := 1; ; n++ {
-		exit, err := j.attempt(app, task, ln.Addr().String())
+		exit, err := j.attempt(ctx, app, task, ln.Addr().String())
 		if err != nil || n == attempts || !j.again() {
 			return exit, err
 		}
@@ -137,13 +137,13 @@ func (j *job) again() bool {
 	return !stopped && !t.Alive() && t.Killed == ""
 }
 
-func (j *job) attempt(app *app, task wire.Task, proxyAddr string) (keeper.Exit, error) {
+func (j *job) attempt(ctx context.Context, app *app, task wire.Task, proxyAddr string) (keeper.Exit, error) {
 	token := filepath.Join(j.dir, tokenName)
 	if err := WriteFile(token, []byte(task.Token)); err != nil {
 		return keeper.Exit{}, fmt.Errorf("writing the token: %w", err)
 	}
 	defer os.Remove(token)
-	child, err := j.start(app, proxyAddr, token)
+	child, err := j.start(ctx, app, proxyAddr, token)
 	if err != nil {
 		return keeper.Exit{}, err
 	}
@@ -161,20 +161,43 @@ func (j *job) attempt(app *app, task wire.Task, proxyAddr string) (keeper.Exit, 
 	return exit, nil
 }
 
-// start starts the process, unless the job was stopped in the meantime: then it returns nil.
-func (j *job) start(app *app, proxyAddr, token string) (*keeper.Child, error) {
+// start starts the process, unless the job is stopped: then it returns nil. A Python that imports what the app needs can take long to
+// answer. A job that is stopped meanwhile does not wait for it; the process ends as soon as it is there.
+func (j *job) start(ctx context.Context, app *app, proxyAddr, token string) (*keeper.Child, error) {
+	if ctx.Err() != nil {
+		return nil, nil
+	}
+	type result struct {
+		child *keeper.Child
+		err   error
+	}
+	started := make(chan result, 1)
+	go func() {
+		child, err := j.startApp(app, []string{"--runtime-api-address", proxyAddr, "--insecure", "--token-file", token})
+		started <- result{child, err}
+	}()
+	var r result
+	select {
+	case r = <-started:
+	case <-ctx.Done():
+		go func() {
+			if r := <-started; r.err == nil {
+				r.child.Stop(0)
+			}
+		}()
+		return nil, nil
+	}
+	if r.err != nil {
+		return nil, errors.Join(errors.New(python.ServerApp), r.err)
+	}
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	if j.stopped {
+		r.child.Stop(0)
 		return nil, nil
 	}
-	args := []string{"--runtime-api-address", proxyAddr, "--insecure", "--token-file", token}
-	child, err := j.startApp(app, args)
-	if err != nil {
-		return nil, errors.Join(errors.New(python.ServerApp), err)
-	}
-	j.child = child
-	return child, nil
+	j.child = r.child
+	return r.child, nil
 }
 
 // sign notes what the Runtime proxy saw.

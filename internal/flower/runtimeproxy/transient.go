@@ -18,29 +18,41 @@ const drained = 64 << 10 // read of an answer that is not passed on, so that its
 // failing notes since when each call has failed. It is safe for concurrent use.
 type failing struct {
 	mu    sync.Mutex
-	since map[string]time.Time
+	calls map[string]failure
 }
+
+// failure is when a call began to fail, and when it failed last.
+type failure struct{ since, last time.Time }
+
+// forgotten is after how long without another failure a call counts as well again.
+const forgotten = time.Minute
 
 // transient returns the answer that the ServerApp gets in place of res.
 func (f *failing) transient(res *http.Response, call string, now time.Time) *http.Response {
-	name := path.Base(call)
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if res.StatusCode != http.StatusInternalServerError {
-		delete(f.since, name)
-		return res
-	}
-	since, before := f.since[name]
-	if !before {
-		if f.since == nil {
-			f.since = map[string]time.Time{}
-		}
-		since, f.since[name] = now, now
-	}
-	if now.Sub(since) > transientFor {
+	if !f.note(path.Base(call), res.StatusCode, now) {
 		return res
 	}
 	_, _ = io.CopyN(io.Discard, res.Body, drained)
 	_ = res.Body.Close()
 	return made(http.StatusServiceUnavailable)
+}
+
+// note keeps how a call went, and reports whether it failed in a way that may pass.
+func (f *failing) note(name string, status int, now time.Time) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if status != http.StatusInternalServerError {
+		delete(f.calls, name)
+		return false
+	}
+	if f.calls == nil {
+		f.calls = map[string]failure{}
+	}
+	seen, before := f.calls[name]
+	if !before || now.Sub(seen.last) > forgotten {
+		seen.since = now
+	}
+	seen.last = now
+	f.calls[name] = seen
+	return now.Sub(seen.since) <= transientFor
 }

@@ -28,18 +28,26 @@ func TestALockedDatabaseEndsNoServerApp(t *testing.T) {
 			t.Errorf("%s: status %d", name, got)
 		}
 	}
-	now = now.Add(transientFor - time.Second)
+	for range 3 {
+		now = now.Add(transientFor/4 - time.Second)
+		_, _ = call("get-nodes"), call("send-task-heartbeat")
+	}
+	now = now.Add(transientFor / 4)
 	status = http.StatusOK
 	if got := call("get-nodes"); got != http.StatusOK {
 		t.Errorf("status %d", got)
 	}
 	status = http.StatusInternalServerError
-	now = now.Add(2 * time.Second)
+	now = now.Add(4 * time.Second)
 	if got := call("get-nodes"); got != http.StatusServiceUnavailable {
 		t.Errorf("after a success: status %d", got)
 	}
 	if got := call("send-task-heartbeat"); got != http.StatusInternalServerError {
 		t.Errorf("after %s: status %d", transientFor, got)
+	}
+	now = now.Add(forgotten + time.Second)
+	if got := call("send-task-heartbeat"); got != http.StatusServiceUnavailable {
+		t.Errorf("long after the last failure: status %d", got)
 	}
 	status = http.StatusForbidden
 	if got := call("get-nodes"); got != http.StatusForbidden {
