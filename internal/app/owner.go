@@ -99,7 +99,8 @@ func claim(ctx context.Context, db *store.DB, data string, used bool) error {
 	path := filepath.Join(data, instanceFile)
 	text, err := os.ReadFile(path)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("reading the instance's id: %w", err)
+		return domain.Errorf(domain.Unavailable, "The file %s cannot be read.", path).
+			Fix("Give it to the user who runs the server, or delete it: it is written again.").Because(err)
 	}
 	here := strings.TrimSpace(string(text))
 	var id string
@@ -121,7 +122,8 @@ func claim(ctx context.Context, db *store.DB, data string, used bool) error {
 		return domain.Errorf(domain.Conflict, "The database belongs to another instance than the data directory %s.", data).
 			Fix("Check --data and --database. If they do belong together, delete the file %s and start again.", path)
 	}
-	if err := os.WriteFile(path, []byte(id+"\n"), 0o600); err != nil {
+	// The id is not a secret. A command that root runs may be the first to write it.
+	if err := os.WriteFile(path, []byte(id+"\n"), 0o644); err != nil {
 		return fmt.Errorf("writing the instance's id: %w", err)
 	}
 	return nil

@@ -10,7 +10,7 @@ import (
 
 // Rates bound how slowly a client may send a request's body and take its answer. A zero value takes the default.
 type Rates struct {
-	Idle  time.Duration // the longest pause; 15 s
+	Idle  time.Duration // the longest pause; 30 s
 	Grace time.Duration // may be waited for a body in all, before PerSecond counts; 20 s
 	Bytes int64         // of a body, that must come per second of waiting; 1 KiB
 	Write time.Duration // for a piece of the answer to be taken; 30 s
@@ -18,7 +18,7 @@ type Rates struct {
 
 func (r Rates) withDefaults() Rates {
 	if r.Idle == 0 {
-		r.Idle = 15 * time.Second
+		r.Idle = 30 * time.Second
 	}
 	if r.Grace == 0 {
 		r.Grace = 20 * time.Second
