@@ -252,12 +252,12 @@ func suspended(t *testing.T, s *server, p *person) {
 	}
 }
 
-// grown changes the total of partitions: the agent starts its SuperNode anew with it.
+// grown changes the total of partitions: the agent uses it from the next run on.
 func grown(t *testing.T, s *server, p *person) {
 	s.admin.must("PATCH", "/federations/fed", map[string]int{"partitions": 12}, nil)
 	await(t, time.Minute, "the agent takes the new total", func() (string, bool) {
 		out := tail(filepath.Join(p.home, "node.log"))
-		return out, strings.Contains(out, fmt.Sprintf("This machine is partition %d of 12 now.", p.partition)) && strings.Count(out, "Connected.") == 2
+		return out, strings.Contains(out, fmt.Sprintf("This machine is partition %d of 12 now.", p.partition))
 	})
 }
 

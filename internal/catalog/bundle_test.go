@@ -58,7 +58,7 @@ func TestTheListOfContentsIsBounded(t *testing.T) {
 		"contents cannot be read.": func(l string) string { return l + "\n,,,," },
 		"data.py differs":          func(l string) string { return strings.Replace(l, line[1:], "data.py,00,8", 1) },
 	} {
-		fab := fabWith(t, map[string]string{"pyproject.toml": fabProject, "data.py": big}, list)
+		fab := fabWith(t, map[string]string{"pyproject.toml": fabProject, "tiny/server.py": "", "tiny/client.py": "", "data.py": big}, list)
 		_, err := readFAB(fab)
 		if want == "" && err != nil || want != "" && (err == nil || !strings.Contains(err.Error(), want)) {
 			t.Errorf("want %q, got %v", want, err)

@@ -13,6 +13,7 @@ const (
 	keyLines  = 400 // the most lines of a key; the largest in use, of RSA with 16,384 bits, has 200
 	keyGap    = 20  // as many other lines in a row end a key: other threads may write theirs in between
 	keyAfter  = 3   // as many follow a line that is shorter than the key's others: that is its last
+	pemLen    = 60  // the least letters of a line that is taken for a key's whatever it looks like, right after the key's lines
 	aloneLen  = 24  // the least letters of a key's line that has nothing else
 	withinLen = 40  // the least letters of one with other text before it
 )
@@ -75,7 +76,7 @@ func (k *key) body(line []byte) []byte {
 	text := line[run[0]:run[1]]
 	alone := len(bytes.TrimSpace(line)) == len(text)
 	switch {
-	case likeKey(text) && (alone && len(text) >= aloneLen || len(text) >= withinLen):
+	case alone && k.gap == 0 && len(text) >= pemLen, likeKey(text) && (alone && len(text) >= aloneLen || len(text) >= withinLen):
 		k.gap, k.last = 0, true
 		if k.width == 0 {
 			k.width = len(text)

@@ -79,6 +79,14 @@ func (c *conn) SetDeadline(t time.Time) error {
 	return c.SetWriteDeadline(t)
 }
 
+// CloseWrite lets net/http close in two steps: a client that still sends a body that was refused can read the answer first.
+func (c *conn) CloseWrite() error {
+	if half, ok := c.Conn.(interface{ CloseWrite() error }); ok {
+		return half.CloseWrite()
+	}
+	return nil
+}
+
 // Close closes the connection and makes room for another.
 func (c *conn) Close() error {
 	c.crowd.leave(c)

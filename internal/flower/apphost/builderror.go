@@ -39,6 +39,11 @@ var causes = []struct{ words, cause, remedy string }{
 	{"Permission denied", "uv may not write here.", "Check the permissions of the environments' folder and of uv's cache."},
 }
 
+// lacksFlwr reports whether the package index has no flwr.
+func (e *BuildError) lacksFlwr() bool {
+	return strings.Contains(strings.Join(strings.Fields(strings.Join(e.Output, " ")), " "), "flwr was not found in the package registry")
+}
+
 // outputKept is how many of uv's lines an error has.
 const outputKept = 12
 

@@ -10,6 +10,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/gofrs/flock"
@@ -193,4 +194,24 @@ func (p *Pool) touch(e *environment) {
 		_ = os.Chtimes(e.lock.Path(), now, now)
 	}
 	e.last = now
+}
+
+// Packages lists what the app has beside the base, as name==version; nothing for an app that runs in the base.
+func (r *Ready) Packages() []string {
+	if !r.Built {
+		return nil
+	}
+	site, err := sitePackages(r.Env.Dir)
+	if err != nil {
+		return nil
+	}
+	found, _ := filepath.Glob(filepath.Join(site, "*.dist-info")) // the pattern is sound
+	var out []string
+	for _, path := range found {
+		name, version, ok := strings.Cut(strings.TrimSuffix(filepath.Base(path), ".dist-info"), "-")
+		if ok {
+			out = append(out, strings.ReplaceAll(name, "_", "-")+"=="+version)
+		}
+	}
+	return out
 }

@@ -204,6 +204,11 @@ func (a *project) flwrExtras() []string {
 	return slices.Compact(extras)
 }
 
+// namesFlwr reports whether the app itself requires flwr.
+func (a *project) namesFlwr() bool {
+	return slices.ContainsFunc(a.deps, flwrRequirement.MatchString)
+}
+
 // onlyFlwr reports whether there is nothing to install for certain.
 func (a *project) onlyFlwr() bool {
 	return a.lock == nil && !a.sources && len(a.groups) == 0 && len(a.flwrExtras()) == 0 &&

@@ -29,8 +29,19 @@ func (s *steps) pin(py string) (inBase bool, err error) {
 	if err := os.WriteFile(s.file("pins.txt"), []byte(preferred.String()), 0o600); err != nil {
 		return false, err
 	}
-	args := s.requirements("pip", "compile", "--quiet", "--generate-hashes", "--no-header", "--no-annotate", "--python", py, "--output-file", s.file("pins.txt"))
-	if err := s.uv("resolving the app's dependencies", s.quiet, args...); err != nil {
+	compile := func() error {
+		args := s.requirements("pip", "compile", "--quiet", "--generate-hashes", "--no-header", "--no-annotate", "--python", py, "--output-file", s.file("pins.txt"))
+		return s.uv("resolving the app's dependencies", s.quiet, args...)
+	}
+	err = compile()
+	if failed := (*BuildError)(nil); errors.As(err, &failed) && !s.app.namesFlwr() && failed.lacksFlwr() {
+		// An index for this app's packages alone is enough: Flower is here already.
+		if err := os.WriteFile(s.file("flwr.txt"), nil, 0o600); err != nil {
+			return false, err
+		}
+		err = compile()
+	}
+	if err != nil {
 		return false, err
 	}
 	text, err := os.ReadFile(s.file("pins.txt"))

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"strings"
 	"sync"
 	"time"
 
@@ -117,6 +118,9 @@ func prepare(ctx context.Context, j *job) (*app, error) {
 	if err != nil {
 		done()
 		return nil, err
+	}
+	if got := ready.Packages(); len(got) > 0 {
+		j.say("Installed: [" + strings.Join(got, ", ") + "]")
 	}
 	if len(settingsEnv(j.order.Settings)) == 0 { // else it needs a template of its own
 		go pool.Warm(ready, apphost.ServerApp) // while the task is acquired

@@ -186,6 +186,13 @@ func (n *Node) see(ctx context.Context, t *Task, arrived, exited <-chan error, s
 		}
 		return appEnd
 	}
+	if arrived != nil { // the SuperLink hears that the message is here before it hears of the reply
+		if err := <-arrived; err != nil {
+			stopApp(err)
+			exit()
+			return fmt.Errorf("receiving the message: %w", err)
+		}
+	}
 	err := n.finish(ctx, t)
 	if err == nil {
 		n.o.Log("Sent the reply: %s.", t.m.words())

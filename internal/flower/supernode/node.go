@@ -172,6 +172,7 @@ func (n *Node) activate(ctx context.Context) error {
 		err := n.link.call(ctx, "/v1/fleet/activate-node", in, &out)
 		if err == nil {
 			n.id.Store(out.GetNodeId())
+			n.o.Log("Connected to the SuperLink. SuperNode ID: %d.", out.GetNodeId())
 			n.o.Online(out.GetNodeId())
 			return nil
 		}
