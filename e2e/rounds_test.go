@@ -42,7 +42,7 @@ type cost struct{ wall, cpu float64 }
 func BenchmarkRounds(b *testing.B) {
 	repeats, err := strconv.Atoi(cmp.Or(os.Getenv("BLOSSOMTUNE_BENCH_REPEATS"), "5"))
 	if err != nil || repeats < 1 {
-		b.Fatal("BLOSSOMTUNE_BENCH_REPEATS is no number of times")
+		b.Fatal("BLOSSOMTUNE_BENCH_REPEATS is not a positive number")
 	}
 	ways := []struct {
 		name, title string
