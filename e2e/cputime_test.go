@@ -30,6 +30,7 @@ type cpuMeter struct {
 type process struct {
 	parent, pid    int
 	started, ticks int64
+	own            int64 // the part of ticks that is not that of children it waited for
 }
 
 // newCPUMeter measures until the test ends.
@@ -103,11 +104,61 @@ func (m *cpuMeter) sample() {
 		if still, ok := now[pid]; ok && still.started == p.started {
 			continue
 		}
-		if _, ok := now[p.parent]; !ok { // else it counts there
+		if !m.counted(p, now) {
 			m.gone += p.ticks
 		}
 	}
 	m.alive = now
+}
+
+// counted says whether the time of a process that has ended counts in one that lives: its parent, or where that has ended too, the parent's.
+func (m *cpuMeter) counted(p process, now map[int]process) bool {
+	for {
+		if _, ok := now[p.parent]; ok {
+			return true
+		}
+		parent, ok := m.alive[p.parent]
+		if !ok || parent.pid == p.pid {
+			return false
+		}
+		p = parent
+	}
+}
+
+// byName is the processor time until now of each kind of process; "children of" are those that have ended and were waited for.
+func (m *cpuMeter) byName() map[string]time.Duration {
+	m.sample()
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	out := map[string]time.Duration{"others that have ended": time.Duration(m.gone) * clockTick}
+	for _, p := range m.alive {
+		name := kindOf(p.pid)
+		out[name] += time.Duration(p.own) * clockTick
+		if waited := p.ticks - p.own; waited > 0 {
+			out["children of "+name] += time.Duration(waited) * clockTick
+		}
+	}
+	return out
+}
+
+// kindOf is what a process is called: its program, and of one of ours the subcommand.
+func kindOf(pid int) string {
+	dir := filepath.Join("/proc", strconv.Itoa(pid))
+	comm, _ := os.ReadFile(filepath.Join(dir, "comm"))
+	name := strings.TrimSpace(string(comm))
+	line, _ := os.ReadFile(filepath.Join(dir, "cmdline"))
+	args := strings.Split(string(line), "\x00")
+	switch {
+	case name == "blossomtune" && len(args) > 1:
+		return name + " " + args[1]
+	case strings.HasPrefix(name, "python"):
+		for _, a := range args[1:] {
+			if !strings.HasPrefix(a, "-") {
+				return filepath.Base(a)
+			}
+		}
+	}
+	return name
 }
 
 func names(pid int, mark string) bool {
@@ -134,7 +185,8 @@ func stat(pid int) (process, bool) {
 		n, _ := strconv.ParseInt(fields[field-3], 10, 64)
 		return n
 	}
-	return process{pid: pid, parent: int(number(4)), started: number(22), ticks: number(14) + number(15) + number(16) + number(17)}, true
+	own := number(14) + number(15)
+	return process{pid: pid, parent: int(number(4)), started: number(22), own: own, ticks: own + number(16) + number(17)}, true
 }
 
 // What a process and its short-lived children use is counted once, whoever waits for them, and nothing of others.

@@ -30,8 +30,9 @@ const (
 
 // training is something that runs apps/quickstart_digits on two SuperNodes.
 type training struct {
-	dir string                 // what all its processes name
-	run func(rounds int) error // starts a run and waits until it has completed
+	dir   string                 // what all its processes name
+	run   func(rounds int) error // starts a run and waits until it has completed
+	steps func() string          // where the time of the newest run went; nil where nobody measures it
 }
 
 // cost is what a round takes, in seconds.
@@ -85,15 +86,41 @@ func costOf(b *testing.B, tr training) cost {
 	b.Helper()
 	meter := newCPUMeter(b, tr.dir)
 	var walls, cpus []float64
+	var kinds []map[string]time.Duration
 	for _, rounds := range []int{1, shortRun, longRun} {
 		began, before := time.Now(), meter.spent()
 		if err := tr.run(rounds); err != nil {
 			b.Fatalf("%d rounds: %v", rounds, err)
 		}
 		walls, cpus = append(walls, time.Since(began).Seconds()), append(cpus, (meter.spent()-before).Seconds())
+		kinds = append(kinds, meter.byName())
+	}
+	b.Logf("CPU seconds a round by process: %s", perRound(kinds[1], kinds[2]))
+	if tr.steps != nil {
+		b.Log(tr.steps())
 	}
 	b.Logf("1, %d and %d rounds: %.1f s, CPU %.1f s", shortRun, longRun, walls, cpus)
 	return cost{(walls[2] - walls[1]) / (longRun - shortRun), (cpus[2] - cpus[1]) / (longRun - shortRun)}
+}
+
+// perRound says what each kind of process used for a round, the most first: where a goal is missed, this says where the time goes.
+func perRound(before, after map[string]time.Duration) string {
+	type part struct {
+		name string
+		used float64
+	}
+	var parts []part
+	for name, total := range after {
+		if used := (total - before[name]).Seconds() / longRun; used >= 0.005 {
+			parts = append(parts, part{name, used})
+		}
+	}
+	slices.SortFunc(parts, func(a, b part) int { return cmp.Compare(b.used, a.used) })
+	var out []string
+	for _, p := range parts {
+		out = append(out, fmt.Sprintf("%s %.2f", p.name, p.used))
+	}
+	return strings.Join(out, ", ")
 }
 
 func sorted(costs []cost, of func(cost) float64) []float64 {
@@ -166,14 +193,19 @@ func ours(connect func(*person)) func(testing.TB) training {
 
 func withServer(t testing.TB, connect func(*person)) training {
 	s := start(t, 2)
+	var nodes []int
 	for _, name := range []string{"One", "Two"} {
-		connect(s.approved(name))
+		p := s.approved(name)
+		connect(p)
+		nodes = append(nodes, p.node.Process.Pid)
 	}
 	fab := digitsFAB(t)
 	var a struct{ Hash string }
 	s.admin.must("POST", "/apps?filename=digits.fab", fab, &a)
-	return training{dir: s.data, run: func(rounds int) error {
-		name := s.launch(a.Hash, map[string]string{"num-server-rounds": itoa(rounds)}).Name
+	var name string
+	steps := func() string { return s.steps(t, name) + "; " + idleMemory(nodes) }
+	return training{dir: s.data, steps: steps, run: func(rounds int) error {
+		name = s.launch(a.Hash, map[string]string{"num-server-rounds": itoa(rounds)}).Name
 		return untilEnded(t, func() (bool, error) {
 			r := s.get(name)
 			if state := domain.RunState(r.State); state.Ended() && state != domain.Completed {
