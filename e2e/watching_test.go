@@ -23,6 +23,8 @@ type series struct {
 	Rounds, Nodes, Odd []int
 	Low, Median, High  []any
 	Weighted, Whole    []any
+	List               bool
+	Round              int
 }
 
 type feed struct {

@@ -94,7 +94,11 @@ func (d *demo) watch(ctx context.Context, r *runView) (accuracy float64, err err
 				d.s.round(m.Round, r.Rounds, accuracy, losses[m.Round])
 			}
 		}
-		d.s.note(fmt.Sprintf("%s, round %d of %d", r.State, r.Round, r.Rounds))
+		note := r.State
+		if r.Round > 0 {
+			note += fmt.Sprintf(", round %d of %d", r.Round, r.Rounds)
+		}
+		d.s.note(note)
 		return domain.RunState(r.State).Ended(), nil
 	})
 	return accuracy, err

@@ -111,6 +111,10 @@ type Metric struct {
 	Name         string
 	Value        float64 // may be NaN or infinite
 	At           time.Time
+	// Record is the name of the reply's record that holds it; "" where its name alone says what it is. Only what is written has it: the
+	// store makes the name tell the records of a run apart.
+	Record  string
+	Setting bool // it comes from a ConfigRecord: left out where it only repeats the run config; only of what is written
 }
 
 // Exchange is one message asked of one SuperNode in one round, and what became of it.

@@ -6,13 +6,11 @@ import "time"
 const (
 	MaxMetrics      = 5_000_000 // of SuperNodes
 	MaxLogMetrics   = 500_000   // of the ServerApp's log
-	MaxMetricNames  = 200       // different names, of SuperNodes and of the log each
+	MaxMetricNames  = 200       // different names, of SuperNodes and of the log each; a list has one
 	MaxReplyMetrics = 2_000     // of one reply
 	MaxMetricName   = 200       // bytes of a name
+	MaxSettings     = 50        // of those names, how many may come from ConfigRecords of replies
 )
-
-// IsExamples reports whether a metric is the number of examples behind the others: of the newer API's apps, or the older one's.
-func IsExamples(name string) bool { return name == "num-examples" || name == "num_examples" }
 
 // MetricMeter is how many of a run's metrics are kept and how many the limits left out.
 type MetricMeter struct {

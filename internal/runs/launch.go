@@ -191,24 +191,6 @@ func (s *Service) checkWords(in LaunchInput) error {
 	return nil
 }
 
-// plannedRounds reads the number of rounds from the config, under the key that Flower's templates use. An app that names
-// it otherwise tells the total in its log.
-func plannedRounds(app domain.AppVersion, config map[string]any) int {
-	for _, k := range app.Config {
-		if k.Key != "num-server-rounds" && k.Key != "num-rounds" {
-			continue
-		}
-		v, ok := config[k.Key]
-		if !ok {
-			v = k.Default
-		}
-		if n, ok := v.(int64); ok && n > 0 && n < 1_000_000 {
-			return int(n)
-		}
-	}
-	return 0
-}
-
 var trailingNumber = regexp.MustCompile(`-(\d{1,6})$`)
 
 // SuggestName returns a free Run ID for the next run of an app: its short name and the next number.

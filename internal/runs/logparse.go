@@ -3,7 +3,6 @@ package runs
 import (
 	"math"
 	"regexp"
-	"slices"
 	"strconv"
 	"strings"
 
@@ -12,31 +11,53 @@ import (
 )
 
 // parser reads what a ServerApp's log tells and the wire does not: the rounds, the aggregated metrics and the ServerApp's own
-// evaluation. The lines are those of flwr 1.42's Strategy.start (new API) and Server.fit (older API), see flower-facts.md.
+// evaluation. The lines are those of flwr 1.42's Strategy.start (new API) and Server.fit (older API), see flower-facts.md, and for the
+// rounds what apps with a loop of their own print.
 // It is fed every line from the first on, so it can begin anew at any time; what it finds is stored at most once.
 type parser struct {
 	round, rounds int
+	fromZero      bool // the app counts its rounds from 0
 	phase         domain.Phase
 	global        bool // "Global evaluation" was said; its MetricRecord follows
 	history       string
+	open          printed // a value that goes on in the next lines
 	found         []domain.Metric
 	newRound      bool
 	names         map[string]bool
 	kept, dropped int // metrics since the first line
 }
 
+// printed is a Python value in the log, and what it is of.
+type printed struct {
+	text  string
+	lines int
+	round int
+	phase domain.Phase
+	shape printedShape
+}
+
+type printedShape int
+
+const (
+	asRecord  printedShape = iota // {name: value}
+	asFit                         // (round, loss, {name: value}, seconds); the older API
+	asLoss                        // (loss, {name: value}); the older API
+	asHistory                     // {name: [(round, value)]}; the older API
+)
+
 var (
-	ansi            = regexp.MustCompile("\x1b\\[[0-9;]*m")
-	roundPattern    = regexp.MustCompile(`^\[ROUND (\d+)(?:/(\d+))?\]`)
-	aggregatePhase  = regexp.MustCompile(`^aggregate_(train|fit|evaluate): `)
-	aggregateRecord = regexp.MustCompile(`Aggregated MetricRecord: (\{.*\})`)
-	globalRecord    = regexp.MustCompile(`^└──> MetricRecord: (\{.*\})`)
-	initialGlobal   = regexp.MustCompile(`^Initial global evaluation results: (\{.*\})`)
-	initialLegacy   = regexp.MustCompile(`^initial parameters \(loss, other metrics\): ([^,]+), (\{.*\})`)
-	fitProgress     = regexp.MustCompile(`^fit progress: \((\d+), ([^,]+), (\{.*\}), [^,]+\)`)
-	historyHead     = regexp.MustCompile(`^History \(([^)]*)\):`)
-	historyRound    = regexp.MustCompile(`^round (\d+): (\S+)`)
-	pair            = regexp.MustCompile(`['"]([^'"]+)['"]: (?:np\.float\d+\()?([-+0-9.eE]+|nan|-?inf)\b`)
+	ansi           = regexp.MustCompile("\x1b\\[[0-9;]*m")
+	aggregatePhase = regexp.MustCompile(`^aggregate_(train|fit|evaluate): `)
+	historyHead    = regexp.MustCompile(`^History \(([^)]*)\):`)
+	historyRound   = regexp.MustCompile(`^round (\d+): (\S+)`)
+)
+
+const (
+	sayAggregated = "Aggregated MetricRecord: "
+	sayGlobal     = "└──> MetricRecord: "
+	sayInitial    = "Initial global evaluation results: "
+	sayFit        = "fit progress: "
+	sayLoss       = "initial parameters (loss, other metrics): "
 )
 
 // plain strips colours and the logger's level, which Flower pads with spaces and colons.
@@ -49,19 +70,18 @@ func plain(line string) string {
 }
 
 // telling are words of which a line that tells something has one: a flood of other lines costs a glance each.
-var telling = []string{"ROUND ", "aggregate_", "MetricRecord", "lobal evaluation", "initial parameters", "fit progress", "History (", "round "}
+var telling = []string{"ound", "OUND", "aggregate_", "MetricRecord", "lobal evaluation", "initial parameters", "fit progress", "History ("}
 
 func (p *parser) line(l logfile.Line) {
-	if !slices.ContainsFunc(telling, func(word string) bool { return strings.Contains(l.Text, word) }) {
+	tells := false
+	for _, word := range telling {
+		tells = tells || strings.Contains(l.Text, word)
+	}
+	if !tells && p.open.text == "" && !(p.history != "" && strings.Contains(l.Text, "{")) {
 		return
 	}
 	text := strings.TrimSpace(plain(l.Text))
-	if m := roundPattern.FindStringSubmatch(text); m != nil {
-		p.round, _ = strconv.Atoi(m[1])
-		if n, err := strconv.Atoi(m[2]); err == nil {
-			p.rounds = n
-		}
-		p.newRound, p.global = true, false
+	if p.open.text != "" && p.goesOn(text) {
 		return
 	}
 	if m := aggregatePhase.FindStringSubmatch(text); m != nil {
@@ -71,64 +91,181 @@ func (p *parser) line(l logfile.Line) {
 		}
 		return
 	}
-	p.records(text)
-	p.legacy(text)
+	if p.records(text) || p.legacy(text) {
+		return
+	}
+	if n, total, ok := roundSaid(text); ok && p.says(n, total, flowerRound(text)) {
+		p.newRound, p.global, p.history = true, false, ""
+	}
 }
 
-func (p *parser) records(text string) {
+// records reads what strategies of the newer API print.
+func (p *parser) records(text string) bool {
 	switch {
 	case text == "Global evaluation":
 		p.global = true
-	case initialGlobal.MatchString(text):
-		p.add(0, domain.PhaseServer, initialGlobal.FindStringSubmatch(text)[1])
-	case p.global && globalRecord.MatchString(text):
-		p.add(p.round, domain.PhaseServer, globalRecord.FindStringSubmatch(text)[1])
+	case strings.HasPrefix(text, sayInitial):
+		p.print(printed{text: text[len(sayInitial):], phase: domain.PhaseServer})
+	case p.global && strings.HasPrefix(text, sayGlobal):
+		p.print(printed{text: text[len(sayGlobal):], round: p.round, phase: domain.PhaseServer})
 		p.global = false
-	case aggregateRecord.MatchString(text) && p.phase != "":
-		p.add(p.round, p.phase, aggregateRecord.FindStringSubmatch(text)[1])
+	case p.phase != "" && strings.Contains(text, sayAggregated):
+		_, dict, _ := strings.Cut(text, sayAggregated)
+		p.print(printed{text: dict, round: p.round, phase: p.phase})
+	default:
+		return false
 	}
+	return true
 }
 
-func (p *parser) legacy(text string) {
-	if m := initialLegacy.FindStringSubmatch(text); m != nil {
-		p.number(0, domain.PhaseServer, "loss", m[1])
-		p.add(0, domain.PhaseServer, m[2])
-	} else if m := fitProgress.FindStringSubmatch(text); m != nil {
-		round, _ := strconv.Atoi(m[1])
-		p.number(round, domain.PhaseServer, "loss", m[2])
-		p.add(round, domain.PhaseServer, m[3])
-	} else if m := historyHead.FindStringSubmatch(text); m != nil {
+// historyPhases are the tables that the older API prints at the end. Losses come a round a line, the others as one dict each.
+var historyPhases = map[string]domain.Phase{"loss, distributed": domain.PhaseEvaluate, "metrics, distributed, fit": domain.PhaseTrain, "metrics, distributed, evaluate": domain.PhaseEvaluate,
+	"metrics, centralized": domain.PhaseServer}
+
+// legacy reads what the older API prints.
+func (p *parser) legacy(text string) bool {
+	if m := historyHead.FindStringSubmatch(text); m != nil {
 		p.history = m[1]
-	} else if m := historyRound.FindStringSubmatch(text); m != nil && p.history == "loss, distributed" {
-		round, _ := strconv.Atoi(m[1])
-		p.number(round, domain.PhaseEvaluate, "loss", m[2])
+		return true
 	}
+	switch {
+	case strings.HasPrefix(text, sayLoss):
+		p.print(printed{text: "(" + text[len(sayLoss):] + ")", phase: domain.PhaseServer, shape: asLoss})
+	case strings.HasPrefix(text, sayFit):
+		p.print(printed{text: text[len(sayFit):], phase: domain.PhaseServer, shape: asFit})
+	case p.history != "" && strings.HasPrefix(text, "{"):
+		if phase, known := historyPhases[p.history]; known {
+			p.print(printed{text: text, phase: phase, shape: asHistory})
+		}
+	case p.history != "" && historyRound.MatchString(text):
+		m := historyRound.FindStringSubmatch(text)
+		round, _ := strconv.Atoi(m[1]) // the pattern gives digits
+		if v, _ := readPython(m[2]); v.kind == pyNumber && p.history == "loss, distributed" {
+			p.number(round, domain.PhaseEvaluate, "loss", v.number)
+		}
+	default:
+		return false
+	}
+	return true
 }
 
-func (p *parser) add(round int, phase domain.Phase, dict string) {
-	for _, m := range pair.FindAllStringSubmatch(dict, -1) {
-		p.number(round, phase, m[1], m[2])
-	}
-}
+const (
+	maxOpen      = 64 << 10 // bytes of a value over several lines
+	maxOpenLines = 400
+)
 
-func (p *parser) number(round int, phase domain.Phase, name, text string) {
-	text = strings.TrimSpace(text)
-	v, err := strconv.ParseFloat(text, 64)
-	if err != nil && text != "nan" {
+// print takes a printed value in, or keeps it open where it goes on in the next line, as numpy's arrays do.
+func (p *parser) print(v printed) {
+	value, state := readPython(v.text)
+	if p.open = (printed{}); state == pyOpen && len(v.text) < maxOpen && v.lines < maxOpenLines {
+		p.open = v
 		return
 	}
-	if text == "nan" {
-		v = math.NaN()
+	if state != pyBroken {
+		p.takeIn(v, value)
 	}
-	name = domain.Cut(name, domain.MaxMetricName)
-	if p.kept >= domain.MaxLogMetrics || !p.names[name] && len(p.names) >= domain.MaxMetricNames {
+}
+
+// goesOn adds a line to the value that is open. It reports false when the line is none of it.
+func (p *parser) goesOn(text string) bool {
+	if strings.HasPrefix(text, "[ROUND ") || aggregatePhase.MatchString(text) || strings.Contains(text, sayAggregated) || historyHead.MatchString(text) {
+		p.open = printed{}
+		return false
+	}
+	v := p.open
+	v.text, v.lines = v.text+"\n"+text, v.lines+1
+	p.print(v)
+	return true
+}
+
+func (p *parser) takeIn(of printed, v pyValue) {
+	switch of.shape {
+	case asRecord:
+		p.values(of.round, of.phase, "", v)
+	case asLoss:
+		if len(v.items) == 2 {
+			p.values(0, of.phase, "loss", v.items[0])
+			p.values(0, of.phase, "", v.items[1])
+		}
+	case asFit:
+		if len(v.items) == 4 {
+			if n, ok := roundOf(v.items[0]); ok {
+				p.values(n, of.phase, "loss", v.items[1])
+				p.values(n, of.phase, "", v.items[2])
+			}
+		}
+	case asHistory:
+		for i, name := range v.keys {
+			for _, pair := range v.items[i].items {
+				if len(pair.items) != 2 {
+					continue
+				}
+				if n, ok := roundOf(pair.items[0]); ok {
+					p.values(n, of.phase, name, pair.items[1])
+				}
+			}
+		}
+	}
+}
+
+func roundOf(v pyValue) (int, bool) {
+	ok := v.kind == pyNumber && v.number >= 0 && v.number <= maxRound && v.number == math.Trunc(v.number)
+	if !ok {
+		return 0, false
+	}
+	return int(v.number), true
+}
+
+// values takes in every number of a value: those of a dict under their names, those of a list under its own, with their index.
+func (p *parser) values(round int, phase domain.Phase, name string, v pyValue) {
+	if name == "" && v.kind != pyDict {
+		return
+	}
+	switch v.kind {
+	case pyNumber:
+		p.number(round, phase, domain.FitMetricName(name), v.number)
+	case pyDict:
+		for i, key := range v.keys {
+			if name != "" {
+				key = name + "." + key
+			}
+			p.values(round, phase, key, v.items[i])
+		}
+	case pyList:
+		name = domain.FitMetricName(name)
+		for i, n := range v.numbers(nil) {
+			if i >= domain.MaxListMetric {
+				p.dropped++
+				continue
+			}
+			p.number(round, phase, domain.ElementName(name, i), n)
+		}
+	}
+}
+
+// numbers returns the numbers of a list and of the lists in it, row by row.
+func (v pyValue) numbers(out []float64) []float64 {
+	for _, it := range v.items {
+		switch it.kind {
+		case pyNumber:
+			out = append(out, it.number)
+		case pyList:
+			out = it.numbers(out)
+		}
+	}
+	return out
+}
+
+func (p *parser) number(round int, phase domain.Phase, name string, v float64) {
+	whole := domain.WholeName(name)
+	if p.kept >= domain.MaxLogMetrics || !p.names[whole] && len(p.names) >= domain.MaxMetricNames {
 		p.dropped++
 		return
 	}
 	if p.names == nil {
 		p.names = map[string]bool{}
 	}
-	p.names[name] = true
+	p.names[whole] = true
 	p.kept++
 	p.found = append(p.found, domain.Metric{Round: round, Phase: phase, Name: name, Value: v})
 }

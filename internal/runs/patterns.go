@@ -35,8 +35,8 @@ var (
 // inRound names the round that the lines end in.
 func inRound(lines []logfile.Line) string {
 	for i := len(lines) - 1; i >= 0; i-- {
-		if m := roundPattern.FindStringSubmatch(strings.TrimSpace(plain(lines[i].Text))); m != nil {
-			return " in round " + m[1]
+		if n, _, ok := roundSaid(strings.TrimSpace(plain(lines[i].Text))); ok {
+			return fmt.Sprintf(" in round %d", n)
 		}
 	}
 	return ""

@@ -76,19 +76,26 @@ func (s *Service) roll(run domain.Run) {
 	}
 }
 
-// rollStep takes a part of the metrics in. It returns the newest one that the bands have now.
+// rollStep takes a part of the metrics in, and what they say of the rounds. It returns the newest metric that the bands have now.
 func (s *Service) rollStep(ctx context.Context, run domain.Run, again bool) (rolled int64, more bool, err error) {
 	s.rollers.one.Lock()
 	defer s.rollers.one.Unlock()
+	moved := false
 	err = s.Store.InTx(ctx, func(tx Tx) error {
 		var err error
 		if more, err = tx.RollUp(ctx, run.FederationID, run.EngineRunID, again); err != nil {
+			return err
+		}
+		if moved, err = noteRounds(ctx, tx, run.ID); err != nil {
 			return err
 		}
 		m, err := tx.MetricMeter(ctx, run.FederationID, run.EngineRunID)
 		rolled = m.Rolled
 		return err
 	})
+	if err == nil && moved {
+		s.publish(run, "round")
+	}
 	return rolled, more, err
 }
 

@@ -113,10 +113,7 @@ func (t *tailer) store(ctx context.Context, p *parser) error {
 		if err != nil {
 			return err
 		}
-		run.Round = max(run.Round, p.round)
-		if p.rounds > 0 {
-			run.Rounds = p.rounds
-		}
+		logged(&run, p.round, p.rounds)
 		return tx.UpdateRun(ctx, run)
 	})
 	if err != nil {

@@ -118,9 +118,9 @@ func trendOf(bands []domain.Band) (out []TrendPoint) {
 }
 
 // mainMetric is the one that tells most of a run: of what the ServerApp itself evaluates, else of the participants' evaluation, else
-// of training, an accuracy, else a loss, else the first by name.
+// of training, an accuracy, else a loss, else the first by name. Lists and numbers of examples are none.
 func mainMetric(names []domain.MetricName) (domain.MetricName, bool) {
-	names = slices.DeleteFunc(slices.Clone(names), func(n domain.MetricName) bool { return domain.IsExamples(n.Name) })
+	names = slices.DeleteFunc(slices.Clone(names), func(n domain.MetricName) bool { return domain.IsExamples(n.Name) || domain.WholeName(n.Name) != n.Name })
 	if len(names) == 0 {
 		return domain.MetricName{}, false
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strings"
 
 	"blossomtune/internal/domain"
 )
@@ -61,7 +62,7 @@ func (tx *Tx) rollRound(ctx context.Context, fedID int64, engineRunID uint64, ro
 		}
 		err := tx.exec(ctx, "band", `INSERT INTO metric_band (federation_id, engine_run_id, round, phase, name, upto, nodes, odd, low, median, high, weighted, has_whole, whole, mean)
 			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)
-			ON CONFLICT (federation_id, engine_run_id, phase, name, round) DO UPDATE SET upto = excluded.upto, nodes = excluded.nodes, odd = excluded.odd, low = excluded.low,
+			ON CONFLICT (federation_id, engine_run_id, phase, name, round) DO UPDATE SET upto = CASE WHEN excluded.upto > metric_band.upto THEN excluded.upto ELSE metric_band.upto END, nodes = excluded.nodes, odd = excluded.odd, low = excluded.low,
 				median = excluded.median, high = excluded.high, weighted = excluded.weighted, has_whole = excluded.has_whole, whole = excluded.whole, mean = excluded.mean`,
 			fedID, int64(engineRunID), b.Round, string(b.Phase), b.Name, b.Upto, b.Nodes, b.Odd, b.Low, b.Median, b.High, b.Weighted, bit(hasWhole), whole, b.Mean)
 		if err == nil {
@@ -79,13 +80,38 @@ type phaseNode struct {
 	node  uint64
 }
 
+// examplesOf are the numbers of examples that a SuperNode sent in a phase, by the record that counts them; "" for the bare name.
+type examplesOf map[phaseNode]map[string]float64
+
+func (e examplesOf) add(m domain.Metric) {
+	record, ok := domain.ExamplesOf(m.Name)
+	if !ok || m.NodeID == 0 {
+		return
+	}
+	at := phaseNode{m.Phase, m.NodeID}
+	if e[at] == nil {
+		e[at] = map[string]float64{}
+	}
+	e[at][record] = m.Value
+}
+
+// weight returns the number of examples behind a metric: that of its own record, where several are counted.
+func (e examplesOf) weight(m domain.Metric) (float64, bool) {
+	of := e[phaseNode{m.Phase, m.NodeID}]
+	for record := m.Name; len(of) > 0 && record != ""; {
+		record = record[:max(strings.LastIndexByte(record, '.'), 0)]
+		if w, ok := of[record]; ok {
+			return w, true
+		}
+	}
+	return 0, false
+}
+
 // bandsOf sums up a round's metrics, which come ordered by phase and name.
 func bandsOf(ms []domain.Metric) (out []domain.Band) {
-	examples := map[phaseNode]float64{}
+	examples := examplesOf{}
 	for _, m := range ms {
-		if domain.IsExamples(m.Name) && m.NodeID != 0 {
-			examples[phaseNode{m.Phase, m.NodeID}] = m.Value
-		}
+		examples.add(m)
 	}
 	for len(ms) > 0 {
 		n := 1
@@ -98,7 +124,7 @@ func bandsOf(ms []domain.Metric) (out []domain.Band) {
 	return out
 }
 
-func bandOf(ms []domain.Metric, examples map[phaseNode]float64) domain.Band {
+func bandOf(ms []domain.Metric, examples examplesOf) domain.Band {
 	b := domain.Band{Round: ms[0].Round, Phase: ms[0].Phase, Name: ms[0].Name}
 	var finite []float64
 	all, sum, weight, told := 0.0, 0.0, 0.0, true
@@ -114,7 +140,7 @@ func bandOf(ms []domain.Metric, examples map[phaseNode]float64) domain.Band {
 			continue
 		}
 		finite, all = append(finite, m.Value), all+m.Value
-		w, ok := examples[phaseNode{m.Phase, m.NodeID}]
+		w, ok := examples.weight(m)
 		told = told && ok && w >= 0 && !math.IsInf(w, 0)
 		sum, weight = sum+w*m.Value, weight+w
 	}
@@ -178,8 +204,14 @@ func (tx *Tx) MetricNames(ctx context.Context, fedID int64, engineRunID uint64) 
 
 // BandRounds returns the first and the last round of a run that has bands; 0 and 0 without any.
 func (tx *Tx) BandRounds(ctx context.Context, fedID int64, engineRunID uint64) (first, last int, err error) {
+	begun := ""
 	names, err := tx.MetricNames(ctx, fedID, engineRunID)
 	for i, n := range names {
+		if list, at, ok := domain.ListElement(n.Name); ok && at == 0 {
+			begun = list
+		} else if ok && list == begun {
+			continue // where a list is, its first element is
+		}
 		var lo, hi int
 		row := tx.q.QueryRowContext(ctx, "SELECT COALESCE(MIN(round), 0), COALESCE(MAX(round), 0) FROM metric_band WHERE federation_id = $1 AND engine_run_id = $2 AND phase = $3 AND name = $4", fedID, int64(engineRunID), string(n.Phase), n.Name)
 		if err := row.Scan(&lo, &hi); err != nil {

@@ -33,3 +33,10 @@ func (db *DB) Exec(ctx context.Context, query string, args ...any) error {
 	_, err := db.write.ExecContext(ctx, query, args...)
 	return err
 }
+
+// SetMaxRenamed lowers how many metrics a run may have for some to be renamed, and returns what undoes it.
+func SetMaxRenamed(n int64) (undo func()) {
+	before := maxRenamed
+	maxRenamed = n
+	return func() { maxRenamed = before }
+}

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 
 	"blossomtune/internal/domain"
@@ -14,6 +15,8 @@ import (
 // got lost, changes nothing.
 func (db *DB) Record(ctx context.Context, o domain.Observation) error {
 	return db.InTx(ctx, func(tx *Tx) error {
+		o := o
+		o.Metrics = slices.Clone(o.Metrics) // they are renamed, and fn may run again
 		known, err := tx.replied(ctx, o.Exchanges)
 		if err != nil {
 			return err
@@ -23,6 +26,9 @@ func (db *DB) Record(ctx context.Context, o domain.Observation) error {
 		}
 		if len(o.Metrics) == 0 && o.Dropped == 0 {
 			return nil
+		}
+		if err := tx.nameMetrics(ctx, &o); err != nil {
+			return err
 		}
 		added, over, err := tx.insertBounded(ctx, o)
 		if err != nil || added == 0 && known {

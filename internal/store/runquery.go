@@ -364,7 +364,7 @@ func (tx *Tx) RunChoices(ctx context.Context, fedID int64) (out domain.RunChoice
 		switch {
 		case !c.Metric():
 			out.Config = append(out.Config, c.Name)
-		case c.Name != "num-examples":
+		case !domain.IsExamples(c.Name) && domain.WholeName(c.Name) == c.Name: // a list is no column
 			out.Metrics = append(out.Metrics, c)
 		}
 	}

@@ -14,7 +14,9 @@ type compareSeries struct {
 	Phase string                   `json:"phase"`
 	Name  string                   `json:"name"`
 	Mean  bool                     `json:"mean,omitempty"`
-	Runs  map[string][]comparePart `json:"runs"` // by Run ID
+	List  bool                     `json:"list,omitempty"` // in the newest round of each run; "round" is the element
+	Runs  map[string][]comparePart `json:"runs"`           // by Run ID
+	At    map[string]int           `json:"at,omitempty"`   // of a list: the round by Run ID
 }
 
 // comparePart is one value; JSON has no NaN and no infinities: those are text.
@@ -32,9 +34,10 @@ func (s *server) compareCurves(w http.ResponseWriter, r *http.Request, v *visit)
 	}
 	all := map[string]*compareSeries{}
 	for _, r := range c.runs {
+		compareLists(all, r)
 		from := startOf(r.Run)
 		for _, m := range r.Metrics {
-			if m.Name == "num-examples" {
+			if domain.IsExamples(m.Name) || domain.WholeName(m.Name) != m.Name {
 				continue
 			}
 			key := turnKey(domain.RunColumn{Phase: m.Phase, Name: m.Name})
@@ -42,13 +45,7 @@ func (s *server) compareCurves(w http.ResponseWriter, r *http.Request, v *visit)
 				all[key] = &compareSeries{Phase: string(m.Phase), Name: m.Name, Runs: map[string][]comparePart{}}
 			}
 			all[key].Mean = all[key].Mean || r.Means[domain.RunColumn{Phase: m.Phase, Name: m.Name}]
-			p := comparePart{Round: m.Round, Seconds: math.Max(m.At.Sub(from).Seconds(), 0)}
-			if math.IsNaN(m.Value) || math.IsInf(m.Value, 0) {
-				p.Text = num(m.Value)
-			} else {
-				p.Value = &m.Value
-			}
-			all[key].Runs[r.Run.Name] = append(all[key].Runs[r.Run.Name], p)
+			all[key].Runs[r.Run.Name] = append(all[key].Runs[r.Run.Name], partOf(m.Round, math.Max(m.At.Sub(from).Seconds(), 0), m.Value))
 		}
 	}
 	out := make([]*compareSeries, 0, len(all))

@@ -60,9 +60,9 @@ func (c *comparison) compareMetrics() {
 	means := map[domain.RunColumn]bool{}
 	reached := make([]int, len(c.runs))
 	for i, r := range c.runs {
-		for _, m := range r.Metrics {
+		for _, m := range collapsed(r.Metrics) {
 			col := domain.RunColumn{Phase: m.Phase, Name: m.Name}
-			if m.Name == "num-examples" {
+			if domain.IsExamples(m.Name) {
 				continue
 			}
 			if curves[col] == nil {
@@ -100,7 +100,10 @@ func (c *comparison) compareMetrics() {
 		columns = columns[:fewMetrics]
 	}
 	for _, col := range columns {
-		row := compareRow{name: col.Name, hint: phaseWords(col.Phase), column: col}
+		row := compareRow{name: strings.TrimSuffix(col.Name, listMark), hint: phaseWords(col.Phase), column: col}
+		if row.name != col.Name {
+			row.hint += ", mean of its elements"
+		}
 		if means[col] {
 			row.hint += ", mean of participants"
 		}

@@ -45,6 +45,11 @@ type chartSeries struct {
 	Weighted []chartNumber `json:"weighted"` // our mean
 	Whole    []chartNumber `json:"whole"`    // the app's own
 	People   []chartPerson `json:"people,omitempty"`
+
+	List   bool          `json:"list,omitempty"`   // its points are the elements of a list in one round
+	Round  int           `json:"round,omitempty"`  // that round
+	First  *int          `json:"first,omitempty"`  // the round of Before
+	Before []chartNumber `json:"before,omitempty"` // the same in an earlier round
 }
 
 type chartPerson struct {
@@ -66,6 +71,7 @@ type chartFeed struct {
 	Limit   int64             `json:"limit"` // metrics kept of a run at most
 	Nodes   map[string]string `json:"nodes,omitempty"`
 	Series  []chartSeries     `json:"series"`
+	Charts  []string          `json:"charts"` // the keys of all series there are to show; others are gone
 }
 
 // chartQuery is what a page asks for.
@@ -139,7 +145,8 @@ func (s *server) chartFeed(ctx context.Context, run domain.Run, q chartQuery) (c
 	if err != nil {
 		return chartFeed{}, err
 	}
-	feed := chartFeed{Upto: m.Rolled, Metrics: len(names), Dropped: m.Dropped, Limit: domain.MaxMetrics, Rounds: run.Rounds, Ended: run.State.Ended(), Series: []chartSeries{}}
+	all := chartedOf(inOrder(names))
+	feed := chartFeed{Upto: m.Rolled, Metrics: len(all), Dropped: m.Dropped, Limit: domain.MaxMetrics, Rounds: run.Rounds, Ended: run.State.Ended(), Series: []chartSeries{}, Charts: []string{}}
 	if feed.First, feed.Last, err = s.Runs.BandRounds(ctx, run); err != nil {
 		return feed, err
 	}
@@ -148,9 +155,14 @@ func (s *server) chartFeed(ctx context.Context, run domain.Run, q chartQuery) (c
 		to = min(q.to, to)
 	}
 	feed.Size = max((to-from+maxPoints)/maxPoints, 1)
-	for _, n := range inOrder(names)[:min(len(names), q.charts)] {
-		at := domain.BandQuery{MetricName: n, After: q.after, From: from, To: to, Size: feed.Size}
-		one, err := s.chartSeries(ctx, run, at, q)
+	for _, c := range all[:min(len(all), q.charts)] {
+		feed.Charts = append(feed.Charts, c.key())
+		var one chartSeries
+		if c.list {
+			one, err = s.listSeries(ctx, run, c.MetricName, from, to, q)
+		} else {
+			one, err = s.chartSeries(ctx, run, domain.BandQuery{MetricName: c.MetricName, After: q.after, From: from, To: to, Size: feed.Size}, q)
+		}
 		if err != nil {
 			return feed, err
 		}
@@ -167,11 +179,7 @@ func (s *server) chartSeries(ctx context.Context, run domain.Run, at domain.Band
 	if err != nil {
 		return one, err
 	}
-	for _, b := range bands {
-		one.Rounds, one.Nodes, one.Odd = append(one.Rounds, b.Round), append(one.Nodes, b.Nodes), append(one.Odd, b.Odd)
-		one.Low, one.Median, one.High = append(one.Low, chartNumber{b.Low}), append(one.Median, chartNumber{b.Median}), append(one.High, chartNumber{b.High})
-		one.Weighted, one.Whole = append(one.Weighted, chartNumber{b.Weighted}), append(one.Whole, chartNumber{b.Whole})
-	}
+	one.addBands(bands, func(b domain.Band) int { return b.Round })
 	nodes := q.nodes
 	if q.rank != "" && len(bands) > 0 {
 		if nodes, err = s.Runs.RankedNodes(ctx, run, bands[len(bands)-1].Round, at.Phase, at.Name, q.rank == "high", ranked); err != nil {
@@ -191,4 +199,13 @@ func (s *server) chartSeries(ctx context.Context, run domain.Run, at domain.Band
 		one.People = append(one.People, p)
 	}
 	return one, nil
+}
+
+// addBands adds bands as points, each at its place on the x axis.
+func (c *chartSeries) addBands(bands []domain.Band, at func(domain.Band) int) {
+	for _, b := range bands {
+		c.Rounds, c.Nodes, c.Odd = append(c.Rounds, at(b)), append(c.Nodes, b.Nodes), append(c.Odd, b.Odd)
+		c.Low, c.Median, c.High = append(c.Low, chartNumber{b.Low}), append(c.Median, chartNumber{b.Median}), append(c.High, chartNumber{b.High})
+		c.Weighted, c.Whole = append(c.Weighted, chartNumber{b.Weighted}), append(c.Whole, chartNumber{b.Whole})
+	}
 }

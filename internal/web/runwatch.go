@@ -20,6 +20,9 @@ type Watching interface {
 	BandRounds(ctx context.Context, run domain.Run) (first, last int, err error)
 	NodeMetrics(ctx context.Context, run domain.Run, node uint64, q domain.BandQuery) ([]domain.Metric, error)
 	RankedNodes(ctx context.Context, run domain.Run, round int, phase domain.Phase, name string, highest bool, n int) ([]uint64, error)
+	ListBands(ctx context.Context, run domain.Run, of domain.MetricName, upto int) (round int, bands []domain.Band, err error)
+	ListOfNode(ctx context.Context, run domain.Run, node uint64, of domain.MetricName, round int) ([]domain.Metric, error)
+	RankedLists(ctx context.Context, run domain.Run, round int, of domain.MetricName, highest bool, n int) ([]uint64, error)
 
 	Passages(ctx context.Context, run domain.Run, round int) ([]domain.Passage, error)
 	LastRound(ctx context.Context, run domain.Run) (int, error)

@@ -103,6 +103,9 @@ func runTone(r domain.Run) tone {
 }
 
 func roundText(r domain.Run) string {
+	if r.EndedEarly() {
+		return itoa(r.Round) // the rest was not wanted
+	}
 	if r.Rounds > 0 {
 		return itoa(r.Round) + "/" + itoa(r.Rounds)
 	}

@@ -63,8 +63,8 @@ func recordIn(head []byte) (kind string, at int) {
 	return kind, at + len(name) + 1
 }
 
-// maxItem is the largest item of a record that is decoded.
-const maxItem = 64 << 10
+// maxItem is the largest item of a record that is decoded: a list of some 130,000 numbers.
+const maxItem = 1 << 20
 
 // sieve reads a record that passes by: it decodes the first items and counts the others.
 type sieve struct {
@@ -137,14 +137,12 @@ func (s *sieve) decode(item []byte) {
 	if s.config {
 		var it flwrpb.ConfigRecord_Item
 		if proto.Unmarshal(item, &it) == nil {
-			s.o.config = appendConfig(s.o.config, it.GetKey(), it.GetValue())
+			s.o.addConfig(&it)
 		}
 		return
 	}
 	var it flwrpb.MetricRecord_Item
 	if proto.Unmarshal(item, &it) == nil {
-		var more int
-		s.o.metric, more = appendValue(s.o.metric, it.GetKey(), it.GetValue())
-		s.o.beyond += more
+		s.o.addMetric(&it)
 	}
 }

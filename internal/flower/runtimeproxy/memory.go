@@ -1,8 +1,6 @@
 package runtimeproxy
 
 import (
-	"slices"
-	"strings"
 	"sync"
 
 	"blossomtune/internal/domain"
@@ -32,16 +30,20 @@ type memory struct {
 	replies *lru[reply]       // by the reply's message id
 	byAsked map[string]string // the reply's message id by the id of the message that it answers
 	objects *lru[object]      // by object id
-	names   map[string]bool
+	names   map[string]bool   // of metrics, each with its record
+
+	settings int                  // of those names, how many come from ConfigRecords
+	sent     map[string][]float64 // what the ServerApp sent out in configs, by key
 
 	asks    *lru[ask]       // messages for SuperNodes, by id
 	waiting map[string]bool // those that are not stored yet, because their round is not known or the sink failed
 	toPush  map[string]bool // objects that the SuperLink waits for
-	trains  int             // batches of train messages so far
+	turns   turns           // tells rounds apart where nothing names them
+	groups  groups          // reads rounds from the messages' groups
 }
 
 func newMemory() *memory {
-	m := &memory{byAsked: map[string]string{}, objects: newLRU[object](maxDecoding, nil), names: map[string]bool{}, waiting: map[string]bool{}, toPush: map[string]bool{}}
+	m := &memory{byAsked: map[string]string{}, objects: newLRU[object](maxDecoding, nil), names: map[string]bool{}, waiting: map[string]bool{}, toPush: map[string]bool{}, sent: map[string][]float64{}}
 	m.asks = newLRU(maxAsks, func(a ask) { delete(m.waiting, a.exchange.MessageID) })
 	m.replies = newLRU(maxReplies, func(r reply) {
 		asked := r.message.GetMetadata().GetReplyToMessageId()
@@ -111,58 +113,13 @@ func (m *memory) unknown(objects []string) (ids []string) {
 
 func (m *memory) remember(id string, o object) { m.objects.put(id, o, len(id)+o.size()) }
 
-// take returns an unconfirmed reply and the numbers in its records, in the order of their objects, and how many more there were.
-func (m *memory) take(messageID string) (r reply, out []value, beyond int, ok bool) {
+// take returns an unconfirmed reply, the numbers in its records, and how many more there were.
+func (m *memory) take(messageID string) (r reply, out []reading, beyond int, ok bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if r, ok = m.replies.get(messageID); !ok {
 		return reply{}, nil, 0, false
 	}
-	var objects []object
-	var ids []string
-	names := map[string][]string{}
-	done := map[string]bool{}
-	for _, id := range r.objects {
-		o, known := m.objects.get(id)
-		if !known || done[id] {
-			continue
-		}
-		done[id] = true
-		objects, ids = append(objects, o), append(ids, id)
-		for record, objectID := range o.names {
-			names[objectID] = append(names[objectID], record)
-		}
-	}
-	seen := map[string]bool{}
-	for i, o := range objects {
-		// Records of equal content are one object with several names.
-		records := names[ids[i]]
-		slices.Sort(records)
-		if o.beyond > 0 && (o.metric != nil || slices.ContainsFunc(records, isMetrics)) {
-			beyond += o.beyond
-		}
-		for _, v := range o.numbers(records) {
-			if seen[v.name] { // two records with one key: the later one is told apart by its record's name
-				v.name = cut(strings.Join(records, ",")+"."+v.name, maxName)
-			}
-			seen[v.name] = true
-			out = append(out, v)
-		}
-	}
+	out, beyond = m.readings(r.objects)
 	return r, out, beyond, true
-}
-
-// bound keeps a run's metrics within their limits and says how many were left out.
-func (m *memory) bound(in []value) (kept []value, over int) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	for _, v := range in {
-		if len(kept) >= maxPerReply || !m.names[v.name] && len(m.names) >= maxNames {
-			over++
-			continue
-		}
-		m.names[v.name] = true
-		kept = append(kept, v)
-	}
-	return kept, over
 }

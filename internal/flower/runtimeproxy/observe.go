@@ -1,7 +1,6 @@
 package runtimeproxy
 
 import (
-	"strconv"
 	"strings"
 	"time"
 
@@ -35,7 +34,7 @@ func (p *Proxy) asked(body, answer []byte, sent time.Time) domain.Observation {
 		if i < len(in.GetMessageObjectTrees()) {
 			objects = flatten(in.GetMessageObjectTrees()[i], nil)
 		}
-		batch = append(batch, ask{exchange: e, objects: objects})
+		batch = append(batch, ask{exchange: e, kind: m.GetMetadata().GetMessageType(), group: m.GetMetadata().GetGroupId(), objects: objects})
 	}
 	if p.memo.push(out.GetObjectsToPush()) {
 		p.pushed()
@@ -53,21 +52,11 @@ func (p *Proxy) given(body []byte) domain.Observation {
 }
 
 func exchange(m *flwrpb.Metadata, node uint64, id string) domain.Exchange {
-	return domain.Exchange{Round: roundOf(m.GetGroupId()), Phase: phaseOf(m.GetMessageType()), NodeID: node, MessageID: cut(id, 128)}
+	round, _ := groupNumber(m.GetGroupId())
+	return domain.Exchange{Round: round, Phase: phaseOf(m.GetMessageType()), NodeID: node, MessageID: cut(id, 128)}
 }
 
 const failed = "failed" // flwr's sub-status
-
-const maxRound = 1_000_000_000
-
-// roundOf reads the round from a message's group: the older API's strategies name the group by the round's number.
-func roundOf(group string) int {
-	n, err := strconv.Atoi(group)
-	if err != nil || n < 0 || n > maxRound {
-		return 0
-	}
-	return n
-}
 
 func phaseOf(messageType string) domain.Phase {
 	switch kind, _, _ := strings.Cut(messageType, "."); kind {
@@ -105,6 +94,7 @@ func (p *Proxy) replies(out *flwrpb.PullAppMessagesResponse) domain.Observation 
 			e.RepliedAt, e.Failed, e.Error = now, true, cut(m.GetError().GetReason(), maxError)
 			o.Exchanges = append(o.Exchanges, e)
 		}
+		p.memo.replied(e)
 		if i < len(out.GetMessageObjectTrees()) {
 			tree := out.GetMessageObjectTrees()[i]
 			e.ReplyObject = cut(tree.GetObjectId(), 128)
@@ -146,7 +136,8 @@ func (p *Proxy) confirm(body []byte) domain.Observation {
 		p.o.Logger.Warn("a reply has more metrics than are kept", "run", p.o.EngineRunID, "node", r.exchange.NodeID, "left_out", o.Dropped)
 	}
 	for _, v := range rows {
-		o.Metrics = append(o.Metrics, domain.Metric{Round: r.exchange.Round, Phase: r.exchange.Phase, NodeID: r.exchange.NodeID, Name: v.name, Value: v.value})
+		o.Metrics = append(o.Metrics, domain.Metric{Round: r.exchange.Round, Phase: r.exchange.Phase, NodeID: r.exchange.NodeID, Name: v.name, Value: v.value.value,
+			Record: cut(v.record, maxName), Setting: v.setting})
 	}
 	return o
 }

@@ -135,9 +135,9 @@ func TestAStoreThatIsAwayHoldsTheRunUp(t *testing.T) {
 // A hostile reply fills neither memory nor database.
 func TestMetricsAreBounded(t *testing.T) {
 	m := newMemory()
-	var many []value
+	var many []reading
 	for i := range 10_000 {
-		many = append(many, value{name: "m" + string(rune('a'+i%26)) + strings.Repeat("x", i%10), value: float64(i)})
+		many = append(many, reading{value: value{name: "m" + string(rune('a'+i%26)) + strings.Repeat("x", i%10), value: float64(i)}})
 	}
 	kept, over := m.bound(many)
 	if len(kept) > maxPerReply || len(kept)+over != len(many) {
@@ -145,7 +145,7 @@ func TestMetricsAreBounded(t *testing.T) {
 	}
 	names := map[string]bool{}
 	for i := range 1000 {
-		kept, _ := m.bound([]value{{name: strings.Repeat("n", i+1), value: 1}})
+		kept, _ := m.bound([]reading{{value: value{name: strings.Repeat("n", i+1), value: 1}}})
 		for _, v := range kept {
 			names[v.name] = true
 		}

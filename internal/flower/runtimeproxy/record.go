@@ -3,8 +3,6 @@ package runtimeproxy
 import (
 	"bytes"
 	"encoding/json"
-	"fmt"
-	"slices"
 	"strings"
 
 	"blossomtune/internal/domain"
@@ -13,7 +11,7 @@ import (
 	"google.golang.org/protobuf/proto"
 )
 
-// value is one number of a reply.
+// value is one number of a record. An element of a list has the name that [domain.ElementName] gives it.
 type value struct {
 	name  string
 	value float64
@@ -24,16 +22,8 @@ type object struct {
 	names  map[string]string // RecordDict: object id by record name
 	metric []value           // MetricRecord
 	config []value           // the numbers of a ConfigRecord
-	round  int               // of a ConfigRecord that Flower's strategies send along: its server-round
+	round  int               // the round that a ConfigRecord names; 0: none
 	beyond int               // numbers that are not here, because there are too many
-}
-
-// numbers returns what an object measures when it is the record of these names.
-func (o object) numbers(records []string) []value {
-	if slices.ContainsFunc(records, isMetrics) {
-		return slices.Concat(o.metric, o.config)
-	}
-	return o.metric
 }
 
 // size is about how much memory an object takes.
@@ -42,8 +32,10 @@ func (o object) size() int {
 	for name, id := range o.names {
 		n += len(name) + len(id) + 64
 	}
-	for _, v := range slices.Concat(o.metric, o.config) {
-		n += len(v.name) + 24
+	for _, values := range [][]value{o.metric, o.config} {
+		for _, v := range values {
+			n += len(v.name) + 24
+		}
 	}
 	return n
 }
@@ -66,13 +58,7 @@ func decode(content []byte) (object, bool) {
 		}
 		var o object
 		for _, it := range rec.GetItems() {
-			if len(o.metric) >= maxPerReply {
-				o.beyond++
-				continue
-			}
-			var more int
-			o.metric, more = appendValue(o.metric, it.GetKey(), it.GetValue())
-			o.beyond += more
+			o.addMetric(it)
 		}
 		return o, true
 	case "ConfigRecord":
@@ -82,13 +68,8 @@ func decode(content []byte) (object, bool) {
 		}
 		var o object
 		for _, it := range rec.GetItems() {
-			if len(o.config) >= maxPerReply {
-				o.beyond++
-				continue
-			}
-			o.config = appendConfig(o.config, it.GetKey(), it.GetValue())
+			o.addConfig(it)
 		}
-		o.round = serverRound(o.config)
 		return o, true
 	}
 	return object{}, false
@@ -103,70 +84,112 @@ func decodeNames(body []byte) (object, bool) {
 	return o, true
 }
 
+func (o *object) addMetric(it *flwrpb.MetricRecord_Item) {
+	if len(o.metric) >= maxPerReply {
+		o.beyond++
+		return
+	}
+	key := it.GetKey()
+	switch v := it.GetValue().GetValue().(type) {
+	case *flwrpb.MetricRecordValue_Double:
+		o.metric = append(o.metric, number(key, v.Double))
+	case *flwrpb.MetricRecordValue_Sint64:
+		o.metric = append(o.metric, number(key, v.Sint64))
+	case *flwrpb.MetricRecordValue_Uint64:
+		o.metric = append(o.metric, number(key, v.Uint64))
+	case *flwrpb.MetricRecordValue_DoubleList:
+		o.metric = appendList(o, o.metric, key, v.DoubleList.GetVals())
+	case *flwrpb.MetricRecordValue_SintList:
+		o.metric = appendList(o, o.metric, key, v.SintList.GetVals())
+	case *flwrpb.MetricRecordValue_UintList:
+		o.metric = appendList(o, o.metric, key, v.UintList.GetVals())
+	}
+}
+
+func (o *object) addConfig(it *flwrpb.ConfigRecord_Item) {
+	if len(o.config) >= maxPerReply {
+		o.beyond++
+		return
+	}
+	key := it.GetKey()
+	switch v := it.GetValue().GetValue().(type) {
+	case *flwrpb.ConfigRecordValue_Double:
+		o.config = append(o.config, number(key, v.Double))
+	case *flwrpb.ConfigRecordValue_Sint64:
+		o.config = append(o.config, number(key, v.Sint64))
+	case *flwrpb.ConfigRecordValue_Uint64:
+		o.config = append(o.config, number(key, v.Uint64))
+	case *flwrpb.ConfigRecordValue_Bool:
+		n := 0.0
+		if v.Bool {
+			n = 1
+		}
+		o.config = append(o.config, number(key, n))
+	case *flwrpb.ConfigRecordValue_DoubleList:
+		o.config = appendList(o, o.config, key, v.DoubleList.GetVals())
+	case *flwrpb.ConfigRecordValue_SintList:
+		o.config = appendList(o, o.config, key, v.SintList.GetVals())
+	case *flwrpb.ConfigRecordValue_UintList:
+		o.config = appendList(o, o.config, key, v.UintList.GetVals())
+	}
+	if roundKeys[key] && len(o.config) > 0 && (o.round == 0 || strings.HasPrefix(key, "server")) {
+		o.round = roundIn(o.config[len(o.config)-1].value)
+	}
+}
+
+func number[T float64 | int64 | uint64](key string, v T) value {
+	return value{domain.FitMetricName(key), float64(v)}
+}
+
 const (
 	maxName = domain.MaxMetricName
-	maxList = 50 // numbers kept of a metric that is a list
+	maxList = domain.MaxListMetric // numbers kept of a metric that is a list
 )
 
-// appendValue adds the numbers of a value, and tells how many more it has.
-func appendValue(to []value, key string, v *flwrpb.MetricRecordValue) (out []value, more int) {
-	key = cut(key, maxName)
-	switch v := v.GetValue().(type) {
-	case *flwrpb.MetricRecordValue_Double:
-		return append(to, value{key, v.Double}), 0
-	case *flwrpb.MetricRecordValue_Sint64:
-		return append(to, value{key, float64(v.Sint64)}), 0
-	case *flwrpb.MetricRecordValue_Uint64:
-		return append(to, value{key, float64(v.Uint64)}), 0
-	case *flwrpb.MetricRecordValue_DoubleList:
-		return appendList(to, key, v.DoubleList.GetVals())
-	case *flwrpb.MetricRecordValue_SintList:
-		return appendList(to, key, v.SintList.GetVals())
-	case *flwrpb.MetricRecordValue_UintList:
-		return appendList(to, key, v.UintList.GetVals())
-	}
-	return to, 0
-}
-
-func appendList[T float64 | int64 | uint64](to []value, key string, vals []T) (out []value, more int) {
+func appendList[T float64 | int64 | uint64](o *object, to []value, key string, vals []T) []value {
+	key = domain.FitMetricName(key)
 	kept := vals[:min(len(vals), maxList)]
 	for i, v := range kept {
-		to = append(to, value{fmt.Sprintf("%s[%d]", key, i), float64(v)})
+		to = append(to, value{domain.ElementName(key, i), float64(v)})
 	}
-	return to, len(vals) - len(kept)
-}
-
-func appendConfig(to []value, key string, v *flwrpb.ConfigRecordValue) []value {
-	key = cut(key, maxName)
-	switch v := v.GetValue().(type) {
-	case *flwrpb.ConfigRecordValue_Double:
-		return append(to, value{key, v.Double})
-	case *flwrpb.ConfigRecordValue_Sint64:
-		return append(to, value{key, float64(v.Sint64)})
-	case *flwrpb.ConfigRecordValue_Uint64:
-		return append(to, value{key, float64(v.Uint64)})
-	case *flwrpb.ConfigRecordValue_Bool:
-		if v.Bool {
-			return append(to, value{key, 1})
-		}
-		return append(to, value{key, 0})
-	}
+	o.beyond += len(vals) - len(kept)
 	return to
 }
 
-// isMetrics reports whether a record's numbers are metrics. A MetricRecord's always are; a ConfigRecord's only in the older
-// API's replies, which carry the user's metrics so (records "fitres.metrics", "evaluateres.metrics").
-func isMetrics(record string) bool {
-	return strings.HasPrefix(record, "fitres.metrics") || strings.HasPrefix(record, "evaluateres.metrics")
-}
+// roundKeys are the keys under which a config sent to SuperNodes names the round. Strategies of the newer API write "server-round" (flwr
+// 1.42, serverapp/strategy/fedavg.py) and leave the message's group empty; apps with a loop of their own write what they like.
+var roundKeys = map[string]bool{"server-round": true, "server_round": true, "current-round": true, "current_round": true,
+	"fl-round": true, "fl_round": true, "round": true, "rnd": true}
 
-// serverRound finds the round in a config: strategies of the newer API put it there under "server-round" (flwr 1.42,
-// serverapp/strategy/fedavg.py) and leave the message's group empty.
-func serverRound(config []value) int {
-	for _, v := range config {
-		if (v.name == "server-round" || v.name == "server_round") && v.value >= 1 && v.value <= maxRound {
-			return int(v.value)
-		}
+func roundIn(v float64) int {
+	if n := int(v); v >= 1 && v <= maxRound && float64(n) == v {
+		return n
 	}
 	return 0
+}
+
+// role says what the numbers of a reply's record are.
+type role int
+
+const (
+	asMetrics  role = iota // the user's metrics
+	asProtocol             // metrics of the older API's own, whose bare names are theirs
+	asSettings             // a ConfigRecord of the user: numbers, as far as they do not repeat what was sent out
+	asNothing              // Flower's own bookkeeping
+)
+
+// roleOf tells what a record is by its name (flwr 1.42, compat/common/recorddict_compat.py and secaggplus_constants.py).
+func roleOf(record string, config bool) role {
+	older := strings.HasPrefix(record, "fitres.") || strings.HasPrefix(record, "evaluateres.")
+	switch {
+	case older && strings.HasSuffix(record, ".metrics"):
+		return asMetrics
+	case older && config, strings.HasPrefix(record, "getparametersres."), record == "getpropertiesres.status", strings.HasPrefix(record, "secaggplus_"):
+		return asNothing
+	case older:
+		return asProtocol
+	case config:
+		return asSettings
+	}
+	return asMetrics
 }

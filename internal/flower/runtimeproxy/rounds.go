@@ -1,11 +1,33 @@
 package runtimeproxy
 
-import "blossomtune/internal/domain"
+import (
+	"regexp"
+	"strconv"
+
+	"blossomtune/internal/domain"
+)
 
 // ask is a message for a SuperNode; the objects that belong to it are kept while they may tell its round.
 type ask struct {
 	exchange domain.Exchange
+	kind     string // the message's type
+	group    string
 	objects  []string
+	counted  int // the round that counting makes it
+}
+
+const maxRound = 1_000_000_000
+
+var groupPattern = regexp.MustCompile(`(?i)^(?:.{0,40}(?:round|rnd)[\s_:#-]*)?(\d{1,10})$`)
+
+// groupNumber reads a number from a message's group: the older API's strategies name the group by the round's number, apps also "round-3".
+func groupNumber(group string) (int, bool) {
+	m := groupPattern.FindStringSubmatch(group)
+	if m == nil {
+		return 0, false
+	}
+	n, err := strconv.Atoi(m[1])
+	return n, err == nil && n <= maxRound
 }
 
 // push notes the objects that the SuperLink waits for before a batch of messages is whole; it reports whether there are none.
@@ -37,17 +59,33 @@ func (m *memory) arrived(id string) bool {
 func (m *memory) ask(batch []ask) []domain.Exchange {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	train := false
+	type part struct{ kind, group string }
+	var order []part
+	parts := map[part][]ask{}
 	for _, a := range batch {
 		if _, known := m.asks.get(a.exchange.MessageID); known {
 			continue
 		}
-		train = train || a.exchange.Phase == domain.PhaseTrain
-		m.asks.put(a.exchange.MessageID, a, 1+len(a.objects))
-		m.waiting[a.exchange.MessageID] = true
+		p := part{a.kind, a.group}
+		if parts[p] == nil {
+			order = append(order, p)
+		}
+		parts[p] = append(parts[p], a)
 	}
-	if train {
-		m.trains++
+	for _, p := range order {
+		nodes := map[uint64]bool{}
+		for _, a := range parts[p] {
+			nodes[a.exchange.NodeID] = true
+		}
+		phase := parts[p][0].exchange.Phase
+		counted := m.turns.next(p.kind, phase, nodes)
+		named := m.groups.round(p.group, phase, counted)
+		m.turns.named(named)
+		for _, a := range parts[p] {
+			a.counted, a.exchange.Round = counted, named
+			m.asks.put(a.exchange.MessageID, a, 1+len(a.objects))
+			m.waiting[a.exchange.MessageID] = true
+		}
 	}
 	return m.known()
 }
@@ -57,7 +95,9 @@ func (m *memory) known() (out []domain.Exchange) {
 	for message := range m.waiting {
 		a, _ := m.asks.get(message)
 		if a.exchange.Round == 0 {
-			m.decide(a, m.configRound(a.objects))
+			round := m.configRound(a.objects)
+			m.turns.named(max(round, m.turns.round))
+			m.decide(a, round)
 			a, _ = m.asks.get(message)
 		}
 		if a.exchange.Round != 0 {
@@ -87,16 +127,20 @@ func (m *memory) configRound(objects []string) int {
 // given remembers an object that the ServerApp sends, and returns the waiting messages whose round it tells.
 func (m *memory) given(id string, content []byte) []domain.Exchange {
 	o, ok := decode(content)
-	if !ok || o.round == 0 {
+	if !ok || o.config == nil {
 		return nil
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	m.sends(o.config)
+	if o.round == 0 {
+		return nil
+	}
 	m.remember(id, o)
 	return m.known()
 }
 
-// settle gives the messages that still wait a round by counting the batches, because nothing else tells it, and returns all
+// settle gives the messages that still wait the round that counting makes them, because nothing else tells it, and returns all
 // that are not stored yet.
 func (m *memory) settle() (out []domain.Exchange) {
 	m.mu.Lock()
@@ -104,8 +148,8 @@ func (m *memory) settle() (out []domain.Exchange) {
 	for message := range m.waiting {
 		a, _ := m.asks.get(message)
 		if a.exchange.Round == 0 {
-			m.decide(a, m.trains)
-			a.exchange.Round = m.trains
+			m.decide(a, a.counted)
+			a.exchange.Round = a.counted
 		}
 		out = append(out, a.exchange)
 	}
@@ -125,8 +169,15 @@ func (m *memory) stored(es []domain.Exchange) {
 func (m *memory) roundOf(reply domain.Exchange) int {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if a, ok := m.asks.get(reply.MessageID); ok && a.exchange.Round != 0 {
-		return a.exchange.Round
+	if a, ok := m.asks.get(reply.MessageID); ok {
+		return max(a.exchange.Round, 0)
 	}
 	return reply.Round
+}
+
+// replied notes that a SuperNode has replied.
+func (m *memory) replied(e domain.Exchange) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.turns.replied(e.Phase, e.NodeID, e.Failed)
 }

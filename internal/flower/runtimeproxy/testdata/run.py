@@ -66,7 +66,7 @@ def numbers(content):
             else:
                 out[name] = value
     for name, record in content.config_records.items():
-        if name.endswith("res.metrics"):
+        if not name.endswith("res.status"):
             out.update({k: float(v) for k, v in record.items() if isinstance(v, bool | int | float)})
     return out
 

@@ -4,7 +4,7 @@ import { drawChart } from './chart/draw.js';
 import { styleOf, digits } from './chart/style.js';
 import { smooth, clip, positive } from './chart/change.js';
 import { readView, writeView } from './chart/view.js';
-import { Series } from './chart/series.js';
+import { Series, keyOf } from './chart/series.js';
 import { asTable } from './chart/table.js';
 import { asSVG, save, savePNG } from './chart/svg.js';
 import { picker } from './chart/picker.js';
@@ -111,10 +111,11 @@ class Charts {
     Object.assign(this, { size: feed.size, after: feed.upto, first: feed.first, last: feed.last, feed });
     if (all) this.series.clear();
     for (const s of feed.series) {
-      const key = `${s.phase} ${s.name}`;
+      const key = keyOf(s);
       if (!this.series.has(key)) this.series.set(key, new Series(s));
       this.series.get(key).take(s, feed.size);
     }
+    for (const key of this.series.keys()) if (!feed.charts.includes(key)) this.series.delete(key); // renamed
     this.picker.show(this.nodes);
     return true;
   }
@@ -171,7 +172,7 @@ class Charts {
     if (this.view.table) {
       place.chart?.destroy();
       place.chart = null;
-      place.plot.replaceChildren(asTable(s, points.filter((p) => !this.view.zoom || (p.round >= this.view.zoom[0] && p.round <= this.view.zoom[1])), main, people));
+      place.plot.replaceChildren(asTable(s, points.filter((p) => s.list || !this.view.zoom || (p.round >= this.view.zoom[0] && p.round <= this.view.zoom[1])), main, people));
       place.plot.classList.add('is-table');
       place.plot.tabIndex = 0;
       return;
@@ -181,14 +182,34 @@ class Charts {
     const spec = this.spec(s, points, main, people, place);
     if (place.chart) place.chart.update(spec); else place.chart = drawChart(place.plot, spec);
     place.plot.setAttribute('role', 'img');
-    place.plot.setAttribute('aria-label', `${place.title}: ${place.now}, ${points.length} points from round ${points[0]?.round ?? 0} to ${points.at(-1)?.round ?? 0}. The table has the numbers.`);
+    place.plot.setAttribute('aria-label', `${place.title}: ${place.now}, ${points.length} points from ${s.list ? 'element' : 'round'} ${points[0]?.round ?? 0} to ${points.at(-1)?.round ?? 0}. The table has the numbers.`);
+  }
+
+  fileOf(s) { return `${this.el.dataset.run}-${s.phase}-${s.name}${s.list ? `-round-${s.round}` : ''}`.replace(/[^\w.-]+/g, '_'); }
+
+  // listCaption says how many elements a list has, and which of them is lowest and highest.
+  listCaption(s, place, points, main) {
+    const [title, now, more] = place.fig.querySelector('figcaption').children, key = main?.key ?? 'median';
+    const known = points.filter((p) => typeof p[key] === 'number').sort((a, b) => a[key] - b[key]), parts = [];
+    place.title = s.title();
+    place.file = this.fileOf(s);
+    place.now = `${points.length} value${points.length === 1 ? '' : 's'}`;
+    title.textContent = place.title;
+    now.textContent = place.now;
+    if (!main) parts.push('median');
+    if (main?.key === 'weighted') parts.push('mean weighted by num-examples, worked out here');
+    if (known.length) parts.push(`lowest ${digits(known[0][key])} at ${known[0].round}`, `highest ${digits(known.at(-1)[key])} at ${known.at(-1).round}`);
+    const odd = points.reduce((n, p) => n + (p.odd ?? 0), 0);
+    if (odd) parts.push(`${odd} NaN or infinite`);
+    more.textContent = parts.join(' · ');
   }
 
   caption(s, place, points, main) {
     const [title, now, more] = place.fig.querySelector('figcaption').children, last = points.at(-1) ?? {}, before = points.at(-2);
+    if (s.list) { this.listCaption(s, place, points, main); return; }
     const value = main ? last[main.key] : last.median;
     place.title = s.title();
-    place.file = `${this.el.dataset.run}-${s.phase}-${s.name}`.replace(/[^\w.-]+/g, '_');
+    place.file = this.fileOf(s);
     place.now = digits(value);
     title.textContent = place.title;
     now.textContent = place.now;
@@ -215,11 +236,12 @@ class Charts {
     };
     const add = (line) => {
       [line.values] = drawable(line.label, line.values);
-      if (view.smooth && !line.plain) lines.push({ ...line, key: line.key + ' raw', faint: true }, { ...line, values: smooth(line.values), smoothed: true });
+      if (view.smooth && !line.plain && !s.list) lines.push({ ...line, key: line.key + ' raw', faint: true }, { ...line, values: smooth(line.values), smoothed: true });
       else lines.push(line);
     };
     const spread = points.some((p) => p.nodes > 1);
-    if (spread && !view.hide.has('median')) add({ key: 'median', label: 'median', values: points.map((p) => number(p.median)), tone: 's1', width: 1.25, dash: [3, 3], plain: true });
+    if ((spread || !main) && !view.hide.has('median')) add({ key: 'median', label: 'median', values: points.map((p) => number(p.median)), tone: 's1', width: 1.25, dash: [3, 3], plain: true });
+    if (s.list && s.before.length) add({ key: 'before', label: `round ${s.first}`, values: s.before.map(number), tone: 'muted', width: 1.25, dash: [2, 3], plain: true });
     for (const [label, values] of people) add({ key: label, label, values: x.map((r) => number(values.get(r))), ...styleOf(label.replace('partition ', '')) });
     if (main && !view.hide.has('aggregate')) add({ key: 'main', label: main.label, values: points.map((p) => number(p[main.key])), tone: 's1', width: 2, marker: 'circle' });
     let band = null;
@@ -229,22 +251,26 @@ class Charts {
     }
     const cut = view.clip && clip([...lines.filter((l) => !l.smoothed).map((l) => l.values), ...(band ? [band.low, band.high] : [])]);
     if (cut) notes.push(`${cut.outside} point${cut.outside === 1 ? '' : 's'} outside`);
-    if (view.smooth) notes.push('smoothed (moving average 0.6); the raw values are faint');
-    if (this.size > 1) notes.push(`a point is the last of ${this.size} rounds; the band spans all of them`);
+    if (view.smooth && !s.list) notes.push('smoothed (moving average 0.6); the raw values are faint');
+    if (this.size > 1 && !s.list) notes.push(`a point is the last of ${this.size} rounds; the band spans all of them`);
     const odd = points.filter((p) => main && typeof p[main.key] === 'string').length;
     if (odd) notes.push(`${odd} NaN or infinite, not drawn`);
-    place.fig.querySelector('[data-chart-legend]').replaceChildren(...people.map(([label]) => legend(label)));
+    place.fig.querySelector('[data-chart-legend]').replaceChildren(...(s.list && s.before.length ? [legend(`round ${s.first}`, { tone: 'muted', dash: [2, 3] })] : []), ...people.map(([label]) => legend(label)));
     place.note = notes.join(' · ');
     place.fig.querySelector('[data-chart-note]').textContent = place.note;
     const planned = this.feed.rounds, live = !this.feed.ended && planned > this.last;
+    if (s.list) {
+      place.spec = { x, lines, band, log: view.log, limits: cut?.limits, range: [x[0] ?? 0, x.at(-1) ?? 0] };
+      return place.spec;
+    }
     place.spec = { x, lines, band, log: view.log, limits: cut?.limits, sync: 'run', zoom: (r) => this.zoom(r), range: view.zoom ?? [Math.min(this.first, x[0] ?? 0), live ? planned : this.last], ahead: live ? this.last : null };
     return place.spec;
   }
 }
 
-// legend is how a participant's line looks, beside its name.
-function legend(label) {
-  const { tone, dash } = styleOf(label.replace('partition ', '')), span = document.createElement('span');
+// legend is how a line looks, beside its name.
+function legend(label, look = styleOf(label.replace('partition ', ''))) {
+  const { tone, dash } = look, span = document.createElement('span');
   span.innerHTML = '<svg viewBox="0 0 28 10" aria-hidden="true"><path d="M0 5h28" stroke-width="1.5" fill="none"></path></svg>';
   span.querySelector('path').setAttribute('stroke', `var(--${tone})`);
   span.querySelector('path').setAttribute('stroke-dasharray', dash.join(' '));

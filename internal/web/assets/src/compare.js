@@ -2,6 +2,7 @@
 // are in the page's address. They grow while a run goes on.
 import { drawChart } from './chart/draw.js';
 import { digits, markers } from './chart/style.js';
+import { keyOf } from './chart/series.js';
 import { positive } from './chart/change.js';
 
 const dashes = [[], [6, 4], [2, 3], [9, 4, 2, 4], [4, 2], [1, 4], [12, 4], [6, 2, 2, 2]]; // as in compare.templ
@@ -72,11 +73,11 @@ class CompareCharts {
     if (!this.data) return;
     this.el.querySelector('[data-chart-empty]').classList.toggle('b-gone', this.data.series.length > 0);
     for (const s of this.data.series) {
-      const key = s.phase + ' ' + s.name;
+      const key = keyOf(s);
       if (!this.plots.has(key)) this.plots.set(key, this.figure());
       this.grid.append(this.plots.get(key).fig);
     }
-    for (const s of this.data.series) this.draw(s, this.plots.get(s.phase + ' ' + s.name));
+    for (const s of this.data.series) this.draw(s, this.plots.get(keyOf(s)));
   }
 
   figure() {
@@ -87,10 +88,11 @@ class CompareCharts {
   }
 
   draw(s, place) {
+    const axis = s.list ? 'round' : this.x; // the "rounds" of a list are its elements
     const shown = this.data.runs.filter((r) => s.runs[r] && !this.hidden.has(r));
-    const xs = [...new Set(shown.flatMap((r) => s.runs[r].map((p) => p[this.x])))].sort((a, b) => a - b);
+    const xs = [...new Set(shown.flatMap((r) => s.runs[r].map((p) => p[axis])))].sort((a, b) => a - b);
     const [title, now, more] = place.fig.querySelector('figcaption').children;
-    title.textContent = `${s.name} · ${s.phase === 'server' ? 'on the server' : s.phase}${s.mean ? ', mean of participants' : ''}`;
+    title.textContent = `${s.name}${s.list ? ' by element' : ''} · ${s.phase === 'server' ? 'on the server' : s.phase}${s.mean ? ', mean of participants' : ''}`;
     this.say(s, shown, now, more);
     place.plot.classList.toggle('is-table', this.table);
     place.note.textContent = '';
@@ -104,14 +106,14 @@ class CompareCharts {
     const at = new Map(xs.map((x, i) => [x, i])), notes = [];
     const lines = shown.map((r) => {
       const i = this.data.runs.indexOf(r), values = new Array(xs.length).fill(null);
-      for (const p of s.runs[r]) values[at.get(p[this.x])] = p.value ?? null;
+      for (const p of s.runs[r]) values[at.get(p[axis])] = p.value ?? null;
       const [above, gone] = this.log ? positive(values) : [values, 0], odd = s.runs[r].filter((p) => p.value == null).length;
       if (gone) notes.push(`${r}: ${gone} not above 0, not on a log scale`);
       if (odd) notes.push(`${r}: ${odd} NaN or infinite, not drawn`);
       return { key: r, label: r, values: above, tone: 's' + (i % 6 + 1), width: 2, dash: dashes[i], marker: markers[i % markers.length] };
     });
     place.note.textContent = notes.join(' · ');
-    const spec = { x: xs, lines, log: this.log, sync: 'compare' };
+    const spec = { x: xs, lines, log: this.log, sync: s.list ? undefined : 'compare' };
     if (place.chart) place.chart.update(spec); else { place.plot.replaceChildren(); place.chart = drawChart(place.plot, spec); }
     place.plot.setAttribute('role', 'img');
     place.plot.setAttribute('aria-label', `${title.textContent}: ${now.textContent} ${more.textContent}`);
@@ -119,8 +121,9 @@ class CompareCharts {
 
   // say tells in words what the newest shown run is ahead of the baseline, at the newest round that both have.
   say(s, shown, now, more) {
-    const base = this.data.base, other = shown.filter((r) => r !== base).at(-1);
     now.textContent = more.textContent = '';
+    if (s.list) { more.textContent = shown.map((r) => `${r}: round ${s.at[r]}`).join(' · '); return; }
+    const base = this.data.base, other = shown.filter((r) => r !== base).at(-1);
     if (!other || !shown.includes(base)) return;
     const of = (r) => new Map(s.runs[r].map((p) => [p.round, p.value]));
     const a = of(base), b = of(other), round = Math.max(...[...b.keys()].filter((n) => typeof a.get(n) === 'number' && typeof b.get(n) === 'number'));
@@ -131,15 +134,16 @@ class CompareCharts {
   }
 
   asTable(s, shown, xs) {
+    const axis = s.list ? 'round' : this.x;
     const table = document.createElement('table');
     table.className = 'b-table is-kv';
     const head = table.createTHead().insertRow();
-    for (const h of [this.x, ...shown]) { const th = document.createElement('th'); th.textContent = h; head.append(th); }
+    for (const h of [s.list ? 'element' : axis, ...shown]) { const th = document.createElement('th'); th.textContent = h; head.append(th); }
     const body = table.createTBody();
     for (const x of xs) {
       const tr = body.insertRow();
-      tr.insertCell().textContent = this.x === 'round' ? x : x.toFixed(1) + ' s';
-      for (const r of shown) { const p = s.runs[r].find((q) => q[this.x] === x); tr.insertCell().textContent = p ? digits(p.value ?? p.text) : '–'; }
+      tr.insertCell().textContent = axis === 'round' ? x : x.toFixed(1) + ' s';
+      for (const r of shown) { const p = s.runs[r].find((q) => q[axis] === x); tr.insertCell().textContent = p ? digits(p.value ?? p.text) : '–'; }
     }
     return table;
   }

@@ -7,7 +7,7 @@ export function asTable(series, points, main, people) {
   const table = document.createElement('table');
   table.className = 'b-table is-kv';
   const spread = points.some((p) => p.nodes > 0);
-  const cols = [['round', (p) => p.round]];
+  const cols = [[series.list ? 'element' : 'round', (p) => p.round]];
   if (main) cols.push([main.label, (p) => digits(p[main.key])]);
   if (spread) cols.push(['lowest', (p) => digits(p.low)], ['median', (p) => digits(p.median)], ['highest', (p) => digits(p.high)], ['participants', (p) => p.nodes], ['NaN or infinite', (p) => p.odd]);
   for (const [label, values] of people) cols.push([label, (p) => digits(values.get(p.round))]);
