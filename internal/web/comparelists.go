@@ -29,7 +29,7 @@ func collapsed(ms []domain.Metric) (out []domain.Metric) {
 		p := place{m.Phase, list, m.Round}
 		i, known := at[p]
 		if !known {
-			i, at[p] = len(out), len(out)
+			at[p] = len(out)
 			m.Name, out = list+listMark, append(out, m)
 			count[p] = 1
 			continue
