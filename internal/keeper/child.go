@@ -8,6 +8,7 @@ import (
 	"syscall"
 	"time"
 
+	"blossomtune/internal/keeper/contain"
 	"blossomtune/internal/logfile"
 )
 
@@ -26,6 +27,9 @@ type Command struct {
 
 	// CPUs are the only ones that the child and all that it starts may run on; nil: those of this process. Linux only.
 	CPUs []int
+
+	// Contain is the sandbox that the command runs in; nil: none. Linux only: elsewhere it is not heeded, see [contain.Check].
+	Contain *contain.Policy
 
 	files []*os.File // the child has them as 3, 4 …
 }

@@ -6,10 +6,12 @@ import (
 	"io/fs"
 	"os"
 	"os/exec"
+	"slices"
 	"sync"
 	"syscall"
 	"time"
 
+	"blossomtune/internal/keeper/contain"
 	"blossomtune/internal/keeper/reaper"
 
 	"golang.org/x/sys/unix"
@@ -25,6 +27,15 @@ const reaperProgram = "/proc/self/exe"
 func (c *Child) start(cmd *exec.Cmd, o Command, out *output) error {
 	if cmd.Err != nil {
 		return cmd.Err
+	}
+	spec := reaper.Spec{Path: cmd.Path, Args: cmd.Args, Dir: cmd.Dir, Env: cmd.Environ(), Files: len(o.files), Bound: o.DieWithParent}
+	if o.Contain != nil {
+		policy, err := contained(&spec, *o.Contain)
+		if err != nil {
+			return err
+		}
+		defer policy.Close()
+		o.files = append(slices.Clone(o.files), policy)
 	}
 	ours, theirs, err := socketPair(unix.SOCK_STREAM)
 	if err != nil {
@@ -42,7 +53,6 @@ func (c *Child) start(cmd *exec.Cmd, o Command, out *output) error {
 	}
 	c.root = r.Process.Pid
 	orders, reports := json.NewEncoder(ours), json.NewDecoder(ours)
-	spec := reaper.Spec{Path: cmd.Path, Args: cmd.Args, Dir: cmd.Dir, Env: cmd.Environ(), Files: len(o.files), Bound: o.DieWithParent}
 	var first reaper.Report
 	if err = orders.Encode(spec); err == nil {
 		err = reports.Decode(&first)
@@ -71,6 +81,16 @@ func (c *Child) start(cmd *exec.Cmd, o Command, out *output) error {
 	}
 	go c.live(r, reports, ours, out)
 	return nil
+}
+
+// contained puts the containing process into the place of the program. It returns the file that it gets after the program's files.
+func contained(s *reaper.Spec, p contain.Policy) (*os.File, error) {
+	policy, command, err := contain.Wrap(p, s.Path, s.Args, s.Dir, s.Env, s.Files)
+	if err != nil {
+		return nil, err
+	}
+	s.Path, s.Args, s.Env, s.Files = reaperProgram, command, []string{}, s.Files+1
+	return policy, nil
 }
 
 // live waits for the end of the child, and of all that it started.

@@ -10,6 +10,8 @@ import (
 	"syscall"
 	"time"
 
+	"blossomtune/internal/keeper/proc"
+
 	"golang.org/x/sys/unix"
 )
 
@@ -21,8 +23,9 @@ import (
 // own. Both die with the template. Its answers are {"id", "pid", "reaper"} with the ids of the two processes, {"id", "status"} when the
 // new one has ended, and {"id", "ended"} when its reaper has: then no descendant of it is left. Both numbers are those of wait.
 type Template struct {
-	child *Child
-	conn  *net.UnixConn
+	child     *Child
+	conn      *net.UnixConn
+	contained bool
 
 	mu    sync.Mutex
 	last  int
@@ -68,7 +71,7 @@ func StartTemplate(c Command) (*Template, error) {
 	if err != nil {
 		return nil, errors.Join(err, conn.Close())
 	}
-	t := &Template{child: child, conn: conn.(*net.UnixConn), forks: map[int]*fork{}}
+	t := &Template{child: child, contained: c.Contain != nil, conn: conn.(*net.UnixConn), forks: map[int]*fork{}}
 	go t.listen()
 	return t, nil
 }
@@ -138,6 +141,9 @@ func (t *Template) Start(f Fork) (*Child, error) {
 		out.end()
 		t.Stop(0)
 		return nil, err
+	}
+	if t.contained { // its ids may be those of its own namespace, and it is not to be believed
+		made.Reaper, made.PID = proc.Below(t.child.root, made.Reaper), proc.Below(t.child.root, made.PID)
 	}
 	c := &Child{root: made.Reaper, done: make(chan struct{})}
 	c.began(made.PID)

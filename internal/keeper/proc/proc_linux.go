@@ -68,3 +68,44 @@ func numbers(names []string) []int {
 	}
 	return out
 }
+
+// Below returns the process that descends from root and has the id pid in the innermost of the PID namespaces there, by the id that this
+// process knows it by; 0 when there is none. Without namespaces the ids are the same.
+func Below(root, pid int) int {
+	found, deepest := 0, 0
+	for todo := childrenOf(root); len(todo) > 0; todo = todo[1:] {
+		ids := namespaceIDs(todo[0])
+		if len(ids) > deepest {
+			found, deepest = 0, len(ids)
+		}
+		if len(ids) == deepest && deepest > 0 && ids[deepest-1] == pid {
+			found = todo[0]
+		}
+		todo = append(todo, childrenOf(todo[0])...)
+	}
+	return found
+}
+
+func childrenOf(pid int) []int {
+	lists, _ := filepath.Glob("/proc/" + strconv.Itoa(pid) + "/task/*/children") // the pattern is sound
+	var out []int
+	for _, path := range lists {
+		b, _ := os.ReadFile(path) // a thread that ended has left its children to another
+		out = append(out, numbers(strings.Fields(string(b)))...)
+	}
+	return out
+}
+
+// namespaceIDs returns a process's ids, from that in the namespace of /proc to that in its own.
+func namespaceIDs(pid int) []int {
+	b, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/status")
+	if err != nil {
+		return nil
+	}
+	for line := range strings.Lines(string(b)) {
+		if ids, ok := strings.CutPrefix(line, "NSpid:"); ok {
+			return numbers(strings.Fields(ids))
+		}
+	}
+	return nil
+}

@@ -1,0 +1,157 @@
+package contain_test
+
+import (
+	"bufio"
+	"encoding/json"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+
+	"blossomtune/internal/keeper"
+	"blossomtune/internal/keeper/contain"
+)
+
+// openInFloor are ways that only namespaces, or a newer Landlock, close: see docs/security.md.
+var openInFloor = map[string]bool{
+	"see_a_file": true, "change_a_mode": true, "change_a_time": true, "command_line_of_another": true, "place_another": true,
+	"connect_to_a_socket_with_a_path": true, "shared_memory_by_name": true,
+}
+
+const nobody = 65534
+
+// Each way out is tried without a sandbox, where it must lead out, and inside, where it must not.
+func TestNothingGetsOut(t *testing.T) { tryAll(t) }
+
+// The same as an ordinary user, where this one is root.
+func TestNothingGetsOutAsAnOrdinaryUser(t *testing.T) {
+	if os.Getuid() != 0 {
+		t.Log("TestNothingGetsOut runs as an ordinary user already")
+		return
+	}
+	dir, err := os.MkdirTemp("", "contain-nobody-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	if err := os.CopyFS(filepath.Join(dir, "testdata"), os.DirFS("testdata")); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Chown(dir, nobody, nobody); err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.CommandContext(t.Context(), "/proc/self/exe", "-test.run", "^TestNothingGetsOut$", "-test.v")
+	cmd.Dir, cmd.Env = dir, append(os.Environ(), "TMPDIR="+dir, "HOME="+dir)
+	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: nobody, Gid: nobody}}
+	out, err := cmd.CombinedOutput()
+	if err != nil || !strings.Contains(string(out), "--- PASS: TestNothingGetsOut") {
+		t.Errorf("as nobody: %v\n%s", err, out)
+	}
+}
+
+func tryAll(t *testing.T) {
+	python, prefix := interpreter(t)
+	report := contain.Check()
+	t.Logf("%+v", report)
+	if !report.Floor() {
+		t.Fatalf("containment does not work here: %+v", report)
+	}
+	for _, mode := range []string{"without a sandbox", "with the floor only", "in namespaces"} {
+		if mode == "in namespaces" && !report.Namespaces {
+			t.Log("this system refuses namespaces: " + report.Reason)
+			continue
+		}
+		t.Run(mode, func(t *testing.T) {
+			told := escapes(t, python, prefix, mode)
+			if len(told) < 40 {
+				t.Errorf("only %d ways were tried", len(told))
+			}
+			for name, how := range told {
+				out := how == "out"
+				switch {
+				case mode == "without a sandbox" && !out:
+					t.Errorf("%s does not lead out where nothing stops it: %s", name, how)
+				case mode == "with the floor only" && out && !openInFloor[name], mode == "in namespaces" && out:
+					t.Errorf("%s leads out", name)
+				}
+			}
+		})
+	}
+}
+
+// escapes tries all ways in a mode.
+func escapes(t *testing.T, python, prefix, mode string) map[string]string {
+	victim := startVictim(t, python)
+	work, readable := t.TempDir(), t.TempDir()
+	if err := os.WriteFile(filepath.Join(readable, "program"), []byte("#!/bin/sh\n"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	script, err := filepath.Abs("testdata/escapes.py")
+	if err != nil {
+		t.Fatal(err)
+	}
+	log := filepath.Join(t.TempDir(), "log")
+	c := keeper.Command{Path: python, Args: []string{"-I", script, victim}, Dir: work, Env: []string{"READABLE=" + readable}, LogFile: log, DieWithParent: true}
+	switch mode {
+	case "without a sandbox":
+		c.Env = append(c.Env, "PARENT_SECRET=x")
+	default:
+		t.Setenv("PARENT_SECRET", "x")
+		c.Contain = &contain.Policy{Read: []string{readable, script, prefix}, Write: []string{work}, Connect: []int{443}, NoNamespaces: mode == "with the floor only"}
+	}
+	child, err := keeper.Start(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	exit := child.Exit()
+	text, err := os.ReadFile(log)
+	if err != nil {
+		t.Fatal(err)
+	}
+	told := map[string]string{}
+	if err := json.Unmarshal(text[max(0, strings.IndexByte(string(text), '{')):], &told); err != nil {
+		t.Fatalf("%s: %v\n%s", exit, err, text)
+	}
+	return told
+}
+
+// startVictim starts what a contained program must not reach, and returns where it is.
+func startVictim(t *testing.T, python string) string {
+	dir := t.TempDir()
+	cmd := exec.CommandContext(t.Context(), python, "testdata/victim.py", dir)
+	cmd.Env = []string{"VICTIM_SECRET=x"}
+	cmd.Stderr = os.Stderr
+	in, err := cmd.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_ = in.Close()
+		_, _ = io.Copy(io.Discard, out)
+		_ = cmd.Wait()
+	})
+	line, err := bufio.NewReader(out).ReadString('\n')
+	if err != nil {
+		t.Fatal(err)
+	}
+	if os.Getuid() == 0 {
+		other := filepath.Join(dir, "of_nobody")
+		if err := os.WriteFile(other, []byte("the-secret-of-the-victim"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Chown(other, nobody, nobody); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return strings.TrimSpace(line)
+}

@@ -1,0 +1,110 @@
+package contain
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+
+	"github.com/landlock-lsm/go-landlock/landlock"
+	ll "github.com/landlock-lsm/go-landlock/landlock/syscall"
+	"golang.org/x/sys/unix"
+)
+
+// apply puts the floor in force for this thread and what it starts. The caller holds its thread. own says that the process has namespaces.
+func (p Policy) apply(own bool) error {
+	if err := limit(own); err != nil {
+		return err
+	}
+	if err := dropCapabilities(); err != nil {
+		return err
+	}
+	if err := unix.Prctl(unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0); err != nil {
+		return fmt.Errorf("setting no_new_privs: %w", err)
+	}
+	if err := p.landlock(own); err != nil {
+		return fmt.Errorf("applying Landlock: %w", err)
+	}
+	return filterCalls(p.UDP, own)
+}
+
+// mostProcesses bounds the processes and threads of a contained program. It is counted per user and user namespace, so without a namespace
+// it would count the user's other processes.
+const mostProcesses = 8192
+
+func limit(own bool) error {
+	if err := unix.Setrlimit(unix.RLIMIT_CORE, &unix.Rlimit{}); err != nil {
+		return fmt.Errorf("limiting core files: %w", err)
+	}
+	if !own {
+		return nil
+	}
+	var l unix.Rlimit
+	if err := unix.Getrlimit(unix.RLIMIT_NPROC, &l); err != nil {
+		return err
+	}
+	l.Cur, l.Max = min(l.Cur, mostProcesses), min(l.Max, mostProcesses)
+	return unix.Setrlimit(unix.RLIMIT_NPROC, &l)
+}
+
+// dropCapabilities leaves this thread, and what it starts, none. For processes of root the bounding set matters too: they would get all of
+// it at the next exec.
+func dropCapabilities() error {
+	for c := uintptr(0); ; c++ {
+		err := unix.Prctl(unix.PR_CAPBSET_DROP, c, 0, 0, 0)
+		if errors.Is(err, unix.EPERM) {
+			break // an ordinary user's bounding set gives it nothing
+		}
+		if err != nil {
+			break // there are no more
+		}
+	}
+	_ = unix.Prctl(unix.PR_CAP_AMBIENT, unix.PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0)
+	head := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
+	var none [2]unix.CapUserData
+	if err := unix.Capset(&head, &none[0]); err != nil {
+		return fmt.Errorf("dropping capabilities: %w", err)
+	}
+	return nil
+}
+
+// landlock restricts files, TCP, signals and abstract sockets, as far as the kernel can.
+func (p Policy) landlock(own bool) error {
+	abi, err := ll.LandlockGetABIVersion()
+	if err != nil || abi == 0 {
+		return nil //nolint:nilerr // Check says that it is missing
+	}
+	writable := append(slices.Clone(p.Write), sharedMemory)
+	if own {
+		writable = append(writable, privateTmp)
+	}
+	var rules []landlock.Rule
+	for _, path := range append(append([]string{"/proc"}, systemFiles...), p.Read...) {
+		switch st, err := os.Stat(path); {
+		case err != nil:
+		case st.IsDir():
+			rules = append(rules, landlock.RODirs(path))
+		default:
+			rules = append(rules, landlock.ROFiles(path))
+		}
+	}
+	for _, path := range writable {
+		rule := landlock.RWDirs(path).IgnoreIfMissing()
+		if abi >= 2 {
+			rule = rule.WithRefer()
+		}
+		rules = append(rules, rule)
+	}
+	rules = append(rules, landlock.RWFiles(plainDevices...).IgnoreIfMissing())
+	for _, path := range gpuDevices() {
+		rule := landlock.RWFiles(path)
+		if st, err := os.Stat(path); err == nil && st.IsDir() {
+			rule = landlock.RWDirs(path)
+		}
+		rules = append(rules, rule.WithIoctlDev().IgnoreIfMissing())
+	}
+	for _, port := range p.Connect {
+		rules = append(rules, landlock.ConnectTCP(uint16(port)))
+	}
+	return landlock.V9.BestEffort().Restrict(rules...)
+}

@@ -1,0 +1,217 @@
+package contain
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"os/signal"
+	"runtime"
+	"slices"
+	"strconv"
+	"syscall"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+// self is this very binary, also when its file has been replaced.
+const self = "/proc/self/exe"
+
+// Exit codes of a containing process that could not start the program, as a shell has them.
+const (
+	exitNotContained = 126
+	exitNotStarted   = 127
+)
+
+func init() {
+	if len(os.Args) < 2 || os.Args[0] != Name {
+		return
+	}
+	runtime.LockOSThread() // what is restricted is a thread; and the parent-death signal comes at the end of one
+	fd, err := strconv.Atoi(os.Args[1])
+	if err != nil {
+		os.Exit(exitNotContained)
+	}
+	var code int
+	if len(os.Args) > 2 {
+		code = first(fd)
+	} else {
+		code, err = outer(fd)
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, Name+":", err)
+	}
+	os.Exit(code)
+}
+
+// news is what the first process of a PID namespace tells the one outside: that it is contained, or why not, then how the program ended.
+type news struct {
+	Up     bool   `json:"up,omitempty"`
+	Failed string `json:"failed,omitempty"`
+	Status *int   `json:"status,omitempty"` // the program's, as wait reports it
+}
+
+// outer is the process that the reaper starts. It becomes the program, or waits for it outside of its namespaces.
+func outer(fd int) (code int, err error) {
+	j, err := readJob(fd)
+	if err != nil {
+		return exitNotContained, err
+	}
+	reason := "turned off"
+	if !j.Policy.NoNamespaces {
+		var status syscall.WaitStatus
+		status, reason, err = inside(j, fd)
+		if err != nil {
+			return exitNotStarted, err
+		}
+		if reason == "" && !j.Probe {
+			return end(status), nil
+		}
+	}
+	if j.Probe {
+		return 0, probed(reason)
+	}
+	closeFrom(firstFile + j.Files)
+	if err := j.Policy.apply(false); err != nil {
+		return exitNotContained, err
+	}
+	err = unix.Exec(j.Path, j.Args, j.Env)
+	return exitNotStarted, fmt.Errorf("starting %s: %w", j.Path, err)
+}
+
+// inherited keeps the descriptors of this process open: the collector closes those of a file that nobody holds.
+var inherited []*os.File
+
+// inside starts the program in namespaces of its own and waits for its end. A reason means that the system does not allow them; nothing has
+// been started then.
+func inside(j job, fd int) (status syscall.WaitStatus, reason string, err error) {
+	read, write, err := os.Pipe()
+	if err != nil {
+		return 0, "", err
+	}
+	cmd := &exec.Cmd{
+		Path: self, Args: []string{Name, strconv.Itoa(fd), "first"}, Env: []string{}, Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr,
+		SysProcAttr: &syscall.SysProcAttr{
+			Cloneflags:  unix.CLONE_NEWUSER | unix.CLONE_NEWNS | unix.CLONE_NEWPID | unix.CLONE_NEWIPC,
+			UidMappings: []syscall.SysProcIDMap{{ContainerID: os.Getuid(), HostID: os.Getuid(), Size: 1}},
+			GidMappings: []syscall.SysProcIDMap{{ContainerID: os.Getgid(), HostID: os.Getgid(), Size: 1}},
+			AmbientCaps: []uintptr{unix.CAP_SYS_ADMIN, unix.CAP_SETPCAP}, // an ordinary user's would be lost at the exec
+		},
+	}
+	for n := firstFile; n <= fd; n++ {
+		inherited = append(inherited, os.NewFile(uintptr(n), "inherited"))
+	}
+	cmd.ExtraFiles = append(slices.Clone(inherited), write)
+	signal.Notify(make(chan os.Signal, 1)) // the program gets its group's signals itself
+	err = cmd.Start()
+	_ = write.Close()
+	if err != nil {
+		return 0, "The system refuses namespaces: " + err.Error() + ".", nil //nolint:nilerr // the floor is in force then
+	}
+	from := json.NewDecoder(read)
+	var n news
+	if err := from.Decode(&n); err != nil || !n.Up {
+		_ = cmd.Wait()
+		_ = read.Close()
+		return 0, "The system refuses mounts in namespaces: " + n.Failed + ".", nil //nolint:nilerr // the floor is in force then
+	}
+	for _, f := range inherited[:j.Files] {
+		_ = f.Close() // the program has them
+	}
+	n = news{}
+	failed := from.Decode(&n)
+	_ = cmd.Wait()
+	if failed != nil || n.Status == nil {
+		if n.Failed != "" {
+			return 0, "", errors.New(n.Failed)
+		}
+		return syscall.WaitStatus(unix.SIGKILL), "", nil // the first process was killed, and all others with it
+	}
+	return syscall.WaitStatus(*n.Status), "", nil
+}
+
+// end ends this process as the program ended.
+func end(status syscall.WaitStatus) int {
+	if !status.Signaled() {
+		return status.ExitStatus()
+	}
+	_ = unix.Setrlimit(unix.RLIMIT_CORE, &unix.Rlimit{})
+	var byDefault [32]byte // a struct sigaction that restores the default
+	_, _, _ = unix.RawSyscall6(unix.SYS_RT_SIGACTION, uintptr(status.Signal()), uintptr(unsafe.Pointer(&byDefault)), 0, 8, 0, 0)
+	_ = unix.Kill(unix.Getpid(), status.Signal())
+	return 128 + int(status.Signal())
+}
+
+// first is the first process of the namespaces: it contains itself, starts the program, and takes the orphans. When it ends, the kernel
+// kills all that is left.
+func first(fd int) (code int) {
+	status := os.NewFile(uintptr(fd+1), "status")
+	unix.CloseOnExec(fd + 1)
+	to := json.NewEncoder(status)
+	_ = unix.Prctl(unix.PR_SET_PDEATHSIG, uintptr(unix.SIGKILL), 0, 0, 0)
+	signal.Notify(make(chan os.Signal, 1))
+	j, err := readJob(fd)
+	if err == nil {
+		err = j.Policy.enterRoot()
+	}
+	if err == nil {
+		err = j.Policy.apply(true)
+	}
+	if err != nil {
+		_ = to.Encode(news{Failed: err.Error()})
+		return exitNotContained
+	}
+	_ = unix.Prctl(unix.PR_SET_DUMPABLE, 0, 0, 0, 0)
+	if err := to.Encode(news{Up: true}); err != nil || j.Probe {
+		return exitNotContained // whoever started it is gone
+	}
+	files := []uintptr{0, 1, 2}
+	for n := range j.Files {
+		unix.CloseOnExec(firstFile + n)
+		files = append(files, uintptr(firstFile+n))
+	}
+	unix.CloseOnExec(fd)
+	pid, err := syscall.ForkExec(j.Path, j.Args, &syscall.ProcAttr{Dir: j.Dir, Env: j.Env, Files: files})
+	if err != nil {
+		_ = to.Encode(news{Failed: fmt.Sprintf("starting %s: %v", j.Path, err)})
+		return exitNotStarted
+	}
+	closeExcept(fd + 1)
+	for {
+		var ws unix.WaitStatus
+		got, err := unix.Wait4(-1, &ws, 0, nil)
+		switch {
+		case errors.Is(err, unix.EINTR):
+		case err != nil:
+			return exitNotStarted
+		case got == pid:
+			n := int(ws)
+			_ = to.Encode(news{Status: &n})
+			return 0
+		}
+	}
+}
+
+// closeFrom lets no descriptor from n on reach the program.
+func closeFrom(n int) { _ = unix.CloseRange(uint(n), ^uint(0)>>1, unix.CLOSE_RANGE_CLOEXEC) }
+
+// closeExcept gives up the standard files and those of the program, so that their other ends see its end.
+func closeExcept(status int) {
+	if null, err := unix.Open("/dev/null", unix.O_RDWR|unix.O_CLOEXEC, 0); err == nil {
+		for n := range firstFile {
+			_ = unix.Dup3(null, n, 0)
+		}
+		_ = unix.Close(null)
+	}
+	for n := firstFile; n < status; n++ {
+		_ = unix.Close(n)
+	}
+}
+
+// probed prints what the system can put in force.
+func probed(reason string) error {
+	r := Report{System: runtime.GOOS, Landlock: landlockVersion(), Seccomp: canFilter(), Namespaces: reason == "", Reason: reason}
+	return json.NewEncoder(os.Stdout).Encode(r)
+}
