@@ -42,6 +42,7 @@ func (l *link) do(ctx context.Context, method, path string, in any) (*http.Respo
 	if err != nil {
 		return nil, err
 	}
+	req.Header.Set(keyHeader, readSocketKey(l.dir))
 	res, err := l.http.Do(req)
 	if err != nil {
 		return nil, domain.Errorf(domain.Unavailable, "The engine's keeper does not answer.").Because(err)

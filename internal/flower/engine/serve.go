@@ -73,6 +73,7 @@ type server struct {
 	pushes   atomic.Uint64
 	stored   atomic.Uint64
 	proxies  proxies
+	key      string // of the socket
 	stop     context.CancelFunc
 
 	mu   sync.Mutex
@@ -110,7 +111,7 @@ func newServer(o ServeOptions, dir string) (*server, error) {
 	if o.Policy == (keeper.Policy{}) {
 		o.Policy = keeper.DefaultPolicy
 	}
-	k := &server{o: o, dir: dir, dirID: st.Dir, flwr: set.Env.FlwrVersion, subs: map[chan struct{}]bool{}}
+	k := &server{o: o, dir: dir, dirID: st.Dir, flwr: set.Env.FlwrVersion, subs: map[chan struct{}]bool{}, key: socketKey(secret)}
 	k.link = &superlink{fedDir: dir, env: set.Env, clock: o.Clock, log: o.Log, changed: k.changed, policy: o.Policy, silence: cmp.Or(o.Silence, defaultSilence), again: make(chan struct{}, 1)}
 	k.launcher, err = launcher.New(launcher.Options{
 		FedDir: dir, EnvDir: filepath.Join(filepath.Dir(set.Env.Dir), "apps"), FAB: o.FAB, Env: set.Env, LogMax: set.RunLog, Changed: k.changed, Clock: o.Clock, Log: o.Log, Proxy: k.proxy,
@@ -132,7 +133,7 @@ func (k *server) serve(ctx context.Context) error {
 		return err
 	}
 	defer os.Remove(filepath.Join(k.dir, sockName))
-	srv := &http.Server{Handler: k.routes(), ReadHeaderTimeout: 10 * time.Second}
+	srv := &http.Server{Handler: keyed(k.key, k.routes()), ReadHeaderTimeout: 10 * time.Second}
 	go func() {
 		if err := srv.Serve(ln); !errors.Is(err, http.ErrServerClosed) {
 			k.o.Log.Error("the keeper's socket failed", "err", err)
