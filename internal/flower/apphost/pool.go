@@ -124,8 +124,12 @@ type Ready struct {
 	pool    *Pool
 	env     *environment
 	modules []module
+	room    *Room
 	once    sync.Once
 }
+
+// Enter makes the processes that are started from now on run in a room; nil: uncontained.
+func (r *Ready) Enter(room *Room) { r.room = room }
 
 // Release ends the use; the environment may be removed from then on. Calls after the first do nothing.
 func (r *Ready) Release() {

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"blossomtune/internal/keeper"
+	"blossomtune/internal/keeper/contain"
 )
 
 const templateName = "template.py"
@@ -20,6 +21,7 @@ type template struct {
 	env     *environment
 	warm    *keeper.Template
 	modules bool // it has modules that are not Flower's
+	room    *Room
 	forks   int  // running processes of it; guarded by the pool's mutex
 	proven  bool // it has made a process; guarded by the pool's mutex
 }
@@ -31,8 +33,11 @@ func (t *template) stop(grace time.Duration) { t.warm.Stop(grace) }
 //
 // f says where the output goes and which directory the process runs in; its Args are ignored. env is added to the process's environment.
 // Each set of variables has templates of its own, FLWR_HOME, TMPDIR and BLOSSOMTUNE_* apart: what differs for each task belongs into those.
+// So has each room (see [Ready.Enter]); there f.Dir and FLWR_HOME are the room's.
 func (p *Pool) Start(r *Ready, prog Program, args []string, f keeper.Fork, env []string) (*keeper.Child, error) {
-	if f.Dir == "" {
+	if r.room != nil {
+		f.Dir = r.room.Path(WorkDir)
+	} else if f.Dir == "" {
 		f.Dir = p.o.Work
 	}
 	for range 3 { // one that has ended is replaced; one whose modules cannot be preloaded, by one without
@@ -58,13 +63,13 @@ func (p *Pool) Start(r *Ready, prog Program, args []string, f keeper.Fork, env [
 	}
 	return keeper.Start(keeper.Command{
 		Path: r.Env.Bin("python"), Args: append([]string{"-P", filepath.Join(p.o.programs(), string(prog)+".py")}, args...),
-		Dir: f.Dir, Env: p.environ(r.env, env), LogFile: f.LogFile, Log: f.Log, CPUs: f.CPUs, DieWithParent: true,
+		Dir: f.Dir, Env: p.environ(r, env), Contain: p.policy(r.room, r.env), LogFile: f.LogFile, Log: f.Log, CPUs: f.CPUs, DieWithParent: true,
 	})
 }
 
-// Warm starts the template of an environment and program ahead of the first task.
-func (p *Pool) Warm(r *Ready, prog Program) {
-	if t, _ := p.template(r, prog, nil); t != nil {
+// Warm starts the template of an environment and program ahead of the first task, with the variables that the task will have.
+func (p *Pool) Warm(r *Ready, prog Program, env ...string) {
+	if t, _ := p.template(r, prog, env); t != nil {
 		p.done(t)
 	}
 }
@@ -86,8 +91,12 @@ func (p *Pool) done(t *template) {
 	t.forks--
 }
 
-func (p *Pool) environ(e *environment, env []string) []string {
-	return append(append(e.env.Environ(p.o.Home), p.o.ExtraEnv...), env...)
+func (p *Pool) environ(r *Ready, env []string) []string {
+	own := append(r.env.env.Environ(p.o.Home), p.o.ExtraEnv...)
+	if r.room != nil {
+		own = r.room.environment(own)
+	}
+	return append(own, env...)
 }
 
 // template returns the template to fork from, with a fork counted; nil where there is none.
@@ -102,10 +111,11 @@ func (p *Pool) template(r *Ready, prog Program, env []string) (*template, error)
 		return nil, errClosed
 	}
 	modules := r.modules
-	id := templateID(r.env, prog, modules, early)
+	policy := p.policy(r.room, r.env)
+	id := templateID(r.env, prog, modules, early, policy)
 	if p.failed(id) {
 		modules = nil
-		id = templateID(r.env, prog, nil, early)
+		id = templateID(r.env, prog, nil, early, policy)
 	}
 	if p.failed(id) {
 		return nil, nil
@@ -129,14 +139,31 @@ func (p *Pool) template(r *Ready, prog Program, env []string) (*template, error)
 	}
 	warm, err := keeper.StartTemplate(keeper.Command{
 		Path: r.Env.Bin("python"), Args: []string{"-P", filepath.Join(p.o.programs(), templateName), string(prog), string(text)},
-		Dir: p.o.Work, Env: p.environ(r.env, early), LogFile: p.o.Log, Log: p.o.LogKeep, DieWithParent: true,
+		Dir: p.workOf(r), Env: p.environ(r, early), Contain: policy, LogFile: p.o.Log, Log: p.o.LogKeep, DieWithParent: true,
 	})
 	if err != nil {
 		return nil, err
 	}
-	t := &template{id: id, env: r.env, warm: warm, modules: len(modules) > 0, forks: 1}
+	t := &template{id: id, env: r.env, warm: warm, modules: len(modules) > 0, room: r.room, forks: 1}
 	p.templates = append(p.templates, t)
 	return t, nil
+}
+
+// Empty ends the templates of a room that no process will be started in again.
+func (p *Pool) Empty(room *Room) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, t := range p.cutTemplates(func(t *template) bool { return t.room == room }) {
+		go t.stop(0)
+	}
+}
+
+// workOf is where a template of the environment runs.
+func (p *Pool) workOf(r *Ready) string {
+	if r.room != nil {
+		return r.room.Path(WorkDir)
+	}
+	return p.o.Work
 }
 
 // makeRoom ends the least recently used templates that have no process, and reports whether there is room for one more.
@@ -186,8 +213,8 @@ func (p *Pool) discard(t *template) {
 	p.o.Progress(fmt.Sprintf("%s. See %s.", what, p.o.Log))
 }
 
-func templateID(e *environment, prog Program, modules []module, env []string) string {
-	text, _ := json.Marshal([]any{e.key, e.env.Dir, prog, modules, env}) // these types always can
+func templateID(e *environment, prog Program, modules []module, env []string, policy *contain.Policy) string {
+	text, _ := json.Marshal([]any{e.key, e.env.Dir, prog, modules, env, policy}) // these types always can
 	return string(text)
 }
 

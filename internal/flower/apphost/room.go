@@ -1,0 +1,114 @@
+package apphost
+
+import (
+	"fmt"
+	"net/url"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+
+	"blossomtune/internal/flower/python"
+	"blossomtune/internal/keeper/contain"
+)
+
+// Room is the sandbox of an app's processes. They can read their Python environment and the system's libraries, and change only the
+// room's own folders. Processes in the same room share a warm template; those in different rooms never do.
+type Room struct {
+	Dir  string   // holds the folders that the app can change; it cannot change Dir itself
+	Read []string // further folders that it can read
+	Port int      // of the Runtime API on this machine
+	Hub  bool     // it can reach web servers anywhere (TCP 443 and 80), for models and data
+}
+
+// The folders of a room.
+const (
+	WorkDir  = "work"      // the working directory
+	FlwrHome = "flwr_home" // FLWR_HOME: the unpacked app
+	homeDir  = "home"      // HOME: caches of models among others
+	tmpDir   = "tmp"       // TMPDIR
+)
+
+// Path returns one of the room's folders.
+func (r *Room) Path(name string) string { return filepath.Join(r.Dir, name) }
+
+func (r *Room) folders() []string {
+	return []string{r.Path(WorkDir), r.Path(FlwrHome), r.Path(homeDir), r.Path(tmpDir)}
+}
+
+// Clear removes what the app does not leave for anybody: all but its working directory.
+func (r *Room) Clear() {
+	for _, dir := range r.folders()[1:] {
+		_ = os.RemoveAll(dir)
+	}
+}
+
+// Make makes the room's folders.
+func (r *Room) Make() error {
+	for _, dir := range r.folders() {
+		if err := os.MkdirAll(dir, 0o700); err != nil {
+			return fmt.Errorf("making an app's folders: %w", err)
+		}
+	}
+	return nil
+}
+
+// webPorts are those of the web and, for long answers, of name servers.
+var webPorts = []int{443, 80, 53}
+
+// policy returns what an app in the room may use.
+func (p *Pool) policy(r *Room, e *environment) *contain.Policy {
+	if r == nil {
+		return nil
+	}
+	c := &contain.Policy{Write: r.folders(), Connect: []int{r.Port}, UDP: r.Hub}
+	c.Read = slices.Concat([]string{e.env.Dir, p.base.env.Dir, p.o.programs()}, python.Installation(p.base.env.Dir), certificates(), r.Read)
+	if r.Hub {
+		c.Connect = slices.Concat(c.Connect, webPorts, proxyPorts())
+	}
+	return c
+}
+
+// certificates are the files of this machine's own certificate authorities.
+func certificates() []string {
+	var out []string
+	for _, name := range []string{"SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"} {
+		if path := os.Getenv(name); filepath.IsAbs(path) {
+			out = append(out, path)
+		}
+	}
+	return out
+}
+
+// proxyPorts are those of this machine's web proxies, through which alone some networks reach the web.
+func proxyPorts() []int {
+	var out []int
+	for _, name := range []string{"HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY"} {
+		for _, name := range []string{name, strings.ToLower(name)} {
+			u, err := url.Parse(os.Getenv(name))
+			if err != nil {
+				continue
+			}
+			if port, err := strconv.Atoi(u.Port()); err == nil && port > 0 && port < 1<<16 {
+				out = append(out, port)
+			}
+		}
+	}
+	return out
+}
+
+// hidden are variables that an app in a room does not get: where the user's own files are, and the settings of package indexes, which
+// can hold passwords.
+var hidden = []string{"HOME", "TMPDIR", "TEMP", "TMP", "XDG_CACHE_HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME", "NETRC", "HF_HOME", "FLWR_HOME"}
+
+// environment returns the variables of an app in the room.
+func (r *Room) environment(env []string) []string {
+	env = slices.DeleteFunc(env, func(kv string) bool {
+		name, _, _ := strings.Cut(kv, "=")
+		name = strings.ToUpper(name)
+		return slices.Contains(hidden, name) || strings.HasPrefix(name, "UV_") || strings.HasPrefix(name, "PIP_") ||
+			!r.Hub && strings.HasSuffix(name, "_PROXY") && name != "NO_PROXY"
+	})
+	return append(env, "HOME="+r.Path(homeDir), "TMPDIR="+r.Path(tmpDir), "FLWR_HOME="+r.Path(FlwrHome))
+}
