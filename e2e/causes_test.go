@@ -129,7 +129,7 @@ func TestAKeyThatTheRunConfigLacks(t *testing.T) {
 	s := start(t, 10)
 	hash := s.app("raises")
 	s.launchWith(hash, "lacks", nil, nil)
-	r := s.failedBy("lacks", "201", "ServerApp", "The ServerApp raised KeyError 'lr', server_app.py:12; the run config lacks it", time.Minute)
+	r := s.failedBy("lacks", "201", "ServerApp", "The ServerApp raised KeyError 'lr', server_app.py:12 in main; the run config lacks it", time.Minute)
 	if c := *r.Cause; c.File != "fault/server_app.py" || c.FileLine != 12 || c.Mend != "pyproject.toml" || !strings.Contains(c.Remedy, "Add lr with a default to [tool.flwr.app.config] in the app's pyproject.toml") {
 		t.Errorf("%+v", c)
 	}
@@ -160,4 +160,78 @@ func TestAKeyThatTheRunConfigLacks(t *testing.T) {
 	if domain.CodeOf(err) != domain.Invalid {
 		t.Errorf("a key that the app's config lacks: Flower says %v", err)
 	}
+}
+
+// What every participant failed of is the headline, by agents and by a plain SuperNode; what the ServerApp raised then is not.
+func TestWhatEveryParticipantFailedOf(t *testing.T) {
+	s := start(t, 10)
+	first, second, third := s.approved("First").join(), s.approved("Second").join(), s.approved("Third").plain()
+	if first.partition != 0 || second.partition != 1 || third.partition != 2 {
+		t.Fatalf("partitions %d, %d, %d", first.partition, second.partition, third.partition)
+	}
+	hash := s.app("fails")
+	for name, c := range map[string]struct{ how, spare, message, remedy string }{
+		"key":    {"key", "-1", "All 3 participants raised KeyError 'age', client_app.py:13 in key, “return table[\"age\"]”.", "The ZeroDivisionError that the ServerApp raised afterwards is a consequence."},
+		"array":  {"array", "-1", "All 3 participants raised ZeroDivisionError Weights sum to zero, can't be normalized, client_app.py:17 in array, “return float(np.average(np.zeros(3), weights=np.zeros(3)))”.", "Fix the app"},
+		"file":   {"file", "-1", "All 3 participants raised FileNotFoundError [Errno …] No such file or directory: '…', client_app.py:21 in file", "Fix the app"},
+		"hub":    {"hub", "-1", "All 3 participants failed to reach data.example.invalid: its name could not be resolved, client_app.py:25 in hub", "DNS"},
+		"flower": {"flower", "-1", "All 3 participants failed to run the app: their Flower has no flwr.common.ndarrays_to_nothing, so the app is written for another Flower version, client_app.py:29 in flower", "Update the app"},
+		"mixed":  {"mixed", "-1", "All 3 participants failed: partitions 0 and 2 raised KeyError 'age', client_app.py:13 in key", "Fix the app"},
+		"most":   {"key", "1", "2 of 3 participants raised KeyError 'age', client_app.py:13 in key", "Fix the app"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			server := "mean"
+			if name == "most" {
+				server = "library"
+			}
+			s.launchWith(hash, name, map[string]string{"how": c.how, "spare": c.spare, "server": server, "min-nodes": "3"}, nil)
+			r := s.failedBy(name, "participants", "ClientApps", c.message, 2*time.Minute)
+			if !strings.Contains(r.Cause.Remedy, c.remedy) || len(r.Failures) < 2 {
+				t.Errorf("%+v, %+v", *r.Cause, r.Failures)
+			}
+		})
+	}
+}
+
+// An exception that a library or Flower raised leads to the app's own line, whatever it was chained or grouped with.
+func TestTheServerAppsOwnLineIsNamed(t *testing.T) {
+	s := start(t, 10)
+	s.approved("Only").join()
+	hash := s.app("fails")
+	for how, c := range map[string]struct{ code, message, file string }{
+		"library": {"201", "The ServerApp raised ZeroDivisionError Weights sum to zero, can't be normalized, server_app.py:18 in library, “return float(np.average(losses, weights=np.zeros(len(losses))))” (exit code 201).", "fault/server_app.py"},
+		"chained": {"201", "The ServerApp raised RuntimeError no table, server_app.py:25 in chained; its cause was KeyError 'age' (exit code 201).", "fault/server_app.py"},
+		"group":   {"201", "The ServerApp raised ValueError first, server_app.py:29 in group, and 1 further exception in one ExceptionGroup (exit code 201).", "fault/server_app.py"},
+		"hub":     {"network", "The server failed to reach data.example.invalid: its name could not be resolved, server_app.py:33 in hub", "fault/server_app.py"},
+		"flower":  {"flower_version", "The app is written for another Flower version: flwr " + s.env.FlwrVersion + " has no flwr.server.strategy.dpfedavg_fixed, server_app.py:37 in flower; its pyproject.toml asks for flwr>=1.42,<1.43", "fault/server_app.py"},
+	} {
+		t.Run(how, func(t *testing.T) {
+			s.launchWith(hash, how, map[string]string{"how": "key", "spare": "0", "server": how, "min-nodes": "1"}, nil)
+			r := s.failedBy(how, c.code, "ServerApp", c.message, 2*time.Minute)
+			if r.Cause.File != c.file || r.Cause.Line == "" || r.Cause.LogLine == 0 {
+				t.Errorf("%+v", *r.Cause)
+			}
+		})
+	}
+}
+
+// Secure aggregation says how many SuperNodes it needs while it waits, and when too few stayed.
+func TestSecureAggregationNamesWhatItNeeds(t *testing.T) {
+	s := start(t, 10)
+	s.approved("First").join()
+	s.approved("Second").join()
+	hash := s.app("secure")
+	s.launchWith(hash, "few", nil, nil)
+	r := s.waitsFor("few", "waits for 3 SuperNodes, 2 online", time.Minute)
+	const needs = "Secure aggregation splits each key into 3 shares and needs 2 of them: of 3 SuperNodes, at least 2 must stay until the end of the round."
+	if !strings.Contains(r.Waits.Helps, needs) || !strings.Contains(r.Waits.Helps, "This federation has 2 SuperNodes") {
+		t.Errorf("%+v", *r.Waits)
+	}
+	third := s.approved("Third").join()
+	s.becomes("few", "completed", 2*time.Minute)
+	s.launchWith(hash, "halted", map[string]string{"leaves": itoa(third.partition), "reconstruction-threshold": "3", "num-shares": "4"}, nil)
+	s.failedBy("halted", "201", "ServerApp", "Secure aggregation halted in round 1: too few SuperNodes stayed until its end (exit code 201).", 2*time.Minute)
+	s.launchWith(hash, "waits", map[string]string{"pause": "25"}, nil)
+	s.waitsFor("waits", "waits for 3 of 3 SuperNodes to train: partitions 0, 1 and 2", time.Minute)
+	s.becomes("waits", "completed", 2*time.Minute)
 }

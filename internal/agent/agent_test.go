@@ -2,6 +2,7 @@ package agent
 
 import (
 	"net/http"
+	"reflect"
 	"testing"
 	"time"
 )
@@ -25,16 +26,22 @@ func TestServerClock(t *testing.T) {
 	}
 }
 
-// Of what an app printed, the kind of its exception goes out, and not its message.
+// Of what an app printed, the kind of its exception goes out with the app's own line, and not its message.
 func TestExceptionKindAlone(t *testing.T) {
-	for out, want := range map[string][2]string{
-		"Traceback (most recent call last):\n  File \"x.py\", line 1\nValueError: patient 4711 has no scan\n":                                          {"ValueError", ""},
-		"x\nTraceback (most recent call last):\n  File \"x.py\", line 1\n    import torch\nModuleNotFoundError: No module named 'torch'\nINFO : bye\n": {"ModuleNotFoundError", "torch"},
-		"Traceback (most recent call last):\n  a\nlib.errors.BadData: No module named 'secret'\n":                                                      {"BadData", ""},
-		"no traceback": {"", ""},
+	const app = "/home/ada/.flwr/apps/blossomtune.fault.1.0.0.deadbeef/fault/client_app.py"
+	for out, want := range map[string]appExit{
+		"Traceback (most recent call last):\n  File \"x.py\", line 1\nValueError: patient 4711 has no scan\n":                                          {Kind: "ValueError"},
+		"x\nTraceback (most recent call last):\n  File \"x.py\", line 1\n    import torch\nModuleNotFoundError: No module named 'torch'\nINFO : bye\n": {Kind: "ModuleNotFoundError", Module: "torch"},
+		"Traceback (most recent call last):\n  a\nlib.errors.BadData: No module named 'secret'\n":                                                      {Kind: "BadData"},
+		"no traceback": {},
+		"ERROR :     ClientApp raised an exception\nTraceback (most recent call last):\n  File \"" + app + "\", line 12, in train\n    x = pandas.read_csv(path)[\"age\"]\n        ~~~~^^^^\n" +
+			"  File \"/usr/lib/python3/dist-packages/pandas/core/frame.py\", line 4113, in __getitem__\n    raise KeyError(key)\nKeyError: 'patient 4711'\n": {Kind: "KeyError", File: "fault/client_app.py", Line: 12, Func: "train", Code: `x = pandas.read_csv(path)["age"]`},
+		"Traceback (most recent call last):\n  File \"" + app + "\", line 9, in load\n    requests.get(url)\nrequests.exceptions.ConnectionError: HTTPSConnectionPool(host='data.example.org', port=443): Max retries exceeded with url: /patients/4711 (Caused by NameResolutionError(\"HTTPSConnection(host='data.example.org', port=443): Failed to resolve 'data.example.org' ([Errno -2] Name or service not known)\"))\n": {
+			Kind: "ConnectionError", Trouble: "no_name", Address: "data.example.org", File: "fault/client_app.py", Line: 9, Func: "load", Code: "requests.get(url)"},
 	} {
-		if kind, module := exceptionIn([]byte(out)); kind != want[0] || module != want[1] {
-			t.Errorf("%q: %q, %q, want %q", out, kind, module, want)
+		var got appExit
+		if got.told([]byte(out)); !reflect.DeepEqual(got, want) {
+			t.Errorf("%q: %+v, want %+v", out, got, want)
 		}
 	}
 }

@@ -1,7 +1,6 @@
 package agent
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -9,7 +8,6 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -22,6 +20,7 @@ import (
 	"blossomtune/internal/flower/wire"
 	"blossomtune/internal/keeper"
 	"blossomtune/internal/logfile"
+	"blossomtune/internal/pyerror"
 )
 
 // clientApps runs the ClientApps of this machine's SuperNode: it waits for each, so that how it ended is known, keeps what it printed in
@@ -145,16 +144,17 @@ func began(t *supernode.Task) string {
 // ended returns how a ClientApp failed, or nil if it replied with a result.
 func (c *clientApps) ended(t *supernode.Task, exit keeper.Exit, passed string, out []byte) *appExit {
 	e := &appExit{RunID: t.RunID, ExitCode: exit.Code, Signal: exit.Signal}
-	e.Kind, e.Module = exceptionIn(out)
 	switch {
 	case passed != "":
-		e.Kind, e.Module, e.Signal = passed, "", ""
+		e.Kind, e.Signal = passed, ""
 	case t.Replied() && t.Raised() == "":
 		return nil // its reply counts, however the process ended after it
 	case !t.Replied() && t.Completed():
-		e.Kind, e.Module = returnedNothing, ""
+		e.Kind = returnedNothing
 	case !t.Replied() && e.ExitCode == 0 && e.Signal == "":
-		e.Kind, e.Module = noReply, ""
+		e.Kind = noReply
+	default:
+		e.told(out)
 	}
 	if code := exitCodeIn(out); code != 0 && e.ExitCode == 0 && passed == "" { // flwr may end the process with 0 after it has written its own number
 		e.ExitCode = code
@@ -243,13 +243,20 @@ func (c *clientApps) report(e appExit) {
 }
 
 // appExit is how a ClientApp failed, as the server learns it. What an app printed may hold data of this machine's owner, so without
-// --share-output only the kind of the exception goes out, and the name of a module that is missing.
+// --share-output only the kind of the exception goes out, with the line of the app that raised it, and the name of a module or the
+// address of a server that it lacks.
 type appExit struct {
 	RunID    uint64   `json:"run_id,string"`
 	ExitCode int      `json:"exit_code"`
 	Signal   string   `json:"signal,omitempty"`
 	Kind     string   `json:"kind,omitempty"`
 	Module   string   `json:"module,omitempty"`
+	Trouble  string   `json:"trouble,omitempty"`
+	Address  string   `json:"address,omitempty"`
+	File     string   `json:"file,omitempty"`
+	Line     int      `json:"line,omitempty"`
+	Func     string   `json:"func,omitempty"`
+	Code     string   `json:"code,omitempty"`
 	Output   []string `json:"output,omitempty"`
 }
 
@@ -273,33 +280,22 @@ func (e appExit) words() string {
 	return fmt.Sprintf("exit code %d", e.ExitCode)
 }
 
-var (
-	exceptionLine = regexp.MustCompile(`^([A-Za-z_][A-Za-z0-9_.]*)(?::|$)`)
-	missingModule = regexp.MustCompile(`No module named '([A-Za-z0-9_.]{1,100})'`)
-)
-
-// exceptionIn returns the kind of the last traceback's exception, without its message, and the module that it misses.
-func exceptionIn(out []byte) (kind, module string) {
-	at := bytes.LastIndex(out, []byte("Traceback (most recent call last)"))
-	if at < 0 {
-		return "", ""
+// told fills in what an exit tells of the exception in a ClientApp's output: its kind without its message, and what it is about where
+// that has a form of its own. The line is the app's, so it holds nothing of this machine's owner.
+func (e *appExit) told(out []byte) {
+	chain := pyerror.Parse(strings.Split(string(out), "\n"))
+	if len(chain) == 0 {
+		return
 	}
-	_, rest, _ := bytes.Cut(out[at:], []byte("\n"))
-	for line := range strings.SplitSeq(string(rest), "\n") {
-		if line == "" || line[0] == ' ' || line[0] == '\t' {
-			continue
-		}
-		m := exceptionLine.FindStringSubmatch(line)
-		if m == nil {
-			break
-		}
-		kind = m[1][strings.LastIndexByte(m[1], '.')+1:]
-		if mod := missingModule.FindStringSubmatch(line); mod != nil && (kind == "ModuleNotFoundError" || kind == "ImportError") {
-			module = mod[1]
-		}
-		break
+	last := chain[len(chain)-1]
+	e.Kind = last.Kind[:min(len(last.Kind), 100)]
+	e.Module = pyerror.MissingModule(last)
+	if n, ok := pyerror.NetworkIn(chain); ok {
+		e.Trouble, e.Address = string(n.Trouble), n.Address
 	}
-	return kind[:min(len(kind), 100)], module
+	if f, _, ok := pyerror.AppFrame(chain); ok && f.File() != "" {
+		e.File, e.Line, e.Func, e.Code = f.File(), f.Line, domain.Cut(f.Func, 100), domain.Cut(f.Code, 200)
+	}
 }
 
 // report tells the server how a ClientApp failed; a server that is away is tried for a minute.

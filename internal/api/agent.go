@@ -55,6 +55,12 @@ type exitInput struct {
 		Signal   string   `json:"signal,omitempty" maxLength:"20" pattern:"^[A-Z0-9]*$"`
 		Kind     string   `json:"kind,omitempty" maxLength:"100" pattern:"^[A-Za-z0-9_]*$" doc:"Of the exception, without its message"`
 		Module   string   `json:"module,omitempty" maxLength:"100" pattern:"^[A-Za-z0-9_.]*$" doc:"That could not be imported"`
+		Trouble  string   `json:"trouble,omitempty" maxLength:"20" pattern:"^[a-z_]*$" doc:"Why an address was not reached"`
+		Address  string   `json:"address,omitempty" maxLength:"260" doc:"That was not reached: a host, with its port where that is no usual one"`
+		File     string   `json:"file,omitempty" maxLength:"300" doc:"Of the app, in which the exception was raised"`
+		Line     int      `json:"line,omitempty" minimum:"0" maximum:"999999999"`
+		Func     string   `json:"func,omitempty" maxLength:"100" doc:"In which that line is"`
+		Code     string   `json:"code,omitempty" maxLength:"400" doc:"That line"`
 		Output   []string `json:"output,omitempty" maxItems:"20" doc:"The last lines, where their owner shares them"`
 	}
 }
@@ -176,7 +182,8 @@ func (a *api) agentExit(ctx context.Context, in *exitInput) (*none, error) {
 	if err != nil {
 		return nil, domain.Errorf(domain.Invalid, "%q is no id of a run.", b.RunID).At("run_id")
 	}
-	return nil, a.Runs.AppExited(ctx, e.Key, domain.AppExit{EngineRunID: id, ExitCode: b.ExitCode, Signal: b.Signal, Kind: b.Kind, Module: b.Module, Output: strings.Join(b.Output, "\n")})
+	return nil, a.Runs.AppExited(ctx, e.Key, domain.AppExit{EngineRunID: id, ExitCode: b.ExitCode, Signal: b.Signal, Kind: b.Kind, Module: b.Module, Output: strings.Join(b.Output, "\n"),
+		Trouble: b.Trouble, Address: b.Address, File: b.File, FileLine: b.Line, Func: b.Func, Code: b.Code})
 }
 
 func (a *api) agentLog(ctx context.Context, in *nodeLogInput) (*none, error) {

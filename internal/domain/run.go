@@ -147,6 +147,12 @@ type AppExit struct {
 	Signal       string // that ended it
 	Kind         string // of the exception, without its message: that may hold the participant's data
 	Module       string // that could not be imported
+	Trouble      string // of the network, as package pyerror names it; "" for none
+	Address      string // that was not reached
+	File         string // of the app, in which it was raised; "" where that is not known
+	FileLine     int
+	Func         string // in which that line is
+	Code         string // that line
 	Output       string // the last lines, where the participant shares them
 	At           time.Time
 }

@@ -1,6 +1,7 @@
 package runs
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"regexp"
@@ -9,6 +10,7 @@ import (
 
 	"blossomtune/internal/domain"
 	"blossomtune/internal/logmask"
+	"blossomtune/internal/pyerror"
 )
 
 // maxOutput bounds what is kept of a ClientApp's output, in bytes.
@@ -22,6 +24,10 @@ func (s *Service) AppExited(ctx context.Context, key domain.NodeKey, e domain.Ap
 	}
 	e.FederationID, e.NodeID, e.At = key.FederationID, key.NodeID, s.Clock().UTC()
 	e.Output = logmask.Text(domain.Cut(e.Output, maxOutput))
+	e.File, e.Func, e.Code = domain.Line(e.File), domain.Line(e.Func), domain.Cut(logmask.Text(domain.Line(e.Code)), maxCode)
+	if e.Address = domain.Line(e.Address); !pyerror.IsAddress(e.Address) {
+		e.Address = ""
+	}
 	var run domain.Run
 	kept := false
 	err := s.Store.InTx(ctx, func(tx Tx) error {
@@ -64,10 +70,7 @@ func (s *Service) AppFailures(ctx context.Context, run domain.Run) ([]AppFailure
 	})
 	var out []AppFailure
 	for _, e := range all {
-		message, remedy := appWords(e)
-		if said := packagesOf(errors, e.NodeID); e.ExitCode == exitDependencies && said != "" {
-			message = said
-		}
+		message, remedy := exitWords(e, errors)
 		i := slices.IndexFunc(out, func(f AppFailure) bool { return f.NodeID == e.NodeID && f.Message == message })
 		if i < 0 {
 			i = len(out)
@@ -100,52 +103,100 @@ func withErrors(out []AppFailure, errors []domain.Exchange) []AppFailure {
 	return out
 }
 
-// raisedPattern finds the exception's kind in an error reply of flwr 1.42: <class 'ZeroDivisionError'>:<'division by zero'>. Its
-// message is not told on: it may hold the participant's data.
-var raisedPattern = regexp.MustCompile(`^<class '(?:[\w.]*\.)?(\w+)'>`)
-
 // The words of our own agent for a ClientApp without a reply. They hold nothing of the participant's data.
 var (
 	ownWords       = regexp.MustCompile(`^The ClientApp ended without a reply: ((?:it [a-zA-Z0-9 ]{1,80}|exit code -?\d{1,10}|ended by SIG[A-Z0-9]{1,10}))\.$`)
 	stoppedPattern = regexp.MustCompile(`^The participant(?:'s SuperNode was restarted| stopped the SuperNode) while it worked on this message\.$`)
 )
 
+// mendClient is the remedy for a ClientApp that raised an exception of which nothing more is known.
+const mendClient = "The log of the run on that machine shows the lines. Fix the app so that it works with that machine's data, and add the new version."
+
 // errorWords has the words for an error reply, and whether the SuperNode was lost rather than its ClientApp failing.
-func errorWords(reason string) (message, remedy string, lost bool) {
-	switch m := raisedPattern.FindStringSubmatch(reason); {
-	case m != nil && (m[1] == "ModuleNotFoundError" || m[1] == "ImportError"):
-		return "raised " + m[1] + ".", "Its owner installs what the app imports beside the SuperNode; the log on that machine names it.", false
-	case m != nil && m[1] == "RuntimeDependencyInstallationError":
-		message, remedy = appWords(domain.AppExit{ExitCode: exitDependencies})
-		if said := packagesIn(reason); said != "" {
-			message = said
-		}
+func errorWords(reply string) (message, remedy string, lost bool) {
+	if ex, ok := pyerror.FromReply(reply); ok {
+		message, remedy = raisedWords(ex, reply)
 		return message, remedy, false
-	case m != nil:
-		return "raised " + m[1] + ".", "The log of the run on that machine shows the lines; an app that copes with that machine's data mends it.", false
-	case stoppedPattern.MatchString(reason):
-		return "was stopped or restarted by its owner.", "Its partition is kept. It takes part again when it is back.", true
-	case ownWords.MatchString(reason):
-		return "gave no reply: " + ownWords.FindStringSubmatch(reason)[1] + ".", "The log of the run on that machine shows the lines.", false
-	case strings.HasPrefix(reason, "Error: Node Unavailable"):
-		return "went offline before it answered.", "Its partition is kept; its owner starts the SuperNode again.", true
-	case strings.HasPrefix(reason, "Error: Reply Message Unavailable"), strings.HasPrefix(reason, "Error: Message Unavailable"):
-		return "did not answer in time.", "It may be too slow for this run, or was started anew meanwhile.", true
-	case strings.HasPrefix(reason, "An exception was raised when attempting to load"):
-		return "cannot load the app.", "Its owner looks at the log of the run on that machine for what is missing.", false
 	}
-	return "answered with an error.", "Its owner looks at the log of the run on that machine.", false
+	switch {
+	case stoppedPattern.MatchString(reply):
+		return "was stopped or restarted by its owner.", "Its partition is kept. It takes part again when it is back.", true
+	case ownWords.MatchString(reply):
+		return "gave no reply: " + ownWords.FindStringSubmatch(reply)[1] + ".", "The log of the run on that machine shows the lines.", false
+	case strings.HasPrefix(reply, "Error: Node Unavailable"):
+		return "went offline before it answered.", "Its partition is kept; its owner starts the SuperNode again.", true
+	case strings.HasPrefix(reply, "Error: Reply Message Unavailable"), strings.HasPrefix(reply, "Error: Message Unavailable"):
+		return "did not answer in time.", "It may be too slow for this run, or was restarted meanwhile.", true
+	case strings.HasPrefix(reply, "An exception was raised when attempting to load"):
+		return "cannot load the app.", "The log of the run on that machine shows what is missing.", false
+	}
+	return "answered with an error.", "The log of the run on that machine shows the lines.", false
 }
 
-// packagesOf says which packages a SuperNode could not install, from its error replies; "" where they do not tell.
-func packagesOf(errors []domain.Exchange, nodeID uint64) string {
-	for _, e := range errors {
-		if said := packagesIn(e.Error); e.NodeID == nodeID && said != "" {
-			return said
+// tooFewNeighbours is what Flower's secure aggregation says in a ClientApp whose round others have left.
+var tooFewNeighbours = []string{"Available neighbours number smaller than threshold", "Not enough available neighbour clients."}
+
+// flowerWords has the words for a ClientApp that uses a part of Flower which its SuperNode's version lacks.
+func flowerWords(part string) (message, remedy string) {
+	return "cannot run the app: its Flower has no " + part + ", so the app is written for another Flower version.",
+		"Update the app for the Flower version that the SuperNodes run, set flwr in its pyproject.toml to match, and add the new version."
+}
+
+// raisedWords has the words for an exception in an error reply. Its message is not told, as it may hold the participant's data; of what
+// is told, each part has a form of its own.
+func raisedWords(ex pyerror.Exception, reply string) (message, remedy string) {
+	if part := pyerror.FlowerPart(ex); part != "" {
+		return flowerWords(part)
+	}
+	if module := pyerror.MissingModule(ex); module != "" {
+		return appWords(domain.AppExit{Module: module})
+	}
+	if ex.Kind == uninstalledKind {
+		message, remedy = appWords(domain.AppExit{ExitCode: exitDependencies})
+		return cmp.Or(packagesIn(reply), message), remedy
+	}
+	if ex.Kind == "ValueError" && slices.Contains(tooFewNeighbours, ex.Message) {
+		return "had too few other SuperNodes for secure aggregation.", "Launch the run again when enough SuperNodes are online, or lower the reconstruction threshold."
+	}
+	if n, ok := pyerror.NetworkIn([]pyerror.Exception{ex}); ok {
+		return n.Said() + ".", n.Remedy("that machine")
+	}
+	return "raised " + ex.Kind + ".", mendClient
+}
+
+// exitWords has the words for how a ClientApp failed, from what its agent told and from its error reply, which tells more of some
+// exceptions.
+func exitWords(e domain.AppExit, errors []domain.Exchange) (message, remedy string) {
+	message, remedy = appWords(e)
+	for _, x := range errors {
+		ex, ok := pyerror.FromReply(x.Error)
+		if ok && x.NodeID == e.NodeID && (ex.Kind == e.Kind || e.ExitCode == exitDependencies && ex.Kind == uninstalledKind) {
+			if said, fix := raisedWords(ex, x.Error); e.Trouble == "" && said != "raised "+ex.Kind+"." {
+				message, remedy = said, fix
+			}
+			break
 		}
 	}
-	return ""
+	if at := exitPlace(e); at != "" {
+		message = strings.TrimSuffix(message, ".") + ", " + at + "."
+	}
+	return message, remedy
 }
+
+// exitPlace names the line of the app that raised a ClientApp's exception; "" where that is not known.
+func exitPlace(e domain.AppExit) string {
+	if e.File == "" || e.FileLine == 0 {
+		return ""
+	}
+	at := placeOf(e.File[strings.LastIndexByte(e.File, '/')+1:], e.FileLine, e.Func)
+	if e.Code != "" {
+		at += ", “" + e.Code + "”"
+	}
+	return at
+}
+
+// uninstalledKind is Flower's exception for packages that could not be installed.
+const uninstalledKind = "RuntimeDependencyInstallationError"
 
 // packagesIn reads which packages of the app could not be installed out of an error reply, and nothing else: the rest of uv's words
 // is of the participant's machine.
@@ -161,6 +212,11 @@ func packagesIn(reason string) string {
 // appWords has the words for how a ClientApp failed (flower-facts: 201 exception, 250 communication, 607 import, 608 dependencies).
 func appWords(e domain.AppExit) (message, remedy string) {
 	switch {
+	case e.Trouble != "":
+		n := pyerror.Network{Trouble: pyerror.Trouble(e.Trouble), Address: e.Address}
+		return n.Said() + ".", n.Remedy("that machine")
+	case strings.HasPrefix(e.Module, "flwr."):
+		return flowerWords(e.Module)
 	case e.Module != "":
 		return "cannot import " + e.Module + ".", fmt.Sprintf("Its owner installs %s beside the SuperNode, or lets apps install packages (join --deps=allow).", e.Module)
 	case e.Kind == "MemoryLimit":
@@ -186,7 +242,7 @@ func appWords(e domain.AppExit) (message, remedy string) {
 	case e.ExitCode == 250:
 		return "lost its SuperNode.", "It may have been restarted; the next round shows whether it is back."
 	case e.Kind != "":
-		return "raised " + e.Kind + ".", "The log of the run on that machine shows the lines; an app that copes with that machine's data mends it."
+		return "raised " + e.Kind + ".", mendClient
 	}
 	return fmt.Sprintf("ended with exit code %d.", e.ExitCode), "Its owner looks at the log of the run on that machine."
 }

@@ -9,12 +9,13 @@ import (
 
 	"blossomtune/internal/domain"
 	"blossomtune/internal/logfile"
+	"blossomtune/internal/pyerror"
 )
 
 // evidenceLines is how much of the log's end is searched for what went wrong.
 const evidenceLines = 600
 
-// cause says why a run failed, from the exit code, the SuperLink's words and the ServerApp's last output.
+// cause says why a run failed, from the exit code, the SuperLink's words, what its participants replied and the ServerApp's last output.
 func (s *Service) cause(ctx context.Context, run domain.Run, e EngineRun, t Task) domain.Cause {
 	c := domain.Cause{Code: "serverapp", ExitCode: t.ExitCode, Where: "ServerApp"}
 	if !t.Ended {
@@ -29,16 +30,14 @@ func (s *Service) cause(ctx context.Context, run domain.Run, e EngineRun, t Task
 		c.ExitCode, t.ExitCode, t.Signal, t.Killed = n, n, "", ""
 	}
 	ex := lastException(lines)
-	c.Line, c.LogLine = ex.text, ex.logLine
-	c.File, c.FileLine = ex.source(run.AppHash)
+	c.Line, c.LogLine = cutText(ex.text), ex.logLine
+	c.File, c.FileLine = ex.source()
 	byProcess, certain := s.byProcess(ctx, run, e, t)
 	switch {
 	case certain:
 		c.Code, c.Where, c.Message, c.Remedy = byProcess.Code, byProcess.Where, byProcess.Message, byProcess.Remedy
 	case ex.text != "":
-		if c.Code, c.Message, c.Remedy = explain(ex); modulePattern.MatchString(ex.message) {
-			c.Mend = pyproject
-		}
+		c = s.byException(ctx, run, c, ex)
 	case t.Ended && t.ExitCode != 0:
 		c.Code, c.Message, c.Remedy = s.byExitCode(ctx, run, t)
 	case e.Details != "":
@@ -47,23 +46,52 @@ func (s *Service) cause(ctx context.Context, run domain.Run, e EngineRun, t Task
 		c.Message, c.Remedy = "The run ended without saying why.", "Read the log's end and the SuperLink's log."
 	}
 	if !certain {
-		if clash, ok := clashIn(lines, ex); ok {
-			c.Where, c.Message, c.Remedy = s.misfit(ctx, run, lines, clash, t.Shapes)
-			c.LogLine = max(c.LogLine, clash.line)
-		} else if message, remedy, ok := s.known(ctx, run, lines, ex); ok {
-			if c.Message, c.Remedy = message, remedy; ex.kind == "KeyError" {
-				c.Mend = pyproject
-			}
-		}
-		if t.ExitCode == exitDependencies {
-			c = uninstalledCause(c, run.AppID, lines)
-		}
+		c = s.refine(ctx, run, c, lines, ex, t)
 	}
 	if c.LogLine == 0 && len(lines) > 0 {
 		c.LogLine = lines[len(lines)-1].N
 	}
-	if c.ExitCode > 0 && !strings.Contains(c.Message, "exit code") {
+	if c.ExitCode > 0 && c.Code != byParticipants && !strings.Contains(c.Message, "exit code") {
 		c.Message = strings.TrimSuffix(c.Message, ".") + fmt.Sprintf(" (exit code %d).", c.ExitCode)
+	}
+	return c
+}
+
+// byException has the words for a ServerApp that raised an exception.
+func (s *Service) byException(ctx context.Context, run domain.Run, c domain.Cause, ex exception) domain.Cause {
+	if part := ex.flowerPart(); part != "" {
+		c.Code = "flower_version"
+		c.Message, c.Remedy = s.otherFlower(ctx, run, part, ex.place())
+		return c
+	}
+	if c.Code, c.Message, c.Remedy = explain(ex); pyerror.MissingModule(ex.Exception) != "" {
+		c.Mend = pyproject
+	}
+	return c
+}
+
+// refine puts more exact words in the place of an exception's where the log, the replies or the packages have them.
+func (s *Service) refine(ctx context.Context, run domain.Run, c domain.Cause, lines []logfile.Line, ex exception, t Task) domain.Cause {
+	if t.ExitCode == exitDependencies {
+		return uninstalledCause(c, run.AppID, lines)
+	}
+	if by, all, ok := s.byReplies(ctx, run, lines); ok && (all || !ex.ownFault()) {
+		by.ExitCode, by.Line = c.ExitCode, c.Line
+		if by.LogLine == 0 {
+			by.LogLine = c.LogLine
+		}
+		if ex.Kind != "" {
+			by.Remedy += fmt.Sprintf(" The %s that the ServerApp raised afterwards is a consequence.", ex.Kind)
+		}
+		return by
+	}
+	if clash, ok := clashIn(lines, ex); ok {
+		c.Where, c.Message, c.Remedy = s.misfit(ctx, run, lines, clash, t.Shapes)
+		c.LogLine = max(c.LogLine, clash.line)
+	} else if message, remedy, ok := s.known(ctx, run, lines, ex); ok {
+		if c.Message, c.Remedy = message, remedy; strings.Contains(message, "the run config lacks it") {
+			c.Mend = pyproject
+		}
 	}
 	return c
 }
@@ -114,93 +142,6 @@ func firstLine(s string) string {
 // cutText bounds what a card shows of a line.
 func cutText(s string) string {
 	return domain.Cut(s, 500)
-}
-
-// exception is a Python exception as the log shows it.
-type exception struct {
-	kind    string // KeyError
-	message string // 'lr'
-	text    string // the whole line
-	place   string // server_app.py:41, the deepest frame outside site-packages; may be empty
-	path    string // of that frame's file
-	line    int
-	logLine int
-}
-
-// source returns the file of the app in which it was raised, and the line there; "" where that was elsewhere. Flower unpacks an app
-// into a directory whose name ends with the beginning of its hash.
-func (ex exception) source(hash string) (file string, line int) {
-	_, file, _ = strings.Cut(strings.ReplaceAll(ex.path, `\`, "/"), "."+hash[:min(len(hash), 8)]+"/")
-	if file == "" || len(file) > 300 {
-		return "", 0
-	}
-	return file, ex.line
-}
-
-var (
-	exceptionPattern = regexp.MustCompile(`^([A-Za-z_][A-Za-z0-9_.]*(?:Error|Exception|Interrupt|Exit|Warning|Iteration|Group)|[A-Z][A-Za-z0-9_]*)(?:: (.*))?$`)
-	framePattern     = regexp.MustCompile(`^\s+File "([^"]+)", line (\d+)`)
-	levelPattern     = regexp.MustCompile(`^(?:DEBUG|INFO|WARNING|ERROR|CRITICAL)\s*:\s*`)
-)
-
-// lastException finds the last traceback's exception: the first unindented line after its frames.
-func lastException(lines []logfile.Line) exception {
-	start := -1
-	for i, l := range lines {
-		if strings.Contains(l.Text, "Traceback (most recent call last)") {
-			start = i
-		}
-	}
-	var ex exception
-	if start < 0 {
-		return ex
-	}
-	for _, l := range lines[start+1:] {
-		text := plain(l.Text)
-		if m := framePattern.FindStringSubmatch(text); m != nil {
-			if !strings.Contains(m[1], "site-packages") && !strings.HasPrefix(m[1], "<") && !strings.Contains(m[1], "/lib/python") {
-				ex.place, ex.path = m[1][strings.LastIndexByte(m[1], '/')+1:]+":"+m[2], m[1]
-				ex.line, _ = strconv.Atoi(m[2]) // one of ten digits or more is no line
-			}
-			continue
-		}
-		if text == "" || text[0] == ' ' || text[0] == '\t' {
-			continue
-		}
-		if m := exceptionPattern.FindStringSubmatch(text); m != nil {
-			ex.kind, ex.message, ex.text, ex.logLine = m[1][strings.LastIndexByte(m[1], '.')+1:], m[2], text, l.N
-		}
-		break
-	}
-	return ex
-}
-
-var modulePattern = regexp.MustCompile(`No module named '([^']+)'`)
-
-// explain turns an exception into the words of a failure card.
-func explain(ex exception) (code, message, remedy string) {
-	at := ""
-	if ex.place != "" {
-		at = ", " + ex.place
-	}
-	if m := modulePattern.FindStringSubmatch(ex.message); m != nil {
-		return "import", fmt.Sprintf("The ServerApp cannot import %s%s.", m[1], at),
-			fmt.Sprintf("Name the package that provides %s in the app's pyproject.toml and launch with dependency installation on, or install it in the server's Python environment.", m[1])
-	}
-	what := ex.kind
-	if ex.message != "" {
-		what += " " + ex.message
-	}
-	message = fmt.Sprintf("The ServerApp raised %s%s.", what, at)
-	switch ex.kind {
-	case "KeyError":
-		return "201", message, "If the run config lacks it, clone the run and set it; else fix the app and add the new version."
-	case "ImportError":
-		return "import", message, "Check that the app's modules and its dependencies fit together; then add the new version."
-	case "MemoryError":
-		return "201", message, "The machine ran out of memory: use a smaller model, or a larger machine."
-	}
-	return "201", message, "Fix the app at that line, add the new version, and launch again."
 }
 
 // byExitCode has the words for Flower's numbered exit codes (flower-facts: 200 precondition, 201 ServerApp exception,

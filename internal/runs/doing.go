@@ -10,10 +10,14 @@ import (
 	"blossomtune/internal/logfile"
 )
 
-// doing is what a ServerApp's newest lines say that it does. The lines are flwr 1.42's (sample_nodes, dependency_installer).
+// doing is what a ServerApp's newest lines say that it does. The lines are flwr 1.42's (sample_nodes, the older API's workflows,
+// dependency_installer).
 type doing struct {
 	progress   time.Time // when a line was seen that is more than waiting; zero before one was
 	nodes      nodesWait
+	choosing   bool // the older API chooses SuperNodes: it waits for enough of them, and does not say so
+	secure     bool // a round of secure aggregation is under way
+	needs      *needs
 	installing bool
 	installed  time.Time // when the launcher had installed its packages; zero: it has not
 }
@@ -24,7 +28,17 @@ type nodesWait struct {
 	since          time.Time // with that many online; zero where it began before anybody watched
 }
 
-var waitsForNodes = regexp.MustCompile(`Waiting for nodes to connect: (\d+) connected \(minimum required: (\d+)\)`)
+var (
+	waitsForNodes = regexp.MustCompile(`Waiting for nodes to connect: (\d+) connected \(minimum required: (\d+)\)`)
+	olderRound    = regexp.MustCompile(`^\[ROUND \d+\]$`)
+)
+
+// secureBegins and secureEnds are what the workflows of secure aggregation say of a round.
+const (
+	secureBegins = "Secure aggregation commencing."
+	secureEnds   = "Secure aggregation completed."
+	secureHalts  = "Secure aggregation halted."
+)
 
 // read takes lines in. When a backlog was written is not known, so it is no progress of now.
 func (d *doing) read(lines []logfile.Line, now time.Time, backlog bool) {
@@ -41,21 +55,35 @@ func (d *doing) read(lines []logfile.Line, now time.Time, backlog bool) {
 			}
 			continue
 		}
-		if strings.TrimSpace(text) == "" {
+		if text = strings.TrimSpace(text); text == "" {
 			continue
 		}
 		d.nodes = nodesWait{}
 		if !backlog {
 			d.progress = now
 		}
-		switch {
-		case strings.HasPrefix(text, "Installing application dependencies"):
-			d.installing = true
-		case strings.HasPrefix(text, "Application dependencies installed"): // by the launcher
-			d.installing, d.installed = false, now
-		case strings.HasPrefix(text, "uv sync took"), strings.HasPrefix(text, installFailed):
-			d.installing = false
-		}
+		d.choosing = chooses(text) || d.choosing && text == secureBegins
+		d.line(text, now)
+	}
+}
+
+// chooses reports whether the older API chooses SuperNodes after this line.
+func chooses(text string) bool {
+	return olderRound.MatchString(text) || text == "Requesting initial parameters from one random client" || strings.HasPrefix(text, "aggregate_fit: received ") || strings.HasPrefix(text, "fit progress: (")
+}
+
+func (d *doing) line(text string, now time.Time) {
+	switch {
+	case text == secureBegins:
+		d.secure = true
+	case text == secureEnds, text == secureHalts:
+		d.secure = false
+	case strings.HasPrefix(text, "Installing application dependencies"):
+		d.installing = true
+	case strings.HasPrefix(text, "Application dependencies installed"): // by the launcher
+		d.installing, d.installed = false, now
+	case strings.HasPrefix(text, "uv sync took"), strings.HasPrefix(text, installFailed):
+		d.installing = false
 	}
 }
 

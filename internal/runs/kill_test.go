@@ -70,6 +70,7 @@ func (s killedStore) View(ctx context.Context, fn func(runs.Tx) error) error {
 
 // world is a federation with one app version, its engine, and the server that drives it.
 type world struct {
+	app    string // the app that runs are of; appHash where it is ""
 	t      *testing.T
 	db     *store.DB
 	engine *fakeEngine
@@ -105,7 +106,7 @@ func (w *world) boot(k *killer) {
 	}
 	w.kills = k
 	w.engine.before, w.engine.after = k.before, k.afterwards
-	w.server = runs.New(runs.Options{Store: killedStore{store.Adapt[runs.Tx](w.db), k}, Engine: w.engine, Events: events.NewBus(), Clock: w.now, Logger: slog.New(slog.DiscardHandler)})
+	w.server = runs.New(runs.Options{Store: killedStore{store.Adapt[runs.Tx](w.db), k}, Engine: w.engine, Events: events.NewBus(), Clock: w.now, Logger: slog.New(slog.DiscardHandler), Flwr: "1.42.0"})
 }
 
 func (w *world) launch(name string) domain.Run {

@@ -86,9 +86,10 @@ func (x situation) roundBegan() (first time.Time) {
 func (x situation) tooLong(code string, limit time.Duration) domain.Cause {
 	c := domain.Cause{Code: code, ExitCode: -1, Where: "ServerApp"}
 	out := x.outstanding()
+	few, waiting := x.missing()
 	switch {
-	case x.doing.nodes.needed > 0:
-		w := x.forNodes()
+	case waiting:
+		w := x.forNodes(few)
 		off := ""
 		if gone := x.offline(); len(gone) > 0 {
 			c.Where = upper(partitions(gone))

@@ -95,11 +95,11 @@ ERROR :     exit 201`, "\n") {
 		lines = append(lines, logfile.Line{N: i + 1, Text: l})
 	}
 	ex := lastException(lines)
-	if ex.kind != "KeyError" || ex.message != "'lr'" || ex.place != "server_app.py:41" || ex.logLine != 8 {
+	if ex.Kind != "KeyError" || ex.Message != "'lr'" || ex.place() != ", server_app.py:41 in main" || ex.logLine != 8 {
 		t.Errorf("%+v", ex)
 	}
 	_, message, remedy := explain(ex)
-	if message != "The ServerApp raised KeyError 'lr', server_app.py:41." || remedy == "" {
+	if message != "The ServerApp raised KeyError 'lr', server_app.py:41 in main." || remedy == "" {
 		t.Errorf("%q %q", message, remedy)
 	}
 }

@@ -31,14 +31,14 @@ type clash struct {
 // clashIn reads a clash of shapes out of an exception and the lines that follow it; ok is false where there is none.
 func clashIn(lines []logfile.Line, ex exception) (c clash, ok bool) {
 	for _, p := range []*regexp.Regexp{broadcastPattern, outputPattern, stackPattern} {
-		if m := p.FindStringSubmatch(ex.message); m != nil {
+		if m := p.FindStringSubmatch(ex.Message); m != nil {
 			return clash{shapes: []string{shapeOf(m[1]), shapeOf(m[2])}}, true
 		}
 	}
-	if unlikePattern.MatchString(ex.message) {
+	if unlikePattern.MatchString(ex.Message) {
 		return clash{}, true
 	}
-	if !strings.Contains(ex.message, "loading state_dict") {
+	if !strings.Contains(ex.Message, "loading state_dict") {
 		return clash{}, false
 	}
 	for _, l := range lines {

@@ -15,7 +15,11 @@ import (
 // known looks for failures whose words the log has, and says them with what they need: which key, package or participant. It
 // reports false where none is found. The lines are those of flwr 1.42.
 func (s *Service) known(ctx context.Context, run domain.Run, lines []logfile.Line, ex exception) (message, remedy string, ok bool) {
-	if ex.kind == "KeyError" {
+	if why := halted(lines); why != "" {
+		message, remedy = s.haltedRound(ctx, run, lines, why)
+		return message, remedy, true
+	}
+	if ex.Kind == "KeyError" {
 		return s.lackingKey(ctx, run, ex)
 	}
 	for i := len(lines) - 1; i >= 0; i-- {
@@ -42,19 +46,19 @@ func inRound(lines []logfile.Line) string {
 	return ""
 }
 
-// lackingKey has the words for a KeyError on a name that the app's run config has not.
+// lackingKey has the words for a KeyError on a name that the app's run config has not. One that a library raised, or a line that does
+// not read a config, is about something else.
 func (s *Service) lackingKey(ctx context.Context, run domain.Run, ex exception) (message, remedy string, ok bool) {
-	key := strings.Trim(ex.message, `'"`)
-	var app domain.AppVersion
-	err := s.Store.View(ctx, func(tx Tx) (err error) { app, err = tx.AppVersionByHash(ctx, run.AppHash, false); return err })
-	if err != nil || key == "" || slices.ContainsFunc(app.Config, func(k domain.ConfigKey) bool { return k.Key == key }) {
+	key := strings.Trim(ex.Message, `'"`)
+	if key == "" || ex.library || ex.at.Code != "" && !strings.Contains(ex.at.Code, "conf") && !strings.Contains(ex.at.Code, "cfg") {
 		return "", "", false
 	}
-	at := ""
-	if ex.place != "" {
-		at = ", " + ex.place
+	var app domain.AppVersion
+	err := s.Store.View(ctx, func(tx Tx) (err error) { app, err = tx.AppVersionByHash(ctx, run.AppHash, false); return err })
+	if err != nil || slices.ContainsFunc(app.Config, func(k domain.ConfigKey) bool { return k.Key == key }) {
+		return "", "", false
 	}
-	return fmt.Sprintf("The ServerApp raised KeyError '%s'%s; the run config lacks it.", key, at),
+	return fmt.Sprintf("The ServerApp raised KeyError '%s'%s; the run config lacks it.", key, ex.place()),
 		fmt.Sprintf("Add %s with a default to [tool.flwr.app.config] in the app's pyproject.toml, add the new version and clone this run with it. Flower takes no key at a launch that is not there. If it is no config key, mend the line.", key), true
 }
 

@@ -90,7 +90,7 @@ func TestKnownFailuresAreSaidInFull(t *testing.T) {
 		output, message, remedy string
 		sent                    map[uint64][]string
 	}{
-		"a key that is no config": {traceback + "KeyError: 'lr'\n", "The ServerApp raised KeyError 'lr', server_app.py:41; the run config lacks it", "Add lr with a default to [tool.flwr.app.config]", nil},
+		"a key that is no config": {traceback + "KeyError: 'lr'\n", "The ServerApp raised KeyError 'lr', server_app.py:41 in main; the run config lacks it", "Add lr with a default to [tool.flwr.app.config]", nil},
 		"a key of the config":     {traceback + "KeyError: 'num-server-rounds'\n", "The ServerApp raised KeyError 'num-server-rounds', server_app.py:41", "", nil},
 		"nobody's weight": {"flwr.serverapp.exception.InconsistentMessageReplies: Missing required key `num-examples` in the MetricRecord of reply messages. Cannot average\n",
 			"Replies cannot be averaged: no participant sent num-examples", "Return it in train", map[uint64][]string{101: {"loss"}, 102: {"loss"}, 103: {"loss"}}},

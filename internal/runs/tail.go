@@ -84,6 +84,13 @@ func (t *tailer) pump(ctx context.Context) error {
 		t.parse, t.next = trial, t.next+len(lines)
 		t.news.add(lines)
 		t.doing.read(lines, t.s.Clock().UTC(), backlog)
+		if (t.doing.secure || t.doing.choosing) && t.doing.needs == nil {
+			n, err := t.s.needsFor(ctx, t.run)
+			if err != nil {
+				t.s.Logger.Error("reading how many SuperNodes an app needs", "run", t.run.Name, "err", err)
+			}
+			t.doing.needs = &n
+		}
 	}
 }
 

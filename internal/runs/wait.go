@@ -3,7 +3,6 @@ package runs
 import (
 	"context"
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 
@@ -203,11 +202,12 @@ func (x situation) installing() Wait {
 
 func (x situation) running() Wait {
 	out := x.outstanding()
+	few, waiting := x.missing()
 	switch {
 	case x.link.State != domain.SuperLinkUp:
 		return x.withoutLink(goesOn)
-	case x.doing.nodes.needed > 0:
-		return x.forNodes()
+	case waiting:
+		return x.forNodes(few)
 	case x.doing.installing:
 		return x.installing()
 	case len(out) > 0:
@@ -242,9 +242,21 @@ func (x situation) online() (n int) {
 
 func there(k domain.NodeKey) bool { return k.Seen.Online && k.SuspendedAt.IsZero() }
 
-func (x situation) forNodes() Wait {
-	n := x.doing.nodes
-	w := Wait{What: fmt.Sprintf("waits for %s, %s", count(n.needed, "SuperNode"), onlineWords(n.online)), Since: n.since, Late: true, Helps: "It goes on by itself when they are online."}
+// missing is the SuperNodes that the ServerApp waits for, as it says or, of the older API, as its source does; ok is false where it
+// waits for none.
+func (x situation) missing() (n nodesWait, ok bool) {
+	if x.doing.nodes.needed > 0 {
+		return x.doing.nodes, true
+	}
+	if !x.doing.choosing || x.doing.needs == nil || !x.doing.needs.least.known || x.now.Sub(x.since) < quietFor || len(x.outstanding()) > 0 {
+		return n, false
+	}
+	n = nodesWait{needed: int(x.doing.needs.least.value), online: x.online(), since: x.since}
+	return n, n.online < n.needed
+}
+
+func (x situation) forNodes(n nodesWait) Wait {
+	w := Wait{What: fmt.Sprintf("waits for %s, %s", count(n.needed, "SuperNode"), onlineWords(n.online)), Since: n.since, Late: true, Helps: "It continues automatically when they are online."}
 	if w.Since.IsZero() {
 		w.Since = x.since
 	}
@@ -254,6 +266,9 @@ func (x situation) forNodes() Wait {
 		w.Helps = fmt.Sprintf("This federation has %s: approve more people, or ask for fewer in the run config.", count(len(x.keys), "SuperNode"))
 	case len(off) > 0:
 		w.Helps += fmt.Sprintf(" Remind who has %s, or stop the run.", partitions(off))
+	}
+	if x.doing.secure && x.doing.needs != nil {
+		w.Helps += " " + x.doing.needs.secureWords(n.needed)
 	}
 	w.Helps += x.ends()
 	return w
@@ -268,74 +283,6 @@ func (x situation) offline() (off []int) {
 	return off
 }
 
-// outstanding are the exchanges of the newest round that nobody has answered.
-func (x situation) outstanding() (out []domain.Exchange) {
-	for _, e := range x.asked {
-		if e.RepliedAt.IsZero() && !e.Failed {
-			out = append(out, e)
-		}
-	}
-	return out
-}
-
-func (x situation) forReplies(out []domain.Exchange) Wait {
-	first, usual := out[0].AskedAt, x.usual(out[0].Phase)
-	var open, gone, stuck []int
-	var remedy string
-	var left time.Time
-	for _, e := range out {
-		if e.AskedAt.Before(first) {
-			first = e.AskedAt
-		}
-		k, known := x.key(e.NodeID)
-		if !known {
-			continue
-		}
-		open = append(open, k.Partition)
-		if k.Seen.Stuck != "" && there(k) {
-			stuck = append(stuck, k.Partition)
-			_, remedy = k.Stuck()
-		}
-		if !there(k) {
-			gone, left = append(gone, k.Partition), newest(left, k.Seen.LastAt, k.SuspendedAt)
-		}
-	}
-	waited := x.now.Sub(first)
-	switch {
-	case len(stuck) > 0:
-		return Wait{What: fmt.Sprintf("waits for %s, stuck", partitions(stuck)), Since: first, Late: true,
-			Helps: remedy + " If the run does not continue then, stop it and launch it again." + x.ends()}
-	case len(gone) > 0:
-		return Wait{What: fmt.Sprintf("waits for %s, offline", partitions(gone)), Since: left, Late: true,
-			Helps: "It goes on when the reply is there, or when Flower gives the SuperNode up after about a minute." + x.ends()}
-	case waited < quietFor:
-		return Wait{}
-	}
-	w := Wait{What: fmt.Sprintf("waits for %d of %s to %s", len(out), count(len(x.asked), "SuperNode"), verb(out[0].Phase)), Since: first, Helps: "The round goes on when the last has answered." + x.ends()}
-	if len(open) == 1 && len(out) == 1 {
-		w.What = fmt.Sprintf("waits for partition %d to %s", open[0], verb(out[0].Phase))
-	}
-	if waited > lateAfter || usual > 0 && waited > max(lateTimes*usual, lateLeast) {
-		w.Late, w.Helps = true, fmt.Sprintf("%s takes longer than the others: its owner looks at the machine.%s", upper(partitions(open)), x.ends())
-	}
-	return w
-}
-
-// usual is the median of how long the replies of a phase took that are there; 0 while there is none.
-func (x situation) usual(phase domain.Phase) time.Duration {
-	var took []time.Duration
-	for _, e := range x.asked {
-		if e.Phase == phase && !e.RepliedAt.IsZero() && !e.Failed {
-			took = append(took, e.RepliedAt.Sub(e.AskedAt))
-		}
-	}
-	if len(took) == 0 {
-		return 0
-	}
-	slices.Sort(took)
-	return took[len(took)/2]
-}
-
 func (x situation) key(nodeID uint64) (domain.NodeKey, bool) {
 	for _, k := range x.keys {
 		if k.NodeID == nodeID {
@@ -344,55 +291,3 @@ func (x situation) key(nodeID uint64) (domain.NodeKey, bool) {
 	}
 	return domain.NodeKey{}, false
 }
-
-func verb(p domain.Phase) string {
-	switch p {
-	case domain.PhaseTrain, domain.PhaseEvaluate:
-		return string(p)
-	}
-	return "answer"
-}
-
-func count(n int, noun string) string {
-	if n == 1 {
-		return "1 " + noun
-	}
-	return fmt.Sprintf("%d %ss", n, noun)
-}
-
-func onlineWords(n int) string {
-	if n == 0 {
-		return "none online"
-	}
-	return fmt.Sprintf("%d online", n)
-}
-
-// partitions names some: "partition 4", "partitions 1, 4 and 7".
-func partitions(list []int) string {
-	slices.Sort(list)
-	list = slices.Compact(list)
-	if len(list) == 0 {
-		return "a SuperNode"
-	}
-	if len(list) == 1 {
-		return fmt.Sprintf("partition %d", list[0])
-	}
-	more := ""
-	if len(list) > 8 {
-		more, list = fmt.Sprintf(" and %d more", len(list)-8), list[:8]
-	}
-	words := make([]string, len(list))
-	for i, n := range list {
-		words[i] = fmt.Sprint(n)
-	}
-	if more != "" {
-		return "partitions " + strings.Join(words, ", ") + more
-	}
-	return "partitions " + strings.Join(words[:len(words)-1], ", ") + " and " + words[len(words)-1]
-}
-
-func upper(s string) string { return strings.ToUpper(s[:1]) + s[1:] }
-
-// clock writes a time of the day, moment one with its date; both in UTC, which they say.
-func clock(t time.Time) string  { return t.UTC().Format("15:04") + " UTC" }
-func moment(t time.Time) string { return t.UTC().Format("2 Jan, 15:04") + " UTC" }

@@ -1,6 +1,7 @@
 package runs_test
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 	"testing"
@@ -69,7 +70,7 @@ func (w *world) ask(run domain.Run, round int, at time.Time, partitions int, ans
 // running launches a run with limits and drives it until it runs.
 func (w *world) running(l domain.Limits) domain.Run {
 	w.t.Helper()
-	run, err := w.server.Launch(w.t.Context(), domain.System, runs.LaunchInput{FederationID: w.fed.ID, AppHash: appHash, Name: "r1", Limits: &l})
+	run, err := w.server.Launch(w.t.Context(), domain.System, runs.LaunchInput{FederationID: w.fed.ID, AppHash: cmp.Or(w.app, appHash), Name: "r1", Limits: &l})
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -130,9 +131,9 @@ func TestARunSaysWhatItWaitsFor(t *testing.T) {
 	w.at(asked.Add(8 * time.Second))
 	w.waitsFor(run, "", false, time.Time{})
 	w.at(asked.Add(20 * time.Second))
-	w.waitsFor(run, "waits for 2 of 3 SuperNodes to train", false, asked)
+	w.waitsFor(run, "waits for 2 of 3 SuperNodes to train: partitions 1 and 2", false, asked)
 	w.at(asked.Add(2 * time.Minute))
-	w.waitsFor(run, "waits for 2 of 3 SuperNodes to train", true, asked)
+	w.waitsFor(run, "waits for 2 of 3 SuperNodes to train: partitions 1 and 2", true, asked)
 	gone := asked.Add(time.Minute)
 	w.seen(2, false, gone)
 	w.waitsFor(run, "waits for partition 2, offline", true, gone)
@@ -307,4 +308,74 @@ func TestErrorRepliesNameTheirSuperNode(t *testing.T) {
 	if err != nil || len(got) != 2 || got[0].Message != "raised ZeroDivisionError." || got[0].Times != 2 || got[0].NodeID != 101 || got[1].Message != "went offline before it answered." {
 		t.Errorf("%+v, %v", got, err)
 	}
+}
+
+// A round of secure aggregation sends each SuperNode several messages: SuperNodes are counted, and what the protocol needs of them is
+// told, with who has left it.
+func TestSecureAggregationSaysWhatItNeeds(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, db *store.DB) {
+		w := newWorld(t, db)
+		w.nodes(4)
+		w.source(t, map[string]string{"fault/server_app.py": "w = SecAggPlusWorkflow(num_shares=context.run_config[\"num-shares\"], reconstruction_threshold=2)\n"})
+		run := w.running(domain.Limits{})
+		asked := time.Now()
+		var o domain.Observation
+		say := func(stage, p int, after time.Duration, reply string) {
+			e := domain.Exchange{FederationID: w.fed.ID, EngineRunID: run.EngineRunID, Round: 1, Phase: domain.PhaseTrain, NodeID: uint64(101 + p), MessageID: fmt.Sprintf("%d-%d", stage, p), AskedAt: asked.Add(after)}
+			if reply != "none" {
+				e.RepliedAt, e.Failed, e.Error = e.AskedAt.Add(time.Second), reply != "", reply
+			}
+			o.Exchanges = append(o.Exchanges, e)
+		}
+		for p := range 4 {
+			say(0, p, 0, "")
+			say(1, p, 2*time.Second, map[int]string{3: "Error: Node Unavailable"}[p])
+		}
+		for p := range 3 {
+			say(2, p, 4*time.Second, map[int]string{0: "none", 1: "none"}[p])
+		}
+		if err := w.db.Record(t.Context(), o); err != nil {
+			t.Fatal(err)
+		}
+		w.at(asked.Add(20 * time.Second))
+		w.logged(run, "INFO :      [ROUND 1]\nINFO :      Secure aggregation commencing.\nINFO :      configure_fit: strategy sampled 4 clients (out of 4)\n", "waits for 2 of 4 SuperNodes to train: partitions 0 and 1")
+		const needs, left = "Secure aggregation splits each key into 3 shares and needs 2 of them: of 4 SuperNodes, at least 2 must stay until the end of the round.", "Partition 3 dropped out of this round."
+		var got runs.Wait
+		for range 200 { // the line is read beside
+			if got = w.waits(run); strings.Contains(got.Helps, "Secure") {
+				break
+			}
+			w.step()
+		}
+		if !strings.Contains(got.Helps, needs) || !strings.Contains(got.Helps, left) {
+			t.Errorf("it says %+v", got)
+		}
+	})
+}
+
+// The older API waits for SuperNodes without a word: its app's source tells for how many.
+func TestTheOlderAPIWaitsForSuperNodes(t *testing.T) {
+	w := newWorld(t, storetest.SQLite(t))
+	w.nodes(2)
+	w.source(t, map[string]string{"fault/server_app.py": "from flwr.server.strategy import FedAvg\ns = FedAvg(min_available_clients=3)\n"})
+	run := w.running(domain.Limits{})
+	if err := w.engine.log(run.EngineRunID, "INFO :      [ROUND 1]\n"); err != nil {
+		t.Fatal(err)
+	}
+	later := time.Now()
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	var got runs.Wait
+	for range 300 { // time goes on after the line was read
+		later = later.Add(15 * time.Second)
+		w.at(later)
+		if got = w.waits(run); strings.Contains(got.What, "SuperNodes") {
+			break
+		}
+		<-tick.C
+	}
+	if got.What != "waits for 3 SuperNodes, 2 online" || !got.Late || !strings.Contains(got.Helps, "This federation has 2 SuperNodes") {
+		t.Errorf("it says %+v", got)
+	}
+	w.logged(run, "INFO :      configure_fit: strategy sampled 3 clients (out of 3)\n", "")
 }
