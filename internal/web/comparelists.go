@@ -30,7 +30,8 @@ func collapsed(ms []domain.Metric) (out []domain.Metric) {
 		i, known := at[p]
 		if !known {
 			at[p] = len(out)
-			m.Name, out = list+listMark, append(out, m)
+			m.Name = list + listMark
+			out = append(out, m)
 			count[p] = 1
 			continue
 		}
