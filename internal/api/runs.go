@@ -227,7 +227,7 @@ type Metric struct {
 	Round  int       `json:"round"`
 	Phase  string    `json:"phase" enum:"train,evaluate,server,other"`
 	NodeID uint64    `json:"node_id,string" doc:"0: the whole federation"`
-	Name   string    `json:"name"`
+	Name   string    `json:"name" doc:"The metric's key; record.key where several records have it; key[3] for an element of a list"`
 	Value  *float64  `json:"value,omitempty"`
 	Text   string    `json:"text,omitempty" doc:"NaN, +Inf or -Inf"`
 	At     time.Time `json:"at"`

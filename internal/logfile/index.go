@@ -94,7 +94,7 @@ func (x *index) read(file *os.File) error {
 	}
 }
 
-var roundMark = regexp.MustCompile(`\[ROUND (\d{1,9})(?:/\d{1,9})?\]`)
+var roundMark = regexp.MustCompile(`(?i)\[round (\d{1,9})(?:/\d{1,9})?\]|\bround[ :#]{0,3}(\d{1,9}) ?(?:/|of) ?\d{1,9}\b`)
 
 // line takes one complete line, of which it needs only the begin, and the offset of the next.
 func (x *index) line(head []byte, next int64) {
@@ -105,10 +105,12 @@ func (x *index) line(head []byte, next int64) {
 	if level >= Error && x.firstBad == 0 {
 		x.firstBad = x.lines
 	}
-	if bytes.Contains(head, []byte("[ROUND ")) && len(x.rounds) < maxRounds {
+	if len(x.rounds) < maxRounds && (bytes.Contains(head, []byte("OUND ")) || bytes.Contains(head, []byte("ound"))) {
 		if m := roundMark.FindSubmatch(head); m != nil {
-			n, _ := strconv.Atoi(string(m[1])) // the pattern gives at most nine digits
-			x.rounds = append(x.rounds, Round{Round: n, Line: x.lines})
+			n, _ := strconv.Atoi(string(m[1]) + string(m[2])) // the pattern gives one of them, of at most nine digits
+			if at := len(x.rounds); at == 0 || x.rounds[at-1].Round != n {
+				x.rounds = append(x.rounds, Round{Round: n, Line: x.lines})
+			}
 		}
 	}
 	if x.lines%stride == 0 {

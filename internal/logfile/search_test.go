@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -212,5 +213,15 @@ func BenchmarkMillionLines(b *testing.B) {
 				search(b, f, s)
 			}
 		})
+	}
+}
+
+// Apps with a loop of their own say in their own words that a round begins; each round has one mark.
+func TestRoundsOfAppsAreMarked(t *testing.T) {
+	f := New(filepath.Join(t.TempDir(), "log"))
+	write(t, f.Path(), "[ROUND 1/3]\nINFO :      Starting round 2/3\nround 2/3: found 5 of 6\nRound 3 of 3\nbackground 4/5\nround 5\n")
+	m, err := f.Marks()
+	if want := []Round{{1, 1}, {2, 2}, {3, 4}}; err != nil || !slices.Equal(m.Rounds, want) {
+		t.Errorf("%+v, %v, want %v", m.Rounds, err, want)
 	}
 }
