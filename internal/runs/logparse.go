@@ -15,7 +15,8 @@ import (
 // rounds what apps with a loop of their own print.
 // It is fed every line from the first on, so it can begin anew at any time; what it finds is stored at most once.
 type parser struct {
-	round, rounds int
+	round, rounds int  // of the run
+	said, base    int  // the round as the app counts it, and the rounds of the strategies before this one
 	fromZero      bool // the app counts its rounds from 0
 	phase         domain.Phase
 	global        bool // "Global evaluation" was said; its MetricRecord follows
@@ -141,7 +142,7 @@ func (p *parser) legacy(text string) bool {
 		m := historyRound.FindStringSubmatch(text)
 		round, _ := strconv.Atoi(m[1]) // the pattern gives digits
 		if v, _ := readPython(m[2]); v.kind == pyNumber && p.history == "loss, distributed" {
-			p.number(round, domain.PhaseEvaluate, "loss", v.number)
+			p.number(p.base+round, domain.PhaseEvaluate, "loss", v.number)
 		}
 	default:
 		return false
@@ -190,6 +191,7 @@ func (p *parser) takeIn(of printed, v pyValue) {
 	case asFit:
 		if len(v.items) == 4 {
 			if n, ok := roundOf(v.items[0]); ok {
+				n += p.base
 				p.values(n, of.phase, "loss", v.items[1])
 				p.values(n, of.phase, "", v.items[2])
 			}
@@ -201,7 +203,7 @@ func (p *parser) takeIn(of printed, v pyValue) {
 					continue
 				}
 				if n, ok := roundOf(pair.items[0]); ok {
-					p.values(n, of.phase, name, pair.items[1])
+					p.values(p.base+n, of.phase, name, pair.items[1])
 				}
 			}
 		}

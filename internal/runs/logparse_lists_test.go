@@ -94,7 +94,7 @@ func TestParserReadsRounds(t *testing.T) {
 		"[ROUND 1]\n[ROUND 2]":                  "2 of 0",
 		"[ROUND 5]":                             "5 of 0", // taken up again
 		"[ROUND 2/3]":                           "2 of 3",
-		"[ROUND 1/2]\n[ROUND 2/2]\n[ROUND 1/5]": "1 of 5", // a second strategy
+		"[ROUND 1/2]\n[ROUND 2/2]\n[ROUND 1/5]": "3 of 7", // a second strategy
 		"Starting round 2/7":                    "2 of 7",
 		"INFO :      Starting round 1 / 7":      "1 of 7",
 		"Round 1 of 4":                          "1 of 4",

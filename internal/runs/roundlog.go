@@ -43,11 +43,14 @@ func roundSaid(text string) (n, total int, ok bool) {
 // says takes in that a line names a round. It reports false for a number that is no round's: where neither Flower itself nor a total vouches
 // for it, rounds come one by one.
 func (p *parser) says(n, total int, flower bool) bool {
-	if total == 0 && !flower && n > p.round+1 {
+	if total == 0 && !flower && n > p.said+1 {
 		return false
 	}
+	if flower && n == 1 && p.said > 1 { // another strategy begins: its rounds are further rounds of the run
+		p.base = p.round
+	}
 	if total > 0 {
-		p.rounds = total
+		p.rounds = p.base + total
 		switch n {
 		case 0:
 			p.fromZero = true
@@ -59,11 +62,11 @@ func (p *parser) says(n, total int, flower bool) bool {
 		}
 	}
 	if !flower {
-		n = max(n, p.round) // "best of all in round 2 of 5"
+		n = max(n, p.said) // "best of all in round 2 of 5"
 	}
-	p.round = n
+	p.said, p.round = n, p.base+n
 	return true
 }
 
-// flowerRound reports whether a line is a strategy's own: another strategy of the same app begins again with 1.
+// flowerRound reports whether a line is a strategy's own.
 func flowerRound(text string) bool { return strings.HasPrefix(text, "[ROUND ") }

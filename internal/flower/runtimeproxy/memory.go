@@ -39,7 +39,7 @@ type memory struct {
 	waiting map[string]bool // those that are not stored yet, because their round is not known or the sink failed
 	toPush  map[string]bool // objects that the SuperLink waits for
 	turns   turns           // tells rounds apart where nothing names them
-	groups  groups          // reads rounds from the messages' groups
+	naming  naming          // reads the rounds that messages name
 }
 
 func newMemory() *memory {

@@ -79,10 +79,10 @@ func (m *memory) ask(batch []ask) []domain.Exchange {
 		}
 		phase := parts[p][0].exchange.Phase
 		counted := m.turns.next(p.kind, phase, nodes)
-		named := m.groups.round(p.group, phase, counted)
-		m.turns.named(named)
+		round := m.naming.round(m.naming.group(p.group, phase, counted), phase, nodes)
+		m.turns.named(round)
 		for _, a := range parts[p] {
-			a.counted, a.exchange.Round = counted, named
+			a.counted, a.exchange.Round = counted, round
 			m.asks.put(a.exchange.MessageID, a, 1+len(a.objects))
 			m.waiting[a.exchange.MessageID] = true
 		}
@@ -95,7 +95,7 @@ func (m *memory) known() (out []domain.Exchange) {
 	for message := range m.waiting {
 		a, _ := m.asks.get(message)
 		if a.exchange.Round == 0 {
-			round := m.configRound(a.objects)
+			round := m.naming.round(m.configRound(a.objects), a.exchange.Phase, map[uint64]bool{a.exchange.NodeID: true})
 			m.turns.named(max(round, m.turns.round))
 			m.decide(a, round)
 			a, _ = m.asks.get(message)

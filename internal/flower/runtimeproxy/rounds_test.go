@@ -60,6 +60,14 @@ func TestRoundsAreToldApart(t *testing.T) {
 			{kind: "train", nodes: to(1, 2), bad: to(1, 2), want: 1}, {kind: "train", nodes: to(1, 2), bad: to(1, 2), want: 2}},
 		"secure aggregation asks several times in a round": {
 			{kind: "train", group: "1", nodes: to(1, 2), want: 1}, {kind: "train", group: "1", nodes: to(1, 2), want: 1}, {kind: "train", group: "2", nodes: to(1, 2), want: 2}},
+		"another strategy after the first": {
+			{kind: "train", group: "1", nodes: to(1, 2), want: 1}, {kind: "train", group: "2", nodes: to(1, 2), want: 2}, {kind: "evaluate", group: "2", nodes: to(1, 2), want: 2},
+			{kind: "train", group: "1", nodes: to(1, 2), want: 3}, {kind: "evaluate", group: "1", nodes: to(1, 2), want: 3}, {kind: "train", group: "2", nodes: to(1, 2), want: 4}},
+		"another strategy that counts from 0": {
+			{kind: "train", group: "0", nodes: to(1, 2), want: 1}, {kind: "train", group: "1", nodes: to(1, 2), want: 2}, {kind: "train", group: "0", nodes: to(1, 2), want: 3},
+			{kind: "train", group: "1", nodes: to(1, 2), want: 4}},
+		"queries before a strategy": {
+			{kind: "query", group: "1", nodes: to(1, 2), want: 1}, {kind: "query", group: "2", nodes: to(1, 2), want: 2}, {kind: "train", group: "1", nodes: to(1, 2), want: 1}},
 		"a round without its group": {
 			{kind: "train", group: "5", nodes: to(1, 2), want: 5}, {kind: "train", nodes: to(1, 2), want: 6}},
 	} {

@@ -91,28 +91,3 @@ func (t *turns) named(round int) {
 		t.round = round
 	}
 }
-
-// groups reads rounds from the messages' groups.
-type groups struct {
-	zero  bool // they count from 0
-	other bool // a group besides "0" was seen
-}
-
-// round returns the round that a group names; counted is what the turns make of the batch. It returns 0 where the group names none.
-func (g *groups) round(group string, phase domain.Phase, counted int) int {
-	n, ok := groupNumber(group)
-	switch {
-	case !ok:
-		return 0
-	case n > 0:
-		g.other = true
-		if g.zero {
-			n++
-		}
-		return n
-	case phase == domain.PhaseEvaluate && !g.zero, g.other: // the initial model, or a group that says nothing
-		return 0
-	}
-	g.zero = true
-	return counted
-}
