@@ -18,6 +18,7 @@ type joinCmd struct {
 	Deps      string        `help:"May apps install the Python packages they name on this machine? ask asks once at the start." enum:"never,ask,allow" default:"ask"`
 	Python    string        `help:"Python 3.11 or newer to make the environment with. Default: the newest found on PATH." env:"BLOSSOMTUNE_PYTHON"`
 	PythonDir string        `help:"Directory of the Python environments." name:"python-dir" type:"path" hidden:""`
+	Approve   string        `help:"Which app versions may run on this machine: any of the federation's, listed in your rules, or those that you approve (ask). Default: as before, at first any." enum:",any,listed,ask" default:""`
 	Share     bool          `help:"When an app fails on this machine, send its last 20 lines to the federation's managers. They may hold your data; without this only the kind of the error goes out." name:"share-output"`
 	ShareLogs bool          `help:"Send the logs of the SuperNode and of the apps on this machine to the federation's managers, secrets masked. They may hold your data; without this nothing of them goes out." name:"share-logs"`
 	AppMemory int           `help:"Megabytes that an app may use on this machine; one that takes more is ended. 0: no limit." name:"app-memory" placeholder:"MB"`
@@ -33,7 +34,7 @@ type joinCmd struct {
 func (c *joinCmd) Run(ctx context.Context) error {
 	keeper.Adopt()
 	o := agent.Options{URL: c.URL, Token: c.Token, Dir: c.Dir, Deps: agent.Deps(c.Deps), Python: c.Python, PythonDir: c.PythonDir, Requirements: apps.Requirements,
-		NodePort: c.NodePort, Parallel: c.Parallel, ShareOutput: c.Share, ShareLogs: c.ShareLogs, AppLimits: agent.AppLimits{Memory: int64(c.AppMemory) * 1_000_000, Time: c.AppTime}, Service: c.Service, NewKey: c.NewKey, Version: versionOf(), In: os.Stdin, Out: os.Stdout}
+		NodePort: c.NodePort, Parallel: c.Parallel, ShareOutput: c.Share, ShareLogs: c.ShareLogs, AppLimits: agent.AppLimits{Memory: int64(c.AppMemory) * 1_000_000, Time: c.AppTime}, Approve: c.Approve, Service: c.Service, NewKey: c.NewKey, Version: versionOf(), In: os.Stdin, Out: os.Stdout}
 	if !c.Preflight {
 		return agent.Join(ctx, o)
 	}

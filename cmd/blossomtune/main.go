@@ -24,6 +24,9 @@ type cli struct {
 	Demo    demoCmd    `cmd:"" help:"Show a whole federation on this machine: server, two participants, one run."`
 	Join    joinCmd    `cmd:"" help:"Join a federation with this machine."`
 	Leave   leaveCmd   `cmd:"" help:"Undo join on this machine: the service, the key here and at the server, every file."`
+	Status  statusCmd  `cmd:"" help:"Tell how this machine's agents are. Exit codes: 0 connected, 3 running but not connected, 4 not running."`
+	Apps    appsCmd    `cmd:"" help:"Decide which app versions run on this machine."`
+	Ledger  ledgerCmd  `cmd:"" help:"Show what left this machine, and check it. Exit code 6: the ledger was changed or does not agree with the receipt."`
 	Token   tokenCmd   `cmd:"" help:"API tokens."`
 	Link    linkCmd    `cmd:"" help:"Print a one-time link that signs this host's admin in."`
 	CA      caCmd      `cmd:"" name:"ca" help:"The server's own CA."`
@@ -60,6 +63,9 @@ func exitCode(err error) int {
 
 // complain writes an error as cause and remedy.
 func complain(err error) {
+	if errors.Is(err, errQuiet) {
+		return
+	}
 	var several domain.Errors
 	if errors.As(err, &several) && len(several) > 1 {
 		for _, e := range several {

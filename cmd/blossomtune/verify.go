@@ -36,29 +36,9 @@ func (e withExit) Unwrap() error { return e.error }
 
 // Run checks, without any network, that a file is the one of which a receipt tells.
 func (c *verifyCmd) Run() error {
-	info, err := os.Stat(c.Receipt)
-	if err == nil && info.Size() > receipt.MaxEnvelope {
-		err = domain.Errorf(domain.TooLarge, "%s is too large for a receipt.", c.Receipt)
-	}
+	st, signedBy, err := openReceipt(c.Receipt, c.Key)
 	if err != nil {
 		return err
-	}
-	text, err := os.ReadFile(c.Receipt)
-	if err != nil {
-		return err
-	}
-	key, id, err := c.key()
-	if err != nil {
-		return err
-	}
-	st, signedBy, err := receipt.Open(text, key)
-	switch {
-	case domain.CodeOf(err) == domain.Forbidden:
-		return withExit{err, exitAnotherKey}
-	case err != nil:
-		return withExit{err, exitChanged}
-	case id != "" && id != signedBy:
-		return withExit{domain.Errorf(domain.Forbidden, "The key %s signed this receipt, not %s.", signedBy, id), exitAnotherKey}
 	}
 	sum, err := fileHash(c.File)
 	if err != nil {
@@ -80,15 +60,15 @@ func (c *verifyCmd) Run() error {
 	return nil
 }
 
-// key reads --key: a file with a public key, or a key's id.
-func (c *verifyCmd) key() (key ed25519.PublicKey, id string, err error) {
-	if c.Key == "" {
+// receiptKey reads --key: a file with a public key, or a key's id.
+func receiptKey(flag string) (key ed25519.PublicKey, id string, err error) {
+	if flag == "" {
 		return nil, "", nil
 	}
-	if raw, err := hex.DecodeString(c.Key); err == nil && len(raw) == sha256.Size {
-		return nil, strings.ToLower(c.Key), nil
+	if raw, err := hex.DecodeString(flag); err == nil && len(raw) == sha256.Size {
+		return nil, strings.ToLower(flag), nil
 	}
-	text, err := os.ReadFile(c.Key)
+	text, err := os.ReadFile(flag)
 	if err != nil {
 		return nil, "", err
 	}

@@ -16,6 +16,7 @@ import (
 	"sync"
 	"time"
 
+	"blossomtune/internal/agent/approval"
 	"blossomtune/internal/domain"
 	"blossomtune/internal/flower/python"
 )
@@ -41,6 +42,7 @@ type Options struct {
 	Requirements []byte    // further packages with hashes for the environment
 	NodePort     int       // of the SuperNode on loopback; 0: a free one
 	Parallel     int       // messages handled at the same time; 0: one
+	Approve      string    // which app versions run here: any, listed or ask; empty: as before, or any
 	NewKey       bool      // put a new key in the place of the enrolled one first
 	Service      bool      // let the system run the SuperNode, and return
 	AppLimits    AppLimits // of each ClientApp
@@ -95,6 +97,9 @@ func Join(ctx context.Context, o Options) error {
 	} else {
 		j.say("This machine is enrolled in %s: partition %d of %d.", st.Name, st.Partition, st.NumPartitions)
 	}
+	if err := j.approve(h, st); err != nil {
+		return err
+	}
 	n, err := j.node(ctx, h, st)
 	if err != nil {
 		return stopped(ctx, err)
@@ -112,6 +117,15 @@ func Join(ctx context.Context, o Options) error {
 		return j.asService(ctx, n)
 	}
 	return stopped(ctx, n.keep(ctx))
+}
+
+// approve keeps which app versions the owner lets run. A later start without --approve keeps to it.
+func (j *joining) approve(h home, st *state) error {
+	if j.o.Approve == "" || j.o.Approve == st.Approve {
+		return nil
+	}
+	st.Approve = j.o.Approve
+	return h.save(st)
 }
 
 // asService lets the system run what this command would.
@@ -145,6 +159,9 @@ func (j *joining) asService(ctx context.Context, n *node) error {
 	if d := j.o.AppLimits.Time; d > 0 {
 		args = append(args, "--app-time", d.String())
 	}
+	if n.st.Approve != "" {
+		args = append(args, "--approve", n.st.Approve)
+	}
 	s, err := serviceOf(n.h, args, "SuperNode of "+n.st.Name+" (BlossomTune)")
 	if err != nil {
 		return err
@@ -176,6 +193,11 @@ func prepare(o Options) (*joining, *token, error) {
 	case DepsNever, DepsAsk, DepsAllow:
 	default:
 		return nil, nil, domain.Errorf(domain.Invalid, "--deps is never, ask or allow, not %q.", o.Deps).At("deps")
+	}
+	if o.Approve != "" {
+		if _, err := approval.ParsePolicy(o.Approve); err != nil {
+			return nil, nil, err
+		}
 	}
 	j := &joining{o: o, clock: &serverClock{local: o.Clock}, input: bufio.NewReader(io.LimitReader(o.In, 64<<10))}
 	text := o.Token

@@ -2,6 +2,7 @@ package agent
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
@@ -14,6 +15,7 @@ import (
 	"sync"
 	"time"
 
+	"blossomtune/internal/agent/ledger"
 	"blossomtune/internal/domain"
 	"blossomtune/internal/flower/apphost"
 	"blossomtune/internal/flower/supernode"
@@ -76,6 +78,9 @@ func (c *clientApps) warm(ctx context.Context) {
 	if err != nil {
 		return // none has run yet
 	}
+	if _, err := c.n.gate.allow(fab, wire.ObjectID(fab), 0); err != nil {
+		return
+	}
 	ready, err := c.pool.Prepare(ctx, fab)
 	if err != nil {
 		return // its next message says why
@@ -88,10 +93,18 @@ func (c *clientApps) warm(ctx context.Context) {
 func (c *clientApps) Run(ctx context.Context, t *supernode.Task) error {
 	log := c.n.h.runLog(t.RunID)
 	from := sizeOf(log)
+	if err := c.n.gate.check(t); err != nil {
+		return err
+	}
 	c.n.j.say("%s", began(t))
+	defer c.n.status.begins(t, c.n.runs.name(t.RunID))()
 	ready, err := c.pool.Prepare(ctx, t.FAB)
 	if err != nil {
 		return c.unprepared(ctx, t, err)
+	}
+	if err := c.n.gate.packages(t, ready); err != nil {
+		ready.Release()
+		return err
 	}
 	exit, passed, err := c.runOne(ctx, t, ready, log)
 	if err != nil {
@@ -300,6 +313,17 @@ func (e *appExit) told(out []byte) {
 
 // report tells the server how a ClientApp failed; a server that is away is tried for a minute.
 func (n *node) report(ctx context.Context, e appExit) {
+	if n.gate.NoLogs() {
+		e.Output = nil
+	}
+	text, err := json.Marshal(e)
+	if err == nil {
+		err = n.rec.shared(ledger.Exit, "clientapp", strconv.FormatUint(e.RunID, 10), len(e.Output), text)
+	}
+	if err != nil {
+		n.j.say("The report of it is not sent, because it cannot be recorded: %v", err)
+		return
+	}
 	for wait := time.Second; wait < time.Minute; wait *= 2 {
 		err := n.j.srv.call(ctx, n.conn.client(), http.MethodPost, "/api/v1/agent/exits", e, n.signed, nil)
 		var d *domain.Error

@@ -28,6 +28,11 @@ type enrolment struct {
 	CAPEM         string `json:"ca_pem"`
 	Busy          bool   `json:"busy"`      // a run is going on
 	Suspended     string `json:"suspended"` // why a manager has suspended the SuperNode
+	Runs          []struct {
+		ID         uint64 `json:"id,string"`
+		Name       string `json:"name"`
+		LaunchedBy string `json:"launched_by"`
+	} `json:"runs"` // going on
 }
 
 // enrol makes the key, proves it and enrols it. The key's file is named after the token, so that a second try after a lost answer
@@ -80,7 +85,10 @@ func (st *state) take(e enrolment) {
 	if st.CAPEM != "" && e.CAPEM != "" {
 		st.CAPEM = e.CAPEM
 	}
-	st.Slug, st.Name, st.SuperLink, st.Flwr = e.Federation.Slug, e.Federation.Name, e.SuperLink, e.Flwr
+	if st.Slug == "" { // it never changes, and the owner's rules depend on it
+		st.Slug = e.Federation.Slug
+	}
+	st.Name, st.SuperLink, st.Flwr = e.Federation.Name, e.SuperLink, e.Flwr
 	st.Partition, st.NumPartitions = e.Partition, e.NumPartitions
 	if e.NodeID != 0 {
 		st.NodeID = e.NodeID

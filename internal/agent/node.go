@@ -9,6 +9,8 @@ import (
 	"runtime"
 	"time"
 
+	"blossomtune/internal/agent/approval"
+	"blossomtune/internal/agent/ledger"
 	"blossomtune/internal/domain"
 	"blossomtune/internal/flower/python"
 	"blossomtune/internal/flower/supernode"
@@ -18,14 +20,18 @@ import (
 
 // node keeps one SuperNode running.
 type node struct {
-	j    *joining
-	h    home
-	st   *state
-	sign *signer // with the enrolled key
-	pem  []byte  // the key's public half
-	env  python.Env
-	conn *connection
-	deps bool
+	j      *joining
+	h      home
+	st     *state
+	sign   *signer // with the enrolled key
+	pem    []byte  // the key's public half
+	env    python.Env
+	conn   *connection
+	deps   bool
+	runs   knownRuns
+	rec    *recorder   // nil until the SuperNode is kept running
+	gate   *gatekeeper // likewise
+	status *statusFile // likewise
 
 	suspended string        // as last said
 	saidClock time.Duration // what the clock is off, as last said
@@ -59,6 +65,10 @@ type report struct {
 	Clock  int    `json:"clock_off,omitempty"`
 	Proxy  string `json:"proxy,omitempty"`
 	Share  bool   `json:"shares_logs,omitempty"`
+
+	LedgerN    int64  `json:"ledger_n,omitempty"`
+	LedgerHash string `json:"ledger_hash,omitempty"`
+	Approve    string `json:"approve,omitempty"`
 }
 
 // ask reports versions and returns what the server says of this machine; false while it is not reached.
@@ -67,11 +77,24 @@ func (n *node) ask(ctx context.Context) (got enrolment, reached bool, err error)
 	defer cancel()
 	rep := report{Flwr: n.env.FlwrVersion, Agent: n.j.o.Version, Python: n.env.PythonVersion, System: runtime.GOOS + "/" + runtime.GOARCH,
 		Clock: int(n.j.clock.ahead().Seconds()), Proxy: n.j.srv.proxy(), Share: n.j.o.ShareLogs}
+	if n.rec != nil {
+		head := n.rec.ledger.Head()
+		rep.LedgerN, rep.LedgerHash = head.N, ledgerHash(head)
+	}
+	if n.gate != nil {
+		p, err := n.gate.InForce()
+		if err != nil {
+			p = approval.Ask // nothing runs
+		}
+		rep.Approve = string(p)
+	}
 	for try := 0; ; try++ {
 		err := n.j.srv.call(ctx, n.conn.client(), http.MethodPost, "/api/v1/agent/report", rep, n.signed, &got)
+		n.status.reached(err)
 		switch code := domain.CodeOf(err); {
 		case code == "":
 			n.sayClock()
+			n.runs.learn(got)
 			return got, true, nil
 		case code == domain.Unauthenticated && try == 0:
 			continue // the time was wrong, which the answer corrected, or a proxy sent the call twice
@@ -80,6 +103,13 @@ func (n *node) ask(ctx context.Context) (got enrolment, reached bool, err error)
 		}
 		return got, false, nil //nolint:nilerr // the SuperNode itself tries for ever
 	}
+}
+
+func ledgerHash(h ledger.Head) string {
+	if h.N == 0 {
+		return ""
+	}
+	return h.Hash
 }
 
 // sayClock tells the owner of a clock that is off, once.
@@ -140,6 +170,7 @@ const (
 	askLimit = 15 * time.Second
 
 	refreshLimit = 5 * time.Second // before a run begins here
+	tellLedger   = time.Second     // after the ledger has grown
 )
 
 // follow takes over what the server says now. A run under way keeps the node config that it began with. It reports whether the
@@ -150,12 +181,14 @@ func (n *node) follow(ctx context.Context, sn *supernode.Node) (moved bool) {
 		return false // an access that has ended shows in the SuperNode's own end
 	}
 	if got.Suspended != n.suspended {
+		n.status.change(func(s *Status) { s.Suspended = got.Suspended })
 		if n.suspended = got.Suspended; n.suspended != "" {
 			n.j.say("A manager has suspended this SuperNode: %s. It waits and continues when it is resumed.", n.suspended)
 		} else {
 			n.j.say("Resumed.")
 		}
 	}
+	n.gate.tell(ctx)
 	before := *n.st
 	if err := n.adopt(got); err != nil {
 		n.j.say("What has changed at the server cannot be stored: %v", err)
@@ -179,6 +212,17 @@ const stopGrace = 3 * time.Second
 
 // keep runs the SuperNode until ctx ends. It returns an error when trying again cannot help.
 func (n *node) keep(ctx context.Context) error {
+	rec, err := n.openLedger()
+	if err != nil {
+		return err
+	}
+	defer rec.ledger.Close()
+	n.rec = rec
+	if n.gate, err = n.openGate(); err != nil {
+		return err
+	}
+	rec.most = n.gate.MostBytes
+	n.status = n.openStatus()
 	if n.j.o.ShareLogs {
 		n.j.say("The logs of the SuperNode and of the ClientApps go to the managers of %s, as you said with --share-logs.", n.st.Name)
 		sharing, stop := context.WithCancel(ctx)
@@ -206,10 +250,12 @@ func (n *node) keep(ctx context.Context) error {
 		err := n.serve(ctx, apps, log)
 		switch {
 		case ctx.Err() != nil:
+			n.status.connected(false, "The agent was stopped.")
 			n.j.say("Stopped.")
 			return nil //nolint:nilerr // it was asked to stop
 		case errors.Is(err, supernode.ErrRefused):
 			if _, _, err := n.ask(ctx); err != nil {
+				n.status.connected(false, messageOf(err))
 				return err
 			}
 		case err == nil:
@@ -217,6 +263,7 @@ func (n *node) keep(ctx context.Context) error {
 			continue
 		}
 		d := restarts.Died(n.j.o.Clock().Sub(began), fmt.Sprint(err))
+		n.status.connected(false, fmt.Sprintf("The SuperNode ended: %v.", err))
 		n.j.say("The SuperNode ended (%v); starting it again in %s. Log: %s", err, d.After, n.h.logFile())
 		if !wait(ctx, d.After) {
 			return nil
@@ -240,7 +287,7 @@ func (n *node) serve(ctx context.Context, apps supernode.Apps, log io.Writer) er
 	online, refresh := make(chan uint64, 1), make(chan chan struct{})
 	sn := supernode.New(supernode.Options{
 		SuperLink: n.st.SuperLink, Transport: signing{n}, PublicPEM: n.pem, FlwrVersion: n.env.FlwrVersion, NodeID: n.st.NodeID,
-		Dir: n.h.superNode(), Port: n.j.o.NodePort, Parallel: n.j.o.Parallel, Apps: apps, Clock: n.j.clock.now,
+		Dir: n.h.superNode(), Port: n.j.o.NodePort, Parallel: n.j.o.Parallel, Apps: apps, Clock: n.j.clock.now, Recorder: n.rec,
 		Log: func(format string, args ...any) {
 			fmt.Fprintf(log, "%s "+format+"\n", append([]any{n.j.o.Clock().UTC().Format(time.RFC3339)}, args...)...)
 		},
@@ -270,12 +317,22 @@ func (n *node) serve(ctx context.Context, apps supernode.Apps, log io.Writer) er
 	go func() { ended <- sn.Run(running) }()
 	ask := time.NewTicker(askEvery)
 	defer ask.Stop()
+	var soon <-chan time.Time // the server is told how the ledger has grown
 	for {
 		select {
 		case err := <-ended:
 			return err
 		case id := <-online:
 			n.online(id)
+		case <-n.rec.grown:
+			if soon == nil {
+				soon = time.After(tellLedger)
+			}
+		case <-soon:
+			soon = nil
+			if n.follow(ctx, sn) {
+				stop()
+			}
 		case <-ask.C:
 			if n.follow(ctx, sn) {
 				stop()
@@ -293,6 +350,7 @@ func (n *node) serve(ctx context.Context, apps supernode.Apps, log io.Writer) er
 func (n *node) online(id uint64) {
 	n.j.say("Connected as SuperNode %d. Runs start without further action; leave this running, Ctrl-C stops it. Log: %s", id, n.h.logFile())
 	n.st.NodeID = id
+	n.status.connected(true, "")
 	if err := n.h.save(n.st); err != nil {
 		n.j.say("The SuperNode's id cannot be stored: %v", err)
 	}

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"os"
 
+	"blossomtune/internal/agent/approval"
 	"blossomtune/internal/domain"
 	"blossomtune/internal/flower/wire"
 )
@@ -43,6 +44,15 @@ func (n *node) rotate(ctx context.Context) error {
 
 // use takes the next key into use.
 func (n *node) use(key *ecdsa.PrivateKey, public []byte) error {
+	store, err := n.h.approvals(n.st)
+	if err != nil {
+		return err
+	}
+	if err := store.Rekey(key); err != nil { // approvals that were changed stay refused
+		if _, ok := approval.IsRefusal(err); !ok {
+			return err
+		}
+	}
 	if err := os.Rename(n.h.nextKey(n.st.TokenID), n.h.keyFile(n.st.TokenID)); err != nil {
 		return err
 	}

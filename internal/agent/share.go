@@ -2,11 +2,13 @@ package agent
 
 import (
 	"context"
+	"crypto/sha256"
 	"net/http"
 	"path/filepath"
 	"strings"
 	"time"
 
+	"blossomtune/internal/agent/ledger"
 	"blossomtune/internal/domain"
 	"blossomtune/internal/logfile"
 )
@@ -33,6 +35,8 @@ type sharedLog struct {
 	run  string
 	next int
 	gen  int
+
+	recorded [sha256.Size]byte // of the lines that were recorded last
 }
 
 // share sends new lines until ctx ends. What was written before it began stays here.
@@ -76,6 +80,9 @@ func (n *node) findLogs(logs map[string]*sharedLog, first bool) {
 
 // send sends the next lines of a log; a server that is away gets them later.
 func (n *node) send(ctx context.Context, l *sharedLog) {
+	if n.gate.NoLogs() {
+		return
+	}
 	p, err := l.file.Page(logfile.Query{From: l.next, Limit: 1})
 	if err != nil {
 		return
@@ -99,9 +106,24 @@ func (n *node) send(ctx context.Context, l *sharedLog) {
 		}
 		out.Lines, next = append(out.Lines, line.Text), line.N+1
 	}
+	if !n.recordLog(l, out) {
+		return
+	}
 	ctx, cancel := context.WithTimeout(ctx, askLimit)
 	defer cancel()
 	if n.j.srv.call(ctx, n.conn.client(), http.MethodPost, "/api/v1/agent/logs", out, n.signed, nil) == nil {
 		l.next = next
 	}
+}
+
+// recordLog records what is going to be shared of a log; the same lines once. What cannot be recorded stays here.
+func (n *node) recordLog(l *sharedLog, out sharedPart) bool {
+	text := []byte(strings.Join(out.Lines, "\n"))
+	if sum := sha256.Sum256(text); sum != l.recorded {
+		if err := n.rec.shared(ledger.Log, out.Part, out.RunID, len(out.Lines), text); err != nil {
+			return false
+		}
+		l.recorded = sum
+	}
+	return true
 }

@@ -1,6 +1,7 @@
 package agent
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -9,6 +10,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"blossomtune/internal/agent/approval"
 	"blossomtune/internal/domain"
 )
 
@@ -24,7 +26,8 @@ type state struct {
 	SuperLink     string `json:"superlink"` // host:port
 	Flwr          string `json:"flwr_version"`
 	NodeID        uint64 `json:"node_id,omitempty"`
-	CAPEM         string `json:"ca_pem,omitempty"` // empty: this machine's roots
+	CAPEM         string `json:"ca_pem,omitempty"`  // empty: this machine's roots
+	Approve       string `json:"approve,omitempty"` // which app versions run here; empty: any
 }
 
 // home is one federation's directory at a participant's.
@@ -112,4 +115,20 @@ func homes(base string, srv server) []home {
 func sameServer(base string, srv server) bool {
 	_, host, _ := strings.Cut(base, "://")
 	return strings.EqualFold(host, srv.base.Host)
+}
+
+// host is the server's host and port.
+func (st *state) host() string {
+	_, host, _ := strings.Cut(st.Server, "://")
+	host, _, _ = strings.Cut(host, "/")
+	return strings.ToLower(host)
+}
+
+// policy says which app versions run here.
+func (st *state) policy() approval.Policy {
+	p, err := approval.ParsePolicy(cmp.Or(st.Approve, string(approval.Any)))
+	if err != nil {
+		return approval.Ask // an edited state allows nothing more
+	}
+	return p
 }

@@ -2,6 +2,8 @@ package api
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"net/http"
 	"strconv"
 	"strings"
@@ -18,14 +20,22 @@ type Enrolment struct {
 		Slug string `json:"slug"`
 		Name string `json:"name"`
 	} `json:"federation"`
-	Partition     int    `json:"partition"`
-	NumPartitions int    `json:"num_partitions"`
-	SuperLink     string `json:"superlink" doc:"host:port"`
-	Flwr          string `json:"flwr_version"`
-	NodeID        uint64 `json:"node_id,string" doc:"The SuperLink's id; 0 until registered"`
-	Busy          bool   `json:"busy" doc:"A run is going on: not the time to start the SuperNode anew"`
-	Suspended     string `json:"suspended,omitempty" doc:"Why a manager has suspended the SuperNode; empty while it is not"`
-	CAPEM         string `json:"ca_pem" doc:"Empty where the address is publicly trusted"`
+	Partition     int        `json:"partition"`
+	NumPartitions int        `json:"num_partitions"`
+	SuperLink     string     `json:"superlink" doc:"host:port"`
+	Flwr          string     `json:"flwr_version"`
+	NodeID        uint64     `json:"node_id,string" doc:"The SuperLink's id; 0 until registered"`
+	Busy          bool       `json:"busy" doc:"A run is going on: not the time to start the SuperNode anew"`
+	Suspended     string     `json:"suspended,omitempty" doc:"Why a manager has suspended the SuperNode; empty while it is not"`
+	Runs          []AgentRun `json:"runs,omitempty" doc:"The runs going on in the federation"`
+	CAPEM         string     `json:"ca_pem" doc:"Empty where the address is publicly trusted"`
+}
+
+// AgentRun is a run as an agent shows it to its owner.
+type AgentRun struct {
+	ID         uint64 `json:"id,string" doc:"The SuperLink's id"`
+	Name       string `json:"name"`
+	LaunchedBy string `json:"launched_by" doc:"SHA-256 of who launched it, in lower case: participants do not learn names, but can list those they trust"`
 }
 
 type enrolInput struct {
@@ -38,13 +48,16 @@ type enrolInput struct {
 
 type reportInput struct {
 	Body struct {
-		Flwr   string `json:"flwr" maxLength:"40"`
-		Agent  string `json:"agent" maxLength:"40"`
-		Python string `json:"python" maxLength:"40"`
-		System string `json:"system" maxLength:"40"`
-		Clock  int    `json:"clock_off,omitempty" doc:"What the machine's clock is behind the server's, in seconds"`
-		Proxy  string `json:"proxy,omitempty" maxLength:"260" doc:"host:port of the proxy it goes through"`
-		Share  bool   `json:"shares_logs,omitempty" doc:"Its owner lets the agent send its logs"`
+		Flwr       string `json:"flwr" maxLength:"40"`
+		Agent      string `json:"agent" maxLength:"40"`
+		Python     string `json:"python" maxLength:"40"`
+		System     string `json:"system" maxLength:"40"`
+		Clock      int    `json:"clock_off,omitempty" doc:"What the machine's clock is behind the server's, in seconds"`
+		Proxy      string `json:"proxy,omitempty" maxLength:"260" doc:"host:port of the proxy it goes through"`
+		Share      bool   `json:"shares_logs,omitempty" doc:"Its owner lets the agent send its logs"`
+		Approve    string `json:"approve,omitempty" enum:",any,listed,ask" doc:"Which app versions run there: any, those that its owner listed, those that its owner approved"`
+		LedgerN    int64  `json:"ledger_n,omitempty" minimum:"0" doc:"The number of the newest line of its ledger"`
+		LedgerHash string `json:"ledger_hash,omitempty" pattern:"^([0-9a-f]{64})?$" doc:"That line's hash; the receipts of runs name it"`
 	}
 }
 
@@ -117,18 +130,32 @@ func (a *api) agent() {
 	add(a, op("agent-config", http.MethodGet, "/agent/config", "What the machine with the signing key needs to know", aNode), a.agentConfig)
 	add(a, op("agent-report", http.MethodPost, "/agent/report", "Tell the versions in use; answers with the configuration", aNode), a.agentReport)
 	add(a, op("agent-log", http.MethodPost, "/agent/logs", "Send new lines of a log, where its owner agrees", aNode), a.agentLog)
+	add(a, op("agent-apps", http.MethodPost, "/agent/apps", "Report what the machine's owner decided about app versions", aNode), a.agentApps)
 	add(a, op("agent-exit", http.MethodPost, "/agent/exits", "Tell how a ClientApp failed", aNode), a.agentExit)
 }
 
+func launcherHash(name string) string {
+	sum := sha256.Sum256([]byte(strings.ToLower(name)))
+	return hex.EncodeToString(sum[:])
+}
+
+// mostRuns bounds the runs that an agent is told of.
+const mostRuns = 50
+
 func (a *api) enrolmentView(ctx context.Context, e onboarding.Enrolment) (*body[Enrolment], error) {
 	c := a.Connection()
-	active, err := a.Runs.List(ctx, domain.RunFilter{FederationID: e.Federation.ID, States: []domain.RunState{domain.Starting, domain.Running}, Limit: 1})
+	active, err := a.Runs.List(ctx, domain.RunFilter{FederationID: e.Federation.ID, States: []domain.RunState{domain.Starting, domain.Running}, Limit: mostRuns})
 	if err != nil {
 		return nil, err
 	}
 	out := Enrolment{Partition: e.Request.Partition, NumPartitions: e.Federation.TotalPartitions, SuperLink: c.SuperLink, Flwr: c.Flwr, NodeID: e.Key.NodeID, Busy: len(active) > 0, CAPEM: string(c.CAPEM)}
 	if !e.Key.SuspendedAt.IsZero() {
 		out.Suspended = e.Key.Reason
+	}
+	for _, r := range active {
+		if r.EngineRunID != 0 {
+			out.Runs = append(out.Runs, AgentRun{ID: r.EngineRunID, Name: r.Name, LaunchedBy: launcherHash(r.CreatedBy)})
+		}
 	}
 	out.Federation.Slug, out.Federation.Name = e.Federation.Slug, e.Federation.Name
 	return answer(out), nil
@@ -166,7 +193,8 @@ func (a *api) agentReport(ctx context.Context, in *reportInput) (*body[Enrolment
 		return nil, err
 	}
 	if err := a.Reported(ctx, e.Key, domain.NodeSeen{Flwr: in.Body.Flwr, Agent: in.Body.Agent, Python: in.Body.Python,
-		ClockOff: time.Duration(in.Body.Clock) * time.Second, Proxy: in.Body.Proxy, SharesLogs: in.Body.Share}); err != nil {
+		ClockOff: time.Duration(in.Body.Clock) * time.Second, Proxy: in.Body.Proxy, SharesLogs: in.Body.Share,
+		Approve: in.Body.Approve, Ledger: domain.LedgerHead{N: in.Body.LedgerN, Hash: in.Body.LedgerHash}}); err != nil {
 		return nil, err
 	}
 	return a.enrolmentView(ctx, e)
@@ -184,6 +212,28 @@ func (a *api) agentExit(ctx context.Context, in *exitInput) (*none, error) {
 	}
 	return nil, a.Runs.AppExited(ctx, e.Key, domain.AppExit{EngineRunID: id, ExitCode: b.ExitCode, Signal: b.Signal, Kind: b.Kind, Module: b.Module, Output: strings.Join(b.Output, "\n"),
 		Trouble: b.Trouble, Address: b.Address, File: b.File, FileLine: b.Line, Func: b.Func, Code: b.Code})
+}
+
+type agentAppsInput struct {
+	Body struct {
+		Apps []struct {
+			Hash  string `json:"hash" pattern:"^[0-9a-f]{64}$"`
+			State string `json:"state" enum:"waiting,approved,rejected"`
+			Rule  string `json:"rule,omitempty" maxLength:"40" pattern:"^[a-z-]*$" doc:"Which of the owner's rules holds it back"`
+		} `json:"apps" maxItems:"50"`
+	}
+}
+
+func (a *api) agentApps(ctx context.Context, in *agentAppsInput) (*none, error) {
+	e, err := a.nodeOf(ctx)
+	if err != nil {
+		return nil, err
+	}
+	all := make([]domain.AppApproval, 0, len(in.Body.Apps))
+	for _, v := range in.Body.Apps {
+		all = append(all, domain.AppApproval{AppHash: v.Hash, State: domain.ApprovalState(v.State), Reason: v.Rule})
+	}
+	return nil, a.Onboarding.Decided(ctx, e, all)
 }
 
 func (a *api) agentLog(ctx context.Context, in *nodeLogInput) (*none, error) {

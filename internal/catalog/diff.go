@@ -174,3 +174,18 @@ func (d *FileDiff) lines(all []Line) {
 		p.Lines = append(p.Lines, l)
 	}
 }
+
+// Compare compares two versions of an app by their FABs. Without an older one, all files are added.
+func Compare(older, newer []byte) (Diff, error) {
+	a, b := &zip.Reader{}, &zip.Reader{}
+	var err error
+	if len(older) > 0 {
+		if a, err = openZip(older); err != nil {
+			return Diff{}, err
+		}
+	}
+	if b, err = openZip(newer); err != nil {
+		return Diff{}, err
+	}
+	return compare(a, b)
+}

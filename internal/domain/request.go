@@ -134,7 +134,15 @@ type NodeSeen struct {
 	ClockOff   time.Duration // what the machine's clock is behind ours, as its agent tells; whole seconds
 	Proxy      string        // host:port of the proxy it goes through, as its agent tells
 	SharesLogs bool          // its owner lets the agent send its logs
+	Approve    string        // which app versions run there, as its agent tells: "any", "listed" or "ask"; empty where it does not
+	Ledger     LedgerHead    // the newest line of its ledger that its agent reported
 	Stuck      Stuck         // why it takes no part in runs although it is online
+}
+
+// LedgerHead names a line of a participant's ledger. Its hash covers all lines before it.
+type LedgerHead struct {
+	N    int64
+	Hash string // SHA-256 in hexadecimal
 }
 
 // Verdict says whether the SuperNode of a good key can take part in a run with a version of Flower, and if not, why and who mends it.

@@ -59,6 +59,7 @@ type Timing struct {
 	GotAt        time.Time // it confirmed that it has all of them
 	PutAt        time.Time // it announced its reply
 	SentAt       time.Time // the last object of the reply so far
+	Reply        string    // the root object of the reply that it announced last
 	Up, Down     int64     // bytes since the last time this was stored
 }
 

@@ -11,6 +11,7 @@ import (
 	"google.golang.org/protobuf/encoding/protowire"
 
 	"blossomtune/internal/domain"
+	"blossomtune/internal/flower/wire"
 )
 
 // TimingStore keeps what the gateway saw of messages on their way.
@@ -82,6 +83,9 @@ func (t *timings) back(all []domain.Timing) {
 			}
 			if p.SentAt.After(merged.SentAt) {
 				merged.SentAt = p.SentAt
+			}
+			if p.Reply != "" {
+				merged.Reply = p.Reply
 			}
 			*p = merged
 		})
@@ -248,7 +252,7 @@ func (c *call) timed(in, out int64) {
 		if m, ok := firstMessage(c.head); ok {
 			k := messageKey{fed, m.run, m.replyTo}
 			c.node.follow(&c.node.up, k)
-			note(k, func(t *domain.Timing) { first(&t.PutAt, c.began); t.SentAt = now })
+			note(k, func(t *domain.Timing) { first(&t.PutAt, c.began); t.SentAt, t.Reply = now, storedID(m.id) })
 		}
 	case stepSend:
 		k := c.message // with several replies on their way at once, the one that this object belongs to
@@ -270,4 +274,12 @@ func (n *node) followed(at *messageKey) messageKey {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	return *at
+}
+
+// storedID returns an object's id as it is stored; a text of another form names no object.
+func storedID(id string) string {
+	if wire.IsObjectID(id) {
+		return id
+	}
+	return ""
 }

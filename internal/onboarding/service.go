@@ -74,6 +74,11 @@ type Tx interface {
 	NodeKeyOfRequest(ctx context.Context, requestID int64) (domain.NodeKey, error)
 	UpdateNodeKey(ctx context.Context, k domain.NodeKey) error
 
+	AppVersionByHash(ctx context.Context, hash string, withFAB bool) (domain.AppVersion, error)
+	AppApproval(ctx context.Context, requestID int64, hash string) (domain.AppApproval, error)
+	CountApprovals(ctx context.Context, requestID int64) (int, error)
+	PutAppApproval(ctx context.Context, a domain.AppApproval) error
+
 	RoleGrants(ctx context.Context, fedID int64) ([]domain.RoleGrant, error)
 	People(ctx context.Context, f domain.PeopleFilter) ([]domain.Person, error)
 

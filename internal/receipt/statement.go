@@ -41,6 +41,7 @@ type Run struct {
 	Participants []Participant     `json:"participants"` // whose SuperNodes were asked
 	Rounds       []Round           `json:"rounds"`
 	Replies      Digest            `json:"replies"` // of all replies, also those that rounds leaves out
+	Ledgers      []LedgerHead      `json:"ledgers,omitempty"` // as the participants' agents reported them
 	Metrics      []Metric          `json:"metrics"` // of the whole federation
 	AllMetrics   Digest            `json:"all_metrics"`
 	LeftOut      map[string]string `json:"left_out,omitempty"` // what the receipt does not hold, and why
@@ -70,13 +71,22 @@ type Participant struct {
 	PublicKey   string `json:"public_key"` // PEM
 }
 
+// LedgerHead is the newest line of a participant's own ledger that its agent had reported; its hash covers all lines before it. With it, the
+// participant finds out whether the ledger was changed after that.
+type LedgerHead struct {
+	NodeID string `json:"node_id"`
+	N      int64  `json:"line"`
+	Hash   string `json:"sha256"`
+}
+
 // Round is what came back in a round.
 type Round struct {
 	Round   int     `json:"round"`
 	Replies []Reply `json:"replies"`
 }
 
-// Reply is one SuperNode's answer; Object is the hash of all that it sent in it, as Flower names the objects.
+// Reply is one SuperNode's answer; Object is the hash of all that it sent in it, as Flower names the objects. "no reply" with an Object says
+// that the SuperNode sent one and the ServerApp did not take it.
 type Reply struct {
 	NodeID string `json:"node_id"`
 	Phase  string `json:"phase"`

@@ -118,6 +118,9 @@ func errorWords(reply string) (message, remedy string, lost bool) {
 		message, remedy = raisedWords(ex, reply)
 		return message, remedy, false
 	}
+	if message, remedy, ok := refusalWords(reply); ok {
+		return message, remedy, false
+	}
 	switch {
 	case stoppedPattern.MatchString(reply):
 		return "was stopped or restarted by its owner.", "Its partition is kept. It takes part again when it is back.", true

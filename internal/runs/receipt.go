@@ -21,6 +21,7 @@ const (
 	mostMetrics  = 50_000
 
 	receiptsAtOnce = 20
+	receiptSettles = 3 * time.Second
 	receiptsAgain  = 5 * time.Minute // after a failure
 )
 
@@ -45,8 +46,19 @@ func (s *Service) makeReceipts(ctx context.Context) {
 		select {
 		case <-ctx.Done():
 		case <-s.ended:
+			settle(ctx)
 		case <-tick.C:
 		}
+	}
+}
+
+// settle waits until what was seen of the run's last messages is stored, and the agents have reported their ledgers.
+func settle(ctx context.Context) {
+	timer := time.NewTimer(receiptSettles)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+	case <-timer.C:
 	}
 }
 
@@ -209,6 +221,9 @@ func (s *Service) receiptReplies(ctx context.Context, tx Tx, run domain.Run, p *
 	for _, k := range keys {
 		if k.NodeID != 0 && asked[k.NodeID] {
 			p.Participants = append(p.Participants, receipt.Participant{Partition: k.Partition, NodeID: strconv.FormatUint(k.NodeID, 10), Fingerprint: k.Fingerprint, PublicKey: string(k.PublicPEM)})
+			if l := k.Seen.Ledger; l.N > 0 {
+				p.Ledgers = append(p.Ledgers, receipt.LedgerHead{NodeID: strconv.FormatUint(k.NodeID, 10), N: l.N, Hash: l.Hash})
+			}
 		}
 	}
 	return err

@@ -71,6 +71,7 @@ type Tx interface {
 	NewestExchanges(ctx context.Context, fedID int64, engineRunID uint64) ([]domain.Exchange, error)
 	FailedExchanges(ctx context.Context, fedID int64, engineRunID uint64) ([]domain.Exchange, error)
 
+	NodeApprovals(ctx context.Context, fedID int64, hash string) ([]domain.NodeApproval, error)
 	InsertAppExit(ctx context.Context, e domain.AppExit) (bool, error)
 	AppExits(ctx context.Context, fedID int64, engineRunID uint64) ([]domain.AppExit, error)
 

@@ -34,6 +34,7 @@ const (
 	MailRevoked   = "revoked"
 	MailSuspended = "suspended"
 	MailWaiting   = "waiting"
+	MailAppWaits  = "app_waits"
 	MailSignIn    = "signin"
 )
 
@@ -63,6 +64,9 @@ var mails = []Mail{
 	{Kind: MailSuspended, When: "A SuperNode is suspended", Subject: "Your SuperNode in {federation} is suspended", Text: suspendedText, Placeholders: []Placeholder{forReason, forPartition, forFederation, forSite}},
 	{Kind: MailWaiting, When: "Requests wait for a manager", Subject: "{summary}", Text: waitingText, Placeholders: []Placeholder{
 		link("opens the requests", "/f/cardio/requests"), {Name: "summary", Says: "who asks, or how many wait", Sample: "2 requests wait in Cardio"}, {Name: "names", Says: "who waits, a line each", Sample: "- Site North, Hospital\n- Site West"}, forFederation, forSite}},
+	{Kind: MailAppWaits, When: "An app version waits for a participant", Subject: "{app} waits for your approval in {federation}", Text: appWaitsText, Placeholders: []Placeholder{
+		{Name: "hash", Says: "the version's SHA-256", Needed: true, Sample: "a91c03f75d2e4b60a91c03f75d2e4b60a91c03f75d2e4b60a91c03f75d2e4b60"}, {Name: "app", Says: "the app and its version", Sample: "blossomtune/quickstart-digits 1.2.0"},
+		link("opens their status page", "/me/cardio"), forFederation, forSite}},
 	{Kind: MailSignIn, When: "Somebody signs in by e-mail", Subject: "Sign in to {site}", Text: signInText, Placeholders: []Placeholder{link("signs in, once", "/signin/…"), forSite}},
 }
 

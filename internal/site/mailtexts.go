@@ -71,3 +71,17 @@ const signInText = `Open this link and press the button there to sign in to {sit
 
 It works once, for 30 minutes. If you did not ask for it, do nothing.
 `
+
+const appWaitsText = `A run in {federation} asked your machine to run {app}. Your agent has not run it: you decide first.
+
+On that machine, see what it does and what changed:
+
+    blossomtune apps
+
+Then let exactly this version run, or keep it from running:
+
+    blossomtune apps approve {hash}
+    blossomtune apps reject {hash}
+
+Until then its messages are answered with an error. Your status page: {link}
+`

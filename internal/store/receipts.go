@@ -14,15 +14,18 @@ func (tx *Tx) RunsWithoutReceipt(ctx context.Context, n int) ([]domain.Run, erro
 		AND NOT EXISTS (SELECT 1 FROM receipt WHERE receipt.run_id = run.id) ORDER BY ended_at, id LIMIT %d`, runColumns, limit(n)))
 }
 
-// EachExchange hands on a run's exchanges, with the objects that the SuperNodes sent, by round, phase and node. They may be millions.
+// EachExchange hands on a run's exchanges by round, phase and node, with the objects that the SuperNodes sent, also in error replies and in
+// replies that no ServerApp took. They may be millions.
 func (tx *Tx) EachExchange(ctx context.Context, fedID int64, engineRunID uint64, take func(domain.Exchange) error) error {
 	return each(ctx, tx, "exchange", func(s scanner) (domain.Exchange, error) {
 		object := ""
 		e, err := scanExchange(s, &object)
 		e.ReplyObject = object
 		return e, err
-	}, take, `SELECT federation_id, engine_run_id, message_id, round, phase, node_id, asked_at, replied_at, failed, error, reply_object
-		FROM exchange WHERE federation_id = $1 AND engine_run_id = $2 ORDER BY round, phase DESC, node_id, message_id`, fedID, int64(engineRunID))
+	}, take, `SELECT e.federation_id, e.engine_run_id, e.message_id, e.round, e.phase, e.node_id, e.asked_at, e.replied_at, e.failed, e.error,
+			CASE WHEN e.reply_object = '' THEN COALESCE(t.reply_object, '') ELSE e.reply_object END
+		FROM exchange e LEFT JOIN timing t ON t.federation_id = e.federation_id AND t.engine_run_id = e.engine_run_id AND t.message_id = e.message_id
+		WHERE e.federation_id = $1 AND e.engine_run_id = $2 ORDER BY e.round, e.phase DESC, e.node_id, e.message_id`, fedID, int64(engineRunID))
 }
 
 // InsertReceipt keeps a run's receipt; the first one stays.

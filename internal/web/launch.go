@@ -37,13 +37,13 @@ func (s *server) newLaunch(ctx context.Context, v *visit, hash string) (launchFo
 	if l.apps, err = s.Catalog.List(ctx); err != nil {
 		return l, err
 	}
-	if l.board, err = s.launchBoard(ctx, v, domain.Run{}, 0); err != nil {
-		return l, err
-	}
 	for _, a := range l.apps {
 		if a.Hash == hash || hash == "" && l.app.Hash == "" {
 			l.app = a
 		}
+	}
+	if l.board, err = s.launchBoard(ctx, v, domain.Run{}, l.app.Hash, 0); err != nil {
+		return l, err
 	}
 	if l.app.Hash == "" {
 		return l, nil
@@ -66,7 +66,7 @@ func (s *server) launchForm(w http.ResponseWriter, r *http.Request, v *visit) er
 	l, err := s.newLaunch(r.Context(), v, cmp.Or(r.URL.Query().Get("app"), from.AppHash))
 	if err == nil && from.ID != 0 {
 		if err = s.clone(r.Context(), &l, from); err == nil {
-			l.board, err = s.launchBoard(r.Context(), v, from, 0)
+			l.board, err = s.launchBoard(r.Context(), v, from, l.app.Hash, 0)
 		}
 	}
 	if err == nil {
@@ -90,10 +90,11 @@ func (s *server) launchEvents(w http.ResponseWriter, r *http.Request, v *visit) 
 		return err
 	}
 	wrong, _ := strconv.Atoi(r.URL.Query().Get("wrong")) // 0 for none
+	app := r.URL.Query().Get("app")
 	return s.follow(w, r, aManager, v, view{
 		topics: fedTopics(v.fed.ID),
 		look: func(ctx context.Context, v *visit) ([]region, []signal, error) {
-			b, err := s.launchBoard(ctx, v, from, min(max(wrong, 0), 1000))
+			b, err := s.launchBoard(ctx, v, from, app, min(max(wrong, 0), 1000))
 			return []region{{"board", launchBoard(b)}}, nil, err
 		},
 	})
@@ -133,7 +134,7 @@ func (s *server) launch(w http.ResponseWriter, r *http.Request, v *visit) error 
 		return err
 	}
 	l.from = from
-	if l.board, err = s.launchBoard(r.Context(), v, from, fieldsWrong(errs)); err != nil {
+	if l.board, err = s.launchBoard(r.Context(), v, from, l.app.Hash, fieldsWrong(errs)); err != nil {
 		return err
 	}
 	l.errs, l.name, l.parts, l.note, l.engine = errs, in.Name, parts, in.Note, engine

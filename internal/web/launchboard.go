@@ -16,8 +16,8 @@ type board struct {
 	wrong   int // fields of the form that have an error
 }
 
-// launchBoard is what the federation says of a launch, and what the form adds: the run that it is filled from, and its errors.
-func (s *server) launchBoard(ctx context.Context, v *visit, from domain.Run, wrong int) (board, error) {
+// launchBoard is what the federation says of a launch, and what the form adds: the run that it is filled from, the app version, and its errors.
+func (s *server) launchBoard(ctx context.Context, v *visit, from domain.Run, app string, wrong int) (board, error) {
 	_, checks, err := s.Runs.Board(ctx, v.fed.ID)
 	if err != nil {
 		return board{}, err
@@ -28,6 +28,15 @@ func (s *server) launchBoard(ctx context.Context, v *visit, from domain.Run, wro
 	}
 	if c, changed := runs.TotalCheck(fed, from); changed {
 		checks = append(checks, c)
+	}
+	if app != "" {
+		all, err := s.Runs.Approvals(ctx, v.fed.ID, app)
+		if err != nil {
+			return board{}, err
+		}
+		if c, asks := runs.ApprovalsCheck(all); asks {
+			checks = append(checks, c)
+		}
 	}
 	return board{verdict: runs.Verdict(checks), checks: checks, wrong: wrong}, nil
 }
@@ -61,6 +70,9 @@ func (l launchForm) events() string {
 	q := url.Values{}
 	if l.from.ID != 0 {
 		q.Set("from", l.from.Name)
+	}
+	if l.app.Hash != "" {
+		q.Set("app", l.app.Hash)
 	}
 	if l.board.wrong > 0 {
 		q.Set("wrong", strconv.Itoa(l.board.wrong))

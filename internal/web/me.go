@@ -112,11 +112,15 @@ func (s *server) makeToken(w http.ResponseWriter, r *http.Request, v *visit) err
 	if v.mine.ID == 0 {
 		return noFederation()
 	}
+	if err := parseForm(r); err != nil {
+		return err
+	}
+	ask := r.PostForm.Get("approve") == "ask"
 	token, expires, err := s.Onboarding.NewJoinToken(r.Context(), v.actor(), v.mine.ID)
 	if err != nil {
 		return err
 	}
-	return s.showStatus(w, r, v, http.StatusOK, func(st *standing) { st.token, st.expires = token, expires })
+	return s.showStatus(w, r, v, http.StatusOK, func(st *standing) { st.token, st.expires, st.ask = token, expires, ask })
 }
 
 // uploadKey enrols a key that the participant made by hand.

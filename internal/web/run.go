@@ -14,17 +14,18 @@ import (
 // runDetail is everything that the page of a run shows but its log and charts.
 type runDetail struct {
 	fedHead
-	run      domain.Run
-	app      domain.AppVersion
-	files    []runs.Artifact
-	view     roundView
-	pace     runs.Pace
-	up, down int64             // bytes between SuperNodes and here
-	labels   map[string]string // "partition 3" by node id
-	names    bool              // the visitor may see who launched it
-	failures []runs.AppFailure
-	wait     runs.Wait
-	evidence []logfile.Line // the lines that show why it failed
+	run       domain.Run
+	app       domain.AppVersion
+	files     []runs.Artifact
+	view      roundView
+	pace      runs.Pace
+	up, down  int64             // bytes between SuperNodes and here
+	labels    map[string]string // "partition 3" by node id
+	names     bool              // the visitor may see who launched it
+	failures  []runs.AppFailure
+	wait      runs.Wait
+	evidence  []logfile.Line // the lines that show why it failed
+	approvals string         // how many participants who decide have approved the app version; empty where none does
 	runExtras
 }
 
@@ -50,6 +51,13 @@ func (s *server) detail(ctx context.Context, v *visit, name string) (runDetail, 
 	}
 	if d.app, err = s.Catalog.Get(ctx, d.run.AppHash); err != nil {
 		return d, err
+	}
+	approvals, err := s.Runs.Approvals(ctx, d.run.FederationID, d.run.AppHash)
+	if err != nil {
+		return d, err
+	}
+	if c, asks := runs.ApprovalsCheck(approvals); asks {
+		d.approvals = c.Found
 	}
 	if d.files, err = s.Runs.Artifacts(ctx, d.run); err != nil {
 		return d, err

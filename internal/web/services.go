@@ -126,6 +126,7 @@ type Catalog interface {
 
 // Runs is the life of runs.
 type Runs interface {
+	Approvals(ctx context.Context, fedID int64, hash string) ([]domain.NodeApproval, error)
 	ByName(ctx context.Context, name string) (domain.Run, error)
 	List(ctx context.Context, f domain.RunFilter) ([]domain.Run, error)
 	Find(ctx context.Context, f domain.RunQuery) (domain.RunPage, error)

@@ -37,6 +37,7 @@ type standing struct {
 	errs      formErrors
 	publicKey string // kept input of the upload form
 	signature string
+	ask       bool // the join command lets the participant approve apps first
 }
 
 func (st standing) approved() bool { return st.request.State == domain.Approved }
@@ -64,7 +65,11 @@ func (st standing) caFingerprint() string {
 }
 
 func (st standing) joinCommand(token string) string {
-	return "blossomtune join " + st.conn.PublicURL + " --token " + token
+	command := "blossomtune join " + st.conn.PublicURL + " --token " + token
+	if st.ask {
+		command += " --approve ask"
+	}
+	return command
 }
 
 func (st standing) superNodeCommand() string {

@@ -90,6 +90,7 @@ func (l *link) once(ctx context.Context, path string, in, out proto.Message) err
 	if err := proto.Unmarshal(answer, out); err != nil {
 		return fmt.Errorf("decoding the answer to %s: %w", path, err)
 	}
+	count(ctx, int64(len(body)))
 	return nil
 }
 
@@ -211,6 +212,7 @@ func (l *link) pullObject(ctx context.Context, in proto.Message, id string, to *
 	if res.StatusCode != http.StatusOK {
 		return refusal(res)
 	}
+	count(ctx, int64(len(body)))
 	found, available, stored := false, false, false
 	fields := fieldReader{r: bufio.NewReaderSize(progress.reader(res.Body), copyBuffer)}
 	for {
@@ -269,6 +271,7 @@ func (l *link) pushObject(ctx context.Context, node, run uint64, id, session str
 	if res.StatusCode != http.StatusOK {
 		return false, refusal(res)
 	}
+	count(ctx, req.ContentLength)
 	fields := fieldReader{r: bufio.NewReader(io.LimitReader(res.Body, 1<<10))}
 	for {
 		f, err := fields.next()

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync/atomic"
 	"time"
 
 	"blossomtune/internal/flower/wire"
@@ -16,6 +17,8 @@ import (
 type message struct {
 	proto *flwrpb.Message
 	tree  *flwrpb.ObjectTree
+	bytes atomic.Int64 // sent for it, in calls that succeeded
+	reply atomic.Value // the id of the reply that was sent whole
 }
 
 func (m *message) id() string  { return m.proto.GetMetadata().GetMessageId() }
@@ -51,6 +54,8 @@ var errLingers = errors.New("the ClientApp did not end after its reply")
 // is sent, while the ClientApp may still be ending.
 func (n *Node) handle(ctx context.Context, m *message, release func()) {
 	n.o.Log("Received: %s.", m.words())
+	ctx = metered(ctx, m)
+	defer n.sent(m)
 	if err := n.taken.note(m.proto); err != nil {
 		n.o.Log("The message cannot be noted on disk: %v", err)
 	}
@@ -262,6 +267,9 @@ var errNotTaken = &AppError{Code: wire.ErrorUnknown, Reason: "The SuperLink did 
 
 // send pushes a reply and its objects. A SuperLink that did not keep an object, because its push session ran out, gets all again.
 func (n *Node) send(ctx context.Context, t *Task) error {
+	if err := n.record(ctx, t.m, t.reply, t.replyTree, t.out); err != nil {
+		return err
+	}
 	for try := 1; ; try++ {
 		wanted, lost, err := n.sendOnce(ctx, t.reply, t.replyTree, t.out, t.runtime())
 		if err != nil {
@@ -271,6 +279,7 @@ func (n *Node) send(ctx context.Context, t *Task) error {
 			return errNotTaken
 		}
 		if !lost {
+			t.m.reply.Store(t.replyTree.GetObjectId())
 			return nil
 		}
 		if try == pushTries {
@@ -307,8 +316,16 @@ func (n *Node) sendOnce(ctx context.Context, reply *flwrpb.Message, tree *flwrpb
 	return len(kept), lost, nil
 }
 
-// replyError answers a message with an error.
+// replyError answers a message with an error. One that cannot be recorded is replaced by one that says so, and nothing else.
 func (n *Node) replyError(ctx context.Context, m *message, code int, reason string) error {
+	err := n.sendError(ctx, m, code, reason)
+	if _, ok := errors.AsType[*AppError](err); ok {
+		err = n.sendError(ctx, m, wire.ErrorUnknown, unrecordedReason)
+	}
+	return err
+}
+
+func (n *Node) sendError(ctx context.Context, m *message, code int, reason string) error {
 	reply, tree, content, err := wire.ErrorReply(m.proto, code, reason, n.o.Clock())
 	if err != nil {
 		return err
@@ -319,10 +336,17 @@ func (n *Node) replyError(ctx context.Context, m *message, code int, reason stri
 	if err := out.put(id, int64(len(content)), newReader(content)); err != nil {
 		return err
 	}
+	if err := n.record(ctx, m, reply, tree, out); err != nil && reason != unrecordedReason {
+		return err
+	}
 	for range pushTries {
 		_, lost, err := n.sendOnce(ctx, reply, tree, out, 0)
-		if err != nil || !lost {
+		if err != nil {
 			return err
+		}
+		if !lost {
+			m.reply.Store(id)
+			return nil
 		}
 	}
 	return errors.New("the SuperLink did not keep the error reply")

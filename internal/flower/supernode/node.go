@@ -14,6 +14,8 @@ import (
 	"blossomtune/internal/domain"
 	"blossomtune/internal/flower/wire"
 	"blossomtune/internal/flower/wire/flwrpb"
+
+	"google.golang.org/protobuf/proto"
 )
 
 // Options are what a [Node] works with.
@@ -31,6 +33,7 @@ type Options struct {
 	Log         func(format string, args ...any) // one line each
 	Online      func(nodeID uint64)              // called after each activation
 	Refresh     func(ctx context.Context)        // called before a run begins here, to bring the node config up to date; may be nil
+	Recorder    Recorder                         // of what leaves this machine; may be nil
 	Clock       domain.Clock                     // in the SuperLink's time
 }
 
@@ -264,11 +267,13 @@ func (n *Node) next(ctx context.Context) (*message, error) {
 	for {
 		began := time.Now()
 		var out flwrpb.PullMessagesResponse
-		err := n.pull(ctx, &flwrpb.PullMessagesRequest{Node: n.node()}, &out)
+		in := &flwrpb.PullMessagesRequest{Node: n.node()}
+		err := n.pull(ctx, in, &out)
 		if err != nil {
 			return nil, err
 		}
 		if m := received(&out); m != nil {
+			m.bytes.Add(int64(proto.Size(in)))
 			return m, nil
 		}
 		if time.Since(began) < shortPoll && !sleep(ctx, emptyPause) {

@@ -180,3 +180,13 @@ func trim(dir string, keep int, most int64) {
 		}
 	}
 }
+
+// hash returns the hash of a run's app version; empty where it is not known.
+func (rs *runs) hash(id uint64) string {
+	rs.mu.Lock()
+	defer rs.mu.Unlock()
+	if r := rs.byID[id]; r != nil {
+		return r.proto.GetFabHash()
+	}
+	return ""
+}

@@ -53,7 +53,10 @@ func (n *Node) answerLeftovers(ctx context.Context, left []*flwrpb.Message) {
 		if meta.GetDstNodeId() == n.id.Load() && n.expires(meta).After(n.o.Clock()) {
 			n.o.Log("Answering a message of run %d that was taken before the SuperNode was restarted.", meta.GetRunId())
 			reason := "The participant's SuperNode was restarted while it worked on this message."
-			if err := n.replyError(ctx, &message{proto: m}, wire.ErrorCrashed, reason); err != nil && ctx.Err() != nil {
+			m := &message{proto: m}
+			err := n.replyError(metered(ctx, m), m, wire.ErrorCrashed, reason)
+			n.sent(m)
+			if err != nil && ctx.Err() != nil {
 				return // the next one answers it
 			}
 		}

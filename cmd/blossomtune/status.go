@@ -1,0 +1,152 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"blossomtune/internal/agent"
+	"blossomtune/internal/agent/approval"
+	"blossomtune/internal/agent/ledger"
+)
+
+// Exit codes of status, besides 0 where all agents are connected.
+const (
+	exitNotConnected = 3
+	exitNotRunning   = 4
+)
+
+type statusCmd struct {
+	whichFlags
+	JSON bool `help:"Print JSON."`
+}
+
+// machineStatus is what status says of one federation.
+type machineStatus struct {
+	agent.Machine
+	Running bool            `json:"running"`
+	Agent   agent.Status    `json:"agent"`
+	Approve approval.Policy `json:"approve"`
+	Problem string          `json:"problem,omitempty"` // why no app runs
+	Waiting int             `json:"waiting"`           // app versions
+	Entries int64           `json:"ledger_entries"`
+	Last    []ledger.Entry  `json:"ledger_last"`
+	Broken  string          `json:"ledger_problem,omitempty"`
+}
+
+// Run tells how each agent on this machine is.
+func (c *statusCmd) Run() error {
+	all, err := agent.Machines(c.Dir, c.URL)
+	if err != nil {
+		return err
+	}
+	out := make([]machineStatus, 0, len(all))
+	code := 0
+	for _, m := range all {
+		s, err := statusOf(m)
+		if err != nil {
+			return err
+		}
+		out = append(out, s)
+		switch {
+		case !s.Running:
+			code = exitNotRunning
+		case (!s.Agent.Connected || s.Agent.Suspended != "") && code == 0:
+			code = exitNotConnected
+		}
+	}
+	if c.JSON {
+		if err := printJSON(out); err != nil {
+			return err
+		}
+	} else {
+		for _, s := range out {
+			s.print()
+		}
+	}
+	if code != 0 {
+		return withExit{errQuiet, code}
+	}
+	return nil
+}
+
+// errQuiet sets the exit code of a command that has said everything.
+var errQuiet = errors.New("")
+
+// lastEntries is how many lines of the ledger status shows.
+const lastEntries = 3
+
+func statusOf(m agent.Machine) (machineStatus, error) {
+	s := machineStatus{Machine: m, Running: m.Running(), Last: []ledger.Entry{}}
+	var err error
+	if s.Agent, err = m.Status(); err != nil {
+		return s, err
+	}
+	if s.Approve, err = m.Policy(); err != nil {
+		s.Problem = err.Error()
+	}
+	apps, err := m.Apps()
+	if err != nil {
+		s.Problem = err.Error()
+	}
+	for _, a := range apps {
+		if a.State == approval.Waiting {
+			s.Waiting++
+		}
+	}
+	head, err := ledger.Check(m.Dir, func(e ledger.Entry) error {
+		e.Objects, e.Records = nil, e.Records[:min(len(e.Records), 20)]
+		if s.Last = append(s.Last, e); len(s.Last) > lastEntries {
+			s.Last = s.Last[1:]
+		}
+		return nil
+	})
+	if err != nil {
+		s.Broken = err.Error()
+	}
+	s.Entries = head.N
+	return s, nil
+}
+
+func (s machineStatus) print() {
+	row := func(name, format string, args ...any) { fmt.Printf("  %-12s %s\n", name, fmt.Sprintf(format, args...)) }
+	fmt.Printf("%s (%s), partition %d of %d\n", s.Name, s.Server, s.Partition, s.Partitions)
+	switch {
+	case !s.Running:
+		row("agent", "does not run: %s", s.Agent.Why)
+	case s.Agent.Suspended != "":
+		row("agent", "suspended by a manager: %s", s.Agent.Suspended)
+	case s.Agent.Connected:
+		row("agent", "connected since %s as SuperNode %s", s.Agent.Since.Local().Format(time.DateTime), s.NodeID)
+	default:
+		row("agent", "not connected since %s: %s", s.Agent.Since.Local().Format(time.DateTime), s.Agent.Why)
+	}
+	for _, w := range s.Agent.Working {
+		run := w.Name
+		if run == "" {
+			run = fmt.Sprint(w.Run)
+		}
+		if w.Round != "" {
+			run += ", round " + w.Round
+		}
+		row("runs now", "%s: %s, since %s", run, printable(w.Type), w.Since.Local().Format(time.TimeOnly))
+	}
+	switch {
+	case s.Problem != "":
+		row("approvals", "no app runs: %s", s.Problem)
+	case s.Waiting > 0:
+		row("approvals", "%s; %d app versions wait: blossomtune apps", s.Approve, s.Waiting)
+	default:
+		row("approvals", "%s; nothing waits", s.Approve)
+	}
+	if s.Broken != "" {
+		row("ledger", "was changed: %s", s.Broken)
+	} else {
+		row("ledger", "%d entries", s.Entries)
+	}
+	for _, e := range s.Last {
+		row("", "%s", strings.TrimSpace(entryLine(e)))
+	}
+	row("versions", "agent %s, flwr %s, Python %s", s.Agent.Agent, s.Agent.Flwr, s.Agent.Python)
+}
