@@ -75,7 +75,7 @@ func TestEveryPageIsForThoseWhoMay(t *testing.T) {
 }
 
 var apiAccess = map[string][]string{
-	"enrol": everybody, "agent-config": nobody, "agent-report": nobody, "agent-exit": nobody, "agent-log": nobody, "agent-about": everybody, "agent-leave": nobody, "rotate-key": nobody, "ask-device": everybody, "poll-device": everybody, "ask": everybody, "verify": everybody, "resend": everybody,
+	"enrol": everybody, "agent-config": nobody, "agent-report": nobody, "agent-exit": nobody, "agent-apps": nobody, "agent-log": nobody, "agent-about": everybody, "agent-leave": nobody, "rotate-key": nobody, "ask-device": everybody, "poll-device": everybody, "ask": everybody, "verify": everybody, "resend": everybody,
 	"me": known, "my-requests": known, "make-join-command": theOne, "make-challenge": theOne, "upload-key": theOne, "withdraw": theOne,
 	"list-federations": known, "create-federation": admins, "get-federation": members, "resize-federation": managers, "set-superlink": managers, "list-nodes": watchers,
 	"list-invitations": managers, "invite": managers, "import-invitations": managers, "revoke-invitation": managers, "list-rules": managers, "add-rule": managers, "drop-rule": managers, "configure-federation": managers,
