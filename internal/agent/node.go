@@ -216,7 +216,7 @@ func (n *node) keep(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	defer rec.ledger.Close()
+	defer func() { _ = rec.ledger.Close() }()
 	n.rec = rec
 	if n.gate, err = n.openGate(); err != nil {
 		return err

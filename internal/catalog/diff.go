@@ -177,15 +177,15 @@ func (d *FileDiff) lines(all []Line) {
 
 // Compare compares two versions of an app by their FABs. Without an older one, all files are added.
 func Compare(older, newer []byte) (Diff, error) {
-	a, b := &zip.Reader{}, &zip.Reader{}
-	var err error
+	b, err := openZip(newer)
+	if err != nil {
+		return Diff{}, err
+	}
+	a := &zip.Reader{}
 	if len(older) > 0 {
 		if a, err = openZip(older); err != nil {
 			return Diff{}, err
 		}
-	}
-	if b, err = openZip(newer); err != nil {
-		return Diff{}, err
 	}
 	return compare(a, b)
 }

@@ -171,7 +171,7 @@ func (s *Store) change(do func([]Decision) []Decision) error {
 	if err != nil {
 		return err
 	}
-	defer lock.Release()
+	defer func() { _ = lock.Release() }()
 	all, err := s.Decisions()
 	if err != nil {
 		return err
