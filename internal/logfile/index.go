@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"regexp"
 	"strconv"
 )
@@ -58,12 +57,11 @@ func newIndex() index { return index{blocks: []block{{}}} }
 // headLen is how much of a line is looked at for its level.
 const headLen = 512
 
-// read indexes the file from where it stopped to its end.
-func (x *index) read(file *os.File) error {
+// read indexes a log from where it stopped to its end. buf is longer than headLen; a longer line is read in parts.
+func (x *index) read(file io.ReadSeeker, buf []byte) error {
 	if _, err := file.Seek(x.offset, io.SeekStart); err != nil {
 		return fmt.Errorf("reading log: %w", err)
 	}
-	buf := make([]byte, 256<<10)
 	kept := 0     // bytes of the line that has begun
 	long := false // its end is not in buf, but its begin is
 	at := x.offset

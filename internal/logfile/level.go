@@ -55,9 +55,9 @@ type grader struct {
 	trace bool  // in a traceback
 }
 
-// grade returns a line's level; its beginning is enough.
+// grade returns a line's level. Only the first headLen bytes count, so that whoever has more of the line finds the same.
 func (g *grader) grade(line []byte) Level {
-	text := unpainted(line)
+	text := unpainted(bytes.TrimRight(line[:min(len(line), headLen)], "\r"))
 	l, ok := levelOf(text)
 	switch {
 	case ok:

@@ -72,7 +72,7 @@ func (f *File) catchUp() error {
 		return fmt.Errorf("looking at log: %w", err)
 	}
 	f.of = st
-	return f.ix.read(file)
+	return f.ix.read(file, make([]byte, 256<<10))
 }
 
 // view is what a reader of one moment needs of the index.
@@ -211,7 +211,7 @@ func (v view) back(file *os.File, q Query, p *Page) error {
 }
 
 // read returns lines of one block.
-func (v view) read(file *os.File, b, from, to int) ([]Line, error) {
+func (v view) read(file io.ReadSeeker, b, from, to int) ([]Line, error) {
 	if _, err := file.Seek(v.blocks[b].offset, io.SeekStart); err != nil {
 		return nil, fmt.Errorf("reading log: %w", err)
 	}
@@ -256,7 +256,7 @@ func readLine(r *bufio.Reader) ([]byte, error) {
 		}
 		break
 	}
-	if cut > 0 {
+	if cut > 1 { // one is the line's end
 		return fmt.Appendf(kept, " … [%d more bytes]", cut-1), nil
 	}
 	return bytes.TrimRight(kept, "\r\n"), nil
