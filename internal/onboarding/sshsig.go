@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"crypto/sha512"
 	"encoding/pem"
+	"fmt"
 
 	"blossomtune/internal/domain"
 
@@ -69,7 +70,7 @@ func verifySSHSig(key *ecdsa.PublicKey, namespace string, message, text []byte) 
 	for _, m := range [][]byte{message, append(bytes.Clone(message), '\n')} {
 		hash, ok := sshsigHash(blob.HashAlg, m)
 		if !ok {
-			return bad("The signature uses the unknown hash " + blob.HashAlg + ".")
+			return bad(fmt.Sprintf("The signature uses the unknown hash %q.", domain.Cut(blob.HashAlg, 40)))
 		}
 		signed := append([]byte(sshsigMagic), ssh.Marshal(sshsigSigned{Namespace: blob.Namespace, Reserved: blob.Reserved, HashAlg: blob.HashAlg, Hash: string(hash)})...)
 		if pub.Verify(signed, &sig) == nil {
