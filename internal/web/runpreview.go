@@ -7,6 +7,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"math"
+	"math/bits"
 	"net/http"
 	"net/url"
 	"path"
@@ -76,7 +78,7 @@ func (s *server) previewArtifact(w http.ResponseWriter, r *http.Request, v *visi
 
 // look finds out by its content what a file is, and reads what is shown of it.
 func (p *preview) look(f contents) error {
-	head := make([]byte, maxPreview)
+	head := make([]byte, min(p.size, maxPreview))
 	n, err := io.ReadFull(f, head)
 	if err != nil && err != io.ErrUnexpectedEOF && err != io.EOF {
 		return err
@@ -225,7 +227,7 @@ func (p *preview) tensors(f contents) bool {
 		}
 	}
 	slices.Sort(names)
-	p.rows = [][]string{{"tensor", "type", "shape", "numbers", "bytes"}}
+	rows := [][]string{{"tensor", "type", "shape", "numbers", "bytes"}}
 	var total int64
 	for i, name := range names {
 		var t struct {
@@ -236,20 +238,35 @@ func (p *preview) tensors(f contents) bool {
 		if json.Unmarshal(header[name], &t) != nil {
 			return false
 		}
-		count := int64(1)
-		for _, d := range t.Shape {
-			count *= d
+		count, ok := numbersIn(t.Shape)
+		if total += count; !ok || total < 0 || t.Offsets[0] < 0 || t.Offsets[1] < t.Offsets[0] {
+			return false
 		}
-		total += count
 		if i < 10*maxRows {
-			p.rows = append(p.rows, []string{shortCell(name), shortCell(t.DType), shortCell(fmt.Sprint(t.Shape)), itoa64(count), size(max(t.Offsets[1]-t.Offsets[0], 0))})
+			rows = append(rows, []string{shortCell(name), shortCell(t.DType), shortCell(fmt.Sprint(t.Shape)), itoa64(count), size(t.Offsets[1] - t.Offsets[0])})
 		}
 	}
-	p.kind = fmt.Sprintf("safetensors, %s, %d numbers", plural(len(names), "tensor", "tensors"), total)
+	p.rows, p.kind = rows, fmt.Sprintf("safetensors, %s, %d numbers", plural(len(names), "tensor", "tensors"), total)
 	if len(names) > 10*maxRows {
 		p.note = fmt.Sprintf("The first %d tensors.", 10*maxRows)
 	}
 	return true
+}
+
+// numbersIn returns how many numbers a tensor has; it reports false for a shape that no tensor has.
+func numbersIn(shape []int64) (count int64, ok bool) {
+	count = 1
+	for _, d := range shape {
+		if d < 0 {
+			return 0, false
+		}
+		over, low := bits.Mul64(uint64(count), uint64(d))
+		if over != 0 || low > math.MaxInt64 {
+			return 0, false
+		}
+		count = int64(low)
+	}
+	return count, true
 }
 
 // escapePath makes a file's path a part of an address.
