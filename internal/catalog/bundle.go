@@ -161,12 +161,17 @@ func checkHashes(z *zip.Reader) error {
 	if !all {
 		return invalid("Its list of contents is larger than %d MB.", maxContent>>20).Fix("Build the FAB again with `flwr build`.")
 	}
+	return checkContent(z, string(list))
+}
+
+// checkContent compares the files of a FAB with the text of its list.
+func checkContent(z *zip.Reader, list string) error {
 	files := make(map[string]*zip.File, len(z.File))
 	for _, f := range z.File {
 		files[f.Name] = f
 	}
 	listed := map[string]bool{}
-	for line := range strings.SplitSeq(strings.TrimSpace(string(list)), "\n") {
+	for line := range strings.SplitSeq(strings.TrimSpace(list), "\n") {
 		parts := strings.Split(line, ",")
 		if len(parts) != 3 {
 			return invalid("Its list of contents cannot be read.").Fix("Build the FAB again with `flwr build`.")

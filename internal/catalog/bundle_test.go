@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+
+	"blossomtune/internal/domain"
 )
 
 const fabProject = `[project]
@@ -71,23 +73,44 @@ func FuzzFAB(f *testing.F) {
 	f.Add([]byte("PK\x03\x04"))
 	f.Add([]byte("PK\x05\x06" + strings.Repeat("\x00", 18)))
 	f.Fuzz(func(t *testing.T, fab []byte) {
+		if len(fab) > 16<<10 {
+			return
+		}
 		a, err := readFAB(fab)
 		if err == nil && (a.Name == "" || a.Publisher == "") {
 			t.Errorf("an app without a name: %+v", a)
 		}
-		_ = isFAB(fab)
+		if code := domain.CodeOf(err); err != nil && code != domain.Invalid {
+			t.Errorf("an unreadable FAB is a fault of ours: %v", err)
+		}
 	})
 }
 
-// FuzzContent gives a FAB any list of contents.
+// FuzzContent compares the files of a FAB with any list of contents: a list that is accepted names each file once, with its hash.
 func FuzzContent(f *testing.F) {
-	files := map[string]string{"pyproject.toml": fabProject, "a.py": "x"}
-	for _, list := range []string{"", "a.py,00,8", "a.py,00,8\na.py,00,8", ",,", ".info/CONTENT,,", strings.Repeat("\n", 100), "a/,0,0"} {
+	files, good := map[string]string{"pyproject.toml": fabProject, "a.py": "x"}, ""
+	z, err := openZip(fabWith(f, files, func(l string) string { good = l; return l }))
+	if err != nil {
+		f.Fatal(err)
+	}
+	for _, list := range []string{good, good + "\n", "", "a.py,00,8", "a.py,00,8\na.py,00,8", ",,", ".info/CONTENT,,", strings.Repeat("\n", 100), "a/,0,0"} {
 		f.Add(list)
 	}
 	f.Fuzz(func(t *testing.T, list string) {
-		if _, err := readFAB(fabWith(t, files, func(string) string { return list })); err == nil && list == "" {
-			t.Error("an empty list is taken")
+		if err := checkContent(z, list); err != nil {
+			if domain.CodeOf(err) != domain.Invalid {
+				t.Errorf("a wrong list is a fault of ours: %v", err)
+			}
+			return
+		}
+		seen := map[string]bool{}
+		for _, line := range strings.Split(strings.TrimSpace(list), "\n") {
+			name, rest, _ := strings.Cut(line, ",")
+			text, there := files[name]
+			if !there || seen[name] || !strings.HasPrefix(rest, fmt.Sprintf("%x,", sha256.Sum256([]byte(text)))) {
+				t.Errorf("%q is accepted", list)
+			}
+			seen[name] = true
 		}
 	})
 }

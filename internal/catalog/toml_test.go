@@ -96,3 +96,34 @@ func TestAMistakeInTOMLIsToldAtItsLine(t *testing.T) {
 		t.Errorf("what stands in a pyproject.toml: %v %v", out, err)
 	}
 }
+
+// FuzzConfigFromTOML reads any text as a run config: what is accepted comes back from its own TOML, and each mistake names its line.
+func FuzzConfigFromTOML(f *testing.F) {
+	f.Add(ConfigTOML(tomlSchema, nil))
+	f.Add("[tool.flwr.app.config]\nrounds = 1\nmodel = {size = 2}\n")
+	f.Add("rounds = \"x\"\nmode = 'slow'\n[model]\nsize = inf\n\"odd key\".x = '''\n'''\n")
+	f.Fuzz(func(t *testing.T, text string) {
+		if len(text) > 16<<10 {
+			return
+		}
+		form, err := ConfigFromTOML(tomlSchema, text)
+		if err != nil {
+			for _, e := range (domain.Errors{}).With(err) {
+				var line int
+				if _, err := fmt.Sscanf(e.Field, "toml.%d", &line); err != nil || e.Code != domain.Invalid || line < 0 || line > strings.Count(text, "\n")+1 {
+					t.Errorf("%s at %q", e.Code, e.Field)
+				}
+			}
+			return
+		}
+		again, err := ConfigFromTOML(tomlSchema, ConfigTOML(tomlSchema, form))
+		if err != nil {
+			t.Fatalf("%q becomes %v", form, err)
+		}
+		for key, text := range form {
+			if again[key] != text {
+				t.Errorf("%s: %q comes back as %q", key, text, again[key])
+			}
+		}
+	})
+}
