@@ -50,12 +50,13 @@ type peopleInput struct {
 	Limit  int    `query:"limit" minimum:"1" maximum:"200" default:"50"`
 }
 
-type personPath struct {
+// PersonPath names a person.
+type PersonPath struct {
 	ID int64 `path:"id" minimum:"1"`
 }
 
 type personPartPath struct {
-	personPath
+	PersonPath
 	Part int64 `path:"part" minimum:"1" doc:"The id of the session or token"`
 }
 
@@ -82,7 +83,7 @@ func (a *api) listPeople(ctx context.Context, in *peopleInput) (*body[[]Person],
 	return answer(out), nil
 }
 
-func (a *api) personAccess(ctx context.Context, in *personPath) (*body[PersonAccess], error) {
+func (a *api) personAccess(ctx context.Context, in *PersonPath) (*body[PersonAccess], error) {
 	if err := a.admin(ctx); err != nil {
 		return nil, err
 	}
@@ -104,7 +105,7 @@ func (a *api) personAccess(ctx context.Context, in *personPath) (*body[PersonAcc
 	return answer(out), nil
 }
 
-func (a *api) endAccess(ctx context.Context, in *personPath) (*none, error) {
+func (a *api) endAccess(ctx context.Context, in *PersonPath) (*none, error) {
 	if err := a.admin(ctx); err != nil {
 		return nil, err
 	}

@@ -1,6 +1,7 @@
 package app
 
 import (
+	"encoding/json"
 	"fmt"
 	"net/http"
 	"regexp"
@@ -120,5 +121,53 @@ func TestRolesAreGivenAndTakenAway(t *testing.T) {
 	}
 	if got := domain.CodeOf(domain.CheckSlug("account")); got != domain.Invalid {
 		t.Errorf("a federation may be called account: %q", got)
+	}
+}
+
+// An admin ends one session, and revokes one token, of another person by the API; their others stay.
+func TestAnAdminEndsOneSessionAndOneTokenByTheAPI(t *testing.T) {
+	s := newSite(t)
+	person := s.persons["viewer"].ID
+	other, _, err := s.app.Accounts.NewSession(t.Context(), person, "198.51.100.7", "Another Browser")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.cookies["elsewhere"] = other
+	for _, name := range []string{"one", "two"} {
+		s.post("viewer", "/me/account/tokens", "name", name, "scope", "read", "days", "30")
+	}
+	base := fmt.Sprintf("/api/v1/people/%d/", person)
+	access := func() (got struct {
+		Sessions []struct {
+			ID    int64
+			Agent string
+		}
+		Tokens []struct{ ID int64 }
+	}) {
+		t.Helper()
+		if a := s.get("admin", base+"access"); json.Unmarshal([]byte(a.body), &got) != nil {
+			t.Fatalf("%d %s", a.status, a.body)
+		}
+		return got
+	}
+	before := access()
+	if len(before.Sessions) != 2 || len(before.Tokens) != 2 {
+		t.Fatalf("%+v", before)
+	}
+	for _, v := range before.Sessions {
+		if v.Agent == "Another Browser" {
+			if a := s.send("admin", http.MethodDelete, fmt.Sprintf("%ssessions/%d", base, v.ID), nil, nil); a.status != http.StatusNoContent {
+				t.Errorf("ending a session: %d %s", a.status, a.body)
+			}
+		}
+	}
+	if a := s.send("admin", http.MethodDelete, fmt.Sprintf("%stokens/%d", base, before.Tokens[0].ID), nil, nil); a.status != http.StatusNoContent {
+		t.Errorf("revoking a token: %d %s", a.status, a.body)
+	}
+	if after := access(); len(after.Sessions) != 1 || len(after.Tokens) != 1 || after.Tokens[0] != before.Tokens[1] {
+		t.Errorf("afterwards %+v", after)
+	}
+	if !s.get("elsewhere", "/me").refused() || s.get("viewer", "/me").refused() {
+		t.Error("the wrong session was ended")
 	}
 }
