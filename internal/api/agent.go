@@ -24,7 +24,7 @@ type Enrolment struct {
 	NumPartitions int        `json:"num_partitions"`
 	SuperLink     string     `json:"superlink" doc:"host:port"`
 	Flwr          string     `json:"flwr_version"`
-	NodeID        uint64     `json:"node_id,string" doc:"The SuperLink's id; 0 until registered"`
+	NodeID        DecimalID  `json:"node_id,string" doc:"The SuperLink's id; 0 until registered"`
 	Busy          bool       `json:"busy" doc:"A run is going on: not the time to start the SuperNode anew"`
 	Suspended     string     `json:"suspended,omitempty" doc:"Why a manager has suspended the SuperNode; empty while it is not"`
 	Runs          []AgentRun `json:"runs,omitempty" doc:"The runs going on in the federation"`
@@ -33,9 +33,9 @@ type Enrolment struct {
 
 // AgentRun is a run as an agent shows it to its owner.
 type AgentRun struct {
-	ID         uint64 `json:"id,string" doc:"The SuperLink's id"`
-	Name       string `json:"name"`
-	LaunchedBy string `json:"launched_by" doc:"SHA-256 of who launched it, in lower case: participants do not learn names, but can list those they trust"`
+	ID         DecimalID `json:"id,string" doc:"The SuperLink's id"`
+	Name       string    `json:"name"`
+	LaunchedBy string    `json:"launched_by" doc:"SHA-256 of who launched it, in lower case: participants do not learn names, but can list those they trust"`
 }
 
 type enrolInput struct {
@@ -148,13 +148,13 @@ func (a *api) enrolmentView(ctx context.Context, e onboarding.Enrolment) (*body[
 	if err != nil {
 		return nil, err
 	}
-	out := Enrolment{Partition: e.Request.Partition, NumPartitions: e.Federation.TotalPartitions, SuperLink: c.SuperLink, Flwr: c.Flwr, NodeID: e.Key.NodeID, Busy: len(active) > 0, CAPEM: string(c.CAPEM)}
+	out := Enrolment{Partition: e.Request.Partition, NumPartitions: e.Federation.TotalPartitions, SuperLink: c.SuperLink, Flwr: c.Flwr, NodeID: DecimalID(e.Key.NodeID), Busy: len(active) > 0, CAPEM: string(c.CAPEM)}
 	if !e.Key.SuspendedAt.IsZero() {
 		out.Suspended = e.Key.Reason
 	}
 	for _, r := range active {
 		if r.EngineRunID != 0 {
-			out.Runs = append(out.Runs, AgentRun{ID: r.EngineRunID, Name: r.Name, LaunchedBy: launcherHash(r.CreatedBy)})
+			out.Runs = append(out.Runs, AgentRun{ID: DecimalID(r.EngineRunID), Name: r.Name, LaunchedBy: launcherHash(r.CreatedBy)})
 		}
 	}
 	out.Federation.Slug, out.Federation.Name = e.Federation.Slug, e.Federation.Name

@@ -167,7 +167,7 @@ type Node struct {
 	Holder      string     `json:"holder,omitempty" doc:"For managers: who holds the partition"`
 	State       string     `json:"state" enum:"online,offline,never_seen,suspended,revoked"`
 	Fingerprint string     `json:"fingerprint" doc:"SHA-256 of the public key"`
-	NodeID      uint64     `json:"node_id,string" doc:"The SuperLink's id; 0 until registered"`
+	NodeID      DecimalID  `json:"node_id,string" doc:"The SuperLink's id; 0 until registered"`
 	FirstSeen   *time.Time `json:"first_seen,omitempty"`
 	LastSeen    *time.Time `json:"last_seen,omitempty"`
 	BytesIn     int64      `json:"bytes_in" doc:"From the SuperNode"`
@@ -226,7 +226,7 @@ func (a *api) listNodes(ctx context.Context, in *FederationPath) (*body[[]Node],
 	}
 	out := []Node{}
 	for _, k := range keys {
-		n := Node{Partition: k.Partition, State: nodeState(k), Fingerprint: k.Fingerprint, NodeID: k.NodeID, FirstSeen: when(k.Seen.FirstAt), LastSeen: when(k.Seen.LastAt),
+		n := Node{Partition: k.Partition, State: nodeState(k), Fingerprint: k.Fingerprint, NodeID: DecimalID(k.NodeID), FirstSeen: when(k.Seen.FirstAt), LastSeen: when(k.Seen.LastAt),
 			BytesIn: k.Seen.BytesIn, BytesOut: k.Seen.BytesOut, Flwr: k.Seen.Flwr, Stuck: stuckOf(k)}
 		if h, ok := holders[k.Partition]; ok && h.ID == k.RequestID && role.AtLeast(domain.RoleManager) {
 			n.Request, n.Holder = h.Ref, h.Name

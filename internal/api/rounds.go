@@ -9,7 +9,7 @@ import (
 
 // Exchange is what was asked of one SuperNode, and when each part of it was seen. Times that are not known are left out.
 type Exchange struct {
-	NodeID  uint64     `json:"node_id,string"`
+	NodeID  DecimalID  `json:"node_id,string"`
 	Phase   string     `json:"phase" enum:"train,evaluate,other"`
 	Asked   *time.Time `json:"asked,omitempty" doc:"The ServerApp sent the message"`
 	Taken   *time.Time `json:"taken,omitempty" doc:"The SuperNode got it"`
@@ -34,7 +34,7 @@ func (a *api) round(ctx context.Context, in *roundInput) (*body[[]Exchange], err
 	all, err := a.Runs.Passages(ctx, r, in.Round)
 	out := []Exchange{}
 	for _, p := range all {
-		out = append(out, Exchange{NodeID: p.NodeID, Phase: string(p.Phase), Asked: when(p.AskedAt), Taken: when(p.TakenAt), Get: when(p.GetAt), Got: when(p.GotAt), Put: when(p.PutAt),
+		out = append(out, Exchange{NodeID: DecimalID(p.NodeID), Phase: string(p.Phase), Asked: when(p.AskedAt), Taken: when(p.TakenAt), Get: when(p.GetAt), Got: when(p.GotAt), Put: when(p.PutAt),
 			Sent: when(p.SentAt), Replied: when(p.RepliedAt), Failed: p.Failed})
 	}
 	return answer(out), err
@@ -42,9 +42,9 @@ func (a *api) round(ctx context.Context, in *roundInput) (*body[[]Exchange], err
 
 // Traffic is what went to and from one SuperNode because of a run.
 type Traffic struct {
-	NodeID uint64 `json:"node_id,string"`
-	Up     int64  `json:"up" doc:"Bytes from the SuperNode"`
-	Down   int64  `json:"down" doc:"Bytes to it"`
+	NodeID DecimalID `json:"node_id,string"`
+	Up     int64     `json:"up" doc:"Bytes from the SuperNode"`
+	Down   int64     `json:"down" doc:"Bytes to it"`
 }
 
 func (a *api) traffic(ctx context.Context, in *RunPath) (*body[[]Traffic], error) {
@@ -55,7 +55,7 @@ func (a *api) traffic(ctx context.Context, in *RunPath) (*body[[]Traffic], error
 	all, err := a.Runs.Traffic(ctx, r)
 	out := []Traffic{}
 	for _, t := range all {
-		out = append(out, Traffic{NodeID: t.NodeID, Up: t.Up, Down: t.Down})
+		out = append(out, Traffic{NodeID: DecimalID(t.NodeID), Up: t.Up, Down: t.Down})
 	}
 	return answer(out), err
 }

@@ -29,7 +29,7 @@ type Run struct {
 	Tags        []string       `json:"tags"`
 	Override    string         `json:"override,omitempty" doc:"Why it was launched although the board said no-go"`
 	NotBefore   *time.Time     `json:"not_before,omitempty"`
-	EngineRunID uint64         `json:"engine_run_id,string"`
+	EngineRunID DecimalID      `json:"engine_run_id,string"`
 	Round       int            `json:"round"`
 	Rounds      int            `json:"rounds" doc:"0 while unknown"`
 	Cause       *domain.Cause  `json:"cause,omitempty"`
@@ -52,15 +52,15 @@ type Wait struct {
 
 // AppFailure is one way in which a participant's ClientApp failed.
 type AppFailure struct {
-	NodeID  uint64 `json:"node_id,string"`
-	Times   int    `json:"times"`
-	Message string `json:"message"`
-	Remedy  string `json:"remedy"`
+	NodeID  DecimalID `json:"node_id,string"`
+	Times   int       `json:"times"`
+	Message string    `json:"message"`
+	Remedy  string    `json:"remedy"`
 }
 
 func runView(r domain.Run, slug string, role domain.Role) Run {
 	out := Run{Name: r.Name, Federation: slug, State: string(r.State), App: r.AppID, AppVersion: r.AppVersion, AppHash: r.AppHash, Partitions: r.TotalPartitions, Config: domain.JSONConfig(r.Config), Settings: settingsView(r.Settings), NotBefore: when(r.NotBefore),
-		Note: r.Note, Tags: append([]string{}, r.Tags...), EngineRunID: r.EngineRunID, Round: r.Round, Rounds: r.Rounds, CreatedAt: r.CreatedAt,
+		Note: r.Note, Tags: append([]string{}, r.Tags...), EngineRunID: DecimalID(r.EngineRunID), Round: r.Round, Rounds: r.Rounds, CreatedAt: r.CreatedAt,
 		StartingAt: when(r.StartingAt), RunningAt: when(r.RunningAt), EndedAt: when(r.EndedAt)}
 	if r.Cause != (domain.Cause{}) {
 		out.Cause = &r.Cause
@@ -205,7 +205,7 @@ func (a *api) getRun(ctx context.Context, in *RunPath) (*body[Run], error) {
 	}
 	failures, err := a.Runs.AppFailures(ctx, r)
 	for _, v := range failures {
-		out.Failures = append(out.Failures, AppFailure{NodeID: v.NodeID, Times: v.Times, Message: v.Message, Remedy: v.Remedy})
+		out.Failures = append(out.Failures, AppFailure{NodeID: DecimalID(v.NodeID), Times: v.Times, Message: v.Message, Remedy: v.Remedy})
 	}
 	return answer(out), err
 }
@@ -226,7 +226,7 @@ type Metric struct {
 	ID     int64     `json:"id"`
 	Round  int       `json:"round"`
 	Phase  string    `json:"phase" enum:"train,evaluate,server,other"`
-	NodeID uint64    `json:"node_id,string" doc:"0: the whole federation"`
+	NodeID DecimalID `json:"node_id,string" doc:"0: the whole federation"`
 	Name   string    `json:"name" doc:"The metric's key; record.key where several records have it; key[3] for an element of a list"`
 	Value  *float64  `json:"value,omitempty"`
 	Text   string    `json:"text,omitempty" doc:"NaN, +Inf or -Inf"`
@@ -244,7 +244,7 @@ func (a *api) metrics(ctx context.Context, in *metricsInput) (*body[[]Metric], e
 	}
 	out := []Metric{}
 	for _, m := range all {
-		v := Metric{ID: m.ID, Round: m.Round, Phase: string(m.Phase), NodeID: m.NodeID, Name: m.Name, At: m.At}
+		v := Metric{ID: m.ID, Round: m.Round, Phase: string(m.Phase), NodeID: DecimalID(m.NodeID), Name: m.Name, At: m.At}
 		if math.IsNaN(m.Value) || math.IsInf(m.Value, 0) {
 			v.Text = strconv.FormatFloat(m.Value, 'g', -1, 64)
 		} else {

@@ -4,10 +4,13 @@ import (
 	"context"
 	"math"
 	"net/http"
+	"reflect"
 	"strconv"
 	"time"
 
 	"blossomtune/internal/domain"
+
+	"github.com/danielgtaylor/huma/v2"
 )
 
 type runTableInput struct {
@@ -77,7 +80,9 @@ type Share struct {
 
 func (a *api) runTable() {
 	add(a, op("find-runs", http.MethodGet, "/federations/{federation}/run-table", "Runs with their config and metrics, filtered and sorted", signedIn), a.findRuns)
-	add(a, op("run-receipt", http.MethodGet, "/runs/{run}/receipt", "The signed receipt of a run: a DSSE envelope around an in-toto statement", signedIn), a.receipt)
+	signed := op("run-receipt", http.MethodGet, "/runs/{run}/receipt", "The signed receipt of a run: a DSSE envelope around an in-toto statement", signedIn)
+	signed.Responses = map[string]*huma.Response{"200": {Description: "The receipt", Content: map[string]*huma.MediaType{"application/json": {Schema: a.huma.OpenAPI().Components.Schemas.Schema(reflect.TypeFor[Receipt](), true, "Receipt")}}}}
+	add(a, signed, a.receipt)
 	add(a, op("describe-run", http.MethodPatch, "/runs/{run}", "Change a run's note and tags", signedIn), a.describeRun)
 	add(a, op("share-run", http.MethodPost, "/runs/{run}/shares", "Make a read-only link to a run", signedIn), a.shareRun)
 	add(a, op("list-shares", http.MethodGet, "/runs/{run}/shares", "The links to a run", signedIn), a.listShares)
@@ -126,6 +131,20 @@ func tableValue(c domain.RunColumn, cell domain.RunCell) RunTableValue {
 		v.Value = &cell.Value
 	}
 	return v
+}
+
+// Receipt describes a run's receipt, which is answered byte for byte as it was signed.
+type Receipt struct {
+	PayloadType string             `json:"payloadType"`
+	Payload     string             `json:"payload" doc:"base64 of the statement, whose bytes are signed"`
+	Signatures  []ReceiptSignature `json:"signatures" nullable:"false"`
+	PublicKey   string             `json:"publicKey" doc:"PEM"`
+}
+
+// ReceiptSignature is a signature of a receipt.
+type ReceiptSignature struct {
+	KeyID string `json:"keyid" doc:"Hex SHA-256 of the public key"`
+	Sig   string `json:"sig" doc:"base64"`
 }
 
 type receiptAnswer struct {
