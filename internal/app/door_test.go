@@ -124,14 +124,6 @@ func (v *visitor) ask(t *testing.T, addr, path string, change func(*http.Request
 // enrolled makes an approved SuperNode and returns its key.
 func enrolled(t *testing.T, a *App) *ecdsa.PrivateKey {
 	t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P384(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	public, fingerprint, err := domain.NodeKeyPEM(&key.PublicKey)
-	if err != nil {
-		t.Fatal(err)
-	}
 	fed, err := a.Onboarding.CreateFederation(t.Context(), domain.System, domain.Federation{Slug: "fed", Name: "Fed", TotalPartitions: 2})
 	if err != nil {
 		t.Fatal(err)
@@ -148,9 +140,23 @@ func enrolled(t *testing.T, a *App) *ecdsa.PrivateKey {
 	if err == nil {
 		_, err = a.Onboarding.Approve(t.Context(), domain.System, []int64{r.ID}, 0)
 	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return keyOf(t, a, fed.ID, r.ID)
+}
+
+// keyOf gives an approved request a key.
+func keyOf(t testing.TB, a *App, fedID, requestID int64) *ecdsa.PrivateKey {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P384(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	public, fingerprint, err := domain.NodeKeyPEM(&key.PublicKey)
 	if err == nil {
 		err = a.db.InTx(t.Context(), func(tx *store.Tx) error {
-			k := domain.NodeKey{FederationID: fed.ID, RequestID: r.ID, PublicPEM: public, Fingerprint: fingerprint, Via: "agent", CreatedAt: time.Now()}
+			k := domain.NodeKey{FederationID: fedID, RequestID: requestID, PublicPEM: public, Fingerprint: fingerprint, Via: "agent", CreatedAt: time.Now()}
 			return tx.InsertNodeKey(t.Context(), &k)
 		})
 	}
