@@ -5,7 +5,7 @@ BIN := bin/blossomtune
 ASSETS := internal/web/assets
 TOOL := $(GO) tool -modfile=tools/go.mod
 
-.PHONY: demo build assets test lint cross generate bench bench-rounds hooks dist clean
+.PHONY: demo build assets test lint cross generate bench bench-rounds soak fuzz hooks dist clean
 
 ## demo: build, then a whole federation on this machine (ARGS=--exit ends when its run has ended)
 demo: build
@@ -45,11 +45,19 @@ generate:
 
 ## bench: the benchmarks behind the claims in docs/performance.md
 bench: build bench-rounds
-	$(GO) test -run '^$$' -bench . -skip '^BenchmarkRounds$$' -benchtime 2s -timeout 60m ./...
+	$(GO) test -run '^$$' -bench . -skip '^Benchmark(Rounds|Soak)$$' -benchtime 2s -timeout 60m ./...
 
 ## bench-rounds: the part of it about rounds: plain Flower, this server with plain SuperNodes, with agents (REPEATS=5; half an hour)
 bench-rounds: build
 	BLOSSOMTUNE_BENCH_REPEATS=$(or $(REPEATS),5) $(GO) test -run '^$$' -bench '^BenchmarkRounds$$' -benchtime 1x -timeout 120m ./e2e
+
+## soak: ten minutes of runs, strangers and kills; fails when memory, goroutines, threads or descriptors grow (MINUTES=10)
+soak: build
+	BLOSSOMTUNE_SOAK_MINUTES=$(or $(MINUTES),10) $(GO) test -run '^$$' -bench '^BenchmarkSoak$$' -benchtime 1x -timeout 60m ./e2e
+
+## fuzz: every fuzz target in turn, so many inputs each (FUZZTIME=1000000x, or a time such as 60s)
+fuzz: assets
+	./scripts/fuzz.sh $(or $(FUZZTIME),1000000x)
 
 ## hooks: install the git hooks (lefthook, from npm; the same commands as CI)
 hooks:

@@ -102,7 +102,7 @@ func TestNothingOutlivesARun(t *testing.T) {
 }
 
 // killKeeper kills the federation's keeper and waits until another one is up.
-func (s *server) killKeeper(t *testing.T) {
+func (s *server) killKeeper(t testing.TB) {
 	t.Helper()
 	var st struct{ Keeper keeper.Identity }
 	readJSON(t, filepath.Join(s.data, "federations", "1", "keeper.json"), &st)

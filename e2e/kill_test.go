@@ -11,7 +11,7 @@ import (
 )
 
 // superLinkPID finds the SuperLink's process.
-func (s *server) superLinkPID(t *testing.T) int {
+func (s *server) superLinkPID(t testing.TB) int {
 	t.Helper()
 	for _, p := range processes(s.data) {
 		if strings.Contains(p, "flower-superlink") {
