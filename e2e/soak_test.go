@@ -74,25 +74,25 @@ func steady(rounds int) map[string]string {
 // cycle is what is done again and again.
 func (k *soak) cycle(what string) {
 	s, began := k.s, time.Now()
-	s.becomes(k.launch("steady", steady(3), nil), "completed", 3*time.Minute)
-	s.becomes(k.launch("raises", nil, nil), "failed", 2*time.Minute)
-	s.becomes(k.launch("chatty", map[string]string{"lines": "20000"}, nil), "completed", 2*time.Minute)
-	s.ends(k.launch("one_fails", map[string]string{"num-server-rounds": "2", "pause": "0"}, nil), 3*time.Minute)
+	s.becomes(k.launch("steady", steady(2), nil), "completed", 10*time.Minute)
+	s.becomes(k.launch("raises", nil, nil), "failed", 10*time.Minute)
+	s.becomes(k.launch("chatty", map[string]string{"lines": "20000"}, nil), "completed", 10*time.Minute)
+	s.ends(k.launch("one_fails", map[string]string{"num-server-rounds": "2", "pause": "0"}, nil), 10*time.Minute)
 
-	cut := k.launch("steady", steady(6), map[string]any{"round_seconds": 20})
+	cut := k.launch("steady", steady(4), map[string]any{"round_seconds": 20})
 	s.atRound(cut, 1)
 	k.killAgent(k.two)
-	s.ends(cut, 3*time.Minute) // as Flower decides: with two SuperNodes, or by the limit
+	s.ends(cut, 10*time.Minute) // as Flower decides: with two SuperNodes, or by the limit
 	k.rejoin(k.two)
 	k.three.restarted()
 	k.three.online()
 
-	through := k.launch("steady", steady(5), nil)
+	through := k.launch("steady", steady(3), nil)
 	s.atRound(through, 2)
 	if err := syscall.Kill(s.superLinkPID(k.b), syscall.SIGKILL); err != nil {
 		k.b.Fatal(err)
 	}
-	s.becomes(through, "completed", 4*time.Minute)
+	s.becomes(through, "completed", 10*time.Minute)
 	s.awaitUp()
 	k.b.Logf("cycle %s took %.0f s", what, time.Since(began).Seconds())
 }
@@ -118,7 +118,7 @@ func (k *soak) killServerAndKeeper(what string) {
 	for _, p := range []*person{k.one, k.two, k.three} {
 		p.online()
 	}
-	k.s.becomes(k.launch("steady", steady(2), nil), "completed", 3*time.Minute)
+	k.s.becomes(k.launch("steady", steady(2), nil), "completed", 10*time.Minute)
 	k.b.Logf("%s: the server is process %d", what, k.s.cmd.Process.Pid)
 }
 
