@@ -45,6 +45,7 @@ func (s *server) receiptHolds(r runView, app string, asked ...*person) {
 	if len(p.Rounds) != r.Rounds || len(p.Participants) != len(asked) || objects != p.Replies.Count || objects < r.Rounds*len(asked) || len(p.Metrics) == 0 {
 		s.t.Errorf("%d rounds, %d participants, %d replies, %d metrics", len(p.Rounds), len(p.Participants), objects, len(p.Metrics))
 	}
+	s.participantsKept(r, asked)
 	dir := s.t.TempDir()
 	write := func(name string, text []byte) string {
 		path := filepath.Join(dir, name)
@@ -60,5 +61,37 @@ func (s *server) receiptHolds(r runView, app string, asked ...*person) {
 		if code := cmd.ProcessState.ExitCode(); code != want {
 			s.t.Errorf("verify %s: exit code %d, want %d: %v: %s", filepath.Base(path), code, want, err, out)
 		}
+	}
+}
+
+// participantsKept checks that a completed run kept who took part in it: all who were asked contributed, and were there from the start.
+func (s *server) participantsKept(r runView, asked []*person) {
+	s.t.Helper()
+	var ended struct {
+		Outcome            string
+		Asked, Contributed int
+	}
+	s.admin.must("GET", "/runs/"+r.Name, nil, &ended)
+	if ended.Outcome != "contributed" || ended.Asked != len(asked) || ended.Contributed != len(asked) {
+		s.t.Errorf("the run says %+v, want %d who contributed", ended, len(asked))
+	}
+	var kept struct {
+		Complete     bool
+		Participants []struct {
+			Online      bool       `json:"online_at_start"`
+			Asked       *time.Time `json:"asked_at"`
+			Taken       *time.Time `json:"taken_at"`
+			Contributed *time.Time `json:"contributed_at"`
+		}
+	}
+	s.admin.must("GET", "/runs/"+r.Name+"/participants", nil, &kept)
+	contributed := 0
+	for _, p := range kept.Participants {
+		if p.Online && p.Asked != nil && p.Contributed != nil {
+			contributed++
+		}
+	}
+	if !kept.Complete || contributed != len(asked) {
+		s.t.Errorf("%d of %d were online at the start and contributed: %+v", contributed, len(asked), kept)
 	}
 }

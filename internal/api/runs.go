@@ -1,6 +1,7 @@
 package api
 
 import (
+	"cmp"
 	"context"
 	"math"
 	"net/http"
@@ -19,6 +20,9 @@ type Run struct {
 	Name        string         `json:"name" doc:"The Run ID"`
 	Federation  string         `json:"federation"`
 	State       string         `json:"state" enum:"queued,starting,running,completed,failed,stopped"`
+	Outcome     string         `json:"outcome,omitempty" enum:"contributed,nothing_trained,nobody_asked" doc:"Of a completed run: whether any participant gave a reply without an error"`
+	Asked       *int           `json:"asked,omitempty" doc:"Of an ended run: participants' SuperNodes that were asked"`
+	Contributed *int           `json:"contributed,omitempty" doc:"Of an ended run: those that gave at least one reply without an error"`
 	App         string         `json:"app"`
 	AppVersion  string         `json:"app_version"`
 	AppHash     string         `json:"app_hash"`
@@ -62,6 +66,9 @@ func runView(r domain.Run, slug string, role domain.Role) Run {
 	out := Run{Name: r.Name, Federation: slug, State: string(r.State), App: r.AppID, AppVersion: r.AppVersion, AppHash: r.AppHash, Partitions: r.TotalPartitions, Config: domain.JSONConfig(r.Config), Settings: settingsView(r.Settings), NotBefore: when(r.NotBefore),
 		Note: r.Note, Tags: append([]string{}, r.Tags...), EngineRunID: DecimalID(r.EngineRunID), Round: r.Round, Rounds: r.Rounds, CreatedAt: r.CreatedAt,
 		StartingAt: when(r.StartingAt), RunningAt: when(r.RunningAt), EndedAt: when(r.EndedAt)}
+	if r.State.Ended() {
+		out.Outcome, out.Asked, out.Contributed = string(r.Outcome()), &r.Asked, &r.Contributed
+	}
 	if r.Cause != (domain.Cause{}) {
 		out.Cause = &r.Cause
 	}
@@ -122,6 +129,7 @@ func (a *api) runs() {
 	add(a, op("get-run-policy", http.MethodGet, "/federations/{federation}/run-policy", "How many runs at once, their limits, when the SuperLink rests", signedIn), a.getRunPolicy)
 	add(a, op("set-run-policy", http.MethodPatch, "/federations/{federation}/run-policy", "Change how a federation runs; what is left out stays", signedIn), a.setRunPolicy)
 	add(a, op("list-queue", http.MethodGet, "/federations/{federation}/queue", "The queued runs, the next first", signedIn), a.listQueue)
+	add(a, op("run-participants", http.MethodGet, "/runs/{run}/participants", "Who took part in a run, as they were then", signedIn), a.participants)
 	add(a, op("run-metrics", http.MethodGet, "/runs/{run}/metrics", "Metrics in the order of their arrival", signedIn), a.metrics)
 	add(a, op("run-metrics-csv", http.MethodGet, "/runs/{run}/metrics.csv", "All metrics as CSV, one a row", signedIn), a.metricsCSV)
 	add(a, op("run-round", http.MethodGet, "/runs/{run}/rounds/{round}", "What was asked of whom in a round, and when each part of it was seen", signedIn), a.round)
@@ -156,7 +164,7 @@ func (a *api) listRuns(ctx context.Context, in *listRunsInput) (*body[[]Run], er
 	if err != nil {
 		return nil, err
 	}
-	all, err := a.Runs.List(ctx, domain.RunFilter{FederationID: f.ID, Limit: in.Limit})
+	all, err := a.Runs.List(ctx, domain.RunFilter{FederationID: f.ID, SeenBy: seenBy(ctx, role), Limit: in.Limit})
 	if err != nil {
 		return nil, err
 	}
@@ -187,7 +195,20 @@ func (a *api) run(ctx context.Context, name string, least domain.Role) (domain.R
 	case !role.AtLeast(least):
 		return r, f, role, domain.Errorf(domain.Forbidden, "This needs the role of a %s.", least).Fix("Ask a manager of %s.", f.Name)
 	}
+	if person := seenBy(ctx, role); person != 0 {
+		if sees, err := a.Runs.Sees(ctx, r, person); err != nil || !sees {
+			return domain.Run{}, f, role, cmp.Or(err, error(missing))
+		}
+	}
 	return r, f, role, nil
+}
+
+// seenBy is the participant whose runs alone a caller with a role may see; 0 for those who see every run.
+func seenBy(ctx context.Context, role domain.Role) int64 {
+	if role.AtLeast(domain.RoleViewer) {
+		return 0
+	}
+	return callerOf(ctx).person.ID
 }
 
 func (a *api) getRun(ctx context.Context, in *RunPath) (*body[Run], error) {
@@ -196,7 +217,7 @@ func (a *api) getRun(ctx context.Context, in *RunPath) (*body[Run], error) {
 		return nil, err
 	}
 	out := runView(r, f.Slug, role)
-	wait, err := a.Runs.Wait(ctx, r)
+	wait, err := a.Runs.WaitFor(ctx, r, seenBy(ctx, role))
 	if err != nil {
 		return nil, err
 	}
@@ -256,17 +277,13 @@ func (a *api) metrics(ctx context.Context, in *metricsInput) (*body[[]Metric], e
 }
 
 func (a *api) metricsCSV(ctx context.Context, in *RunPath) (*huma.StreamResponse, error) {
-	r, f, _, err := a.run(ctx, in.Name, domain.RoleParticipant)
+	r, _, _, err := a.run(ctx, in.Name, domain.RoleParticipant)
 	if err != nil {
 		return nil, err
 	}
-	keys, err := a.Onboarding.NodeKeys(ctx, f.ID)
+	labels, err := a.Runs.NodeLabels(ctx, r)
 	if err != nil {
 		return nil, err
-	}
-	labels := map[string]string{}
-	for _, k := range keys {
-		labels[strconv.FormatUint(k.NodeID, 10)] = "partition " + strconv.Itoa(k.Partition)
 	}
 	return &huma.StreamResponse{Body: func(out huma.Context) {
 		out.SetHeader("Content-Type", "text/csv; charset=utf-8")

@@ -94,7 +94,7 @@ func (a *api) findRuns(ctx context.Context, in *runTableInput) (*body[RunTable],
 	if err != nil {
 		return nil, err
 	}
-	q := domain.RunQuery{FederationID: f.ID, Search: in.Search, Tag: in.Tag, Order: domain.RunOrder(in.Order), Ascending: in.Ascending, Limit: in.Limit, After: in.After}
+	q := domain.RunQuery{FederationID: f.ID, SeenBy: seenBy(ctx, role), Search: in.Search, Tag: in.Tag, Order: domain.RunOrder(in.Order), Ascending: in.Ascending, Limit: in.Limit, After: in.After}
 	for _, s := range in.State {
 		q.States = append(q.States, domain.RunState(s))
 	}

@@ -85,7 +85,7 @@ var apiAccess = map[string][]string{
 	"list-people": admins, "get-person-access": admins, "end-person-access": admins, "end-person-session": admins, "revoke-person-token": admins,
 	"run-round": members, "run-traffic": members,
 	"run-receipt": members, "list-artifacts": members, "download-artifact": members, "find-runs": members, "describe-run": managers, "share-run": managers, "list-shares": managers, "revoke-share": managers,
-	"launch-run": managers, "list-runs": members, "get-run": members, "stop-run": managers, "clone-run": managers, "move-run": managers, "requeue-run": managers, "list-queue": members, "get-run-policy": watchers, "set-run-policy": managers, "run-metrics": members, "run-metrics-csv": members, "run-log": members,
+	"launch-run": managers, "list-runs": members, "get-run": members, "stop-run": managers, "clone-run": managers, "move-run": managers, "requeue-run": managers, "list-queue": members, "get-run-policy": watchers, "set-run-policy": managers, "run-participants": members, "run-metrics": members, "run-metrics-csv": members, "run-log": members,
 }
 
 // bodies are valid as far as the framework is concerned, and asked of by the rules to change nothing.

@@ -36,6 +36,16 @@ either make it anew with ` + "`go test ./internal/app -run TestAccessIsDocumente
 A participant acts on their own requests only: the API answers 404 for another person's. Where no column is marked, neither a
 session nor a token is enough: a SuperNode's own signature is asked for. An API token may do what its person may; one with the
 scope ` + "`read`" + ` changes nothing.
+
+## Which runs a participant sees
+
+A participant sees queued runs, runs that began after their request was approved, and earlier runs in which they took part: they were
+enrolled when the run began, or their SuperNode was asked in it. Other runs do not exist for them: pages, lists, searches, charts, logs,
+artifacts, receipts, live pages and the API leave them out or answer 404, and so do apps that only such runs used. Viewers, managers and
+admins see every run. A link to a run opens that run for everyone who has it.
+
+Of a run that they see, participants get everything but names: partitions and SuperNode ids of all participants and what each did,
+charts, rounds, the ServerApp's log, artifacts and the receipt. Their own page of the federation names the apps that ran on their machine.
 `
 
 // The page of who may do what says what the tests hold the server to.

@@ -154,6 +154,15 @@ func TestAParticipantReadsWhatRunsOnTheirData(t *testing.T) {
 	if a := s.get("participant", paths[0]+"/fab"); a.body != string(one) || !strings.Contains(a.header.Get("Content-Disposition"), "someone.tiny.1-0-0.") {
 		t.Errorf("the FAB is not its bytes: %d, %d bytes", a.status, len(a.body))
 	}
+	if a := s.get("participant", "/me/fed"); strings.Contains(a.body, "someone/tiny") {
+		t.Error("the participant's page names what has not run on their machine yet")
+	}
+	s.enrol(7)
+	for i, fab := range [][]byte{one, two} {
+		s.tookWith(fmt.Sprintf("ran-%d", i), uint64(50+i), map[uint64]string{7: "ok"}, func(r *domain.Run) {
+			r.AppHash, r.AppID, r.AppVersion = fmt.Sprintf("%x", sha256.Sum256(fab)), "someone/tiny", "1"
+		})
+	}
 	if a := s.get("participant", "/me/fed"); !strings.Contains(a.body, `href="`+paths[1]+`"`) || !strings.Contains(a.body, `href="`+diff+`"`) {
 		t.Error("the participant's page leads to neither source nor diff")
 	}

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"blossomtune/internal/domain"
 	"blossomtune/internal/testbrowser"
 )
 
@@ -40,7 +41,10 @@ func TestThePaletteFindsByRole(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s.addRun(other.ID, "r-other", s.failed(0))
+	s.addRun(other.ID, "r-other", func(r *domain.Run) {
+		s.failed(0)(r)
+		r.CreatedAt = s.now() // of the outsider's time there
+	})
 	for _, c := range []struct{ words, kind, want string }{
 		{"launch fed", "manager", "Actions: Launch run in Fed"},
 		{"launch fed", "viewer", ""},

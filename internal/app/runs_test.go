@@ -80,7 +80,7 @@ func TestCompareShowsDifferencesAtTheSameRound(t *testing.T) {
 	}
 	row := func(path, name string) string {
 		t.Helper()
-		a := s.get("participant", path)
+		a := s.get("viewer", path)
 		if a.status != 200 {
 			t.Fatalf("%s: %d %s", path, a.status, a.body)
 		}

@@ -14,6 +14,7 @@ const appName = "blossomtune/quickstart-digits"
 
 type runView struct {
 	Name, State   string
+	Outcome       string
 	Round, Rounds int
 	Cause         struct{ Message, Remedy string }
 }
@@ -47,6 +48,9 @@ func (d *demo) run(ctx context.Context) error {
 	}
 	if r.State != string(domain.Completed) {
 		return &domain.Error{Code: domain.Unavailable, Message: fmt.Sprintf("The run is %s: %s", r.State, r.Cause.Message), Remedy: r.Cause.Remedy}
+	}
+	if r.Outcome == string(domain.NothingTrained) {
+		return &domain.Error{Code: domain.Unavailable, Message: r.Cause.Message, Remedy: r.Cause.Remedy}
 	}
 	d.s.done("%s, accuracy %.4f on held-out data", r.State, accuracy)
 	return nil

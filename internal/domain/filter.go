@@ -32,7 +32,8 @@ type RequestFilter struct {
 type RunFilter struct {
 	FederationID int64
 	States       []RunState
-	Limit        int // 0: 50
+	SeenBy       int64 // a participant: only runs that they may see; 0: all
+	Limit        int   // 0: 50
 	BeforeID     int64
 }
 

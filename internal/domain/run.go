@@ -57,11 +57,15 @@ type Run struct {
 	Place           int64  // in its federation's queue: the lowest is next
 	Override        string // why an admin launched it although the board said no-go; "" where it did not
 	NotBefore       time.Time
+	Asked           int       // of an ended one: SuperNodes that were asked
+	Contributed     int       // of an ended one: SuperNodes that gave at least one reply without an error
 	ProgressAt      time.Time // when it was last seen to come along; zero before its ServerApp did anything
 	CreatedAt       time.Time
 	StartingAt      time.Time
 	RunningAt       time.Time
 	EndedAt         time.Time
+
+	ParticipantsAt time.Time // since when its participants are kept with it; zero for runs from before that was done
 }
 
 // Cause is why a run ended early: what happened, what to do, and the lines that show it.

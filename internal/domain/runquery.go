@@ -77,6 +77,7 @@ type RunQuery struct {
 	Ascending    bool
 	Group        string // "", [GroupByTag], or the key of a config column
 	Columns      []RunColumn
+	SeenBy       int64  // a participant: only runs that they may see; 0: all
 	Since        int64  // only runs with a larger id: those that came after a page was made
 	Limit        int    // 0: 50
 	After        string // a cursor that [RunPage.Next] gave

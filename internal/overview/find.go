@@ -1,7 +1,9 @@
 package overview
 
 import (
+	"cmp"
 	"context"
+	"slices"
 	"strings"
 
 	"blossomtune/internal/domain"
@@ -25,14 +27,18 @@ func (s *Service) Find(ctx context.Context, p domain.Person, words []string) (f 
 		if f.Places, err = tx.Places(ctx, p.ID, p.Admin); err != nil {
 			return err
 		}
-		var seen, managed []int64
+		var watched, own, managed []int64
 		for _, place := range f.Places {
-			seen = append(seen, place.ID)
+			if place.Role.AtLeast(domain.RoleViewer) {
+				watched = append(watched, place.ID)
+			} else {
+				own = append(own, place.ID)
+			}
 			if place.Role.AtLeast(domain.RoleManager) {
 				managed = append(managed, place.ID)
 			}
 		}
-		if f.Runs, err = tx.RunsNamed(ctx, seen, words, MaxFound); err != nil || len(words) == 0 {
+		if f.Runs, err = runsNamed(ctx, tx, watched, own, p.ID, words); err != nil || len(words) == 0 {
 			return err
 		}
 		if f.Requests, err = tx.RequestsNamed(ctx, managed, words, MaxFound); err != nil || !p.Admin {
@@ -42,4 +48,17 @@ func (s *Service) Find(ctx context.Context, p domain.Person, words []string) (f 
 		return err
 	})
 	return f, err
+}
+
+// runsNamed finds the newest runs of the federations that a person watches, and of those in which they only take part the runs that
+// they may see.
+func runsNamed(ctx context.Context, tx Tx, watched, own []int64, personID int64, words []string) ([]domain.Run, error) {
+	all, err := tx.RunsNamed(ctx, watched, 0, words, MaxFound)
+	if err != nil {
+		return nil, err
+	}
+	more, err := tx.RunsNamed(ctx, own, personID, words, MaxFound)
+	all = append(all, more...)
+	slices.SortFunc(all, func(a, b domain.Run) int { return cmp.Compare(b.ID, a.ID) })
+	return all[:min(len(all), MaxFound)], err
 }

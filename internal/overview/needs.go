@@ -16,7 +16,7 @@ type NeedKind string
 const (
 	NeedSuperLink NeedKind = "superlink" // it failed or cannot be reached
 	NeedRequests  NeedKind = "requests"  // people wait for an answer
-	NeedFailure   NeedKind = "failure"   // a run failed, see [FailuresFor]
+	NeedFailure   NeedKind = "failure"   // a run failed, or nothing was trained in it, see [FailuresFor]
 	NeedRun       NeedKind = "run"       // a run waits for what will not come by itself
 	NeedNodes     NeedKind = "nodes"     // SuperNodes of a running run went away
 	NeedMail      NeedKind = "mail"      // mails were given up

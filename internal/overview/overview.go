@@ -40,7 +40,7 @@ type Tx interface {
 	LostMails(ctx context.Context, since time.Time) (domain.Lost, error)
 
 	Places(ctx context.Context, personID int64, all bool) ([]domain.Place, error)
-	RunsNamed(ctx context.Context, feds []int64, words []string, n int) ([]domain.Run, error)
+	RunsNamed(ctx context.Context, feds []int64, personID int64, words []string, n int) ([]domain.Run, error)
 	RequestsNamed(ctx context.Context, feds []int64, words []string, n int) ([]domain.Request, error)
 	People(ctx context.Context, f domain.PeopleFilter) ([]domain.Person, error)
 }
@@ -178,7 +178,7 @@ func (s *Service) read(ctx context.Context, p domain.Person, now time.Time) (x f
 		if x.absent, err = tx.AbsentPeople(ctx, managed, now.Add(-AbsentAfter), askersNamed); err != nil {
 			return err
 		}
-		if x.finished = slices.ContainsFunc(x.last, func(r domain.Run) bool { return r.State == domain.Completed }); !x.finished {
+		if x.finished = slices.ContainsFunc(x.last, func(r domain.Run) bool { return r.State == domain.Completed && r.Outcome() != domain.NothingTrained }); !x.finished {
 			if x.finished, err = tx.EverCompleted(ctx); err != nil {
 				return err
 			}

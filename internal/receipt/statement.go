@@ -29,6 +29,7 @@ type Run struct {
 	Run          string            `json:"run"`
 	EngineRunID  string            `json:"engine_run_id,omitempty"`
 	State        string            `json:"state"`
+	Outcome      string            `json:"outcome,omitempty"` // of a completed run: contributed, nothing_trained or nobody_asked
 	Cause        string            `json:"cause,omitempty"`
 	QueuedAt     time.Time         `json:"queued_at"`
 	StartedAt    *time.Time        `json:"started_at,omitempty"`
@@ -65,7 +66,7 @@ type Lock struct {
 
 // Participant is a SuperNode's key and partition.
 type Participant struct {
-	Partition   int    `json:"partition"`
+	Partition   int    `json:"partition"` // -1: not known
 	NodeID      string `json:"node_id"`
 	Fingerprint string `json:"key_sha256"` // of the key's DER form
 	PublicKey   string `json:"public_key"` // PEM

@@ -105,7 +105,7 @@ func (s *Service) step(ctx context.Context, fedID int64) (active bool, err error
 	var errs []error
 	for _, r := range runs {
 		if r.State != domain.Queued {
-			errs = append(errs, s.advance(ctx, r, view))
+			errs = append(errs, s.followParticipants(ctx, r), s.advance(ctx, r, view))
 		}
 	}
 	errs = append(errs, s.stopStrays(ctx, fedID, engine))

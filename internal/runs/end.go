@@ -54,7 +54,18 @@ func (s *Service) end(ctx context.Context, run domain.Run, state domain.RunState
 	if err := s.drain(ctx, run); err != nil {
 		return err
 	}
-	run, _, err := s.move(ctx, domain.System, run.ID, state, func(r *domain.Run) { r.Cause = c })
+	var failures []AppFailure
+	if state == domain.Completed {
+		var err error
+		if failures, err = s.AppFailures(ctx, run); err != nil {
+			return err
+		}
+	}
+	run, _, err := s.move(ctx, domain.System, run.ID, state, func(r *domain.Run) {
+		if r.Cause = c; r.Outcome() == domain.NothingTrained {
+			r.Cause = nothingTrained(*r, failures)
+		}
+	})
 	if err != nil {
 		return err
 	}

@@ -27,8 +27,8 @@ func (s *Service) Same(ctx context.Context, f domain.RunQuery, page domain.RunPa
 	return now, came, err
 }
 
-// Choices returns what a federation's runs can be filtered, grouped and shown by.
-func (s *Service) Choices(ctx context.Context, fedID int64) (out domain.RunChoices, err error) {
-	err = s.Store.View(ctx, func(tx Tx) (err error) { out, err = tx.RunChoices(ctx, fedID); return err })
+// Choices returns what a federation's runs can be filtered, grouped and shown by; with a person those runs that this participant may see.
+func (s *Service) Choices(ctx context.Context, fedID, personID int64) (out domain.RunChoices, err error) {
+	err = s.Store.View(ctx, func(tx Tx) (err error) { out, err = tx.RunChoices(ctx, fedID, personID); return err })
 	return out, err
 }

@@ -62,3 +62,33 @@ func (s *Service) Log(_ context.Context, run domain.Run, from, limit int) ([]log
 	}
 	return file.Lines(from, limit)
 }
+
+// Sees reports whether a participant of a run's federation may see the run: while it is queued, if it began after they were enrolled,
+// or if they took part in it. Viewers and managers see every run; who they are is for the caller to know.
+func (s *Service) Sees(ctx context.Context, run domain.Run, personID int64) (is bool, err error) {
+	err = s.Store.View(ctx, func(tx Tx) (err error) { is, err = tx.SeesRun(ctx, run.ID, personID); return err })
+	return is, err
+}
+
+// WaitFor is [Service.Wait] as a participant may read it: it names no run that they may not see. With 0 it is for those who see every run.
+func (s *Service) WaitFor(ctx context.Context, run domain.Run, personID int64) (Wait, error) {
+	w, err := s.Wait(ctx, run)
+	if err != nil || personID == 0 || run.State != domain.Queued || w.What == "" {
+		return w, err
+	}
+	err = s.Store.View(ctx, func(tx Tx) error {
+		ahead, err := tx.Runs(ctx, domain.RunFilter{FederationID: run.FederationID, States: []domain.RunState{domain.Starting, domain.Running}, Limit: 100})
+		for _, r := range ahead {
+			if w.What != "waits for "+r.Name {
+				continue
+			}
+			sees, err := tx.SeesRun(ctx, r.ID, personID)
+			if err == nil && !sees {
+				w.What = "waits for 1 run ahead"
+			}
+			return err
+		}
+		return err
+	})
+	return w, err
+}

@@ -146,10 +146,10 @@ func (s *Service) ReceiptSize(ctx context.Context, run domain.Run) (size int64, 
 
 func (s *Service) statement(ctx context.Context, run domain.Run) (receipt.Statement, error) {
 	lock := sha256.Sum256(s.Requirements)
-	p := receipt.Run{Run: run.Name, State: string(run.State), QueuedAt: run.CreatedAt, EndedAt: run.EndedAt, App: receipt.App{ID: run.AppID, Version: run.AppVersion, SHA256: run.AppHash},
+	p := receipt.Run{Run: run.Name, State: string(run.State), Outcome: string(run.Outcome()), QueuedAt: run.CreatedAt, EndedAt: run.EndedAt, App: receipt.App{ID: run.AppID, Version: run.AppVersion, SHA256: run.AppHash},
 		Lock:     receipt.Lock{Flwr: s.Flwr, RequirementsSHA256: hex.EncodeToString(lock[:]), InstallDependencies: run.Settings.InstallDependencies},
 		Settings: run.Settings, Partitions: run.TotalPartitions, LeftOut: map[string]string{}, Server: s.Version, MadeAt: s.Clock().UTC()}
-	if run.State == domain.Failed {
+	if run.State == domain.Failed || run.Outcome() == domain.NothingTrained {
 		p.Cause = run.Cause.Message
 	}
 	if run.EngineRunID != 0 {
@@ -217,14 +217,35 @@ func (s *Service) receiptReplies(ctx context.Context, tx Tx, run domain.Run, p *
 		}
 	}
 	p.Replies = lines.sum()
+	return receiptParticipants(ctx, tx, run, asked, p)
+}
+
+// receiptParticipants adds whose SuperNodes were asked, as they were then.
+func receiptParticipants(ctx context.Context, tx Tx, run domain.Run, asked map[uint64]bool, p *receipt.Run) error {
+	people, err := tx.RunParticipants(ctx, run.ID)
+	if err != nil {
+		return err
+	}
 	keys, err := tx.NodeKeys(ctx, run.FederationID)
+	of := map[string]domain.NodeKey{}
 	for _, k := range keys {
-		if k.NodeID != 0 && asked[k.NodeID] {
-			p.Participants = append(p.Participants, receipt.Participant{Partition: k.Partition, NodeID: strconv.FormatUint(k.NodeID, 10), Fingerprint: k.Fingerprint, PublicKey: string(k.PublicPEM)})
+		of[k.Fingerprint] = k
+	}
+	add := func(node uint64, partition int, fingerprint string) {
+		if node != 0 && asked[node] {
+			delete(asked, node)
+			k, id := of[fingerprint], strconv.FormatUint(node, 10)
+			p.Participants = append(p.Participants, receipt.Participant{Partition: partition, NodeID: id, Fingerprint: fingerprint, PublicKey: string(k.PublicPEM)})
 			if l := k.Seen.Ledger; l.N > 0 {
-				p.Ledgers = append(p.Ledgers, receipt.LedgerHead{NodeID: strconv.FormatUint(k.NodeID, 10), N: l.N, Hash: l.Hash})
+				p.Ledgers = append(p.Ledgers, receipt.LedgerHead{NodeID: id, N: l.N, Hash: l.Hash})
 			}
 		}
+	}
+	for _, v := range people {
+		add(v.NodeID, v.Partition, v.Fingerprint)
+	}
+	for _, k := range keys {
+		add(k.NodeID, k.Partition, k.Fingerprint)
 	}
 	return err
 }

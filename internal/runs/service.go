@@ -38,7 +38,7 @@ type Tx interface {
 
 	FindRuns(ctx context.Context, f domain.RunQuery, now time.Time) (domain.RunPage, error)
 	SameRuns(ctx context.Context, f domain.RunQuery, page domain.RunPage, now time.Time) (domain.RunPage, error)
-	RunChoices(ctx context.Context, fedID int64) (domain.RunChoices, error)
+	RunChoices(ctx context.Context, fedID, personID int64) (domain.RunChoices, error)
 	DescribeRun(ctx context.Context, r domain.Run) error
 
 	RunsWithoutReceipt(ctx context.Context, n int) ([]domain.Run, error)
@@ -62,6 +62,13 @@ type Tx interface {
 	SummariseMeans(ctx context.Context, fedID int64, engineRunID uint64) error
 	MetricSummaries(ctx context.Context, fedID int64, engineRunID uint64) ([]domain.MetricSummary, error)
 	WholeMetrics(ctx context.Context, fedID int64, engineRunID uint64) ([]domain.Metric, error)
+	EnrolParticipants(ctx context.Context, run domain.Run, at time.Time) error
+	ParticipantsChanged(ctx context.Context, run domain.Run) (bool, error)
+	FollowParticipants(ctx context.Context, run domain.Run, at time.Time) error
+	SettleParticipants(ctx context.Context, run domain.Run, at time.Time) (asked, gave int, err error)
+	RunParticipants(ctx context.Context, runID int64) ([]domain.RunParticipant, error)
+	SeesRun(ctx context.Context, runID, personID int64) (bool, error)
+	RunsAsking(ctx context.Context, requestID int64, n int) ([]domain.RunPartOf, error)
 	RepliedNodes(ctx context.Context, fedID int64, engineRunID uint64) ([]uint64, error)
 	MeanMetrics(ctx context.Context, fedID int64, engineRunID uint64) ([]domain.Metric, error)
 	InsertMetrics(ctx context.Context, ms []domain.Metric) (int, error)
@@ -215,11 +222,14 @@ func (s *Service) move(ctx context.Context, actor domain.Actor, id int64, next d
 		now := s.Clock().UTC()
 		switch {
 		case next == domain.Starting:
-			run.StartingAt = now
+			run.StartingAt, run.ParticipantsAt = now, now
 		case next == domain.Running:
 			run.RunningAt = now
 		case next.Ended():
 			run.EndedAt = now
+		}
+		if err := keepParticipants(ctx, tx, &run, now); err != nil {
+			return err
 		}
 		if change != nil {
 			change(&run)

@@ -154,22 +154,22 @@ func (tx *Tx) HighestGrant(ctx context.Context, personID int64) (domain.Role, er
 	return highest, err
 }
 
-// AppsOfHolder returns the app versions of all runs, queued ones too, in federations of which a person holds a partition.
+// AppsOfHolder returns the app versions of the runs, queued ones too, that a person may see in federations of which they hold a partition.
 func (tx *Tx) AppsOfHolder(ctx context.Context, personID int64) ([]string, error) {
 	return list(ctx, tx, "app version", func(s scanner) (h string, err error) { return h, s.Scan(&h) }, `SELECT DISTINCT r.app_hash FROM run r
-		JOIN request q ON q.federation_id = r.federation_id WHERE q.person_id = $1 AND q.state = 'approved'`, personID)
+		JOIN request q ON q.federation_id = r.federation_id WHERE q.person_id = $1 AND q.state = 'approved' AND `+seenBy("r", "$1"), personID)
 }
 
-// inOwn chooses the runs of federations that a person is in, or with $1 = 1 all.
-const inOwn = `(CAST($1 AS BIGINT) = 1 OR r.federation_id IN (SELECT federation_id FROM role_grant WHERE person_id = $2
-	UNION SELECT federation_id FROM request WHERE person_id = $2 AND state = 'approved'))`
+// inOwn chooses the runs that a person may see in federations that they are in, or with $1 = 1 all.
+var inOwn = `(CAST($1 AS BIGINT) = 1 OR r.federation_id IN (SELECT federation_id FROM role_grant WHERE person_id = $2)
+	OR r.federation_id IN (SELECT federation_id FROM request WHERE person_id = $2 AND state = 'approved') AND ` + seenBy("r", "$2") + ")"
 
 // AppUses tells by hash which app versions are used in the federations that a person is in, or in all.
 func (tx *Tx) AppUses(ctx context.Context, personID int64, all bool) (map[string]domain.AppUse, error) {
 	rows, err := list(ctx, tx, "app use", func(s scanner) (u domain.AppUse, err error) {
-		err = s.Scan(&u.Hash, &u.Runs, &u.Newest.Name, &u.Newest.State, &u.Federation.Slug, &u.Federation.Name)
+		err = s.Scan(&u.Hash, &u.Runs, &u.Newest.Name, &u.Newest.State, &u.Newest.Asked, &u.Newest.Contributed, &u.Federation.Slug, &u.Federation.Name)
 		return u, err
-	}, `SELECT u.app_hash, u.n, n.name, n.state, f.slug, f.name FROM (SELECT r.app_hash, COUNT(*) AS n, MAX(r.id) AS newest FROM run r WHERE `+inOwn+` GROUP BY r.app_hash) u
+	}, `SELECT u.app_hash, u.n, n.name, n.state, n.asked, n.contributed, f.slug, f.name FROM (SELECT r.app_hash, COUNT(*) AS n, MAX(r.id) AS newest FROM run r WHERE `+inOwn+` GROUP BY r.app_hash) u
 		JOIN run n ON n.id = u.newest JOIN federation f ON f.id = n.federation_id`, bit(all), personID)
 	out := map[string]domain.AppUse{}
 	for _, u := range rows {
@@ -182,10 +182,10 @@ func (tx *Tx) AppUses(ctx context.Context, personID int64, all bool) (map[string
 func (tx *Tx) RunsOfApp(ctx context.Context, hash string, personID int64, all bool, n int) ([]domain.AppUse, error) {
 	return list(ctx, tx, "app use", func(s scanner) (u domain.AppUse, err error) {
 		var created int64
-		err = s.Scan(&u.Hash, &u.Newest.Name, &u.Newest.State, &created, &u.Federation.Slug, &u.Federation.Name)
+		err = s.Scan(&u.Hash, &u.Newest.Name, &u.Newest.State, &u.Newest.Asked, &u.Newest.Contributed, &created, &u.Federation.Slug, &u.Federation.Name)
 		u.Runs, u.Newest.CreatedAt = 1, moment(created)
 		return u, err
-	}, fmt.Sprintf(`SELECT r.app_hash, r.name, r.state, r.created_at, f.slug, f.name FROM run r JOIN federation f ON f.id = r.federation_id
+	}, fmt.Sprintf(`SELECT r.app_hash, r.name, r.state, r.asked, r.contributed, r.created_at, f.slug, f.name FROM run r JOIN federation f ON f.id = r.federation_id
 		WHERE `+inOwn+` AND r.app_hash = $3 ORDER BY r.id DESC LIMIT %d`, limit(n)), bit(all), personID, hash)
 }
 

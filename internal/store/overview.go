@@ -52,13 +52,17 @@ func (tx *Tx) Places(ctx context.Context, personID int64, all bool) ([]domain.Pl
 	}, fmt.Sprintf("SELECT %s, %s FROM federation f LEFT JOIN role_grant g ON g.federation_id = f.id AND g.person_id = $1%s ORDER BY f.name, f.id", prefixed("f", federationColumns), role, in), personID)
 }
 
-// RunsNamed returns runs of some federations whose Run ID has all the words, the newest first.
-func (tx *Tx) RunsNamed(ctx context.Context, feds []int64, words []string, n int) ([]domain.Run, error) {
+// RunsNamed returns runs of some federations whose Run ID has all the words, the newest first; with a person only those that this
+// participant may see.
+func (tx *Tx) RunsNamed(ctx context.Context, feds []int64, personID int64, words []string, n int) ([]domain.Run, error) {
 	if len(feds) == 0 {
 		return nil, nil
 	}
 	var w where
 	in(&w, "federation_id", feds)
+	if personID != 0 {
+		w.add(seenBy("run", "?"), personID)
+	}
 	for _, word := range words {
 		w.add(`LOWER(name) LIKE ? ESCAPE '\'`, like(word))
 	}
@@ -103,18 +107,18 @@ func (tx *Tx) FirstAskers(ctx context.Context, feds []int64, n int) (map[int64][
 	return out, err
 }
 
-// LastRuns returns the run of each federation that ended last: its name, state, rounds and end, no more.
+// LastRuns returns the run of each federation that ended last: its name, state, outcome, rounds and end, no more.
 func (tx *Tx) LastRuns(ctx context.Context) ([]domain.Run, error) {
 	return list(ctx, tx, "run", func(s scanner) (r domain.Run, err error) {
 		var ended int64
-		err = s.Scan(&r.ID, &r.FederationID, &r.Name, &r.State, &r.Rounds, &r.Round, &ended)
+		err = s.Scan(&r.ID, &r.FederationID, &r.Name, &r.State, &r.Rounds, &r.Round, &ended, &r.Asked, &r.Contributed)
 		r.EndedAt = moment(ended)
 		return r, err
-	}, `SELECT id, federation_id, name, state, rounds, round, ended_at FROM run WHERE id IN (
+	}, `SELECT id, federation_id, name, state, rounds, round, ended_at, asked, contributed FROM run WHERE id IN (
 		SELECT (SELECT r.id FROM run r WHERE r.federation_id = f.id AND r.ended_at > 0 ORDER BY r.ended_at DESC, r.id DESC LIMIT 1) FROM federation f)`)
 }
 
-// OpenFailures returns the runs of some federations that failed since a moment and were not followed by another run of their app,
+// OpenFailures returns the runs of some federations that failed or trained nothing since a moment and that no run of their app followed,
 // the latest first.
 func (tx *Tx) OpenFailures(ctx context.Context, feds []int64, since time.Time, n int) ([]domain.Run, error) {
 	if len(feds) == 0 {
@@ -122,16 +126,16 @@ func (tx *Tx) OpenFailures(ctx context.Context, feds []int64, since time.Time, n
 	}
 	var w where
 	w.add("r.ended_at > ?", millis(since))
-	w.add("r.state = ?", string(domain.Failed))
+	w.conds = append(w.conds, "(r.state = 'failed' OR r.state = 'completed' AND r.asked > 0 AND r.contributed = 0)")
 	in(&w, "r.federation_id", feds)
 	return list(ctx, tx, "run", scanRun, fmt.Sprintf(`SELECT %s FROM run r%s
 		AND NOT EXISTS (SELECT 1 FROM run n WHERE n.federation_id = r.federation_id AND n.id > r.id AND n.app_id = r.app_id AND n.created_at >= r.ended_at)
 		ORDER BY r.ended_at DESC, r.id DESC LIMIT %d`, prefixed("r", runColumns), w.String(), limit(n)), w.args...)
 }
 
-// EverCompleted reports whether any run has completed.
+// EverCompleted reports whether any run has completed, other than those in which nothing was trained.
 func (tx *Tx) EverCompleted(ctx context.Context) (bool, error) {
-	return get(ctx, tx, "run", func(s scanner) (is bool, err error) { return is, s.Scan(&is) }, "SELECT EXISTS (SELECT 1 FROM run WHERE state = 'completed')")
+	return get(ctx, tx, "run", func(s scanner) (is bool, err error) { return is, s.Scan(&is) }, "SELECT EXISTS (SELECT 1 FROM run WHERE state = 'completed' AND (asked = 0 OR contributed > 0))")
 }
 
 // GoneNodes returns the SuperNodes that went away from runs which go on: seen since the run began, good, not suspended, not online.

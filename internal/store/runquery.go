@@ -53,6 +53,9 @@ func newRunSelect(f domain.RunQuery, now time.Time) *runSelect {
 	if f.Since != 0 {
 		q.add("r.id > ?", f.Since)
 	}
+	if f.SeenBy != 0 {
+		q.add(seenBy("r", "?"), f.SeenBy)
+	}
 	if f.Tag != "" {
 		q.add("EXISTS (SELECT 1 FROM run_tag w WHERE w.run_id = r.id AND w.tag = ?)", f.Tag)
 	}
@@ -353,10 +356,15 @@ func parseRunKey(cursor string) (k runKey, ok bool) {
 	return k, errs == [3]error{} && !math.IsNaN(k.groupNum) && !math.IsNaN(k.num)
 }
 
-// RunChoices returns what a federation's runs can be filtered, grouped and shown by.
-func (tx *Tx) RunChoices(ctx context.Context, fedID int64) (out domain.RunChoices, err error) {
-	columns, err := list(ctx, tx, "run column", func(s scanner) (c domain.RunColumn, err error) { return c, s.Scan(&c.Phase, &c.Name) },
-		"SELECT phase, name FROM run_column WHERE federation_id = $1 ORDER BY phase, name", fedID)
+// RunChoices returns what a federation's runs can be filtered, grouped and shown by: all of them, or with a person those that this
+// participant may see.
+func (tx *Tx) RunChoices(ctx context.Context, fedID, personID int64) (out domain.RunChoices, err error) {
+	var columns []domain.RunColumn
+	if personID != 0 {
+		columns, out.Tags, err = tx.choicesOf(ctx, fedID, personID)
+	} else if columns, err = list(ctx, tx, "run column", scanRunColumn, "SELECT phase, name FROM run_column WHERE federation_id = $1 ORDER BY phase, name", fedID); err == nil {
+		out.Tags, err = list(ctx, tx, "run tag", scanText, "SELECT DISTINCT tag FROM run_tag WHERE federation_id = $1 ORDER BY tag LIMIT 200", fedID)
+	}
 	if err != nil {
 		return out, err
 	}
@@ -369,6 +377,5 @@ func (tx *Tx) RunChoices(ctx context.Context, fedID int64) (out domain.RunChoice
 		}
 	}
 	slices.SortStableFunc(out.Metrics, func(a, b domain.RunColumn) int { return domain.ComparePhases(a.Phase, b.Phase) })
-	out.Tags, err = list(ctx, tx, "run tag", func(s scanner) (v string, err error) { return v, s.Scan(&v) }, "SELECT DISTINCT tag FROM run_tag WHERE federation_id = $1 ORDER BY tag LIMIT 200", fedID)
-	return out, err
+	return out, nil
 }

@@ -219,7 +219,7 @@ func TestSummariesEqualTheMetrics(t *testing.T) {
 
 func choices(t *testing.T, db *store.DB, fedID int64) (out domain.RunChoices) {
 	t.Helper()
-	if err := db.View(ctx, func(tx *store.Tx) (err error) { out, err = tx.RunChoices(ctx, fedID); return err }); err != nil {
+	if err := db.View(ctx, func(tx *store.Tx) (err error) { out, err = tx.RunChoices(ctx, fedID, 0); return err }); err != nil {
 		t.Fatal(err)
 	}
 	if len(out.Config) != 4 || len(out.Metrics) != 2 || len(out.Tags) != 3 {

@@ -11,19 +11,19 @@ import (
 )
 
 const runColumns = `id, federation_id, name, state, app_hash, app_id, app_version, total_partitions, config, settings, note, tags, engine_run_id, cause, rounds, round, created_by, stop_asked,
-	created_at, starting_at, running_at, ended_at, place, not_before, override_reason, progress_at`
+	created_at, starting_at, running_at, ended_at, place, not_before, override_reason, progress_at, asked, contributed, participants_at`
 
 func scanRun(s scanner) (r domain.Run, err error) {
 	var config, settings, tags, cause string
 	var engine sql.NullInt64
-	var stop, created, starting, running, ended, notBefore, progress int64
+	var stop, created, starting, running, ended, notBefore, progress, participants int64
 	if err = s.Scan(&r.ID, &r.FederationID, &r.Name, &r.State, &r.AppHash, &r.AppID, &r.AppVersion, &r.TotalPartitions, &config, &settings, &r.Note, &tags, &engine, &cause,
-		&r.Rounds, &r.Round, &r.CreatedBy, &stop, &created, &starting, &running, &ended, &r.Place, &notBefore, &r.Override, &progress); err != nil {
+		&r.Rounds, &r.Round, &r.CreatedBy, &stop, &created, &starting, &running, &ended, &r.Place, &notBefore, &r.Override, &progress, &r.Asked, &r.Contributed, &participants); err != nil {
 		return r, err
 	}
 	r.EngineRunID, r.StopAsked = uint64(engine.Int64), stop == 1
 	r.CreatedAt, r.StartingAt, r.RunningAt, r.EndedAt = moment(created), moment(starting), moment(running), moment(ended)
-	r.NotBefore, r.ProgressAt = moment(notBefore), moment(progress)
+	r.NotBefore, r.ProgressAt, r.ParticipantsAt = moment(notBefore), moment(progress), moment(participants)
 	if r.Config, err = scanConfig(config); err != nil {
 		return r, err
 	}
@@ -77,7 +77,7 @@ func runValues(r domain.Run) ([]any, error) {
 	cause, err4 := asJSON(r.Cause)
 	return []any{string(r.State), config, settings, r.Note, tags, sql.NullInt64{Int64: int64(r.EngineRunID), Valid: r.EngineRunID != 0}, cause, r.Rounds, r.Round,
 		bit(r.StopAsked), millis(r.CreatedAt), millis(r.StartingAt), millis(r.RunningAt), millis(r.EndedAt),
-		r.Place, millis(r.NotBefore), r.Override, millis(r.ProgressAt)}, errors.Join(err, err2, err3, err4)
+		r.Place, millis(r.NotBefore), r.Override, millis(r.ProgressAt), r.Asked, r.Contributed, millis(r.ParticipantsAt)}, errors.Join(err, err2, err3, err4)
 }
 
 // InsertRun adds a run and sets its id; one without a place gets the last in the queue. A taken name is a [domain.Conflict] at field "run_id".
@@ -87,8 +87,8 @@ func (tx *Tx) InsertRun(ctx context.Context, r *domain.Run) error {
 		return err
 	}
 	err = tx.insert(ctx, "run", &r.ID, `INSERT INTO run (federation_id, name, app_hash, app_id, app_version, total_partitions, created_by,
-		state, config, settings, note, tags, engine_run_id, cause, rounds, round, stop_asked, created_at, starting_at, running_at, ended_at, place, not_before, override_reason, progress_at)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25)`,
+		state, config, settings, note, tags, engine_run_id, cause, rounds, round, stop_asked, created_at, starting_at, running_at, ended_at, place, not_before, override_reason, progress_at, asked, contributed, participants_at)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26, $27, $28)`,
 		append([]any{r.FederationID, r.Name, r.AppHash, r.AppID, r.AppVersion, r.TotalPartitions, r.CreatedBy}, values...)...)
 	if unique(err, "run.name") || unique(err, "run_name") {
 		return domain.Errorf(domain.Conflict, "The Run ID %q is taken.", r.Name).Fix("Choose another; names are never used twice.").At("run_id").Because(err)
@@ -110,7 +110,7 @@ func (tx *Tx) UpdateRun(ctx context.Context, r domain.Run) error {
 		return err
 	}
 	return tx.one(ctx, "run", `UPDATE run SET state = $2, config = $3, settings = $4, note = $5, tags = $6, engine_run_id = $7, cause = $8, rounds = $9, round = $10, stop_asked = $11,
-		created_at = $12, starting_at = $13, running_at = $14, ended_at = $15, place = $16, not_before = $17, override_reason = $18, progress_at = $19 WHERE id = $1`, append([]any{r.ID}, values...)...)
+		created_at = $12, starting_at = $13, running_at = $14, ended_at = $15, place = $16, not_before = $17, override_reason = $18, progress_at = $19, asked = $20, contributed = $21, participants_at = $22 WHERE id = $1`, append([]any{r.ID}, values...)...)
 }
 
 // RunByID returns a run.
@@ -136,6 +136,9 @@ func (tx *Tx) Runs(ctx context.Context, f domain.RunFilter) ([]domain.Run, error
 	}
 	if f.BeforeID != 0 {
 		w.add("id < ?", f.BeforeID)
+	}
+	if f.SeenBy != 0 {
+		w.add(seenBy("run", "?"), f.SeenBy)
 	}
 	in(&w, "state", words(f.States))
 	return list(ctx, tx, "run", scanRun, fmt.Sprintf("SELECT %s FROM run%s ORDER BY id DESC LIMIT %d", runColumns, w.String(), limit(f.Limit)), w.args...)

@@ -3,6 +3,7 @@ package web
 import (
 	"context"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/url"
 	"slices"
@@ -114,10 +115,7 @@ func (s *server) comparison(ctx context.Context, v *visit, q compareQuery) (comp
 	}
 	var chosen []domain.Run
 	for i, name := range q.names {
-		run, err := s.Runs.ByName(ctx, name)
-		if domain.CodeOf(err) == domain.NotFound || err == nil && run.FederationID != v.fed.ID {
-			return c, domain.Errorf(domain.NotFound, "%s has no run %q.", v.fed.Name, name).Fix("Look at the list of runs.")
-		}
+		run, err := s.runOf(ctx, v, name)
 		if err != nil {
 			return c, err
 		}
@@ -130,7 +128,7 @@ func (s *server) comparison(ctx context.Context, v *visit, q compareQuery) (comp
 	if c.runs, err = s.Runs.Curves(ctx, chosen); err != nil {
 		return c, err
 	}
-	newest, err := s.Runs.List(ctx, domain.RunFilter{FederationID: v.fed.ID, Limit: 200})
+	newest, err := s.Runs.List(ctx, domain.RunFilter{FederationID: v.fed.ID, SeenBy: v.seenBy(), Limit: 200})
 	if err != nil {
 		return c, err
 	}
@@ -139,13 +137,20 @@ func (s *server) comparison(ctx context.Context, v *visit, q compareQuery) (comp
 			c.others = append(c.others, r.Name)
 		}
 	}
-	keys, err := s.Onboarding.NodeKeys(ctx, v.fed.ID)
-	if err != nil || len(c.runs) == 0 {
-		return c, err
+	if len(c.runs) == 0 {
+		return c, nil
+	}
+	labels := map[string]string{}
+	for _, run := range chosen {
+		of, err := s.Runs.NodeLabels(ctx, run)
+		if err != nil {
+			return c, err
+		}
+		maps.Copy(labels, of)
 	}
 	c.compareConfig()
 	c.compareMetrics()
-	c.compareFacts(nodeLabels(keys))
+	c.compareFacts(labels)
 	return c, nil
 }
 

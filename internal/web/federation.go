@@ -88,11 +88,11 @@ func (s *server) overview(ctx context.Context, v *visit) (overview, error) {
 	if err != nil {
 		return o, err
 	}
-	all, err := s.Runs.List(ctx, domain.RunFilter{FederationID: v.fed.ID, Limit: 30})
+	all, err := s.Runs.List(ctx, domain.RunFilter{FederationID: v.fed.ID, SeenBy: v.seenBy(), Limit: 30})
 	if err != nil {
 		return o, err
 	}
-	if o.queue, err = s.queueOf(ctx, v.fed.ID); err != nil {
+	if o.queue, err = s.queueOf(ctx, v); err != nil {
 		return o, err
 	}
 	busy := map[uint64]bool{}
@@ -100,7 +100,7 @@ func (s *server) overview(ctx context.Context, v *visit) (overview, error) {
 		switch run.State {
 		case domain.Queued:
 		case domain.Starting, domain.Running:
-			wait, err := s.Runs.Wait(ctx, run)
+			wait, err := s.Runs.WaitFor(ctx, run, v.seenBy())
 			if err != nil {
 				return o, err
 			}
@@ -128,15 +128,15 @@ func (s *server) overview(ctx context.Context, v *visit) (overview, error) {
 // maxQueue bounds what the page shows of a queue.
 const maxQueue = 50
 
-func (s *server) queueOf(ctx context.Context, fedID int64) (out []waitingRun, err error) {
-	queue, err := s.Runs.Queue(ctx, fedID)
+func (s *server) queueOf(ctx context.Context, v *visit) (out []waitingRun, err error) {
+	queue, err := s.Runs.Queue(ctx, v.fed.ID)
 	if err != nil {
 		return nil, err
 	}
 	for i, run := range queue[:min(len(queue), maxQueue)] {
 		w := waitingRun{Run: run}
 		if i == 0 || !run.NotBefore.IsZero() { // the others wait for those before them
-			if w.wait, err = s.Runs.Wait(ctx, run); err != nil {
+			if w.wait, err = s.Runs.WaitFor(ctx, run, v.seenBy()); err != nil {
 				return nil, err
 			}
 		}

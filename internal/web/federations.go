@@ -58,11 +58,11 @@ func (s *server) showFederations(w http.ResponseWriter, r *http.Request, v *visi
 			return err
 		}
 		line.pending = counts[domain.Pending]
-		if line.running, err = s.runningRun(ctx, f.ID); err != nil {
+		if line.running, err = s.runningRun(ctx, f.ID, 0); err != nil {
 			return err
 		}
 		if line.running.ID != 0 {
-			if line.wait, err = s.Runs.Wait(ctx, line.running); err != nil {
+			if line.wait, err = s.Runs.WaitFor(ctx, line.running, 0); err != nil {
 				return err
 			}
 		}

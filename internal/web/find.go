@@ -132,7 +132,7 @@ func placesOf(places []domain.Place) (out []hit) {
 func runHits(all []domain.Run, places map[int64]domain.Place) (out []hit) {
 	for _, r := range all {
 		p := places[r.FederationID]
-		out = append(out, hit{r.Name, string(r.State) + " in " + p.Name, "/f/" + p.Slug + "/runs/" + r.Name})
+		out = append(out, hit{r.Name, runTone(r).word + " in " + p.Name, "/f/" + p.Slug + "/runs/" + r.Name})
 	}
 	return out
 }

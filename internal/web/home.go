@@ -136,6 +136,9 @@ func needLineOf(n over.Need) needLine {
 	case over.NeedFailure:
 		l.tone, l.title, l.detail = runTone(n.Run), n.Run.Name+" failed in "+n.Fed.Name, n.Run.Cause.Message
 		l.href, l.act, l.long = run, "See cause", "See why "+n.Run.Name+" failed"
+		if n.Run.Outcome() == domain.NothingTrained {
+			l.title, l.detail, l.long = "Nothing was trained by "+n.Run.Name+" in "+n.Fed.Name, untrainedWords(n.Run), "See why "+n.Run.Name+" trained nothing"
+		}
 	case over.NeedRun:
 		l.tone, l.title, l.detail = waitTone(n.Run, n.Wait), n.Run.Name+" waits in "+n.Fed.Name, n.Wait.What
 		l.href, l.act, l.long = run, "See run", "See what "+n.Run.Name+" waits for"

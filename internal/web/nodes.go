@@ -32,7 +32,7 @@ func (s *server) nodeList(ctx context.Context, v *visit) (nodeList, error) {
 	if err != nil {
 		return l, err
 	}
-	run, err := s.runningRun(ctx, v.fed.ID)
+	run, err := s.runningRun(ctx, v.fed.ID, 0)
 	if err != nil {
 		return l, err
 	}

@@ -21,6 +21,7 @@ type runDetail struct {
 	pace      runs.Pace
 	up, down  int64             // bytes between SuperNodes and here
 	labels    map[string]string // "partition 3" by node id
+	people    []domain.RunParticipant
 	names     bool              // the visitor may see who launched it
 	failures  []runs.AppFailure
 	wait      runs.Wait
@@ -33,9 +34,20 @@ type runDetail struct {
 const evidenceBefore = 5
 
 func (s *server) findRun(ctx context.Context, r *http.Request, v *visit) (domain.Run, error) {
-	run, err := s.Runs.ByName(ctx, r.PathValue("run"))
-	if domain.CodeOf(err) == domain.NotFound || err == nil && run.FederationID != v.fed.ID {
-		return run, domain.Errorf(domain.NotFound, "%s has no run %q.", v.fed.Name, r.PathValue("run")).Fix("Look at the list of runs.")
+	return s.runOf(ctx, v, r.PathValue("run"))
+}
+
+// runOf returns a run of the visit's federation; one that the visitor may not see does not exist for them.
+func (s *server) runOf(ctx context.Context, v *visit, name string) (domain.Run, error) {
+	run, err := s.Runs.ByName(ctx, name)
+	missing := domain.CodeOf(err) == domain.NotFound || err == nil && run.FederationID != v.fed.ID
+	if person := v.seenBy(); err == nil && !missing && person != 0 {
+		var sees bool
+		sees, err = s.Runs.Sees(ctx, run, person)
+		missing = err == nil && !sees
+	}
+	if missing {
+		return domain.Run{}, domain.Errorf(domain.NotFound, "%s has no run %q.", v.fed.Name, name).Fix("Look at the list of runs.")
 	}
 	return run, err
 }
@@ -62,11 +74,12 @@ func (s *server) detail(ctx context.Context, v *visit, name string) (runDetail, 
 	if d.files, err = s.Runs.Artifacts(ctx, d.run); err != nil {
 		return d, err
 	}
-	keys, err := s.Onboarding.NodeKeys(ctx, v.fed.ID)
-	if err != nil {
+	if d.labels, err = s.Runs.NodeLabels(ctx, d.run); err != nil {
 		return d, err
 	}
-	d.labels = nodeLabels(keys)
+	if d.people, err = s.Runs.Participants(ctx, d.run); err != nil {
+		return d, err
+	}
 	if d.pace, err = s.Runs.Pace(ctx, d.run); err != nil {
 		return d, err
 	}
@@ -80,7 +93,7 @@ func (s *server) detail(ctx context.Context, v *visit, name string) (runDetail, 
 	if d.failures, err = s.Runs.AppFailures(ctx, d.run); err != nil {
 		return d, err
 	}
-	if d.wait, err = s.Runs.Wait(ctx, d.run); err != nil {
+	if d.wait, err = s.Runs.WaitFor(ctx, d.run, v.seenBy()); err != nil {
 		return d, err
 	}
 	if c := d.run.Cause; d.run.State == domain.Failed && c.LogLine > 0 {
@@ -119,9 +132,13 @@ func (s *server) runEvents(w http.ResponseWriter, r *http.Request, v *visit) err
 	if err != nil {
 		return err
 	}
+	share := fmt.Sprint("run ", run.ID, v.manager(), v.names())
+	if run.State == domain.Queued && v.seenBy() != 0 {
+		share = "" // what it waits for depends on what they may see
+	}
 	return s.follow(w, r, aMember, v, view{
 		topics: append(fedTopics(v.fed.ID), runTopic(run.ID)),
-		share:  fmt.Sprint("run ", run.ID, v.manager(), v.names()),
+		share:  share,
 		poll:   pollActive,
 		quick:  runNews,
 		look: func(ctx context.Context, v *visit) ([]region, []signal, error) {
@@ -138,7 +155,7 @@ func (s *server) runEvents(w http.ResponseWriter, r *http.Request, v *visit) err
 				return nil, nil, err
 			}
 			rounds, err := s.roundsVersion(ctx, d.run)
-			return []region{{"head", runHead(d)}, {"failure", runFailure(d)}, {"artifacts", runArtifacts(d)}},
+			return []region{{"head", runHead(d)}, {"failure", runFailure(d)}, {"people", runPeople(d)}, {"artifacts", runArtifacts(d)}},
 				[]signal{{"log", runs.LogNews{Total: lines}}, {"metric", newest}, {"rounds", rounds}}, err
 		},
 	})

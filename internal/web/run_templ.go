@@ -41,7 +41,17 @@ func runPage(d runDetail) templ.Component {
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 1, "<nav class=\"b-tabs is-stuck\" aria-label=\"Parts of this page\"><a href=\"#charts\">Charts</a> <a href=\"#rounds\">Rounds</a> <a href=\"#log\">Log</a> <a href=\"#config\">Config</a> <a href=\"#artifacts\">Artifacts</a> <span class=\"b-row b-hide\"><kbd>[</kbd><kbd>]</kbd> round <kbd>f</kbd> follow the log</span></nav>")
+		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 1, "<nav class=\"b-tabs is-stuck\" aria-label=\"Parts of this page\"><a href=\"#charts\">Charts</a> <a href=\"#rounds\">Rounds</a> ")
+		if templ_7745c5c3_Err != nil {
+			return templ_7745c5c3_Err
+		}
+		if !d.run.StartingAt.IsZero() {
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 2, "<a href=\"#people\">Participants</a> ")
+			if templ_7745c5c3_Err != nil {
+				return templ_7745c5c3_Err
+			}
+		}
+		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 3, "<a href=\"#log\">Log</a> <a href=\"#config\">Config</a> <a href=\"#artifacts\">Artifacts</a> <span class=\"b-row b-hide\"><kbd>[</kbd><kbd>]</kbd> round <kbd>f</kbd> follow the log</span></nav>")
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
@@ -53,11 +63,15 @@ func runPage(d runDetail) templ.Component {
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
+		templ_7745c5c3_Err = runPeople(d).Render(ctx, templ_7745c5c3_Buffer)
+		if templ_7745c5c3_Err != nil {
+			return templ_7745c5c3_Err
+		}
 		templ_7745c5c3_Err = logPanel(logPlace{id: "log", name: "Log", base: "/f/" + d.fed.Slug + "/runs/" + d.run.Name + "/log", line: firstBadLine(d.run)}).Render(ctx, templ_7745c5c3_Buffer)
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 2, "<div class=\"b-half\">")
+		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 4, "<div class=\"b-half\">")
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
@@ -75,7 +89,7 @@ func runPage(d runDetail) templ.Component {
 				return templ_7745c5c3_Err
 			}
 		}
-		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 3, "</div>")
+		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 5, "</div>")
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}

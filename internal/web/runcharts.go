@@ -127,11 +127,9 @@ func (s *server) runChartFeed(w http.ResponseWriter, r *http.Request, v *visit) 
 		return err
 	}
 	if r.URL.Query().Get("after") == "" {
-		keys, err := s.Onboarding.NodeKeys(r.Context(), v.fed.ID)
-		if err != nil {
+		if feed.Nodes, err = s.Runs.NodeLabels(r.Context(), run); err != nil {
 			return err
 		}
-		feed.Nodes = nodeLabels(keys)
 	}
 	return writeJSON(w, r, feed)
 }

@@ -70,17 +70,6 @@ type mapCell struct {
 	words           string
 }
 
-// nodeLabels names participants by the id of their SuperNode.
-func nodeLabels(keys []domain.NodeKey) map[string]string {
-	out := map[string]string{}
-	for _, k := range keys {
-		if k.NodeID != 0 {
-			out[strconv.FormatUint(k.NodeID, 10)] = fmt.Sprintf("partition %d", k.Partition)
-		}
-	}
-	return out
-}
-
 func labelOf(labels map[string]string, node uint64) string {
 	id := strconv.FormatUint(node, 10)
 	if l := labels[id]; l != "" {

@@ -25,7 +25,7 @@ func (s *server) exportMetrics(w http.ResponseWriter, r *http.Request, v *visit,
 	if err != nil {
 		return err
 	}
-	keys, err := s.Onboarding.NodeKeys(r.Context(), v.fed.ID)
+	labels, err := s.Runs.NodeLabels(r.Context(), run)
 	if err != nil {
 		return err
 	}
@@ -33,7 +33,7 @@ func (s *server) exportMetrics(w http.ResponseWriter, r *http.Request, v *visit,
 	h.Set("Content-Type", kind)
 	h.Set("Cache-Control", "no-store")
 	h.Set("Content-Disposition", `attachment; filename="metrics-`+run.Name+"."+ending+`"`)
-	if err := write(r.Context(), run, nodeLabels(keys), w); err != nil {
+	if err := write(r.Context(), run, labels, w); err != nil {
 		if r.Context().Err() == nil {
 			s.Log.Error("exporting metrics", "run", run.Name, "err", err)
 		}

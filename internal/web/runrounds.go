@@ -111,7 +111,11 @@ func (s *server) roundView(ctx context.Context, v *visit, run domain.Run, q roun
 	if err != nil {
 		return view, err
 	}
-	keys, err := s.Onboarding.NodeKeys(ctx, v.fed.ID)
+	people, err := s.Runs.Participants(ctx, run)
+	if err != nil {
+		return view, err
+	}
+	labels, err := s.Runs.NodeLabels(ctx, run)
 	if err != nil {
 		return view, err
 	}
@@ -120,8 +124,7 @@ func (s *server) roundView(ctx context.Context, v *visit, run domain.Run, q roun
 		return view, err
 	}
 	t := timelineOf(passages, starts[view.round+1], s.Clock().UTC(), view.live)
-	labels := nodeLabels(keys)
-	order := inMapOrder(t, keys, labels)
+	order := inMapOrder(t, people, labels)
 	view.total, view.pages = len(order), (len(order)+rowsAtOnce-1)/rowsAtOnce
 	view.page = min(max(q.page, 1), max(view.pages, 1))
 	here := order[(view.page-1)*rowsAtOnce : min(view.page*rowsAtOnce, len(order))]
@@ -152,7 +155,7 @@ func (s *server) roundView(ctx context.Context, v *visit, run domain.Run, q roun
 }
 
 // inMapOrder puts those who were asked first, the slowest before the others, then everybody else by partition.
-func inMapOrder(t *timeline, keys []domain.NodeKey, labels map[string]string) []uint64 {
+func inMapOrder(t *timeline, people []domain.RunParticipant, labels map[string]string) []uint64 {
 	var order []uint64
 	for node := range t.people {
 		order = append(order, node)
@@ -160,11 +163,9 @@ func inMapOrder(t *timeline, keys []domain.NodeKey, labels map[string]string) []
 	slices.SortFunc(order, func(a, b uint64) int {
 		return cmp.Or(cmp.Compare(t.people[b].took, t.people[a].took), cmp.Compare(len(labelOf(labels, a)), len(labelOf(labels, b))), cmp.Compare(labelOf(labels, a), labelOf(labels, b)))
 	})
-	rest := slices.Clone(keys)
-	slices.SortFunc(rest, func(a, b domain.NodeKey) int { return cmp.Compare(a.Partition, b.Partition) })
-	for _, k := range rest {
-		if k.NodeID != 0 && k.RevokedAt.IsZero() && t.people[k.NodeID] == nil {
-			order = append(order, k.NodeID)
+	for _, p := range people {
+		if p.NodeID != 0 && t.people[p.NodeID] == nil {
+			order = append(order, p.NodeID)
 		}
 	}
 	return order

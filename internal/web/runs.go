@@ -112,8 +112,8 @@ func (q runsQuery) address(change func(*runsQuery)) string {
 	return v.Encode()
 }
 
-func (q runsQuery) query(fedID int64) domain.RunQuery {
-	return domain.RunQuery{FederationID: fedID, States: q.tab.states, Search: q.search, Tag: q.tag, Order: q.order, Ascending: q.asc, Group: q.group, Columns: q.columns, After: q.after, Limit: runsPageSize}
+func (q runsQuery) query(v *visit) domain.RunQuery {
+	return domain.RunQuery{FederationID: v.fed.ID, SeenBy: v.seenBy(), States: q.tab.states, Search: q.search, Tag: q.tag, Order: q.order, Ascending: q.asc, Group: q.group, Columns: q.columns, After: q.after, Limit: runsPageSize}
 }
 
 // usualColumns are the metrics shown to those who chose none: the last loss and accuracy of the ServerApp's own evaluation, else
@@ -139,13 +139,13 @@ func (s *server) runList(ctx context.Context, v *visit, q runsQuery) (runList, e
 	if err != nil {
 		return l, err
 	}
-	if l.choices, err = s.Runs.Choices(ctx, v.fed.ID); err != nil {
+	if l.choices, err = s.Runs.Choices(ctx, v.fed.ID, v.seenBy()); err != nil {
 		return l, err
 	}
 	if !q.chosen {
 		l.q.columns = usualColumns(l.choices)
 	}
-	l.page, err = s.Runs.Find(ctx, l.q.query(v.fed.ID))
+	l.page, err = s.Runs.Find(ctx, l.q.query(v))
 	l.count()
 	return l, err
 }
@@ -194,7 +194,7 @@ func (s *server) runsEvents(w http.ResponseWriter, r *http.Request, v *visit) er
 			if l.fedHead, err = s.head(ctx, v, "runs"); err != nil {
 				return nil, nil, err
 			}
-			l.page, l.came, err = s.Runs.Same(ctx, l.q.query(v.fed.ID), first.page)
+			l.page, l.came, err = s.Runs.Same(ctx, l.q.query(v), first.page)
 			l.count()
 			return []region{{"head", federationHead(l.fedHead)}, {"tabs", federationTabs(l.fedHead)}, {"runchips", runChips(l)}, {"runnew", runsCame(l)}, {"runrows", runRows(l)}}, nil, err
 		},

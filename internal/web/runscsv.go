@@ -13,13 +13,13 @@ import (
 func (s *server) runsCSV(w http.ResponseWriter, r *http.Request, v *visit) error {
 	q := runsQueryOf(r)
 	if !q.chosen {
-		choices, err := s.Runs.Choices(r.Context(), v.fed.ID)
+		choices, err := s.Runs.Choices(r.Context(), v.fed.ID, v.seenBy())
 		if err != nil {
 			return err
 		}
 		q.columns = usualColumns(choices)
 	}
-	f := q.query(v.fed.ID)
+	f := q.query(v)
 	f.Limit, f.After = csvRows, ""
 	page, err := s.Runs.Find(r.Context(), f)
 	if err != nil {
@@ -30,7 +30,7 @@ func (s *server) runsCSV(w http.ResponseWriter, r *http.Request, v *visit) error
 	h.Set("Cache-Control", "no-store")
 	h.Set("Content-Disposition", attachment("runs-"+v.fed.Slug+".csv"))
 	out := csv.NewWriter(w)
-	head := []string{"run", "state", "app", "app_version", "round", "rounds", "tags", "note", "queued_at", "started_at", "ended_at"}
+	head := []string{"run", "state", "outcome", "app", "app_version", "round", "rounds", "tags", "note", "queued_at", "started_at", "ended_at"}
 	for _, c := range f.Columns {
 		head = append(head, c.Key())
 	}
@@ -55,7 +55,7 @@ func (s *server) runsCSV(w http.ResponseWriter, r *http.Request, v *visit) error
 
 func runCSVRow(f domain.RunQuery, row domain.RunRow) []string {
 	r := row.Run
-	out := []string{r.Name, string(r.State), r.AppID, r.AppVersion, itoa(r.Round), itoa(r.Rounds), strings.Join(r.Tags, ", "), r.Note, csvTime(r.CreatedAt), csvTime(r.StartingAt), csvTime(r.EndedAt)}
+	out := []string{r.Name, string(r.State), string(r.Outcome()), r.AppID, r.AppVersion, itoa(r.Round), itoa(r.Rounds), strings.Join(r.Tags, ", "), r.Note, csvTime(r.CreatedAt), csvTime(r.StartingAt), csvTime(r.EndedAt)}
 	for i, cell := range row.Cells {
 		switch {
 		case !cell.Known:

@@ -143,8 +143,12 @@ type Runs interface {
 	Shared(ctx context.Context, secret string) (domain.Share, domain.Run, domain.Federation, error)
 	Describe(ctx context.Context, actor domain.Actor, id int64, note string, tags []string) (domain.Run, error)
 	UndoDescribe(ctx context.Context, actor domain.Actor, id int64) (domain.Run, error)
-	Choices(ctx context.Context, fedID int64) (domain.RunChoices, error)
+	Choices(ctx context.Context, fedID, personID int64) (domain.RunChoices, error)
 	Watching
+	Sees(ctx context.Context, run domain.Run, personID int64) (bool, error)
+	Participants(ctx context.Context, run domain.Run) ([]domain.RunParticipant, error)
+	NodeLabels(ctx context.Context, run domain.Run) (map[string]string, error)
+	AskedIn(ctx context.Context, requestID int64, n int) ([]domain.RunPartOf, error)
 	Part(ctx context.Context, fedID int64, nodeID uint64) (domain.Part, error)
 	AppFailures(ctx context.Context, run domain.Run) ([]runs.AppFailure, error)
 	Log(ctx context.Context, run domain.Run, from, limit int) ([]logfile.Line, int, error)
@@ -156,7 +160,7 @@ type Runs interface {
 	Launch(ctx context.Context, actor domain.Actor, in runs.LaunchInput) (domain.Run, error)
 	Stop(ctx context.Context, actor domain.Actor, id int64) (domain.Run, error)
 
-	Wait(ctx context.Context, run domain.Run) (runs.Wait, error)
+	WaitFor(ctx context.Context, run domain.Run, personID int64) (runs.Wait, error)
 	Queue(ctx context.Context, fedID int64) ([]domain.Run, error)
 	Move(ctx context.Context, actor domain.Actor, id int64, place int) (domain.Run, error)
 	Requeue(ctx context.Context, actor domain.Actor, id int64) (domain.Run, error)

@@ -27,7 +27,7 @@ type standing struct {
 	key       domain.NodeKey // ID 0 without one
 	run       domain.Run     // that runs now; ID 0 without one
 	part      domain.Part    // of its SuperNode, over all runs
-	apps      []onData       // what runs on their data
+	apps      []onData       // what ran on their machine
 	training  bool           // asked in the run and not replied yet
 	stage     stage
 	conn      Connection
@@ -94,10 +94,10 @@ func (s *server) standing(ctx context.Context, v *visit) (standing, error) {
 				return st, err
 			}
 		}
-		if st.apps, err = s.onData(ctx, v.fed.ID); err != nil {
+		if st.apps, err = s.onData(ctx, v.mine.ID); err != nil {
 			return st, err
 		}
-		if st.run, err = s.runningRun(ctx, v.fed.ID); err != nil {
+		if st.run, err = s.runningRun(ctx, v.fed.ID, v.person.ID); err != nil {
 			return st, err
 		}
 		if st.run.ID != 0 && st.hasKey() {
@@ -112,9 +112,9 @@ func (s *server) standing(ctx context.Context, v *visit) (standing, error) {
 	return st, nil
 }
 
-// runningRun returns the federation's newest run that has a ServerApp, or none.
-func (s *server) runningRun(ctx context.Context, fedID int64) (domain.Run, error) {
-	all, err := s.Runs.List(ctx, domain.RunFilter{FederationID: fedID, States: []domain.RunState{domain.Starting, domain.Running}, Limit: 1})
+// runningRun returns the federation's newest run that has a ServerApp, or none; with a person of those that this participant may see.
+func (s *server) runningRun(ctx context.Context, fedID, personID int64) (domain.Run, error) {
+	all, err := s.Runs.List(ctx, domain.RunFilter{FederationID: fedID, SeenBy: personID, States: []domain.RunState{domain.Starting, domain.Running}, Limit: 1})
 	if err != nil || len(all) == 0 {
 		return domain.Run{}, err
 	}

@@ -948,7 +948,7 @@ func statusMachine(st standing) templ.Component {
 				return templ_7745c5c3_Err
 			}
 		}
-		templ_7745c5c3_Err = onMyData(st.apps).Render(ctx, templ_7745c5c3_Buffer)
+		templ_7745c5c3_Err = onMyData(st.fed, st.apps).Render(ctx, templ_7745c5c3_Buffer)
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}

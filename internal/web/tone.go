@@ -91,6 +91,12 @@ func runTone(r domain.Run) tone {
 		}
 	case domain.Completed:
 		t.class, t.icon = "is-ok", "ok"
+		switch o := r.Outcome(); o {
+		case domain.NothingTrained:
+			t.class, t.icon, t.word = "is-warn", "warn", o.Words()
+		case domain.NobodyAsked:
+			t.reason = o.Words()
+		}
 	case domain.Failed:
 		t.class, t.icon = "is-bad", "bad"
 		if r.Round > 0 {

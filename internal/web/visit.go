@@ -37,6 +37,15 @@ func (v *visit) known() bool   { return v.person.ID != 0 }
 func (v *visit) manager() bool { return v.role.AtLeast(domain.RoleManager) }
 func (v *visit) viewer() bool  { return v.role.AtLeast(domain.RoleViewer) }
 
+// seenBy is the participant whose runs alone the visitor may see, as lists and searches take it; 0 where they see every run. A link to a run
+// opens that run alone, whoever the visitor is.
+func (v *visit) seenBy() int64 {
+	if v.viewer() || v.share.ID != 0 {
+		return 0
+	}
+	return v.person.ID
+}
+
 // names reports whether the visitor may see who other participants are.
 func (v *visit) names() bool { return v.viewer() }
 

@@ -1,0 +1,128 @@
+package runs
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"time"
+
+	"blossomtune/internal/domain"
+)
+
+// keepParticipants notes with a run that comes into its next state who takes part in it.
+func keepParticipants(ctx context.Context, tx Tx, run *domain.Run, now time.Time) (err error) {
+	switch {
+	case run.State == domain.Starting || run.State == domain.Running:
+		return tx.EnrolParticipants(ctx, *run, now)
+	case run.State.Ended():
+		run.Asked, run.Contributed, err = tx.SettleParticipants(ctx, *run, now)
+	}
+	return err
+}
+
+// followParticipants notes who came to a run since it started, and what was asked of whom. It writes only where something is new.
+func (s *Service) followParticipants(ctx context.Context, run domain.Run) error {
+	changed := false
+	err := s.Store.View(ctx, func(tx Tx) (err error) { changed, err = tx.ParticipantsChanged(ctx, run); return err })
+	if err != nil || !changed {
+		return err
+	}
+	err = s.Store.InTx(ctx, func(tx Tx) error {
+		now, err := tx.RunByID(ctx, run.ID)
+		if err != nil || now.State.Ended() {
+			return err
+		}
+		return tx.FollowParticipants(ctx, now, s.Clock().UTC())
+	})
+	if err == nil {
+		s.publish(run, "participants")
+	}
+	return err
+}
+
+// nothingTrained is the cause of a run that completed although no participant gave a reply without an error.
+func nothingTrained(run domain.Run, failures []AppFailure) domain.Cause {
+	c := domain.Cause{Code: string(domain.NothingTrained), Where: "ClientApp", Remedy: "Fix what failed at each participant, then run it again."}
+	failed, same := map[uint64]bool{}, len(failures) > 0
+	for _, f := range failures {
+		failed[f.NodeID] = true
+		same = same && f.Message == failures[0].Message
+	}
+	silent := max(run.Asked-len(failed), 0)
+	switch {
+	case same && silent == 0 && run.Asked == 1:
+		c.Message, c.Remedy = "Nothing was trained: the only participant that was asked "+failures[0].Message, failures[0].Remedy
+	case same && silent == 0:
+		c.Message, c.Remedy = fmt.Sprintf("Nothing was trained: each of the %d participants that were asked %s", run.Asked, failures[0].Message), failures[0].Remedy
+	case len(failed) == 0:
+		c.Message, c.Remedy = fmt.Sprintf("Nothing was trained: %s asked and none replied.", wereWords(run.Asked)), "Check that their SuperNodes are online, then run it again."
+	case silent == 0:
+		c.Message = fmt.Sprintf("Nothing was trained: %s asked and all failed.", wereWords(run.Asked))
+	default:
+		c.Message = fmt.Sprintf("Nothing was trained: %s asked, %d failed and %d did not reply.", wereWords(run.Asked), len(failed), silent)
+	}
+	return c
+}
+
+func wereWords(n int) string {
+	if n == 1 {
+		return "1 participant was"
+	}
+	return fmt.Sprintf("%d participants were", n)
+}
+
+// Participants returns the participants of a run as they were then, by partition. Of a run with a zero ParticipantsAt only those are
+// known that were asked; while it goes on, SuperNodes that are enrolled now are returned too.
+func (s *Service) Participants(ctx context.Context, run domain.Run) (out []domain.RunParticipant, err error) {
+	err = s.Store.View(ctx, func(tx Tx) error {
+		if out, err = tx.RunParticipants(ctx, run.ID); err != nil || run.State.Ended() || !run.ParticipantsAt.IsZero() {
+			return err
+		}
+		known := map[uint64]bool{}
+		for _, p := range out {
+			known[p.NodeID] = true
+		}
+		keys, err := tx.GoodKeys(ctx, []int64{run.FederationID})
+		for _, k := range keys[run.FederationID] {
+			if k.NodeID != 0 && !known[k.NodeID] {
+				out = append(out, domain.RunParticipant{RunID: run.ID, RequestID: k.RequestID, Partition: k.Partition, Partitions: run.TotalPartitions, NodeID: k.NodeID, Fingerprint: k.Fingerprint})
+			}
+		}
+		return err
+	})
+	return out, err
+}
+
+// NodeLabels names the participants of a run by the id of their SuperNode: "partition 3".
+func (s *Service) NodeLabels(ctx context.Context, run domain.Run) (map[string]string, error) {
+	out := map[string]string{}
+	err := s.Store.View(ctx, func(tx Tx) error {
+		if run.ParticipantsAt.IsZero() { // keys are kept for ever, and each is of one partition
+			keys, err := tx.NodeKeys(ctx, run.FederationID)
+			if err != nil {
+				return err
+			}
+			for _, k := range keys {
+				label(out, k.NodeID, k.Partition)
+			}
+		}
+		all, err := tx.RunParticipants(ctx, run.ID)
+		for _, p := range all {
+			label(out, p.NodeID, p.Partition)
+		}
+		return err
+	})
+	return out, err
+}
+
+func label(labels map[string]string, node uint64, partition int) {
+	if node != 0 && partition >= 0 {
+		labels[strconv.FormatUint(node, 10)] = fmt.Sprintf("partition %d", partition)
+	}
+}
+
+// AskedIn returns the newest runs in which the SuperNode of a request was asked, with what it did in each.
+func (s *Service) AskedIn(ctx context.Context, requestID int64, n int) (out []domain.RunPartOf, err error) {
+	err = s.Store.View(ctx, func(tx Tx) (err error) { out, err = tx.RunsAsking(ctx, requestID, n); return err })
+	return out, err
+}

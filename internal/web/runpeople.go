@@ -1,0 +1,127 @@
+package web
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+
+	"blossomtune/internal/domain"
+)
+
+// peopleShown is how many participants a run's page lists; the API has all.
+const peopleShown = 200
+
+// personLine is one participant of a run as its page shows them.
+type personLine struct {
+	domain.RunParticipant
+	label string
+	start tone
+	part  tone
+}
+
+// peopleLines are the participants of a run, in the order of their partitions.
+func peopleLines(d runDetail) []personLine {
+	out := make([]personLine, 0, min(len(d.people), peopleShown))
+	for _, p := range d.people[:min(len(d.people), peopleShown)] {
+		out = append(out, personLine{p, partitionOf(p), startTone(p, d.run), partTone(p, d.run.State.Ended())})
+	}
+	return out
+}
+
+// partitionOf names a participant of a run by what they held then.
+func partitionOf(p domain.RunParticipant) string {
+	switch {
+	case p.Partition < 0:
+		return labelOf(nil, p.NodeID)
+	case p.Partitions > 0:
+		return fmt.Sprintf("Partition %d of %d", p.Partition, p.Partitions)
+	}
+	return fmt.Sprintf("Partition %d", p.Partition)
+}
+
+// startTone is how a participant was at the run's start.
+func startTone(p domain.RunParticipant, run domain.Run) tone {
+	switch {
+	case run.ParticipantsAt.IsZero():
+		return tone{class: "is-off", icon: "free", word: "not known"}
+	case p.Online:
+		return tone{class: "is-ok", icon: "ok", word: "online"}
+	case p.JoinedAt.After(run.StartingAt):
+		return tone{class: "is-off", icon: "plus", word: "joined later"}
+	case p.NodeID == 0:
+		return tone{class: "is-wait", icon: "wait", word: "not connected yet"}
+	}
+	return tone{class: "is-off", icon: "off", word: "offline"}
+}
+
+// partTone is what a participant did in a run.
+func partTone(p domain.RunParticipant, ended bool) tone {
+	t := tone{class: "is-off", icon: "free", word: "not asked"}
+	switch {
+	case !p.ContributedAt.IsZero():
+		t = tone{class: "is-ok", icon: "ok", word: "contributed"}
+		if !p.FailedAt.IsZero() {
+			t.reason = "with errors"
+		}
+	case !p.FailedAt.IsZero():
+		t = tone{class: "is-bad", icon: "bad", word: "failed"}
+	case p.AskedAt.IsZero():
+	case ended:
+		t = tone{class: "is-warn", icon: "warn", word: "asked, no reply"}
+	default:
+		t = tone{class: "is-live", icon: "live", word: "asked", turn: true}
+	}
+	return t
+}
+
+// peopleWords sums the participants of a run up: "4 enrolled, 3 online at the start, 3 asked, 2 contributed".
+func peopleWords(d runDetail) string {
+	if len(d.people) == 0 {
+		return ""
+	}
+	enrolled, online := map[int64]bool{}, 0
+	for _, p := range d.people {
+		enrolled[p.RequestID] = true
+		if p.Online {
+			online++
+		}
+	}
+	asked, contributed := contributions(d)
+	parts := []string{strconv.Itoa(asked) + " asked", strconv.Itoa(contributed) + " contributed"}
+	if !d.run.ParticipantsAt.IsZero() {
+		parts = append([]string{strconv.Itoa(len(enrolled)) + " enrolled", strconv.Itoa(online) + " online at the start"}, parts...)
+	}
+	return strings.Join(parts, ", ")
+}
+
+// contributions counts the SuperNodes that were asked in a run, and those of them that gave a reply without an error.
+func contributions(d runDetail) (asked, contributed int) {
+	if d.run.State.Ended() {
+		return d.run.Asked, d.run.Contributed
+	}
+	for _, p := range d.people {
+		if !p.AskedAt.IsZero() {
+			asked++
+		}
+		if !p.ContributedAt.IsZero() {
+			contributed++
+		}
+	}
+	return asked, contributed
+}
+
+func contributedWords(d runDetail) string {
+	asked, contributed := contributions(d)
+	if asked == 0 {
+		return "none asked"
+	}
+	return fmt.Sprintf("%d of %d contributed", contributed, asked)
+}
+
+// holderThen is who a participant was: their name and organisation then.
+func holderThen(p domain.RunParticipant) string {
+	if p.Organisation == "" {
+		return p.Name
+	}
+	return p.Name + ", " + p.Organisation
+}
