@@ -54,16 +54,18 @@ func (s *Service) end(ctx context.Context, run domain.Run, state domain.RunState
 	if err := s.drain(ctx, run); err != nil {
 		return err
 	}
-	var failures []AppFailure
+	var fs []AppFailure
+	var why domain.Cause // of what the participants failed, where that is known
 	if state == domain.Completed {
 		var err error
-		if failures, err = s.AppFailures(ctx, run); err != nil {
+		if fs, err = s.AppFailures(ctx, run); err != nil {
 			return err
 		}
+		why, _, _ = s.byReplies(ctx, run, nil)
 	}
 	run, _, err := s.move(ctx, domain.System, run.ID, state, func(r *domain.Run) {
 		if r.Cause = c; r.Outcome() == domain.NothingTrained {
-			r.Cause = nothingTrained(*r, failures)
+			r.Cause = nothingTrained(*r, why, fs)
 		}
 	})
 	if err != nil {

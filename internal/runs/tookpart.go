@@ -40,26 +40,21 @@ func (s *Service) followParticipants(ctx context.Context, run domain.Run) error 
 	return err
 }
 
-// nothingTrained is the cause of a run that completed although no participant gave a reply without an error.
-func nothingTrained(run domain.Run, failures []AppFailure) domain.Cause {
-	c := domain.Cause{Code: string(domain.NothingTrained), Where: "ClientApp", Remedy: "Fix what failed at each participant, then run it again."}
-	failed, same := map[uint64]bool{}, len(failures) > 0
+// nothingTrained is the cause of a run that completed although no participant gave a reply without an error. why is what they failed of,
+// empty where most of them did not reply.
+func nothingTrained(run domain.Run, why domain.Cause, failures []AppFailure) domain.Cause {
+	c := domain.Cause{Code: string(domain.NothingTrained), Where: "ClientApps", Remedy: "Check that their SuperNodes are online, then run it again."}
+	failed := map[uint64]bool{}
 	for _, f := range failures {
 		failed[f.NodeID] = true
-		same = same && f.Message == failures[0].Message
 	}
-	silent := max(run.Asked-len(failed), 0)
 	switch {
-	case same && silent == 0 && run.Asked == 1:
-		c.Message, c.Remedy = "Nothing was trained: the only participant that was asked "+failures[0].Message, failures[0].Remedy
-	case same && silent == 0:
-		c.Message, c.Remedy = fmt.Sprintf("Nothing was trained: each of the %d participants that were asked %s", run.Asked, failures[0].Message), failures[0].Remedy
+	case why.Message != "":
+		c.Where, c.Message, c.Remedy = why.Where, "Nothing was trained. "+why.Message, why.Remedy
 	case len(failed) == 0:
-		c.Message, c.Remedy = fmt.Sprintf("Nothing was trained: %s asked and none replied.", wereWords(run.Asked)), "Check that their SuperNodes are online, then run it again."
-	case silent == 0:
-		c.Message = fmt.Sprintf("Nothing was trained: %s asked and all failed.", wereWords(run.Asked))
+		c.Message = fmt.Sprintf("Nothing was trained: %s asked and none replied.", wereWords(run.Asked))
 	default:
-		c.Message = fmt.Sprintf("Nothing was trained: %s asked, %d failed and %d did not reply.", wereWords(run.Asked), len(failed), silent)
+		c.Message = fmt.Sprintf("Nothing was trained: %s asked, %d failed and %d did not reply.", wereWords(run.Asked), len(failed), max(run.Asked-len(failed), 0))
 	}
 	return c
 }

@@ -224,11 +224,10 @@ func TestACompletedRunSaysWhetherAnyoneContributed(t *testing.T) {
 		{"all contribute", []string{"ok", "ok"}, domain.Contributed, "", ""},
 		{"one of two contributes", []string{"ok", "Error: boom"}, domain.Contributed, "", ""},
 		{"none replies", []string{"", ""}, domain.NothingTrained, "Nothing was trained: 2 participants were asked and none replied.", "Check that their SuperNodes are online, then run it again."},
-		{"all fail alike", []string{"<class 'ZeroDivisionError'>:<'x'>", "<class 'ZeroDivisionError'>:<'y'>"}, domain.NothingTrained, "Nothing was trained: each of the 2 participants that were asked raised ZeroDivisionError.",
-			"The log of the run on that machine shows the lines"},
-		{"the only one fails", []string{"<class 'KeyError'>:<'x'>"}, domain.NothingTrained, "Nothing was trained: the only participant that was asked raised KeyError.", "The log of the run"},
-		{"each in its way", []string{"<class 'KeyError'>:<'x'>", "<class 'OSError'>:<'x'>"}, domain.NothingTrained, "Nothing was trained: 2 participants were asked and all failed.", "Fix what failed at each participant"},
-		{"one fails, one is silent", []string{"<class 'KeyError'>:<'x'>", ""}, domain.NothingTrained, "Nothing was trained: 2 participants were asked, 1 failed and 1 did not reply.", "Fix what failed at each participant"},
+		{"all fail alike", []string{"<class 'ZeroDivisionError'>:<'division by zero'>", "<class 'ZeroDivisionError'>:<'division by zero'>"}, domain.NothingTrained, "Nothing was trained. Both participants raised ZeroDivisionError division by zero.", "Fix the app"},
+		{"the only one fails", []string{"<class 'KeyError'>:<'x'>"}, domain.NothingTrained, "Nothing was trained. Partition 0 raised KeyError.", "The log of the run"},
+		{"each in its way", []string{"<class 'KeyError'>:<'x'>", "<class 'OSError'>:<'x'>"}, domain.NothingTrained, "Nothing was trained. Both participants failed: partition 0 raised KeyError, and 1 more for 1 other reason.", "The log of the run"},
+		{"one fails, one is silent", []string{"<class 'KeyError'>:<'x'>", ""}, domain.NothingTrained, "Nothing was trained: 2 participants were asked, 1 failed and 1 did not reply.", "Check that"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			storetest.Each(t, func(t *testing.T, db *store.DB) {
