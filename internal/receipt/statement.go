@@ -41,9 +41,9 @@ type Run struct {
 	Partitions   int               `json:"partitions"`
 	Participants []Participant     `json:"participants"` // whose SuperNodes were asked
 	Rounds       []Round           `json:"rounds"`
-	Replies      Digest            `json:"replies"` // of all replies, also those that rounds leaves out
+	Replies      Digest            `json:"replies"`           // of all replies, also those that rounds leaves out
 	Ledgers      []LedgerHead      `json:"ledgers,omitempty"` // as the participants' agents reported them
-	Metrics      []Metric          `json:"metrics"` // of the whole federation
+	Metrics      []Metric          `json:"metrics"`           // of the whole federation
 	AllMetrics   Digest            `json:"all_metrics"`
 	LeftOut      map[string]string `json:"left_out,omitempty"` // what the receipt does not hold, and why
 	Server       string            `json:"server"`             // version

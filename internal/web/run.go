@@ -22,7 +22,7 @@ type runDetail struct {
 	up, down  int64             // bytes between SuperNodes and here
 	labels    map[string]string // "partition 3" by node id
 	people    []domain.RunParticipant
-	names     bool              // the visitor may see who launched it
+	names     bool // the visitor may see who launched it
 	failures  []runs.AppFailure
 	wait      runs.Wait
 	evidence  []logfile.Line // the lines that show why it failed
