@@ -35,9 +35,12 @@ type ledgerCmd struct {
 
 // Run shows what left this machine. It always checks the whole ledger.
 func (c *ledgerCmd) Run() error {
-	m, err := agent.OneMachine(c.Dir, c.URL)
-	if err != nil {
-		return err
+	m, left := agent.LeftLedger(c.Dir)
+	var err error
+	if !left {
+		if m, err = agent.OneMachine(c.Dir, c.URL); err != nil {
+			return err
+		}
 	}
 	switch {
 	case c.Verify != "":
@@ -139,7 +142,7 @@ func (c *ledgerCmd) verify(m agent.Machine) error {
 	if err != nil {
 		return err
 	}
-	if st.Predicate.Federation != m.Federation {
+	if m.Federation != "" && st.Predicate.Federation != m.Federation {
 		return domain.Errorf(domain.Invalid, "The receipt is of the federation %q, this ledger of %q.", st.Predicate.Federation, m.Federation).Fix("Name the other directory with --dir.")
 	}
 	r, err := ledger.Verify(m.Dir, st, m.NodeID)

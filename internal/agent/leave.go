@@ -10,7 +10,7 @@ import (
 	"blossomtune/internal/domain"
 )
 
-// Leave undoes what [Join] did on this machine: the service, if there is one, the key here and at the server, and every file. The
+// Leave undoes what [Join] did on this machine: the service, if there is one, the key here and at the server, and every file but the ledger. The
 // partition stays with its owner. A server that is not reached keeps the key, which nobody has any more.
 func Leave(ctx context.Context, o Options) error {
 	j, _, err := prepare(o)
@@ -34,15 +34,23 @@ func Leave(ctx context.Context, o Options) error {
 		j.say("The server refuses this machine's key from now on.")
 	}
 	_ = guard.Close()
+	kept, err := h.keepLedger(j.o.Clock().UTC().Format("20060102-150405"))
+	if err != nil {
+		return err
+	}
 	if err := os.RemoveAll(string(h)); err != nil {
 		return domain.Errorf(domain.Unavailable, "%s cannot be removed whole.", h).Fix("Remove it by hand: the key lies there.").Because(err)
 	}
 	j.say("Removed %s.", h)
+	if kept != "" {
+		j.say("Kept the ledger of what left this machine: %s. Remove it when you no longer need it.", kept)
+	}
 	if base := filepath.Dir(string(h)); o.Dir == "" && lastHome(base) {
-		if err := os.RemoveAll(base); err != nil {
+		if err := os.RemoveAll(filepath.Join(base, "python")); err != nil {
 			return err
 		}
-		j.say("Removed %s with its Python environment.", base)
+		_ = os.Remove(base) // ledgers may be left in it
+		j.say("Removed the Python environment in %s.", base)
 	}
 	j.say("This machine has left %s. Partition %d is kept for you; your status page makes a new command.", st.Name, st.Partition)
 	return nil
@@ -72,7 +80,7 @@ func lastHome(base string) bool {
 		return false
 	}
 	for _, e := range entries {
-		if e.Name() != "python" {
+		if e.Name() != "python" && !strings.Contains(e.Name(), leftMark) {
 			return false
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"sync"
 	"time"
 
@@ -155,3 +156,6 @@ func (l *Ledger) LastAt() time.Time {
 	defer l.mu.Unlock()
 	return l.last
 }
+
+// Files are the names of a ledger's files, the entries first.
+func Files() []string { return []string{filepath.Base(file("")), filepath.Base(headFile(""))} }
