@@ -40,7 +40,7 @@ func TestEarlierRunsKeepWhoWasAsked(t *testing.T) {
 			}
 			return tx.UpsertExchanges(ctx, []domain.Exchange{exchange(5, 7, "a", now.Add(time.Second), false), exchange(5, 7, "b", now.Add(2*time.Second), true), exchange(5, 9, "c", time.Time{}, false), exchange(6, 7, "d", now, true)})
 		})
-		if err := db.Again(ctx, "20261129022000_run_participant.sql", "DROP TABLE run_participant", "ALTER TABLE run DROP COLUMN asked", "ALTER TABLE run DROP COLUMN contributed", "ALTER TABLE run DROP COLUMN participants_at"); err != nil {
+		if err := db.Again(ctx, "20261129022100_run_participant.sql", "DROP TABLE run_participant", "ALTER TABLE run DROP COLUMN asked", "ALTER TABLE run DROP COLUMN contributed", "ALTER TABLE run DROP COLUMN participants_at"); err != nil {
 			t.Fatal(err)
 		}
 		err := db.View(ctx, func(tx *store.Tx) error {
