@@ -203,7 +203,7 @@ func TestTheServerAppsOwnLineIsNamed(t *testing.T) {
 		"chained": {"201", "The ServerApp raised RuntimeError no table, server_app.py:25 in chained; its cause was KeyError 'age' (exit code 201).", "fault/server_app.py"},
 		"group":   {"201", "The ServerApp raised ValueError first, server_app.py:29 in group, and 1 further exception in one ExceptionGroup (exit code 201).", "fault/server_app.py"},
 		"hub":     {"network", "The server failed to reach data.example.invalid: its name could not be resolved, server_app.py:33 in hub", "fault/server_app.py"},
-		"flower":  {"flower_version", "The app is written for another Flower version: flwr " + s.env.FlwrVersion + " has no flwr.server.strategy.dpfedavg_fixed, server_app.py:37 in flower; its pyproject.toml asks for flwr>=1.42,<1.43", "fault/server_app.py"},
+		"flower":  {"flower_version", "The app is written for another Flower version: flwr " + s.env.FlwrVersion + " has no flwr.server.strategy.fednothing, server_app.py:37 in flower; its pyproject.toml asks for flwr>=1.42,<1.43", "fault/server_app.py"},
 	} {
 		t.Run(how, func(t *testing.T) {
 			s.launchWith(hash, how, map[string]string{"how": "key", "spare": "0", "server": how, "min-nodes": "1"}, nil)

@@ -19,7 +19,7 @@ var endings = []struct{ how, message string }{
 	{"exit-17", "ended with exit code 17."},
 	{"sigkill", "was ended by SIGKILL."},
 	{"sigsegv", "was ended by SIGSEGV."},
-	{"raise", "raised Odd."},
+	{"raise", "raised Odd, client_app.py:39 in end, “raise Odd(\"secret-of-the-participant\")”."},
 	{"none", "returned None instead of a reply."},
 	{"import", "cannot import not_installed_here."},
 	{"hang", "passed the time limit that its owner has set."},

@@ -151,7 +151,7 @@ func TestWhoIsMissingIsNamed(t *testing.T) {
 		s.launchWith(s.app("one_fails"), "raises", map[string]string{"num-server-rounds": "2", "pause": "0"}, nil)
 		s.ends("raises", 2*time.Minute)
 		r := s.told("raises")
-		if len(r.Failures) != 1 || r.Failures[0].NodeID != s.node(plain.partition).NodeID || r.Failures[0].Message != "raised ModuleNotFoundError." || r.Failures[0].Remedy == "" {
+		if len(r.Failures) != 1 || r.Failures[0].NodeID != s.node(plain.partition).NodeID || r.Failures[0].Message != "cannot import not_installed_here." || r.Failures[0].Remedy == "" {
 			t.Errorf("%s, failures %+v", r.State, r.Failures)
 		}
 	})

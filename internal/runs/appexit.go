@@ -188,7 +188,7 @@ func exitWords(e domain.AppExit, errors []domain.Exchange) (message, remedy stri
 
 // exitPlace names the line of the app that raised a ClientApp's exception; "" where that is not known.
 func exitPlace(e domain.AppExit) string {
-	if e.File == "" || e.FileLine == 0 {
+	if e.File == "" || e.FileLine == 0 || e.Module != "" && !strings.HasPrefix(e.Module, "flwr.") { // a module is fixed elsewhere
 		return ""
 	}
 	at := placeOf(e.File[strings.LastIndexByte(e.File, '/')+1:], e.FileLine, e.Func)
