@@ -139,9 +139,11 @@ func errorWords(reply string) (message, remedy string, lost bool) {
 // tooFewNeighbours is what Flower's secure aggregation says in a ClientApp whose round others have left.
 var tooFewNeighbours = []string{"Available neighbours number smaller than threshold", "Not enough available neighbour clients."}
 
+const anotherFlower = "is written for another Flower version"
+
 // flowerWords has the words for a ClientApp that uses a part of Flower which its SuperNode's version lacks.
 func flowerWords(part string) (message, remedy string) {
-	return "cannot run the app: its Flower has no " + part + ", so the app is written for another Flower version.",
+	return "cannot run the app: its Flower has no " + part + ", so the app " + anotherFlower + ".",
 		"Update the app for the Flower version that the SuperNodes run, set flwr in its pyproject.toml to match, and add the new version."
 }
 

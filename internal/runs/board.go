@@ -99,7 +99,7 @@ func (s *Service) superLinkCheck(fed domain.Federation) Check {
 		}
 		c.Mark, c.Fix = NoGo, "A manager starts it on the federation's page."
 	case domain.SuperLinkStarting, domain.SuperLinkRestarting:
-		c.Mark, c.Fix = Caution, "Wait some seconds; a queued run starts by itself."
+		c.Mark, c.Fix = Caution, "Wait some seconds; a queued run starts automatically."
 	case domain.SuperLinkUnreachable:
 		c.Mark, c.Fix = Caution, "It runs but does not answer at the moment; a queued run starts when it does."
 	default:
@@ -130,7 +130,7 @@ func nodesCheck(keys []domain.NodeKey) Check {
 	}
 	if len(offline) > 0 && online > 0 {
 		c.Mark, c.Found = Caution, c.Found+", partition "+strings.Join(offline, ", ")+" offline"
-		c.Fix = "It goes on without them if the app's strategy does."
+		c.Fix = "The run continues without them if the app's strategy allows it."
 	}
 	if len(stuck) > 0 {
 		c.Mark, c.Found = Caution, c.Found+", partition "+strings.Join(stuck, ", ")+" stuck"
@@ -160,7 +160,7 @@ func (s *Service) versionsCheck(keys []domain.NodeKey) Check {
 func queueCheck(fed domain.Federation, active []domain.Run) Check {
 	c := Check{Mark: Go, What: "Queue", Needed: "nothing ahead", Found: "nothing ahead"}
 	if n := len(active); n >= max(fed.Parallel, 1) {
-		c.Mark, c.Found, c.Fix = Caution, fmt.Sprintf("%d ahead", n), "It is queued and starts by itself."
+		c.Mark, c.Found, c.Fix = Caution, fmt.Sprintf("%d ahead", n), "It is queued and starts automatically."
 	}
 	return c
 }

@@ -128,3 +128,33 @@ func (w *world) source(t *testing.T, files map[string]string) {
 		t.Fatal(err)
 	}
 }
+
+// A ClientApp that was written for another Flower is told with the version that its SuperNodes have and the one that it asks for.
+func TestParticipantsWithAnotherFlower(t *testing.T) {
+	w := newWorld(t, storetest.SQLite(t))
+	w.nodes(2)
+	w.source(t, map[string]string{"pyproject.toml": "[project]\ndependencies = [\"flwr[simulation] >= 1.8, <1.9\"]\n"})
+	for p := range 2 {
+		err := w.db.InTx(t.Context(), func(tx *store.Tx) error {
+			keys, err := tx.NodeKeys(t.Context(), w.fed.ID)
+			if err != nil {
+				return err
+			}
+			seen := keys[p].Seen
+			seen.Flwr, seen.Agent = "1.42.0", "1.0"
+			return tx.UpdateNodeMachine(t.Context(), keys[p].ID, seen)
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	run := w.running(domain.Limits{})
+	const bad = "<class 'ModuleNotFoundError'>:<'No module named 'flwr.client.nothing''>"
+	w.replied(run, 1, bad, bad)
+	w.engine.exit(1, raisedHere+"x()\nZeroDivisionError: division by zero\n")
+	w.until(run.ID, hasEnded)
+	const want = "Both participants failed to run the app: their Flower has no flwr.client.nothing, so the app is written for another Flower version; installed there: flwr 1.42.0; its pyproject.toml asks for flwr>=1.8,<1.9."
+	if got, err := w.server.Get(t.Context(), run.ID); err != nil || got.Cause.Message != want {
+		t.Errorf("%+v, %v", got.Cause, err)
+	}
+}

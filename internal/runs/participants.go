@@ -62,8 +62,29 @@ func (s *Service) byReplies(ctx context.Context, run domain.Run, lines []logfile
 		return c, false, false
 	}
 	c = f.cause(keys)
+	if first := f.reasons[0]; strings.Contains(first.message, anotherFlower) {
+		c.Message = strings.TrimSuffix(c.Message, ".") + flowersOf(first.nodes, keys, s.appFlwr(ctx, run)) + "."
+	}
 	c.LogLine = lineOf(lines, f.reasons[0].error)
 	return c, len(f.nodes) == f.asked, true
+}
+
+// flowersOf says which Flower SuperNodes run, as their agents tell, and which one the app asks for.
+func flowersOf(nodes []uint64, keys []domain.NodeKey, asks string) (words string) {
+	var run []string
+	for _, k := range keys {
+		if v := k.Seen.Flwr; v != "" && slices.Contains(nodes, k.NodeID) && !slices.Contains(run, v) {
+			run = append(run, v)
+		}
+	}
+	slices.Sort(run)
+	if len(run) > 0 {
+		words = "; installed there: flwr " + strings.Join(run, ", ")
+	}
+	if asks != "" {
+		words += "; its pyproject.toml asks for " + asks
+	}
+	return words
 }
 
 // lineOf finds the newest line of a log that has an error reply's words; 0 where there is none.

@@ -136,7 +136,7 @@ func (s *Service) aheadOf(ctx context.Context, tx Tx, run domain.Run) ([]domain.
 }
 
 func (x situation) queued() Wait {
-	w := Wait{Since: x.run.CreatedAt, Helps: "It starts by itself."}
+	w := Wait{Since: x.run.CreatedAt, Helps: "It starts automatically."}
 	switch {
 	case !due(x.run, x.now):
 		return Wait{What: "starts " + moment(x.run.NotBefore), Helps: w.Helps}
@@ -151,7 +151,7 @@ func (x situation) queued() Wait {
 	case x.link.State == domain.SuperLinkUp:
 		w.What = "starts in a moment"
 	default:
-		return x.withoutLink("It starts by itself when the SuperLink is up.")
+		return x.withoutLink("It starts automatically when the SuperLink is up.")
 	}
 	return w
 }
@@ -170,10 +170,10 @@ func (x situation) withoutLink(helps string) Wait {
 
 const (
 	forRestart   = "waits for the engine's restart"
-	restartHelps = "Another version of this server started the engine. It is restarted by itself when the runs that it has have ended; then this one starts."
+	restartHelps = "Another version of this server started the engine. It restarts automatically when its current runs have ended; then this run starts."
 )
 
-const goesOn = "It is started again by itself, and the run goes on."
+const goesOn = "It restarts automatically, and the run continues."
 
 func (x situation) starting() Wait {
 	w := Wait{Since: x.run.StartingAt, Helps: "It takes some seconds."}
@@ -218,7 +218,7 @@ func (x situation) running() Wait {
 	w := Wait{What: "nothing asked, answered or logged", Since: x.since, Late: x.now.Sub(x.since) > lateAfter, Helps: "The ServerApp may be computing; the end of its log says what it did last." + x.ends()}
 	if x.online() == 0 {
 		w.What, w.Late = "waits for a SuperNode, none online", true
-		w.Helps = "It goes on by itself when SuperNodes are online." + x.ends()
+		w.Helps = "It continues automatically when a SuperNode is online." + x.ends()
 	}
 	return w
 }
