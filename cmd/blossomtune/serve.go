@@ -35,6 +35,15 @@ func (c *serveCmd) Run(ctx context.Context, k *kong.Context) error {
 	if err := a.Start(ctx); err != nil {
 		return stopAfter(a, c.Config, err)
 	}
+	ctx, end := context.WithCancel(ctx)
+	defer end()
+	go func() {
+		select {
+		case <-a.Failed():
+			end()
+		case <-ctx.Done():
+		}
+	}()
 	fmt.Fprintln(os.Stderr, "BlossomTune is at", a.PublicURL())
 	link, err := a.SetupLink()
 	if err != nil {
@@ -42,7 +51,7 @@ func (c *serveCmd) Run(ctx context.Context, k *kong.Context) error {
 	}
 	setup{os.Stderr, link, a.Prepared(), a.Accounts.SetupOpen}.show(ctx)
 	<-ctx.Done()
-	return stopAfter(a, c.Config, nil)
+	return stopAfter(a, c.Config, a.Failure())
 }
 
 // setupWait is how long the link for the first admin is held back for what else is printed at a start.

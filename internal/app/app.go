@@ -33,7 +33,6 @@ import (
 	"blossomtune/internal/portmux"
 	"blossomtune/internal/receipt"
 	"blossomtune/internal/runs"
-	"blossomtune/internal/safely"
 	branding "blossomtune/internal/site"
 	"blossomtune/internal/store"
 	"blossomtune/internal/tlsca"
@@ -89,6 +88,9 @@ type App struct {
 	ready     chan struct{} // closed by prepared
 	prepared  func()
 	stopped   sync.Once
+	failed    chan struct{} // closed by fail
+	failure   error
+	failOnce  sync.Once
 }
 
 // New takes the data directory, opens the database and makes the parts; nothing runs yet. A directory or a database that another
@@ -106,10 +108,10 @@ func New(ctx context.Context, o Options) (*App, error) {
 	a := &App{o: o, bus: events.NewBus(), started: o.Clock().UTC(), publicURL: o.Config.PublicURL}
 	a.ctx, a.end = context.WithCancel(context.WithoutCancel(ctx))
 	var err error
-	if a.lock, err = own(ctx, o.Config.Data); err != nil {
+	if a.lock, err = own(ctx, o.Config.Data, o.Log); err != nil {
 		return nil, err
 	}
-	if a.db, err = openDatabase(ctx, o.Config.Data, o.Config.Database, true); err != nil {
+	if a.db, err = openDatabase(ctx, o.Config.Data, o.Config.Database, waiting(o.Log, "database")); err != nil {
 		return nil, errors.Join(err, a.lock.Release())
 	}
 	a.Site = branding.New(branding.Options{Store: store.Adapt[branding.Tx](a.db), Clock: o.Clock, Given: o.Config.Site})
@@ -124,7 +126,7 @@ func New(ctx context.Context, o Options) (*App, error) {
 	}
 	a.python = &environment{app: a}
 	a.noise.log = o.Log
-	a.ready = make(chan struct{})
+	a.ready, a.failed = make(chan struct{}), make(chan struct{})
 	a.prepared = sync.OnceFunc(func() { close(a.ready) })
 	a.rules()
 	a.engine()
@@ -178,7 +180,7 @@ func (a *App) engine() {
 	if keeperSpec == nil {
 		keeperSpec = a.keeperSpec
 	}
-	a.manager = engine.NewManager(engine.ManagerOptions{DataDir: a.o.Config.Data, Env: a.python.get, Keeper: keeperSpec, Changed: func(fedID int64) { safely.Go(a.o.Log, "engine changed", func() { a.engineChanged(fedID) }) },
+	a.manager = engine.NewManager(engine.ManagerOptions{DataDir: a.o.Config.Data, Env: a.python.get, Keeper: keeperSpec, Changed: a.engineChanged,
 		Pushed: func(fedID int64) { a.gateway.Wake(fedID) }, Stored: func(fedID int64) { a.Runs.Observed(fedID) }, RunLog: a.o.Config.RunLogMB * 1e6, Clock: a.o.Clock, Log: a.o.Log})
 	a.Runs = runs.New(runs.Options{Store: store.Adapt[runs.Tx](a.db), Engine: runEngine{a.manager}, Events: a.bus, Clock: a.o.Clock, Logger: a.o.Log, Flwr: python.FlwrVersion,
 		MachineIndex: cmp.Or(os.Getenv("UV_DEFAULT_INDEX"), os.Getenv("UV_INDEX_URL"), os.Getenv("PIP_INDEX_URL")), Writable: a.writable, Disk: a.disk, Receipts: a.receipts, Requirements: python.Requirements(), Version: a.o.Version})

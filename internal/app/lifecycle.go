@@ -44,6 +44,11 @@ func (a *App) Start(ctx context.Context) error {
 		return errors.Join(err, inner.Close())
 	}
 	a.open(inner, handler)
+	a.keep("ownership", func() {
+		if err := a.db.KeepOwned(a.ctx, a.o.Log); err != nil {
+			a.fail(err)
+		}
+	})
 	a.keep("runs", func() { _ = a.Runs.Run(a.ctx) })
 	a.keep("gateway", func() { a.gateway.Run(a.ctx) })
 	a.keep("mail", func() { a.Mail.Run(a.ctx) })
@@ -55,6 +60,28 @@ func (a *App) Start(ctx context.Context) error {
 	a.keep("noise", func() { a.noise.run(a.ctx) })
 	a.o.Log.Info("serving", "address", a.Addr().String(), "public_url", a.publicURL)
 	return nil
+}
+
+// fail notes why the server cannot go on. What started it then stops it.
+func (a *App) fail(err error) {
+	a.failOnce.Do(func() {
+		a.o.Log.Error("the server cannot go on and stops", "err", err)
+		a.failure = err
+		close(a.failed)
+	})
+}
+
+// Failed is closed when the server cannot go on; [App.Failure] tells why. It still has to be stopped.
+func (a *App) Failed() <-chan struct{} { return a.failed }
+
+// Failure returns why the server cannot go on, nil while it can.
+func (a *App) Failure() error {
+	select {
+	case <-a.failed:
+		return a.failure
+	default:
+		return nil
+	}
 }
 
 // open serves requests on a listener.

@@ -6,9 +6,11 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"time"
 
 	"blossomtune/internal/domain"
@@ -23,16 +25,20 @@ const (
 	instanceKey  = "instance" // the same in the database's settings
 )
 
-// lockWait is how long a server that was killed may take to end.
-const lockWait = 3 * time.Second
-
-// own makes this process the only server on the data directory until the lock is released.
-func own(ctx context.Context, data string) (*filelock.Lock, error) {
+// own makes this process the only server on the data directory until the lock is released. It waits for a server that is stopping.
+func own(ctx context.Context, data string, log *slog.Logger) (*filelock.Lock, error) {
 	path := filepath.Join(data, lockFile)
 	var held *filelock.Lock
-	err := filelock.Wait(ctx, lockWait, func(context.Context) (err error) {
+	waits := waiting(log, "data directory")
+	err := filelock.Wait(ctx, func(context.Context) (err error) {
 		held, err = filelock.Take(path)
 		return err
+	}, func() time.Time {
+		h := filelock.Read(path)
+		if !h.Stopping.IsZero() {
+			waits(h.String(), h.Stopping)
+		}
+		return h.Stopping
 	})
 	if errors.Is(err, filelock.ErrHeld) {
 		return nil, domain.Errorf(domain.Conflict, "Another BlossomTune server (%s) uses the data directory %s.", filelock.Owner(path), data).
@@ -44,14 +50,26 @@ func own(ctx context.Context, data string) (*filelock.Lock, error) {
 	return held, nil
 }
 
+// waiting returns what logs, once, that the server waits for another one to stop.
+func waiting(log *slog.Logger, of string) func(owner string, until time.Time) {
+	var once sync.Once
+	return func(owner string, until time.Time) {
+		once.Do(func() {
+			log.Warn("another server is stopping; waiting for it", "server", owner, "has", of, "at_most", max(0, time.Until(until)).Round(time.Second))
+		})
+	}
+}
+
 // OpenDatabase opens and migrates the database that belongs to a data directory, for the server and for commands on its host.
 // Where the directory has federations, the database must have them too: a new one in its place would offer the first admin's link
 // to anyone who starts the server, and end what the keepers run.
 func OpenDatabase(ctx context.Context, data, address string) (*store.DB, error) {
-	return openDatabase(ctx, data, address, false)
+	return openDatabase(ctx, data, address, nil)
 }
 
-func openDatabase(ctx context.Context, data, address string, alone bool) (*store.DB, error) {
+// openDatabase is OpenDatabase. With waits, which is called while another server is stopping, this process also becomes the only server
+// on the database.
+func openDatabase(ctx context.Context, data, address string, waits func(owner string, until time.Time)) (*store.DB, error) {
 	used := hasFederations(data)
 	open := store.Open
 	if used {
@@ -61,8 +79,8 @@ func openDatabase(ctx context.Context, data, address string, alone bool) (*store
 	if err != nil {
 		return nil, err
 	}
-	if alone {
-		err = db.Own(ctx)
+	if waits != nil {
+		err = db.Own(ctx, waits)
 	}
 	if err == nil && used {
 		err = refuseBlank(ctx, db, data)
@@ -72,6 +90,9 @@ func openDatabase(ctx context.Context, data, address string, alone bool) (*store
 	}
 	if err == nil {
 		err = claim(ctx, db, data, used)
+	}
+	if err == nil && waits != nil {
+		err = db.Fence(ctx)
 	}
 	if err != nil {
 		return nil, errors.Join(err, db.Close())

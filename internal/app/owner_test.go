@@ -1,6 +1,7 @@
 package app
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -8,8 +9,11 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
+	"sync"
 	"testing"
+	"time"
 
 	"blossomtune/internal/config"
 	"blossomtune/internal/domain"
@@ -76,6 +80,89 @@ func TestADataDirectoryHasOneServer(t *testing.T) {
 	}
 	stop(t, first)
 	stop(t, mustAt(t, data, ""))
+}
+
+// A server that is started while another one stops takes over when that has stopped; it is not refused.
+func TestAServerWaitsForOneThatStops(t *testing.T) {
+	data := t.TempDir()
+	first := mustAt(t, data, "")
+	began := time.Now()
+	if _, err := newAt(t, data, ""); err == nil || time.Since(began) > 2*time.Second { // it runs
+		t.Fatalf("refused after %s: %v", time.Since(began), err)
+	}
+	if err := first.lock.Stopping(time.Now().Add(time.Minute)); err != nil {
+		t.Fatal(err)
+	}
+	var out lockedBuffer
+	c := config.Config{Data: data, Listen: "127.0.0.1:0"}
+	if err := c.Resolve(); err != nil {
+		t.Fatal(err)
+	}
+	started := make(chan error, 1)
+	go func() {
+		a, err := New(t.Context(), Options{Config: c, Version: "test", Log: slog.New(slog.NewTextHandler(&out, nil)), Keeper: noKeeper})
+		if err == nil {
+			err = a.Stop(t.Context(), false)
+		}
+		started <- err
+	}()
+	for deadline := time.Now().Add(20 * time.Second); !strings.Contains(out.String(), "waiting for it"); {
+		if time.Now().After(deadline) {
+			t.Fatalf("it does not say that it waits: %s", out.String())
+		}
+		runtime.Gosched()
+	}
+	select {
+	case err := <-started:
+		t.Fatalf("it did not wait: %v", err)
+	default:
+	}
+	stop(t, first)
+	if err := <-started; err != nil {
+		t.Errorf("after the first has stopped: %v", err)
+	}
+	if n := strings.Count(out.String(), "waiting for it"); n != 1 {
+		t.Errorf("it says %d times that it waits: %s", n, out.String())
+	}
+}
+
+// lockedBuffer is a log that is read while it is written.
+type lockedBuffer struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (l *lockedBuffer) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.Write(p)
+}
+
+func (l *lockedBuffer) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.String()
+}
+
+// A server whose session with PostgreSQL dropped, and whose database another server took meanwhile, says so and writes nothing more.
+func TestAServerThatLosesItsDatabaseEnds(t *testing.T) {
+	database := storetest.PostgresURL(t)
+	first := mustAt(t, t.TempDir(), database)
+	defer func() { _ = first.Stop(t.Context(), false) }()
+	if err := first.Start(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	storetest.EndOwner(t, database)
+	second := mustAt(t, t.TempDir(), database)
+	defer stop(t, second)
+	select {
+	case <-first.Failed():
+		refused(t, first.Failure(), "has taken the database", fmt.Sprintf("process %d", os.Getpid()))
+	case <-time.After(30 * time.Second):
+		t.Fatal("the first server goes on")
+	}
+	_, err := first.Onboarding.CreateFederation(t.Context(), domain.System, domain.Federation{Slug: "fed", Name: "Fed", TotalPartitions: 2})
+	refused(t, err, "has taken the database")
 }
 
 func TestADatabaseWithTwoDirectoriesHasOneServer(t *testing.T) {

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"time"
+
+	"blossomtune/internal/config"
 )
 
 // Stop ends the server within ctx, whatever a request or a job waits for; a part that does not end in time is logged and left behind.
@@ -15,6 +17,7 @@ func (a *App) Stop(ctx context.Context, stopEngines bool) (err error) {
 
 func (a *App) stop(ctx context.Context, stopEngines bool) error {
 	var errs []error
+	a.noteStop(ctx)
 	a.end()
 	if a.server != nil {
 		asked, cancel := withHalf(ctx) // the rest of the time is for the jobs
@@ -33,6 +36,24 @@ func (a *App) stop(ctx context.Context, stopEngines bool) error {
 		_ = a.within(ctx, part.name, func() error { part.wait(); return nil })
 	}
 	return errors.Join(append(errs, a.within(ctx, "database", a.db.Close), a.lock.Release())...)
+}
+
+// noteStop tells a server that is started meanwhile how long to wait for this one.
+func (a *App) noteStop(ctx context.Context) {
+	until, bounded := ctx.Deadline()
+	if !bounded {
+		until = time.Now().Add(config.DefaultStopWait)
+	}
+	if err := a.lock.Stopping(until); err != nil {
+		a.o.Log.Warn("noting that the server stops", "err", err)
+	}
+	a.background(func() { // PostgreSQL may not answer
+		short, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
+		defer cancel()
+		if err := a.db.Stopping(short, until); err != nil {
+			a.o.Log.Warn("noting in the database that the server stops", "err", err)
+		}
+	})
 }
 
 // within does a part of the stop. What is not done when ctx ends is left to the end of the process.

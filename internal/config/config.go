@@ -51,6 +51,9 @@ type Config struct {
 	Origins map[string]string     `kong:"-"` // where in the file a setting comes from, by flag
 }
 
+// DefaultStopWait is the default of --stop-wait.
+const DefaultStopWait = 10 * time.Second
+
 // Mail is how e-mail goes out. Without a host, mails stay in the outbox, which an admin can open.
 type Mail struct {
 	Host     string `help:"SMTP server; empty keeps mails in the outbox." env:"HOST"`

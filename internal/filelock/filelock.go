@@ -40,10 +40,27 @@ func Take(path string) (*Lock, error) {
 	return &Lock{f}, nil
 }
 
-// Wait calls take until it returns something else than [ErrHeld], for at most limit.
-func Wait(ctx context.Context, limit time.Duration, take func(context.Context) error) error {
-	deadline := time.NewTimer(limit)
-	defer deadline.Stop()
+// Stopping notes in the lock's file that its holder is stopping, and until when it may take. Others then wait for it; see [Wait].
+func (l *Lock) Stopping(until time.Time) error {
+	info, err := l.f.Stat()
+	if err == nil {
+		_, err = l.f.WriteAt(fmt.Appendln(nil, stoppingWord, until.UnixMilli()), info.Size())
+	}
+	if err != nil {
+		return fmt.Errorf("writing the lock: %w", err)
+	}
+	return nil
+}
+
+const (
+	goneGrace = 250 * time.Millisecond // a process that was killed still ends
+	stopGrace = 2 * time.Second        // and one that stops, after its time has passed
+)
+
+// Wait calls take until it returns something other than [ErrHeld]. It waits only for a holder that is stopping: until the time that
+// stopping reports, and a moment longer. stopping returns the zero time while the holder has not begun to stop.
+func Wait(ctx context.Context, take func(context.Context) error, stopping func() time.Time) error {
+	began := time.Now()
 	tick := time.NewTicker(50 * time.Millisecond)
 	defer tick.Stop()
 	for {
@@ -51,11 +68,12 @@ func Wait(ctx context.Context, limit time.Duration, take func(context.Context) e
 		if !errors.Is(err, ErrHeld) {
 			return err
 		}
+		if now := time.Now(); now.Sub(began) > goneGrace && now.After(stopping().Add(stopGrace)) {
+			return err
+		}
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
-		case <-deadline.C:
-			return err
 		case <-tick.C:
 		}
 	}
@@ -83,21 +101,50 @@ func Held(path string) (bool, error) {
 	return false, nil
 }
 
-// Owner describes the process that last took the lock, such as "process 4711" or "process 4711 on host-b". It is "another
-// process" while that is not known.
-func Owner(path string) string {
+// Holder is the process that last took a lock, as it wrote itself into the lock's file.
+type Holder struct {
+	PID      int       // 0: not known
+	Host     string    // "" on this host
+	Stopping time.Time // until when it may take to stop; zero unless it is stopping
+}
+
+const stoppingWord = "stopping"
+
+// Read returns the process that last took the lock on the file at path; the zero Holder while that is not known.
+func Read(path string) Holder {
 	f, err := os.Open(path)
 	if err != nil {
-		return "another process"
+		return Holder{}
 	}
 	defer f.Close()
 	text, _ := io.ReadAll(io.LimitReader(f, 512))
-	pid, host, _ := strings.Cut(strings.TrimSpace(string(text)), " ")
-	if n, err := strconv.Atoi(pid); err != nil || n <= 0 {
-		return "another process"
+	first, rest, _ := strings.Cut(string(text), "\n")
+	pid, host, _ := strings.Cut(strings.TrimSpace(first), " ")
+	var h Holder
+	if h.PID, err = strconv.Atoi(pid); err != nil || h.PID <= 0 {
+		return Holder{}
 	}
-	if here, err := os.Hostname(); err != nil || host == here || host == "" {
-		return "process " + pid
+	if here, err := os.Hostname(); err == nil && host != here {
+		h.Host = host
 	}
-	return "process " + pid + " on " + host
+	if ms, found := strings.CutPrefix(strings.TrimSpace(rest), stoppingWord+" "); found {
+		if n, err := strconv.ParseInt(ms, 10, 64); err == nil {
+			h.Stopping = time.UnixMilli(n)
+		}
+	}
+	return h
 }
+
+// String describes the holder, such as "process 4711" or "process 4711 on host-b". It is "another process" while that is not known.
+func (h Holder) String() string {
+	switch {
+	case h.PID == 0:
+		return "another process"
+	case h.Host == "":
+		return "process " + strconv.Itoa(h.PID)
+	}
+	return "process " + strconv.Itoa(h.PID) + " on " + h.Host
+}
+
+// Owner describes the process that last took the lock on the file at path; see [Holder.String].
+func Owner(path string) string { return Read(path).String() }

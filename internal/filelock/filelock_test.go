@@ -1,12 +1,15 @@
 package filelock
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"testing"
+	"testing/synctest"
+	"time"
 )
 
 func TestOneHolderAtATime(t *testing.T) {
@@ -94,5 +97,62 @@ func TestACopyOfADirectoryHasAnotherID(t *testing.T) {
 	}
 	if DirID(a) != "" {
 		t.Error("a missing directory has an id")
+	}
+}
+
+// A second taker waits for a holder that is stopping as long as that may take, and for no other.
+func TestOnlyAHolderThatIsStoppingIsWaitedFor(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		held := func(context.Context) error { return ErrHeld }
+		wait := func(take func(context.Context) error, stopping func() time.Time) (time.Duration, error) {
+			began := time.Now()
+			err := Wait(t.Context(), take, stopping)
+			return time.Since(began), err
+		}
+		if took, err := wait(held, func() time.Time { return time.Time{} }); !errors.Is(err, ErrHeld) || took > time.Second {
+			t.Errorf("a holder that runs: %v after %s", err, took)
+		}
+		until := time.Now().Add(time.Minute)
+		if took, err := wait(held, func() time.Time { return until }); !errors.Is(err, ErrHeld) || took < time.Minute || took > time.Minute+5*time.Second {
+			t.Errorf("a holder that does not stop in time: %v after %s", err, took)
+		}
+		until, free := time.Now().Add(time.Minute), time.Now().Add(40*time.Second)
+		take := func(context.Context) error {
+			if time.Now().Before(free) {
+				return ErrHeld
+			}
+			return nil
+		}
+		if took, err := wait(take, func() time.Time { return until }); err != nil || took < 40*time.Second || took > 41*time.Second {
+			t.Errorf("a holder that stops: %v after %s", err, took)
+		}
+	})
+}
+
+func TestAHolderNotesThatItIsStopping(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "x.lock")
+	l, err := Take(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if h := Read(path); h.PID != os.Getpid() || h.Host != "" || !h.Stopping.IsZero() {
+		t.Errorf("the holder is %+v", h)
+	}
+	until := time.UnixMilli(1_900_000_000_123)
+	if err := l.Stopping(until); err != nil {
+		t.Fatal(err)
+	}
+	if h := Read(path); h.PID != os.Getpid() || !h.Stopping.Equal(until) {
+		t.Errorf("the holder that is stopping is %+v", h)
+	}
+	if err := l.Release(); err != nil {
+		t.Fatal(err)
+	}
+	if l, err = Take(path); err != nil { // another holder does not inherit the note
+		t.Fatal(err)
+	}
+	defer l.Release()
+	if h := Read(path); !h.Stopping.IsZero() {
+		t.Errorf("the next holder is %+v", h)
 	}
 }

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"strings"
+	"time"
 )
 
 // Again drops what a migration made, and runs it again over what is there.
@@ -39,4 +40,18 @@ func SetMaxRenamed(n int64) (undo func()) {
 	before := maxRenamed
 	maxRenamed = n
 	return func() { maxRenamed = before }
+}
+
+// SetSessionEvery changes how often the session of the one server is checked, and returns what takes that back.
+func SetSessionEvery(d time.Duration) (restore func()) {
+	before := sessionEvery
+	sessionEvery = d
+	return func() { sessionEvery = before }
+}
+
+// LockHolder returns the name of the session that holds the lock of the one server, "" if none does.
+func (tx *Tx) LockHolder(ctx context.Context) (name string, err error) {
+	err = tx.q.QueryRowContext(ctx, `SELECT coalesce((SELECT min(a.application_name) FROM pg_locks l JOIN pg_stat_activity a ON a.pid = l.pid
+		WHERE l.locktype = 'advisory' AND l.granted AND l.classid = $1 AND a.datname = current_database()), '')`, ownKey).Scan(&name)
+	return name, err
 }

@@ -109,6 +109,9 @@ const (
 // Ready reports whether the database can be read and written now. Its error has cause and remedy, without paths. Answers are up
 // to a second old.
 func (db *DB) Ready(ctx context.Context) error {
+	if err := db.lostTo(); err != nil {
+		return err
+	}
 	h := &db.health
 	h.mu.Lock()
 	damage, checked, last := h.damage, h.checked, h.last

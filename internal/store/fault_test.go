@@ -56,21 +56,49 @@ func TestANewerSchemaIsRefused(t *testing.T) {
 	})
 }
 
+func noWait(string, time.Time) {}
+
+// A server that is stopping is waited for, with its name and its time.
+func TestAServerThatStopsIsWaitedFor(t *testing.T) {
+	eachAddress(t, func(t *testing.T, address string) {
+		first, second := storetest.Open(t, address), storetest.Open(t, address)
+		if err := first.Own(ctx, noWait); err != nil {
+			t.Fatal(err)
+		}
+		until := time.Now().Add(time.Minute).Truncate(time.Millisecond)
+		if err := first.Stopping(ctx, until); err != nil {
+			t.Fatal(err)
+		}
+		waited := 0
+		err := second.Own(ctx, func(owner string, at time.Time) {
+			if waited++; waited == 1 && (owner != fmt.Sprintf("process %d", os.Getpid()) || !at.Equal(until)) {
+				t.Errorf("it waits for %s until %s, want %s", owner, at, until)
+			}
+			if waited == 10 {
+				first.Close()
+			}
+		})
+		if err != nil || waited < 10 {
+			t.Errorf("after %d looks: %v", waited, err)
+		}
+	})
+}
+
 func TestADatabaseHasOneServer(t *testing.T) {
 	eachAddress(t, func(t *testing.T, address string) {
 		first, err := store.Open(ctx, address)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := first.Own(ctx); err != nil {
+		if err := first.Own(ctx, noWait); err != nil {
 			t.Fatal(err)
 		}
 		second := storetest.Open(t, address) // a command on the host
-		told(t, second.Own(ctx), domain.Conflict, "Another BlossomTune server", fmt.Sprintf("process %d", os.Getpid()))
+		told(t, second.Own(ctx, noWait), domain.Conflict, "Another BlossomTune server", fmt.Sprintf("process %d", os.Getpid()))
 		if err := first.Close(); err != nil {
 			t.Fatal(err)
 		}
-		if err := second.Own(ctx); err != nil {
+		if err := second.Own(ctx, noWait); err != nil {
 			t.Errorf("the first let go, but: %v", err)
 		}
 	})

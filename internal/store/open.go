@@ -45,8 +45,11 @@ type DB struct {
 	file    string // of SQLite
 	fileID  string // as it was when it was opened
 	address string // of PostgreSQL
-	release func() error
-	health  health
+	session *session
+
+	release  func() error                                     // of what [DB.Own] took
+	noteStop func(ctx context.Context, until time.Time) error // likewise
+	health   health
 }
 
 // Open opens the database at an address: "sqlite:FILE" or "postgres://…". It does not migrate; see [DB.Migrate].
@@ -124,7 +127,7 @@ func openPostgres(ctx context.Context, address string) (*DB, error) {
 		pool.SetMaxIdleConns(pgConns)
 		pools[i] = pool
 	}
-	db := &DB{engine: "postgres", read: pools[0], write: pools[1], turn: make(chan struct{}, 1), address: address}
+	db := &DB{engine: "postgres", read: pools[0], write: pools[1], turn: make(chan struct{}, 1), address: address, session: newSession()}
 	if err := db.read.PingContext(ctx); err != nil {
 		db.Close()
 		return nil, domain.Errorf(domain.Unavailable, "PostgreSQL does not answer.").Fix("Check --database and that the server runs.").Because(err)
@@ -181,5 +184,8 @@ func (db *DB) migrate(ctx context.Context) error {
 	if _, err := p.Up(ctx); err != nil {
 		return fmt.Errorf("migrating the database: %w", err)
 	}
-	return db.chainAudit(ctx)
+	if err := db.chainAudit(ctx); err != nil {
+		return err
+	}
+	return db.normalAddresses(ctx)
 }

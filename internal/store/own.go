@@ -2,31 +2,34 @@ package store
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"fmt"
-	"os"
 	"time"
 
 	"blossomtune/internal/domain"
 	"blossomtune/internal/filelock"
 )
 
-// ownWait is how long an earlier server may take to let go: one that was killed still ends its connections.
-const ownWait = 3 * time.Second
-
 // Own makes this process the only server on the database until [DB.Close]. Commands and keepers do not need to own it. If
-// another server does, the error is [domain.Conflict] and names its process.
+// another server does, the error is [domain.Conflict] and names its process. A server that is stopping is waited for as long as it
+// said; waits is called with its name and that time, again and again.
 //
-// On PostgreSQL the lock belongs to a session of its own, so a pooler between must keep sessions (PgBouncer: pool_mode session).
-func (db *DB) Own(ctx context.Context) error {
-	take, owner := db.ownFile, func() string { return filelock.Owner(db.file + ".lock") }
+// On PostgreSQL the lock belongs to a session. A pooler that does not keep sessions is refused as [domain.Invalid]. The session may
+// drop: call [DB.Fence] when the schema is there, and run [DB.KeepOwned] beside what writes.
+func (db *DB) Own(ctx context.Context, waits func(owner string, until time.Time)) error {
+	take, holder := db.ownFile, func() filelock.Holder { return filelock.Read(db.file + ".lock") }
 	if db.engine == "postgres" {
-		take, owner = db.ownSession, func() string { return db.sessionOwner(ctx) }
+		take, holder = db.ownSession, func() (h filelock.Holder) { h, _ = db.sessionHolder(ctx); return h }
 	}
-	err := filelock.Wait(ctx, ownWait, take)
+	err := filelock.Wait(ctx, take, func() time.Time {
+		h := holder()
+		if !h.Stopping.IsZero() {
+			waits(h.String(), h.Stopping)
+		}
+		return h.Stopping
+	})
 	if errors.Is(err, filelock.ErrHeld) {
-		return domain.Errorf(domain.Conflict, "Another BlossomTune server (%s) uses this database.", owner()).Fix("Stop it first, or choose another database with --database.")
+		return domain.Errorf(domain.Conflict, "Another BlossomTune server (%s) uses this database.", holder()).Fix("Stop it first, or choose another database with --database.")
 	}
 	return err
 }
@@ -34,47 +37,17 @@ func (db *DB) Own(ctx context.Context) error {
 func (db *DB) ownFile(context.Context) error {
 	l, err := filelock.Take(db.file + ".lock")
 	if err == nil {
-		db.release = l.Release
+		db.release, db.noteStop = l.Release, func(_ context.Context, until time.Time) error { return l.Stopping(until) }
 	}
 	return err
 }
 
-// ownKey is the first half of the advisory lock's key; the schema is the other.
-const ownKey = 0x626c6f73
-
-func (db *DB) ownSession(ctx context.Context) error {
-	session, err := sql.Open("pgx", db.address)
-	if err != nil {
-		return fmt.Errorf("opening database: %w", err)
+// Stopping tells other servers that this one, which owns the database, is stopping and until when it may take.
+func (db *DB) Stopping(ctx context.Context, until time.Time) error {
+	if db.noteStop == nil {
+		return nil
 	}
-	session.SetMaxOpenConns(1)
-	host, _ := os.Hostname() // only shown to people
-	var got bool
-	// A host that vanished must not keep the lock for the two hours that TCP needs by default.
-	_, err = session.ExecContext(ctx, "SELECT set_config('tcp_keepalives_idle', '10', false), set_config('tcp_keepalives_interval', '5', false), set_config('tcp_keepalives_count', '3', false), set_config('application_name', $1, false)",
-		fmt.Sprintf("process %d on %.30s", os.Getpid(), host))
-	if err == nil {
-		err = session.QueryRowContext(ctx, "SELECT pg_try_advisory_lock($1, hashtext(coalesce(current_schema(), '')))", ownKey).Scan(&got)
-	}
-	if err == nil && !got {
-		err = filelock.ErrHeld
-	}
-	if err != nil {
-		session.Close()
-		return fmt.Errorf("taking the database: %w", err)
-	}
-	db.release = session.Close
-	return nil
-}
-
-func (db *DB) sessionOwner(ctx context.Context) string {
-	var name string
-	err := db.read.QueryRowContext(ctx, `SELECT a.application_name FROM pg_locks l JOIN pg_stat_activity a ON a.pid = l.pid
-		WHERE l.locktype = 'advisory' AND l.granted AND l.classid = $1 AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database()) LIMIT 1`, ownKey).Scan(&name)
-	if err != nil || name == "" {
-		return "another process"
-	}
-	return name
+	return db.noteStop(ctx, until)
 }
 
 // Blank reports whether the database holds no instance yet: no schema, or neither a person nor a federation.

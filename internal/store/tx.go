@@ -84,9 +84,17 @@ func (db *DB) isolation() sql.IsolationLevel {
 
 func (db *DB) once(ctx context.Context, pool *sql.DB, opts *sql.TxOptions, fn func(*Tx) error) (err error) {
 	defer func() { db.health.noteDamage(err) }()
+	if err := db.lostTo(); err != nil && pool == db.write {
+		return err
+	}
 	q, err := pool.BeginTx(ctx, opts)
 	if err != nil {
 		return fmt.Errorf("beginning transaction: %w", err)
+	}
+	if pool == db.write {
+		if err := db.stillOwner(ctx, querier{q}); err != nil {
+			return errors.Join(err, ignoreDone(q.Rollback()))
+		}
 	}
 	if err := fn(&Tx{q: querier{q}, postgres: db.engine == "postgres"}); err != nil {
 		return errors.Join(err, ignoreDone(q.Rollback()))

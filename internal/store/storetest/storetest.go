@@ -4,6 +4,7 @@ package storetest
 import (
 	"context"
 	"crypto/rand"
+	"database/sql"
 	"errors"
 	"fmt"
 	"os"
@@ -65,6 +66,21 @@ func PostgresURL(t testing.TB) string {
 		t.Fatalf("creating a PostgreSQL database: %v\n%s", err, out)
 	}
 	return fmt.Sprintf("postgres://postgres@/%s?host=%s", name, c.dir)
+}
+
+// EndOwner ends the session that makes a server the only one on a PostgreSQL database, as an administrator or a restart of PostgreSQL does.
+func EndOwner(t testing.TB, address string) {
+	t.Helper()
+	db, err := sql.Open("pgx", address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	ended := 0
+	err = db.QueryRow("SELECT count(pg_terminate_backend(pid, 10000)) FROM pg_stat_activity WHERE application_name LIKE 'process % on %' AND datname = current_database()").Scan(&ended)
+	if err != nil || ended != 1 {
+		t.Fatalf("%d sessions ended: %v", ended, err)
+	}
 }
 
 // cluster is a PostgreSQL in a directory of its own, reached by a unix socket there.
