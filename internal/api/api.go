@@ -15,6 +15,7 @@ import (
 	"blossomtune/internal/mail"
 	"blossomtune/internal/onboarding"
 	"blossomtune/internal/runs"
+	"blossomtune/internal/safely"
 	"blossomtune/internal/site"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -102,7 +103,7 @@ func New(o Options) http.Handler {
 	mux.HandleFunc("/api/", func(w http.ResponseWriter, _ *http.Request) {
 		writeError(w, domain.Errorf(domain.NotFound, "There is no such operation."))
 	})
-	return a.withClient(mux)
+	return safely.Requests(o.Log, "api", a.withClient(mux), panicked)
 }
 
 // Who may call an operation; what they may do in a federation is checked by its handler.

@@ -81,10 +81,18 @@ func codeOf(status int) domain.Code {
 	return domain.Internal
 }
 
-func writeError(w http.ResponseWriter, err error) {
-	p := problemOf(err)
-	text, jsonErr := json.Marshal(p)
-	if jsonErr != nil {
+func writeError(w http.ResponseWriter, err error) { writeProblem(w, problemOf(err)) }
+
+// panicked answers a request whose handler has panicked.
+func panicked(w http.ResponseWriter, _ *http.Request, id string) {
+	p := problemOf(nil)
+	p.Remedy = "Try again; the server's log says more about request " + id + "."
+	writeProblem(w, p)
+}
+
+func writeProblem(w http.ResponseWriter, p *Problem) {
+	text, err := json.Marshal(p)
+	if err != nil {
 		text = []byte(`{"code":"internal"}`)
 	}
 	w.Header().Set("Content-Type", p.ContentType(""))

@@ -1,6 +1,7 @@
 package app
 
 import (
+	"bytes"
 	"context"
 	"io"
 	"log/slog"
@@ -8,6 +9,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -23,14 +25,15 @@ import (
 
 // site is a running server with two federations and somebody of every kind.
 type site struct {
-	t    testing.TB
-	app  *App
-	log  string            // the path of the server's log
-	past atomic.Int64      // how far the server's clock is ahead of the machine's
-	fed  domain.Federation // "fed"
-	run  domain.Run        // an ended one of fed
-	kept domain.Request    // the approved participant's
-	asks domain.Request    // the pending asker's
+	t      testing.TB
+	app    *App
+	log    string                 // the path of the server's log
+	breaks atomic.Pointer[string] // the function below which the clock panics, once
+	past   atomic.Int64           // how far the server's clock is ahead of the machine's
+	fed    domain.Federation      // "fed"
+	run    domain.Run             // an ended one of fed
+	kept   domain.Request         // the approved participant's
+	asks   domain.Request         // the pending asker's
 
 	cookies map[string]string // session by kind of visitor
 	persons map[string]domain.Person
@@ -80,7 +83,12 @@ func newSiteWith(t testing.TB, change func(*config.Config)) *site {
 func noKeeper(int64) keeper.Spec { return keeper.Spec{Args: []string{"-test.run=^$"}} }
 
 // now is the server's time.
-func (s *site) now() time.Time { return time.Now().Add(time.Duration(s.past.Load())) }
+func (s *site) now() time.Time {
+	if within := s.breaks.Load(); within != nil && bytes.Contains(debug.Stack(), []byte(*within)) && s.breaks.CompareAndSwap(within, nil) {
+		panic("the clock is broken")
+	}
+	return time.Now().Add(time.Duration(s.past.Load()))
+}
 
 // passes lets time pass.
 func (s *site) passes(d time.Duration) { s.past.Add(int64(d)) }

@@ -8,6 +8,8 @@ import (
 	"net/http"
 	"strconv"
 	"time"
+
+	"blossomtune/internal/safely"
 )
 
 // A SuperNode gives a heartbeat up after 5 s and any other call after 30 s. Passing that on would close the connection to a SuperLink
@@ -34,8 +36,13 @@ func (c *call) send(r *http.Request) (*http.Response, error) {
 	c.inside.Add(1)
 	go func() {
 		var a answer
-		if a.res, a.err = c.up.tr.RoundTrip(out); a.err == nil && c.meth.held == heldPoll { //nolint:bodyclose // the receiver closes it
-			a.message, a.err = readPoll(a.res)
+		if err := safely.Do(c.g.o.Log, "forwarding a call", func() error {
+			if a.res, a.err = c.up.tr.RoundTrip(out); a.err == nil && c.meth.held == heldPoll { //nolint:bodyclose // the receiver closes it
+				a.message, a.err = readPoll(a.res)
+			}
+			return nil
+		}); err != nil {
+			a.err = err
 		}
 		got <- a
 	}()
@@ -54,14 +61,14 @@ func (c *call) send(r *http.Request) (*http.Response, error) {
 		if errors.Is(c.orCause(r.Context().Err()), errRevoked) {
 			cancel()
 		}
-		go func() {
+		go safely.Go(c.g.o.Log, "ending a call without its client", func() {
 			defer c.outside()
 			defer cancel()
 			if a := <-got; a.err == nil {
 				c.keepPoll(a.message)
 				drain(a.res)
 			}
-		}()
+		})
 		return nil, r.Context().Err()
 	}
 }

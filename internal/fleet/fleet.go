@@ -16,6 +16,7 @@ import (
 	"golang.org/x/time/rate"
 
 	"blossomtune/internal/domain"
+	"blossomtune/internal/safely"
 )
 
 // Keys finds enrolled keys.
@@ -72,7 +73,8 @@ type Options struct {
 // Gateway is the handler of /v1/fleet/*. It is safe for concurrent use.
 type Gateway struct {
 	o        Options
-	started  time.Time // signatures older than this may have been used before a restart
+	started  time.Time    // signatures older than this may have been used before a restart
+	safe     http.Handler // serve, with what is left of a panic
 	proxy    *httputil.ReverseProxy
 	ups      upstreams
 	failures failures
@@ -107,6 +109,7 @@ func New(o Options) *Gateway {
 	g.ups.byFed = map[int64]*upstream{}
 	g.ups.answerWithin = o.AnswerWithin
 	g.proxy = newProxy(g)
+	g.safe = safely.Requests(o.Log, "gateway", http.HandlerFunc(g.serve), panicked)
 	return g
 }
 
@@ -117,7 +120,9 @@ func setDefault[T int | int64 | float64 | time.Duration](v *T, def T) {
 }
 
 // ServeHTTP forwards a Fleet request or refuses it: 404 what is no Fleet method, 401 what is not right, 503 what can be tried again.
-func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) { g.safe.ServeHTTP(w, r) }
+
+func (g *Gateway) serve(w http.ResponseWriter, r *http.Request) {
 	c := &call{g: g, w: w, r: r}
 	if err := c.serve(); err != nil {
 		c.refuse(err)

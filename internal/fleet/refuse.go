@@ -71,6 +71,23 @@ func (c *call) refuse(err error) {
 		// The headers are never logged: they are the identity for 300 s.
 		c.g.o.Log.Debug("fleet request refused", "path", c.meth.path, "status", r.status, "federation", c.key.FederationID, "partition", c.key.Partition, "why", r.Error())
 	}
+	h := c.w.Header()
+	if r.retry > 0 {
+		h.Set("Retry-After", strconv.Itoa(r.retry))
+	}
+	if c.body == nil || c.body.left > 0 {
+		h.Set("Connection", "close")
+	}
+	writeRefusal(c.w, r)
+}
+
+// panicked answers a call whose handler has panicked. What is left of its body is not wanted.
+func panicked(w http.ResponseWriter, _ *http.Request, id string) {
+	w.Header().Set("Connection", "close")
+	writeRefusal(w, &refusal{status: http.StatusInternalServerError, detail: "The gateway failed; the server's log says more about request " + id + "."})
+}
+
+func writeRefusal(w http.ResponseWriter, r *refusal) {
 	answer := map[string]any{"detail": r.detail}
 	if r.code != 0 {
 		answer["code"] = r.code
@@ -79,16 +96,10 @@ func (c *call) refuse(err error) {
 	if err != nil {
 		text = []byte(`{"detail":"Refused."}`)
 	}
-	h := c.w.Header()
+	h := w.Header()
 	h.Set("Content-Type", "application/json")
 	h.Set("Content-Length", strconv.Itoa(len(text)))
 	h.Set("Cache-Control", "no-store")
-	if r.retry > 0 {
-		h.Set("Retry-After", strconv.Itoa(r.retry))
-	}
-	if c.body == nil || c.body.left > 0 {
-		h.Set("Connection", "close")
-	}
-	c.w.WriteHeader(r.status)
-	_, _ = c.w.Write(text)
+	w.WriteHeader(r.status)
+	_, _ = w.Write(text)
 }

@@ -13,6 +13,8 @@ import (
 	"net/http"
 	"sync"
 	"time"
+
+	"blossomtune/internal/safely"
 )
 
 // Options of a [Listener]; the zero values of the limits take sensible ones.
@@ -136,7 +138,9 @@ func (l *Listener) admit(c net.Conn) {
 	l.wg.Add(1)
 	go func() {
 		defer l.wg.Done()
-		l.decide(counted)
+		if safely.Do(l.opts.Log, "accepting a connection", func() error { l.decide(counted); return nil }) != nil {
+			_ = counted.Close()
+		}
 	}()
 }
 

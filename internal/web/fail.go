@@ -77,16 +77,32 @@ func (s *server) fail(w http.ResponseWriter, r *http.Request, v *visit, err erro
 		}
 		s.Log.Error("answering a page", "method", r.Method, "path", r.URL.Path, "err", err)
 	}
-	script := strings.HasSuffix(r.URL.Path, ".json") || strings.HasSuffix(r.URL.Path, "/events")
-	switch {
-	case script:
-		writeProblem(w, p)
-	case errors.Is(err, errSignIn) && r.Method == http.MethodGet:
+	if errors.Is(err, errSignIn) && r.Method == http.MethodGet && !forScript(r) {
 		s.setCookie(w, r, nextCookie, url.QueryEscape(r.URL.RequestURI()), 1800)
 		http.Redirect(w, r, "/signin", http.StatusSeeOther)
-	default:
-		s.render(w, r, v, p.status, page{title: titleOf(p), mid: true}, errorPage(p, v))
+		return
 	}
+	s.tell(w, r, v, p)
+}
+
+// panicked answers a request whose handler has panicked.
+func (s *server) panicked(w http.ResponseWriter, r *http.Request, id string) {
+	p := problems(nil)[0]
+	p.Remedy = "Try again. The server's log says more about request " + id + "."
+	s.tell(w, r, &visit{}, p)
+}
+
+func forScript(r *http.Request) bool {
+	return strings.HasSuffix(r.URL.Path, ".json") || strings.HasSuffix(r.URL.Path, "/events")
+}
+
+// tell answers with a problem: JSON for scripts, a page for people.
+func (s *server) tell(w http.ResponseWriter, r *http.Request, v *visit, p problem) {
+	if forScript(r) {
+		writeProblem(w, p)
+		return
+	}
+	s.render(w, r, v, p.status, page{title: titleOf(p), mid: true}, errorPage(p, v))
 }
 
 func titleOf(p problem) string {

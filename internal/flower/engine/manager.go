@@ -13,6 +13,7 @@ import (
 	"blossomtune/internal/flower/python"
 	"blossomtune/internal/flower/wire"
 	"blossomtune/internal/keeper"
+	"blossomtune/internal/safely"
 )
 
 // ManagerOptions are the parts a [Manager] works with.
@@ -79,8 +80,8 @@ func (m *Manager) Start(fedID int64) {
 	if e.cancel != nil && e.st.SuperLink.State == domain.SuperLinkFailed {
 		other := e.st.SuperLink.Leaving
 		e.st.SuperLink = domain.SuperLink{State: domain.SuperLinkStarting, Since: m.o.Clock().UTC()}
-		m.wg.Go(func() { e.again(m.ctx, other) })
-		go m.o.Changed(fedID)
+		m.wg.Go(func() { safely.Go(m.o.Log, "restarting an engine", func() { e.again(m.ctx, other) }) })
+		m.notify(fedID)
 	}
 	if e.cancel != nil || m.ctx.Err() != nil {
 		return
@@ -91,9 +92,14 @@ func (m *Manager) Start(fedID int64) {
 	done := e.done
 	m.wg.Go(func() {
 		defer close(done)
-		e.keep(ctx)
+		safely.Keep(ctx, m.o.Log, "keeping an engine", func() { e.keep(ctx) })
 	})
-	go m.o.Changed(fedID)
+	m.notify(fedID)
+}
+
+// notify calls Changed without waiting for it.
+func (m *Manager) notify(fedID int64) {
+	go safely.Go(m.o.Log, "an engine has changed", func() { m.o.Changed(fedID) })
 }
 
 // Stop ends the federation's engine with everything in it, and waits for its end.
@@ -118,7 +124,7 @@ func (m *Manager) StopAll(ctx context.Context) error {
 	var wg sync.WaitGroup
 	errs := make([]error, len(ids))
 	for i, id := range ids {
-		wg.Go(func() { errs[i] = m.Stop(ctx, id) })
+		wg.Go(func() { errs[i] = safely.Do(m.o.Log, "stopping an engine", func() error { return m.Stop(ctx, id) }) })
 	}
 	wg.Wait()
 	for _, err := range errs {

@@ -8,6 +8,7 @@ import (
 	"weak"
 
 	"blossomtune/internal/flower/runtimeproxy"
+	"blossomtune/internal/safely"
 )
 
 // The gateway sees the last object of a reply pass. It is in the server, the Runtime proxy that waits for the reply in the keeper, so
@@ -39,7 +40,7 @@ func (m *Manager) Replied(fedID int64, r runtimeproxy.Reply) {
 	}
 	if !q.telling {
 		q.telling = true
-		go q.tell(m.ctx, e.link)
+		go safely.Go(m.o.Log, "telling a keeper of replies", func() { q.tell(m.ctx, e.link) })
 	}
 }
 
