@@ -8,8 +8,6 @@ import (
 
 	"blossomtune/internal/catalog"
 	"blossomtune/internal/domain"
-
-	"github.com/danielgtaylor/huma/v2"
 )
 
 // App is one app version.
@@ -89,7 +87,7 @@ func (a *api) apps() {
 	add(a, op("add-git-app", http.MethodPost, "/apps/git", "Add an app from a git repository at one commit", signedIn), a.gitApp)
 	add(a, op("get-app", http.MethodGet, "/apps/{hash}", "One app version", signedIn), a.getApp)
 	fab := op("download-app", http.MethodGet, "/apps/{hash}/fab", "The FAB: the exact bytes that the hash stands for", signedIn)
-	fab.Responses = map[string]*huma.Response{"200": {Description: "The FAB", Content: map[string]*huma.MediaType{"application/octet-stream": {Schema: &huma.Schema{Type: "string", Format: "binary"}}}}}
+	fab.Responses = fileResponses("The FAB", "application/octet-stream", bytesSchema)
 	add(a, fab, a.appFAB)
 	add(a, op("list-app-files", http.MethodGet, "/apps/{hash}/files", "The files of an app version", signedIn), a.appFiles)
 	add(a, op("get-app-file", http.MethodGet, "/apps/{hash}/file", "One file of an app version as text, at most 5000 lines", signedIn), a.appFile)

@@ -2,9 +2,13 @@ package api
 
 import (
 	"context"
+	"net/http"
 
 	"blossomtune/internal/catalog"
 	"blossomtune/internal/domain"
+	"blossomtune/internal/download"
+
+	"github.com/danielgtaylor/huma/v2"
 )
 
 // AppFile is one file of an app version.
@@ -62,14 +66,7 @@ type appDiffPath struct {
 	Against string `query:"against" maxLength:"64" doc:"Hash of the older version; left out: the one added before"`
 }
 
-// download is a file.
-type download struct {
-	ContentType string `header:"Content-Type"`
-	Disposition string `header:"Content-Disposition"`
-	Body        []byte
-}
-
-func (a *api) appFAB(ctx context.Context, in *AppPath) (*download, error) {
+func (a *api) appFAB(ctx context.Context, in *AppPath) (*huma.StreamResponse, error) {
 	v, _, err := a.app(ctx, in.Hash)
 	if err != nil {
 		return nil, err
@@ -77,7 +74,11 @@ func (a *api) appFAB(ctx context.Context, in *AppPath) (*download, error) {
 	if v, err = a.Catalog.FAB(ctx, v.Hash); err != nil {
 		return nil, err
 	}
-	return &download{"application/octet-stream", `attachment; filename="` + v.FABName() + `"`, v.FAB}, nil
+	return fileAnswer(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "application/octet-stream")
+		w.Header().Set("Content-Disposition", `attachment; filename="`+v.FABName()+`"`)
+		download.Bytes(w, r, v.FAB)
+	}), nil
 }
 
 func (a *api) appFiles(ctx context.Context, in *AppPath) (*body[[]AppFile], error) {

@@ -2,16 +2,16 @@ package api
 
 import (
 	"context"
-	"io"
 	"mime"
 	"net/http"
 	"path"
-	"strconv"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humago"
 
 	"blossomtune/internal/domain"
+	"blossomtune/internal/download"
 )
 
 // Artifact is a file that the ServerApp of a run wrote.
@@ -30,7 +30,7 @@ type artifactInput struct {
 func (a *api) artifactOps() {
 	add(a, op("list-artifacts", http.MethodGet, "/runs/{run}/artifacts", "The files that a run's ServerApp wrote; none once the federation's rule has removed them", signedIn), a.listArtifacts)
 	file := op("download-artifact", http.MethodGet, "/runs/{run}/artifacts/file", "One file that a run's ServerApp wrote", signedIn)
-	file.Responses = map[string]*huma.Response{"200": {Description: "The file", Content: map[string]*huma.MediaType{"application/octet-stream": {Schema: &huma.Schema{Type: "string", Format: "binary"}}}}}
+	file.Responses = fileResponses("The file", "application/octet-stream", bytesSchema)
 	add(a, file, a.artifact)
 }
 
@@ -56,16 +56,35 @@ func (a *api) artifact(ctx context.Context, in *artifactInput) (*huma.StreamResp
 	if err != nil {
 		return nil, err
 	}
-	info, err := f.Stat()
-	if err != nil {
-		f.Close()
-		return nil, err
-	}
-	return &huma.StreamResponse{Body: func(c huma.Context) {
+	return fileAnswer(func(w http.ResponseWriter, r *http.Request) {
 		defer f.Close()
-		c.SetHeader("Content-Type", "application/octet-stream")
-		c.SetHeader("Content-Disposition", mime.FormatMediaType("attachment", map[string]string{"filename": path.Base(in.Path)}))
-		c.SetHeader("Content-Length", strconv.FormatInt(info.Size(), 10))
-		_, _ = io.CopyN(c.BodyWriter(), f, info.Size()) // a ServerApp may write on; what was told comes, or the connection shows that it did not
-	}}, nil
+		w.Header().Set("Content-Type", "application/octet-stream")
+		w.Header().Set("Content-Disposition", mime.FormatMediaType("attachment", map[string]string{"filename": path.Base(in.Path)}))
+		if err := download.File(w, r, f); err != nil {
+			a.Log.Error("sending an artifact", "run", run.Name, "err", err)
+			writeError(w, err)
+		}
+	}), nil
+}
+
+// fileAnswer is an answer that can be resumed; send writes it with package download.
+func fileAnswer(send func(http.ResponseWriter, *http.Request)) *huma.StreamResponse {
+	return &huma.StreamResponse{Body: func(c huma.Context) {
+		r, w := humago.Unwrap(c)
+		send(w, r)
+	}}
+}
+
+// bytesSchema is that of a file of any kind.
+var bytesSchema = &huma.Schema{Type: "string", Format: "binary"}
+
+// fileResponses describes the answers of an operation that gives out a file.
+func fileResponses(what, contentType string, schema *huma.Schema) map[string]*huma.Response {
+	content := map[string]*huma.MediaType{contentType: {Schema: schema}}
+	return map[string]*huma.Response{
+		"200": {Description: what, Content: content},
+		"206": {Description: "The part that a Range header asked for", Content: map[string]*huma.MediaType{contentType: {Schema: bytesSchema}}},
+		"304": {Description: "What If-None-Match or If-Modified-Since named has not changed"},
+		"416": {Description: "The file does not have the range"},
+	}
 }

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"blossomtune/internal/domain"
+	"blossomtune/internal/download"
 
 	"github.com/danielgtaylor/huma/v2"
 )
@@ -81,7 +82,7 @@ type Share struct {
 func (a *api) runTable() {
 	add(a, op("find-runs", http.MethodGet, "/federations/{federation}/run-table", "Runs with their config and metrics, filtered and sorted", signedIn), a.findRuns)
 	signed := op("run-receipt", http.MethodGet, "/runs/{run}/receipt", "The signed receipt of a run: a DSSE envelope around an in-toto statement", signedIn)
-	signed.Responses = map[string]*huma.Response{"200": {Description: "The receipt", Content: map[string]*huma.MediaType{"application/json": {Schema: a.huma.OpenAPI().Components.Schemas.Schema(reflect.TypeFor[Receipt](), true, "Receipt")}}}}
+	signed.Responses = fileResponses("The receipt", "application/json", a.huma.OpenAPI().Components.Schemas.Schema(reflect.TypeFor[Receipt](), true, "Receipt"))
 	add(a, signed, a.receipt)
 	add(a, op("describe-run", http.MethodPatch, "/runs/{run}", "Change a run's note and tags", signedIn), a.describeRun)
 	add(a, op("share-run", http.MethodPost, "/runs/{run}/shares", "Make a read-only link to a run", signedIn), a.shareRun)
@@ -147,18 +148,19 @@ type ReceiptSignature struct {
 	Sig   string `json:"sig" doc:"base64"`
 }
 
-type receiptAnswer struct {
-	ContentType string `header:"Content-Type"`
-	Body        []byte
-}
-
-func (a *api) receipt(ctx context.Context, in *RunPath) (*receiptAnswer, error) {
+func (a *api) receipt(ctx context.Context, in *RunPath) (*huma.StreamResponse, error) {
 	r, _, _, err := a.run(ctx, in.Name, domain.RoleParticipant)
 	if err != nil {
 		return nil, err
 	}
 	text, err := a.Runs.Receipt(ctx, r)
-	return &receiptAnswer{ContentType: "application/json", Body: text}, err
+	if err != nil {
+		return nil, err
+	}
+	return fileAnswer(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		download.Bytes(w, r, text)
+	}), nil
 }
 
 func (a *api) describeRun(ctx context.Context, in *describeRunInput) (*body[Run], error) {

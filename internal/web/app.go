@@ -8,6 +8,7 @@ import (
 
 	"blossomtune/internal/catalog"
 	"blossomtune/internal/domain"
+	"blossomtune/internal/download"
 )
 
 // appDetail is the page of one app version.
@@ -112,12 +113,7 @@ func (s *server) appFAB(w http.ResponseWriter, r *http.Request, v *visit) error 
 	h.Set("Content-Type", "application/octet-stream")
 	h.Set("Content-Disposition", `attachment; filename="`+a.FABName()+`"`)
 	h.Set("Cache-Control", "private, no-cache")
-	h.Set("ETag", `"`+a.Hash+`"`)
-	if r.Header.Get("If-None-Match") == `"`+a.Hash+`"` {
-		w.WriteHeader(http.StatusNotModified)
-		return nil
-	}
-	_, _ = w.Write(a.FAB) // who has gone away has nobody to tell
+	download.Bytes(w, r, a.FAB)
 	return nil
 }
 

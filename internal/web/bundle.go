@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"blossomtune/internal/domain"
+	"blossomtune/internal/download"
 )
 
 // inPart lets only those through whose request in the federation is approved.
@@ -35,7 +36,7 @@ func (s *server) bundle(w http.ResponseWriter, r *http.Request, v *visit) error 
 	var b bytes.Buffer
 	z := zip.NewWriter(&b)
 	for _, f := range bundleFiles(st) {
-		h := &zip.FileHeader{Name: st.fed.Slug + "/" + f.name, Method: zip.Deflate, Modified: s.Clock().UTC().Truncate(time.Second)}
+		h := &zip.FileHeader{Name: st.fed.Slug + "/" + f.name, Method: zip.Deflate, Modified: st.request.CreatedAt.UTC().Truncate(time.Second)}
 		h.SetMode(f.mode)
 		out, err := z.CreateHeader(h)
 		if err == nil {
@@ -52,7 +53,7 @@ func (s *server) bundle(w http.ResponseWriter, r *http.Request, v *visit) error 
 	h.Set("Content-Type", "application/zip")
 	h.Set("Cache-Control", "no-store")
 	h.Set("Content-Disposition", `attachment; filename="`+st.fed.Slug+`-connect.zip"`)
-	_, _ = w.Write(b.Bytes())
+	download.Bytes(w, r, b.Bytes())
 	return nil
 }
 

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"io"
 	"net/http"
 	"net/url"
 	"os"
@@ -13,6 +12,7 @@ import (
 	"time"
 
 	"blossomtune/internal/domain"
+	"blossomtune/internal/download"
 	"blossomtune/internal/logfile"
 )
 
@@ -131,13 +131,5 @@ func sendLog(w http.ResponseWriter, r *http.Request, f *logfile.File, name strin
 		return nil //nolint:nilerr // nothing is written yet
 	}
 	defer file.Close()
-	st, err := file.Stat()
-	if err != nil {
-		return err
-	}
-	w.Header().Set("Content-Length", strconv.FormatInt(st.Size(), 10))
-	if r.Method != http.MethodHead {
-		_, _ = io.CopyN(w, file, st.Size()) // who goes away in the middle knows it by the length
-	}
-	return nil
+	return download.File(w, r, file)
 }

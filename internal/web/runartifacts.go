@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"blossomtune/internal/domain"
+	"blossomtune/internal/download"
 	"blossomtune/internal/runs"
 )
 
@@ -53,8 +54,7 @@ func (s *server) artifact(w http.ResponseWriter, r *http.Request, v *visit) erro
 			h.Set("Content-Disposition", "inline")
 		}
 	}
-	http.ServeContent(w, r, "", info.ModTime(), f)
-	return nil
+	return download.File(w, r, f)
 }
 
 // maxZip bounds what is packed for one download: a sparse file of any size costs nothing to make, but a core to pack.

@@ -5,6 +5,7 @@ import (
 	"net/http"
 
 	"blossomtune/internal/domain"
+	"blossomtune/internal/download"
 )
 
 // runExtras is what a run's page shows beside the run itself: links to it, its description while it is changed.
@@ -50,7 +51,7 @@ func (s *server) runReceipt(w http.ResponseWriter, r *http.Request, v *visit) er
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("Cache-Control", "no-store")
 	w.Header().Set("Content-Disposition", attachment(run.Name+".receipt.json"))
-	writeBody(w, r, http.StatusOK, text)
+	download.Bytes(w, r, text)
 	return nil
 }
 
