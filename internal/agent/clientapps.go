@@ -174,7 +174,7 @@ func (c *clientApps) ended(t *supernode.Task, exit keeper.Exit, passed string, o
 	}
 	if c.n.j.o.ShareOutput {
 		for _, l := range lastLines(out, 20) {
-			e.Output = append(e.Output, string(l[:min(len(l), 300)]))
+			e.Output = append(e.Output, domain.Cut(string(l), 300))
 		}
 	}
 	return e
@@ -301,7 +301,7 @@ func (e *appExit) told(out []byte) {
 		return
 	}
 	last := chain[len(chain)-1]
-	e.Kind = last.Kind[:min(len(last.Kind), 100)]
+	e.Kind = domain.Cut(last.Kind, 100)
 	e.Module = pyerror.MissingModule(last)
 	if n, ok := pyerror.NetworkIn(chain); ok {
 		e.Trouble, e.Address = string(n.Trouble), n.Address

@@ -104,7 +104,7 @@ func ConfigFromTOML(schema []domain.ConfigKey, text string) (map[string]string, 
 	if _, err := decodeTOML(text, &tree); err != nil {
 		var p toml.ParseError
 		if errors.As(err, &p) {
-			return nil, atLine(p.Position.Line, "%s", firstUpper(trimDot(p.Message))+".").Because(err)
+			return nil, atLine(p.Position.Line, "%s", domain.FirstUpper(trimDot(p.Message))+".").Because(err)
 		}
 		return nil, atLine(0, "This is no TOML: %s.", trimDot(firstMessage(err))).Because(err)
 	}
@@ -172,13 +172,6 @@ func atLine(line int, format string, args ...any) *domain.Error {
 		e.Message = fmt.Sprintf("Line %d: ", line) + e.Message
 	}
 	return e
-}
-
-func firstUpper(s string) string {
-	if s == "" {
-		return s
-	}
-	return strings.ToUpper(s[:1]) + s[1:]
 }
 
 // lineOf finds a key's line, or that of the table or inline table that it is in.

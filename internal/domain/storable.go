@@ -2,6 +2,7 @@ package domain
 
 import (
 	"strings"
+	"unicode"
 	"unicode/utf8"
 )
 
@@ -25,6 +26,28 @@ func Cut(s string, n int) string {
 		n--
 	}
 	return s[:n]
+}
+
+// CutBytes returns the beginning of b, at most n bytes long, without a part of a character at its end. Nothing is copied or replaced.
+func CutBytes(b []byte, n int) []byte {
+	if len(b) <= n {
+		return b
+	}
+	for range utf8.UTFMax - 1 { // what is longer is no character
+		if n > 0 && !utf8.RuneStart(b[n]) {
+			n--
+		}
+	}
+	return b[:n]
+}
+
+// FirstUpper returns s with its first letter in upper case.
+func FirstUpper(s string) string {
+	r, n := utf8.DecodeRuneInString(s)
+	if r == utf8.RuneError {
+		return s
+	}
+	return string(unicode.ToUpper(r)) + s[n:]
 }
 
 // CheckText returns an [Invalid] error at the field unless s is [Storable].

@@ -37,3 +37,26 @@ func FuzzCut(f *testing.F) {
 		}
 	})
 }
+
+func TestCutBytesLeavesNoPartOfACharacter(t *testing.T) {
+	for _, c := range []struct {
+		in   string
+		n    int
+		want string
+	}{
+		{"plain", 10, "plain"}, {"plain", 3, "pla"}, {"ü", 1, ""}, {"aü", 2, "a"}, {"aü", 3, "aü"}, {"a😀b", 4, "a"}, {"a😀b", 5, "a😀"}, {"", 0, ""},
+		{"a\x00b\xff", 10, "a\x00b\xff"}, {strings.Repeat("\x80", 10), 8, strings.Repeat("\x80", 5)},
+	} {
+		if got := string(CutBytes([]byte(c.in), c.n)); got != c.want {
+			t.Errorf("CutBytes(%q, %d) = %q, want %q", c.in, c.n, got, c.want)
+		}
+	}
+}
+
+func TestFirstUpper(t *testing.T) {
+	for in, want := range map[string]string{"": "", "a": "A", "partition 3": "Partition 3", "übung": "Übung", "😀": "😀", "\xff": "\xff", "3": "3"} {
+		if got := FirstUpper(in); got != want {
+			t.Errorf("FirstUpper(%q) = %q, want %q", in, got, want)
+		}
+	}
+}

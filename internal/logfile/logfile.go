@@ -11,6 +11,8 @@ import (
 	"io/fs"
 	"os"
 	"sync"
+
+	"blossomtune/internal/domain"
 )
 
 // MaxLine is the longest line kept and given out, in bytes; what is longer is cut, and the cut is said in the line.
@@ -243,11 +245,12 @@ func readLine(r *bufio.Reader) ([]byte, error) {
 		if err == nil && kept == nil && len(part) <= MaxLine {
 			return bytes.TrimRight(part, "\r\n"), nil
 		}
-		if room := MaxLine - len(kept); len(part) > room {
-			cut += len(part) - room
-			part = part[:room]
+		whole := domain.CutBytes(part, MaxLine-len(kept))
+		if cut > 0 {
+			whole = nil
 		}
-		kept = append(kept, part...)
+		cut += len(part) - len(whole)
+		kept = append(kept, whole...)
 		if errors.Is(err, bufio.ErrBufferFull) {
 			continue
 		}

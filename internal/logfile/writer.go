@@ -11,6 +11,7 @@ import (
 	"sync"
 	"time"
 
+	"blossomtune/internal/domain"
 	"blossomtune/internal/logmask"
 )
 
@@ -123,7 +124,7 @@ func (w *Writer) more(p []byte) {
 		}
 		w.part, p = append(w.part, p[:room]...), p[room:]
 		w.head = w.mask.Line([]byte{}, w.part)
-		w.head = w.head[:min(len(w.head), MaxLine-64)] // with the words at its end it is no longer than MaxLine
+		w.head = domain.CutBytes(w.head, MaxLine-64) // with the words at its end it is no longer than MaxLine
 		w.over = len(w.part) - len(w.head)
 		w.seam = append(w.seam[:0], w.part[len(w.part)-seamLen:]...)
 	}
@@ -146,8 +147,8 @@ func (w *Writer) takeLine() []byte {
 	case w.head != nil:
 		line = fmt.Appendf(line, " … [%d more bytes]", w.over)
 	case len(w.part) > MaxLine:
-		line = w.mask.Line(nil, w.part)
-		line = fmt.Appendf(line[:min(len(line), MaxLine-64)], " … [%d more bytes]", len(w.part)-MaxLine+64)
+		line = domain.CutBytes(w.mask.Line(nil, w.part), MaxLine-64)
+		line = fmt.Appendf(line, " … [%d more bytes]", len(w.part)-len(line))
 	default:
 		line = w.mask.Line(nil, w.part)
 	}

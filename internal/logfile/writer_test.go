@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode/utf8"
 )
 
 // clock is a time that a test moves.
@@ -204,6 +205,29 @@ func TestABoundedLogKeepsItsHeadAndItsEnd(t *testing.T) {
 	for _, want := range []string{"[This log has reached its bound of 100000 bytes", "lines are left out here", "[ROUND 2/4]", "[ROUND 3/4]", "[ROUND 4/4]"} {
 		if !strings.Contains(text, want) {
 			t.Errorf("the log does not say %q", want)
+		}
+	}
+}
+
+// A long line is cut between letters, by the writer and by the reader of a file that another program wrote.
+func TestALongLineIsCutBetweenLetters(t *testing.T) {
+	for _, pad := range []string{"", "x", "xx", "xxx"} {
+		for _, letters := range []int{MaxLine / 4, MaxLine/4 + 2, MaxLine} {
+			line := pad + strings.Repeat("😀", letters)
+			w, f, _ := newWriter(t, Keep{})
+			fmt.Fprintln(w, line)
+			if err := w.Close(); err != nil {
+				t.Fatal(err)
+			}
+			other := filepath.Join(t.TempDir(), "other.log")
+			write(t, other, line+"\nnext\n")
+			for from, f := range map[string]*File{"written": f, "read": New(other)} {
+				got := texts(t, f)[0]
+				kept, more, cut := strings.Cut(got, " … [")
+				if !utf8.ValidString(got) || strings.Contains(got, "\ufffd") || !strings.HasPrefix(line, kept) || cut && !strings.HasPrefix(more, fmt.Sprint(len(line)-len(kept))) || !cut && kept != line {
+					t.Errorf("%s, %d bytes: %d are kept, then %q", from, len(line), len(kept), more)
+				}
+			}
 		}
 	}
 }

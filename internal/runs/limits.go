@@ -92,12 +92,12 @@ func (x situation) tooLong(code string, limit time.Duration) domain.Cause {
 		w := x.forNodes(few)
 		off := ""
 		if gone := x.offline(); len(gone) > 0 {
-			c.Where = upper(partitions(gone))
+			c.Where = domain.FirstUpper(partitions(gone))
 			off = ", " + partitions(gone) + " offline"
 		} else {
 			c.Where = "SuperNodes"
 		}
-		c.Message = fmt.Sprintf("%s since %s%s; the limit of %s without progress passed.", upper(w.What), clock(w.Since), off, domain.Span(limit))
+		c.Message = fmt.Sprintf("%s since %s%s; the limit of %s without progress passed.", domain.FirstUpper(w.What), clock(w.Since), off, domain.Span(limit))
 		c.Remedy = "Have the owners of the SuperNodes that are missing connect, or ask for fewer in the run config; then run it again."
 	case len(out) > 0:
 		var silent []int
@@ -107,8 +107,8 @@ func (x situation) tooLong(code string, limit time.Duration) domain.Cause {
 			}
 		}
 		who := partitions(silent)
-		c.Where = upper(who)
-		c.Message = fmt.Sprintf("%s silent in round %d, %s limit passed.", upper(who), out[0].Round, domain.Span(limit))
+		c.Where = domain.FirstUpper(who)
+		c.Message = fmt.Sprintf("%s silent in round %d, %s limit passed.", domain.FirstUpper(who), out[0].Round, domain.Span(limit))
 		c.Remedy = fmt.Sprintf("Suspend %s and run it again without, or raise the limit.", who)
 	case code == "round_limit":
 		c.Message = fmt.Sprintf("Round %d passed its limit of %s after every reply was there: the ServerApp did not go on.", x.asked[0].Round, domain.Span(limit))

@@ -146,7 +146,7 @@ func told(m domain.Misfit, keys []domain.NodeKey) (where, said, remedy string) {
 	}
 	where, said, remedy = "ServerApp", strings.Join(parts, ", "), mendShapes
 	if len(odd) == 1 && odd[0].Count == 1 && most.Count > 1 && strings.HasPrefix(who, "partition ") {
-		where = upper(who)
+		where = domain.FirstUpper(who)
 		remedy = fmt.Sprintf("Compare what the data of %s makes of %s with the others' (classes, features, words). Mend the app so that every participant sends the same shapes, and add the new version.", who, m.Array)
 	}
 	return where, said, remedy

@@ -230,7 +230,7 @@ func (f failed) cause(keys []domain.NodeKey) domain.Cause {
 	}
 	switch {
 	case f.asked == 1:
-		who = upper(namesOf(f.nodes, keys))
+		who = domain.FirstUpper(namesOf(f.nodes, keys))
 		c.Where, c.Message = who, who+" "+first.words()+"."
 	case len(f.reasons) == 1:
 		c.Message = who + " " + plural(first.words()) + "."

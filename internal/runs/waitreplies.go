@@ -57,9 +57,9 @@ func (x situation) forReplies(out []domain.Exchange) Wait {
 	}
 	w := Wait{What: x.waitsFor(out, open), Since: first, Helps: "The round continues when the last SuperNode has answered." + x.secured() + x.ends()}
 	if waited > lateAfter || usual > 0 && waited > max(lateTimes*usual, lateLeast) {
-		w.Late, w.Helps = true, fmt.Sprintf("%s takes longer than the others: its owner checks that machine.%s%s", upper(partitions(open)), x.secured(), x.ends())
+		w.Late, w.Helps = true, fmt.Sprintf("%s takes longer than the others: its owner checks that machine.%s%s", domain.FirstUpper(partitions(open)), x.secured(), x.ends())
 		if len(open) > 1 {
-			w.Helps = fmt.Sprintf("%s take longer than the others: their owners check those machines.%s%s", upper(partitions(open)), x.secured(), x.ends())
+			w.Helps = fmt.Sprintf("%s take longer than the others: their owners check those machines.%s%s", domain.FirstUpper(partitions(open)), x.secured(), x.ends())
 		}
 	}
 	return w
@@ -93,7 +93,7 @@ func (x situation) secured() string {
 		}
 	}
 	if len(dropped) > 0 {
-		words += fmt.Sprintf(" %s dropped out of this round.", upper(partitions(dropped)))
+		words += fmt.Sprintf(" %s dropped out of this round.", domain.FirstUpper(partitions(dropped)))
 	}
 	return words
 }

@@ -872,7 +872,7 @@ func keyHelp(k domain.ConfigKey) string {
 	case k.Max != nil:
 		words += ", at most " + configText(*k.Max)
 	}
-	return strings.TrimSpace(k.Help + " " + strings.ToUpper(words[:1]) + words[1:] + ".")
+	return strings.TrimSpace(k.Help + " " + domain.FirstUpper(words) + ".")
 }
 
 var _ = templruntime.GeneratedTemplate

@@ -15,7 +15,7 @@ import (
 // failedAt names the SuperNode of a failure.
 func (d runDetail) failedAt(f runs.AppFailure) string {
 	if label := d.labels[strconv.FormatUint(f.NodeID, 10)]; label != "" {
-		return strings.ToUpper(label[:1]) + label[1:]
+		return domain.FirstUpper(label)
 	}
 	return "A SuperNode that is gone"
 }

@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
+
+	"blossomtune/internal/domain"
 )
 
 // build is one that is under way; err is valid when done is closed.
@@ -252,7 +254,7 @@ func (s *steps) check() error {
 		return &BuildError{Cause: fmt.Sprintf("The app needs Python %s; this environment has %s.", s.app.python, s.p.base.env.PythonVersion),
 			Remedy: "Use a Python that fits, or change requires-python in the app's pyproject.toml."}
 	case 45:
-		said, _, _ := strings.Cut(string(out[:min(len(out), 400)]), "\n")
+		said, _, _ := strings.Cut(domain.Cut(string(out), 400), "\n")
 		return &BuildError{Cause: "The app's dependencies cannot be read: " + said + ".", Remedy: "Correct the dependencies in the app's pyproject.toml."}
 	}
 	return nil

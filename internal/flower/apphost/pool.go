@@ -159,8 +159,7 @@ func (p *Pool) Prepare(ctx context.Context, fab []byte, env ...string) (*Ready, 
 }
 
 func sentence(err error) string {
-	s := err.Error()
-	return strings.ToUpper(s[:1]) + s[1:] + "."
+	return domain.FirstUpper(err.Error()) + "."
 }
 
 func (p *Pool) ready(e *environment, modules []module) *Ready {

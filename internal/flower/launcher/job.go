@@ -216,7 +216,7 @@ func (j *job) sign(s Sign) {
 		case SignShapes:
 			t.Shapes = &s.Shapes
 		case SignOutput:
-			t.OutputSubStatus, t.OutputDetails, t.OutputAt = s.SubStatus, s.Details[:min(len(s.Details), 4096)], now
+			t.OutputSubStatus, t.OutputDetails, t.OutputAt = s.SubStatus, domain.Cut(s.Details, 4096), now
 		}
 	})
 }

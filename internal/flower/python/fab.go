@@ -111,5 +111,5 @@ func cutLast(s, sep string) (before, after string, found bool) {
 // words makes one line of a command's output, without the frames that it draws.
 func words(s string) string {
 	s = strings.Join(strings.FieldsFunc(s, func(r rune) bool { return r <= ' ' || r >= 0x2500 && r <= 0x257f }), " ")
-	return strings.TrimSuffix(s[:min(len(s), 800)], ".")
+	return strings.TrimSuffix(domain.Cut(s, 800), ".")
 }

@@ -2,7 +2,6 @@ package python
 
 import (
 	"bufio"
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -153,7 +152,7 @@ func relay(r io.Reader, keep int, progress func(string)) []string {
 		for isPrefix && err == nil {
 			_, isPrefix, err = br.ReadLine()
 		}
-		line := strings.TrimSpace(string(bytes.ToValidUTF8(b[:min(len(b), maxLine)], []byte("?"))))
+		line := strings.TrimSpace(domain.Cut(string(b), maxLine))
 		if line == "" {
 			continue
 		}

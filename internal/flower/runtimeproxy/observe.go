@@ -73,10 +73,7 @@ const maxError = 2000
 // cut makes a text that a participant or an app chose fit to be stored: short, valid UTF-8, and without the zero bytes that
 // PostgreSQL refuses.
 func cut(s string, n int) string {
-	if len(s) > n {
-		s = strings.Clone(s[:n]) // the rest is not kept in memory
-	}
-	return strings.ReplaceAll(strings.ToValidUTF8(s, "?"), "\x00", "?")
+	return strings.Clone(domain.Cut(s, n)) // the rest is not kept in memory
 }
 
 // replies notes what the SuperLink answered to a poll. Error replies are stored now, the others when their objects are here.
