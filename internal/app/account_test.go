@@ -111,12 +111,12 @@ func TestRolesAreGivenAndTakenAway(t *testing.T) {
 	if a := s.post("manager", "/f/fed/settings/roles", "email", "x@example.org", "role", "participant"); a.status != http.StatusUnprocessableEntity {
 		t.Errorf("a role that is not given: %d", a.status)
 	}
-	s.post("admin", fmt.Sprintf("/admin/people/%d", s.persons["viewer"].ID), "admin", "true")
+	s.post("admin", fmt.Sprintf("/admin/people/%d", s.persons["viewer"].ID), "admin", "true", "confirmed", "yes")
 	if a := s.get("viewer", "/admin/mail"); a.status != http.StatusOK {
 		t.Errorf("a new admin: %d", a.status)
 	}
-	s.post("admin", fmt.Sprintf("/admin/people/%d", s.persons["viewer"].ID), "admin", "false")
-	if a := s.post("admin", fmt.Sprintf("/admin/people/%d", s.persons["admin"].ID), "admin", "false"); a.status != http.StatusConflict {
+	s.post("admin", fmt.Sprintf("/admin/people/%d", s.persons["viewer"].ID), "admin", "false", "confirmed", "yes")
+	if a := s.post("admin", fmt.Sprintf("/admin/people/%d", s.persons["admin"].ID), "admin", "false", "confirmed", "yes"); a.status != http.StatusConflict {
 		t.Errorf("the last admin: %d", a.status)
 	}
 	if got := domain.CodeOf(domain.CheckSlug("account")); got != domain.Invalid {

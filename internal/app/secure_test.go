@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -77,6 +78,32 @@ func TestWhatIsSecureHasOneDefinition(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// Without a script, a page asks before a person becomes an admin; its form then does it.
+func TestMakingAnAdminAsksWithoutAScript(t *testing.T) {
+	s := newSite(t)
+	path := "/admin/people/" + strconv.FormatInt(s.persons["viewer"].ID, 10)
+	asked := s.post("admin", path, "admin", "true")
+	if asked.status != http.StatusOK || !strings.Contains(asked.body, "Admins can do everything on this server") || !strings.Contains(asked.body, `href="/admin/people"`) {
+		t.Fatalf("it does not ask: %d %.300s", asked.status, asked.body)
+	}
+	if a := s.get("viewer", "/admin/people"); !a.refused() {
+		t.Errorf("before the answer, the page of admins is open: %d", a.status)
+	}
+	forms := slices.DeleteFunc(formsOf(t, asked.body, path), func(f form) bool { return f.action != path })
+	if len(forms) != 1 || forms[0].values.Get("admin") != "true" {
+		t.Fatalf("the page has the forms %v", forms)
+	}
+	if a := s.send("admin", http.MethodPost, path, forms[0].values, nil); a.status != http.StatusSeeOther {
+		t.Errorf("confirmed: %d", a.status)
+	}
+	if a := s.get("viewer", "/admin/people"); a.status != http.StatusOK {
+		t.Errorf("the person is no admin: %d", a.status)
+	}
+	if a := s.post("admin", "/admin/people/999999", "admin", "true"); a.status != http.StatusNotFound {
+		t.Errorf("nobody: %d", a.status)
 	}
 }
 

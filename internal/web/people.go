@@ -42,6 +42,14 @@ func (s *server) people(w http.ResponseWriter, r *http.Request, v *visit) error 
 	return nil
 }
 
+// adminConfirmation asks before a person becomes an admin, or is one no longer.
+func adminConfirmation(who domain.Person, admin bool) confirmation {
+	if admin {
+		return confirmation{"Make " + personName(who) + " an admin? Admins can do everything on this server, and see every federation.", "Make admin", "/admin/people"}
+	}
+	return confirmation{"Remove admin rights from " + personName(who) + "?", "Remove admin rights", "/admin/people"}
+}
+
 func (s *server) setAdmin(w http.ResponseWriter, r *http.Request, v *visit) error {
 	if err := parseForm(r); err != nil {
 		return err
@@ -50,7 +58,15 @@ func (s *server) setAdmin(w http.ResponseWriter, r *http.Request, v *visit) erro
 	if err != nil {
 		return err
 	}
-	p, err := s.Accounts.SetAdmin(r.Context(), v.actor(), id, r.PostForm.Get("admin") == "true")
+	admin := r.PostForm.Get("admin") == "true"
+	a, err := s.Accounts.Access(r.Context(), id)
+	if err != nil {
+		return err
+	}
+	if !s.confirmed(w, r, v, adminConfirmation(a.Person, admin)) {
+		return nil
+	}
+	p, err := s.Accounts.SetAdmin(r.Context(), v.actor(), id, admin)
 	if err != nil {
 		return err
 	}

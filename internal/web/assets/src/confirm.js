@@ -1,4 +1,5 @@
-// Confirms what cannot be undone, naming the object and the effect, in a dialog whose button says what it does.
+// Confirms what cannot be undone, naming the object and the effect, in a dialog whose button says what it does. What the dialog confirmed
+// is sent with the form: the server asks on a page of its own where it is missing.
 export function confirms() {
   document.addEventListener('submit', (e) => {
     const form = e.target, words = form.dataset.confirm;
@@ -14,7 +15,12 @@ export function confirms() {
     yes.className = 'btn is-stop';
     yes.textContent = form.dataset.confirmDo ?? 'Go on';
     no.addEventListener('click', () => dialog.close());
-    yes.addEventListener('click', () => { form.dataset.confirmed = '1'; dialog.close(); form.requestSubmit(); });
+    yes.addEventListener('click', () => {
+      form.dataset.confirmed = '1';
+      form.append(Object.assign(document.createElement('input'), { type: 'hidden', name: 'confirmed', value: 'yes' }));
+      dialog.close();
+      form.requestSubmit();
+    });
     dialog.addEventListener('close', () => dialog.remove());
     row.append(yes, no);
     dialog.append(text, row);
