@@ -39,7 +39,7 @@ func TestACopyDoesNotStopTheKeeperOfTheOriginal(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		if running, err := runningKeeper(dir); running != p.Identity || err != nil {
+		if running, err := runningKeeper(t.Context(), dir); running != p.Identity || err != nil {
 			t.Errorf("%s: the original's keeper is %v, %v; want %v", name, running, err, p.Identity)
 		}
 		m := NewManager(ManagerOptions{DataDir: copied, Clock: time.Now, Log: slog.New(slog.DiscardHandler)})
@@ -70,10 +70,10 @@ func TestACopyWithHardLinksDoesNotOwnTheKeeper(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if running, err := runningKeeper(linked); running != (keeper.Identity{}) || err != nil {
+	if running, err := runningKeeper(t.Context(), linked); running != (keeper.Identity{}) || err != nil {
 		t.Errorf("the copy owns %v, %v", running, err)
 	}
-	if running, err := runningKeeper(dir); running != self || err != nil {
+	if running, err := runningKeeper(t.Context(), dir); running != self || err != nil {
 		t.Errorf("the original owns %v, %v", running, err)
 	}
 }

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -124,17 +125,14 @@ func readState(fedDir string) (state, error) {
 
 // runningKeeper returns the identity of the keeper that runs this directory's federation, and the zero identity when none does.
 // The recorded process alone proves nothing: in a copy of a data directory it is the keeper of the original, which must not be
-// stopped. So the record must be of this very directory, and the keeper's lock here must be held.
-func runningKeeper(fedDir string) (keeper.Identity, error) {
+// stopped. So the keeper's lock here must be held, and the record must be of this very directory.
+func runningKeeper(ctx context.Context, fedDir string) (keeper.Identity, error) {
 	st, err := readState(fedDir)
 	if err != nil || !st.Keeper.Alive() {
 		return keeper.Identity{}, err
 	}
-	if st.Dir != "" && st.Dir != filelock.DirID(fedDir) {
-		return keeper.Identity{}, nil
-	}
 	held, err := filelock.Held(filepath.Join(fedDir, lockName))
-	if err != nil || !held {
+	if err != nil || !held || !newLink(fedDir).ofThisDir(ctx, st.Dir) {
 		return keeper.Identity{}, err
 	}
 	return st.Keeper, nil

@@ -13,7 +13,6 @@ import (
 	"time"
 
 	"blossomtune/internal/domain"
-	"blossomtune/internal/filelock"
 )
 
 // link speaks to one keeper over its socket.
@@ -78,7 +77,7 @@ func (l *link) status(ctx context.Context) (Status, error) {
 	if err := json.NewDecoder(res.Body).Decode(&st); err != nil {
 		return st, fmt.Errorf("reading the keeper's status: %w", err)
 	}
-	if st.Dir != "" && st.Dir != filelock.DirID(l.dir) {
+	if !l.ofThisDir(ctx, st.Dir) {
 		return Status{}, domain.Errorf(domain.Unavailable, "The keeper that answers runs another directory.")
 	}
 	return st, nil

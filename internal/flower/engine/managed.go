@@ -239,7 +239,7 @@ func (e *managed) stop(ctx context.Context) error {
 }
 
 func (e *managed) endKeeper(ctx context.Context) error {
-	running, err := runningKeeper(e.dir)
+	running, err := runningKeeper(ctx, e.dir)
 	if err != nil {
 		e.m.o.Log.Warn("the keeper's state cannot be read; asking the keeper", "federation", e.fedID, "err", err)
 		if now, err := e.link.status(ctx); err == nil {

@@ -189,6 +189,7 @@ func (k *server) routes() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /status", func(w http.ResponseWriter, _ *http.Request) { _ = json.NewEncoder(w).Encode(k.status()) })
 	mux.HandleFunc("GET /events", k.events)
+	mux.HandleFunc("GET /same", k.same)
 	mux.HandleFunc("POST /launch", func(w http.ResponseWriter, r *http.Request) {
 		var o launcher.Order
 		if decode(w, r, &o) {
