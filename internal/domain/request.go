@@ -3,6 +3,7 @@ package domain
 import (
 	"fmt"
 	"slices"
+	"strconv"
 	"time"
 )
 
@@ -166,7 +167,20 @@ func (k NodeKey) Verdict(flwr string) (good bool, why, remedy string) {
 // NodeCount counts a federation's keys.
 type NodeCount struct {
 	Good   int // not revoked
-	Online int // of these
+	Online int // of these, without the stuck ones
+	Stuck  int // online, but taking no part in runs; see [NodeKey.Stuck]
+}
+
+// String returns a text such as "3 of 5 online, 1 stuck".
+func (c NodeCount) String() string { return c.Of(strconv.Itoa(c.Good)) }
+
+// Of is String with other words for all keys, such as "5 SuperNodes".
+func (c NodeCount) Of(all string) string {
+	text := fmt.Sprintf("%d of %s online", c.Online, all)
+	if c.Stuck > 0 {
+		text += fmt.Sprintf(", %d stuck", c.Stuck)
+	}
+	return text
 }
 
 // OnlineWindow is how long a SuperNode counts as online after its last request: two of Flower's longest heartbeat intervals and a little.

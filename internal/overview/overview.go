@@ -97,11 +97,10 @@ type Overview struct {
 	Running     []Running
 	MoreRunning int // beyond [MaxRunning]
 	Needs       []Need
-	MoreNeeds   int  // beyond [MaxNeeds]
-	First       bool // no run has ever completed here
-	Online      int
-	Nodes       int
-	Down        int // SuperLinks that failed or cannot be reached
+	MoreNeeds   int              // beyond [MaxNeeds]
+	First       bool             // no run has ever completed here
+	Nodes       domain.NodeCount // of all Feds
+	Down        int              // SuperLinks that failed or cannot be reached
 }
 
 // Manages reports whether who looks manages any of it.
@@ -132,7 +131,7 @@ func (s *Service) Look(ctx context.Context, p domain.Person) (Overview, error) {
 	for _, g := range x.glances {
 		f := Fed{Glance: g, Link: s.Status(g.ID)}
 		f.Link.Idle = f.EngineIdle && f.Link.State == domain.SuperLinkStopped
-		o.Online, o.Nodes = o.Online+g.Nodes.Online, o.Nodes+g.Nodes.Good
+		o.Nodes.Good, o.Nodes.Online, o.Nodes.Stuck = o.Nodes.Good+g.Nodes.Good, o.Nodes.Online+g.Nodes.Online, o.Nodes.Stuck+g.Nodes.Stuck
 		if broken(f.Link) {
 			o.Down++
 		}

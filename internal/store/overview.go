@@ -18,17 +18,17 @@ func (tx *Tx) Glances(ctx context.Context, personID int64, all bool) ([]domain.G
 	}
 	return list(ctx, tx, "federation", func(s scanner) (g domain.Glance, err error) {
 		var oldest int64
-		g.Federation, err = scanFederation(also{s, []any{&g.Role, &g.Pending, &oldest, &g.Held, &g.Nodes.Good, &g.Nodes.Online}})
+		g.Federation, err = scanFederation(also{s, []any{&g.Role, &g.Pending, &oldest, &g.Held, &g.Nodes.Good, &g.Nodes.Online, &g.Nodes.Stuck}})
 		g.Oldest = moment(oldest)
 		return g, err
 	}, fmt.Sprintf(`SELECT %s, %s,
 			(SELECT COUNT(*) FROM request r WHERE r.federation_id = f.id AND r.state = 'pending'),
 			COALESCE((SELECT CASE WHEN r.verified_at = 0 THEN r.created_at ELSE r.verified_at END FROM request r WHERE r.federation_id = f.id AND r.state = 'pending' ORDER BY r.id LIMIT 1), 0),
 			(SELECT COUNT(*) FROM request r WHERE r.federation_id = f.id AND r.state = 'approved'),
-			COALESCE(k.good, 0), COALESCE(k.online, 0)
+			COALESCE(k.good, 0), COALESCE(k.online, 0), COALESCE(k.stuck, 0)
 		FROM federation f %s role_grant g ON g.federation_id = f.id AND g.person_id = $1
-			LEFT JOIN (SELECT federation_id, COUNT(*) AS good, SUM(online) AS online FROM node_key WHERE revoked_at = 0 GROUP BY federation_id) k ON k.federation_id = f.id
-		ORDER BY f.name, f.id`, prefixed("f", federationColumns), role, join), personID)
+			LEFT JOIN (SELECT federation_id, COUNT(*) AS good, %s AS online, %s AS stuck FROM node_key WHERE revoked_at = 0 GROUP BY federation_id) k ON k.federation_id = f.id
+		ORDER BY f.name, f.id`, prefixed("f", federationColumns), role, join, countOnline, countStuck), personID)
 }
 
 // also scans more columns behind those that a scan function asks for.

@@ -14,8 +14,7 @@ import (
 type fedHead struct {
 	fed     domain.Federation
 	link    domain.SuperLink
-	online  int
-	keys    int
+	nodes   domain.NodeCount
 	pending int
 	manager bool
 	active  int // runs that would end with the SuperLink
@@ -62,11 +61,9 @@ func (s *server) head(ctx context.Context, v *visit, tab string) (fedHead, error
 	}
 	h.fed = fed
 	h.link.Idle = fed.EngineIdle && h.link.State == domain.SuperLinkStopped
-	nodes, err := s.Onboarding.CountNodes(ctx, v.fed.ID)
-	if err != nil {
+	if h.nodes, err = s.Onboarding.CountNodes(ctx, v.fed.ID); err != nil {
 		return h, err
 	}
-	h.keys, h.online = nodes.Good, nodes.Online
 	active, err := s.Runs.List(ctx, domain.RunFilter{FederationID: v.fed.ID, States: []domain.RunState{domain.Starting, domain.Running}})
 	if err != nil {
 		return h, err

@@ -50,7 +50,7 @@ func federationHead(h fedHead) templ.Component {
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Err = blossom(min5(h.online, h.keys), "", itoa(h.online)+" of "+itoa(h.keys)+" SuperNodes online").Render(ctx, templ_7745c5c3_Buffer)
+		templ_7745c5c3_Err = blossom(min5(h.nodes.Online, h.nodes.Good), "", h.nodes.Of(plural(h.nodes.Good, "SuperNode", "SuperNodes"))).Render(ctx, templ_7745c5c3_Buffer)
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}

@@ -13,8 +13,7 @@ import (
 type fedLine struct {
 	fed     domain.Federation
 	link    domain.SuperLink
-	online  int
-	keys    int
+	nodes   domain.NodeCount
 	pending int
 	running domain.Run
 	wait    runs.Wait // of what runs
@@ -41,17 +40,8 @@ func (s *server) showFederations(w http.ResponseWriter, r *http.Request, v *visi
 	lines := make([]fedLine, 0, len(all))
 	for _, f := range all {
 		line := fedLine{fed: f, link: s.Engines.Status(f.ID)}
-		keys, err := s.Onboarding.NodeKeys(ctx, f.ID)
-		if err != nil {
+		if line.nodes, err = s.Onboarding.CountNodes(ctx, f.ID); err != nil {
 			return err
-		}
-		for _, k := range keys {
-			if k.RevokedAt.IsZero() {
-				line.keys++
-				if k.Seen.Online {
-					line.online++
-				}
-			}
 		}
 		counts, err := s.Onboarding.Counts(ctx, f.ID)
 		if err != nil {

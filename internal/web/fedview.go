@@ -27,11 +27,14 @@ func tileWords(o overview) string {
 			held++
 		}
 	}
-	parts := []string{fmt.Sprintf("%d online", o.online)}
-	if off := o.keys - o.online; off > 0 {
+	parts := []string{fmt.Sprintf("%d online", o.nodes.Online)}
+	if o.nodes.Stuck > 0 {
+		parts = append(parts, fmt.Sprintf("%d stuck", o.nodes.Stuck))
+	}
+	if off := o.nodes.Good - o.nodes.Online - o.nodes.Stuck; off > 0 {
 		parts = append(parts, fmt.Sprintf("%d offline", off))
 	}
-	if waits := held - o.keys; waits > 0 {
+	if waits := held - o.nodes.Good; waits > 0 {
 		parts = append(parts, fmt.Sprintf("%d not connected yet", waits))
 	}
 	if o.more == 0 {

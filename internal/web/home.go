@@ -97,8 +97,8 @@ func (h homeView) summary() string {
 		return "A federation is a group of participants that train together, with a SuperLink of its own."
 	}
 	feds := plural(len(h.Feds), "federation", "federations")
-	text := fmt.Sprintf("%d of %s online in %s.", h.Online, plural(h.Nodes, "SuperNode", "SuperNodes"), feds)
-	if h.Nodes == 0 {
+	text := h.Nodes.Of(plural(h.Nodes.Good, "SuperNode", "SuperNodes")) + " in " + feds + "."
+	if h.Nodes.Good == 0 {
 		text = "No SuperNode yet in " + feds + "."
 	}
 	switch n := len(h.Running) + h.MoreRunning; n {
