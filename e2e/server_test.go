@@ -69,6 +69,7 @@ type server struct {
 	url   string
 	env   python.Env
 	with  []string // settings by the environment
+	flags []string // nil: --stop-engine
 	prog  string   // the program
 	cmd   *exec.Cmd
 	admin *client
@@ -148,7 +149,11 @@ func (s *server) serve() {
 		s.t.Fatal(err)
 	}
 	defer log.Close()
-	s.cmd = exec.CommandContext(context.Background(), s.prog, "serve", "--data", s.data, "--listen", s.addr, "--stop-engine")
+	flags := s.flags
+	if flags == nil {
+		flags = []string{"--stop-engine"}
+	}
+	s.cmd = exec.CommandContext(context.Background(), s.prog, append([]string{"serve", "--data", s.data, "--listen", s.addr}, flags...)...)
 	s.cmd.Stdout, s.cmd.Stderr = log, log
 	s.cmd.Env = append(os.Environ(), s.with...)
 	s.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
