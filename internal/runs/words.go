@@ -55,7 +55,6 @@ func partitions(list []int) string {
 	return "partitions " + strings.Join(words[:len(words)-1], ", ") + " and " + words[len(words)-1]
 }
 
-
 // clock writes a time of the day, moment one with its date; both in UTC, which they say.
 func clock(t time.Time) string  { return t.UTC().Format("15:04") + " UTC" }
 func moment(t time.Time) string { return t.UTC().Format("2 Jan, 15:04") + " UTC" }
