@@ -30,7 +30,7 @@ func own(ctx context.Context, data string, log *slog.Logger) (*filelock.Lock, er
 	path := filepath.Join(data, lockFile)
 	var held *filelock.Lock
 	waits := waiting(log, "data directory")
-	err := filelock.Wait(ctx, func(context.Context) (err error) {
+	err := filelock.WaitForStop(ctx, func(context.Context) (err error) {
 		held, err = filelock.Take(path)
 		return err
 	}, func() time.Time {

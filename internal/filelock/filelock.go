@@ -40,7 +40,7 @@ func Take(path string) (*Lock, error) {
 	return &Lock{f}, nil
 }
 
-// Stopping notes in the lock's file that its holder is stopping, and until when it may take. Others then wait for it; see [Wait].
+// Stopping notes in the lock's file that its holder is stopping, and until when it may take. Others then wait for it; see [WaitForStop].
 func (l *Lock) Stopping(until time.Time) error {
 	info, err := l.f.Stat()
 	if err == nil {
@@ -57,10 +57,25 @@ const (
 	stopGrace = 2 * time.Second        // and one that stops, after its time has passed
 )
 
-// Wait calls take until it returns something other than [ErrHeld]. It waits only for a holder that is stopping: until the time that
-// stopping reports, and a moment longer. stopping returns the zero time while the holder has not begun to stop.
-func Wait(ctx context.Context, take func(context.Context) error, stopping func() time.Time) error {
-	began := time.Now()
+// Wait calls take until it returns something other than [ErrHeld], for at most limit.
+func Wait(ctx context.Context, limit time.Duration, take func(context.Context) error) error {
+	until := time.Now().Add(limit)
+	return wait(ctx, take, func() time.Time { return until })
+}
+
+// WaitForStop calls take until it returns something other than [ErrHeld]. It waits only for a holder that is stopping: until the time
+// that stopping reports, and a moment longer. stopping returns the zero time while the holder has not begun to stop.
+func WaitForStop(ctx context.Context, take func(context.Context) error, stopping func() time.Time) error {
+	gone := time.Now().Add(goneGrace)
+	return wait(ctx, take, func() time.Time {
+		if until := stopping(); !until.IsZero() {
+			return until.Add(stopGrace)
+		}
+		return gone
+	})
+}
+
+func wait(ctx context.Context, take func(context.Context) error, until func() time.Time) error {
 	tick := time.NewTicker(50 * time.Millisecond)
 	defer tick.Stop()
 	for {
@@ -68,7 +83,7 @@ func Wait(ctx context.Context, take func(context.Context) error, stopping func()
 		if !errors.Is(err, ErrHeld) {
 			return err
 		}
-		if now := time.Now(); now.Sub(began) > goneGrace && now.After(stopping().Add(stopGrace)) {
+		if time.Now().After(until()) {
 			return err
 		}
 		select {

@@ -106,7 +106,7 @@ func TestOnlyAHolderThatIsStoppingIsWaitedFor(t *testing.T) {
 		held := func(context.Context) error { return ErrHeld }
 		wait := func(take func(context.Context) error, stopping func() time.Time) (time.Duration, error) {
 			began := time.Now()
-			err := Wait(t.Context(), take, stopping)
+			err := WaitForStop(t.Context(), take, stopping)
 			return time.Since(began), err
 		}
 		if took, err := wait(held, func() time.Time { return time.Time{} }); !errors.Is(err, ErrHeld) || took > time.Second {

@@ -21,7 +21,7 @@ func (db *DB) Own(ctx context.Context, waits func(owner string, until time.Time)
 	if db.engine == "postgres" {
 		take, holder = db.ownSession, func() (h filelock.Holder) { h, _ = db.sessionHolder(ctx); return h }
 	}
-	err := filelock.Wait(ctx, take, func() time.Time {
+	err := filelock.WaitForStop(ctx, take, func() time.Time {
 		h := holder()
 		if !h.Stopping.IsZero() {
 			waits(h.String(), h.Stopping)
