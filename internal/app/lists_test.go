@@ -132,3 +132,20 @@ func TestAListIsDrawn(t *testing.T) {
 		t.Errorf("the table: %s", table)
 	}
 }
+
+// A metric without an aggregate is seen from its first round on: by its median.
+func TestAFirstMedianIsSeen(t *testing.T) {
+	s := newSite(t)
+	s.enrol(101)
+	s.observe(s.app.db, domain.Observation{Metrics: []domain.Metric{{Round: 1, Phase: domain.PhaseTrain, NodeID: 101, Name: "steps", Value: 4}}})
+	d := testbrowser.New(t)
+	s.browse(d, "viewer", "/f/fed/runs/r-1")
+	const plot = "[data-chart-grid] figure canvas"
+	d.Do("viewer", "wait", plot, "")
+	seen := d.Do("viewer", "drawn", plot, "")
+	d.Do("viewer", "click", "[data-chart-hide=median]", "")
+	d.Do("viewer", "wait", "[data-chart-hide=median][aria-pressed=false]", "")
+	if d.Do("viewer", "drawn", plot, "") == seen {
+		t.Error("the median of the first round is not drawn")
+	}
+}

@@ -240,7 +240,7 @@ class Charts {
       else lines.push(line);
     };
     const spread = points.some((p) => p.nodes > 1);
-    if ((spread || !main) && !view.hide.has('median')) add({ key: 'median', label: 'median', values: points.map((p) => number(p.median)), tone: 's1', width: 1.25, dash: [3, 3], plain: true });
+    if ((spread || !main) && !view.hide.has('median')) add({ key: 'median', label: 'median', values: points.map((p) => number(p.median)), tone: 's1', width: 1.25, dash: [3, 3], marker: main ? undefined : 'circle', plain: true });
     if (s.list && s.before.length) add({ key: 'before', label: `round ${s.first}`, values: s.before.map(number), tone: 'muted', width: 1.25, dash: [2, 3], plain: true });
     for (const [label, values] of people) add({ key: label, label, values: x.map((r) => number(values.get(r))), ...styleOf(label.replace('partition ', '')) });
     if (main && !view.hide.has('aggregate')) add({ key: 'main', label: main.label, values: points.map((p) => number(p[main.key])), tone: 's1', width: 2, marker: 'circle' });
