@@ -63,6 +63,23 @@ const (
 	anExit  = `{"run_id":"7","exit_code":1}`
 )
 
+// An agent reports what its owner decided, of versions that this server may not have; anything of another form is refused.
+func TestAnAgentReportsDecisions(t *testing.T) {
+	c := newCaller(t)
+	hash := strings.Repeat("a", 64)
+	for body, want := range map[string]int{
+		`{"apps":[{"hash":"` + hash + `","state":"waiting","rule":"approval"}]}`: 204,
+		`{"apps":[]}`: 204,
+		`{"apps":[{"hash":"` + hash[:8] + `","state":"waiting"}]}`:          422,
+		`{"apps":[{"hash":"` + hash + `","state":"anything"}]}`:             422,
+		`{"apps":[{"hash":"` + hash + `","state":"waiting","rule":"<b>"}]}`: 422,
+	} {
+		c.want(want, body, "POST", "apps", body, c.sign("POST", "apps", body, time.Now()))
+	}
+	report := strings.TrimSuffix(aReport, "}") + `,"approve":"ask","ledger_n":7,"ledger_hash":"` + hash + `"}`
+	c.want(200, "with its ledger", "POST", "report", report, c.sign("POST", "report", report, time.Now()))
+}
+
 // A captured signature works neither again nor for another call.
 func TestASignedCallCountsOnceAndForItselfAlone(t *testing.T) {
 	c := newCaller(t)
