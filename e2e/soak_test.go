@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -74,15 +75,15 @@ func steady(rounds int) map[string]string {
 // cycle is what is done again and again.
 func (k *soak) cycle(what string) {
 	s, began := k.s, time.Now()
-	s.becomes(k.launch("steady", steady(2), nil), "completed", 10*time.Minute)
-	s.becomes(k.launch("raises", nil, nil), "failed", 10*time.Minute)
-	s.becomes(k.launch("chatty", map[string]string{"lines": "20000"}, nil), "completed", 10*time.Minute)
-	s.ends(k.launch("one_fails", map[string]string{"num-server-rounds": "2", "pause": "0"}, nil), 10*time.Minute)
+	k.ends(k.launch("steady", steady(2), nil), "completed")
+	k.ends(k.launch("raises", nil, nil), "failed")
+	k.ends(k.launch("chatty", map[string]string{"lines": "20000"}, nil), "completed")
+	k.ends(k.launch("one_fails", map[string]string{"num-server-rounds": "2", "pause": "0"}, nil), "completed", "failed")
 
 	cut := k.launch("steady", steady(4), map[string]any{"round_seconds": 20})
 	s.atRound(cut, 1)
 	k.killAgent(k.two)
-	s.ends(cut, 10*time.Minute) // as Flower decides: with two SuperNodes, or by the limit
+	k.ends(cut, "completed", "failed") // as Flower decides: with two SuperNodes, or by the limit
 	k.rejoin(k.two)
 	k.three.restarted()
 	k.three.online()
@@ -92,9 +93,16 @@ func (k *soak) cycle(what string) {
 	if err := syscall.Kill(s.superLinkPID(k.b), syscall.SIGKILL); err != nil {
 		k.b.Fatal(err)
 	}
-	s.becomes(through, "completed", 10*time.Minute)
+	k.ends(through, "completed")
 	s.awaitUp()
 	k.b.Logf("cycle %s took %.0f s", what, time.Since(began).Seconds())
+}
+
+// ends waits until a run has ended. One that ends in another state than may be fails the test, which goes on: the table is wanted as well.
+func (k *soak) ends(name string, maybe ...string) {
+	if r := k.s.ends(name, 15*time.Minute); !slices.Contains(maybe, r.State) {
+		k.b.Errorf("%s is %s: %+v", name, r.State, r.Cause)
+	}
 }
 
 func (k *soak) killAgent(p *person) {
@@ -118,7 +126,7 @@ func (k *soak) killServerAndKeeper(what string) {
 	for _, p := range []*person{k.one, k.two, k.three} {
 		p.online()
 	}
-	k.s.becomes(k.launch("steady", steady(2), nil), "completed", 10*time.Minute)
+	k.ends(k.launch("steady", steady(2), nil), "completed")
 	k.b.Logf("%s: the server is process %d", what, k.s.cmd.Process.Pid)
 }
 

@@ -148,23 +148,31 @@ func (w *watcher) sample() {
 
 // compare prints the medians of the first and last third, and fails the test where a measure has grown.
 func (w *watcher) compare(t testing.TB) {
+	table, faults := w.table()
+	fmt.Println(table)
+	for _, fault := range faults {
+		t.Error(fault)
+	}
+}
+
+func (w *watcher) table() (table string, faults []string) {
 	third := len(w.samples) / 3
 	if third < 3 {
-		t.Fatalf("%d samples are too few", len(w.samples))
+		return "", []string{fmt.Sprintf("%d samples are too few", len(w.samples))}
 	}
-	fmt.Println("| | first third | last third | may grow to |\n|---|---|---|---|")
+	var out strings.Builder
+	out.WriteString("| | first third | last third | may grow to |\n|---|---|---|---|\n")
 	for i, m := range w.measures {
 		first, last := w.median(i, 0, third), w.median(i, len(w.samples)-third, len(w.samples))
 		most := first + max(first/10, m.floor)
-		fmt.Printf("| %s | %.1f | %.1f | %.1f |\n", m.name, first, last, most)
+		fmt.Fprintf(&out, "| %s | %.1f | %.1f | %.1f |\n", m.name, first, last, most)
 		if first < 0 || last < 0 {
-			t.Errorf("%s was hardly ever there", m.name)
-		}
-		if last > most {
-			t.Errorf("%s grew from %.1f to %.1f", m.name, first, last)
+			faults = append(faults, m.name+" was hardly ever there")
+		} else if last > most {
+			faults = append(faults, fmt.Sprintf("%s grew from %.1f to %.1f", m.name, first, last))
 		}
 	}
-	fmt.Println()
+	return out.String(), faults
 }
 
 func (w *watcher) median(measure, from, to int) float64 {
@@ -227,4 +235,23 @@ func (s *server) goroutines() (float64, bool) {
 		}
 	}
 	return 0, false
+}
+
+// A measure that grows by more than a tenth and its floor is named, as is one that is hardly ever there; others are not.
+func TestGrowthIsNamed(t *testing.T) {
+	w := &watcher{measures: []measure{{name: "grows", floor: 5}, {name: "within a tenth", floor: 5}, {name: "within the floor", floor: 5}, {name: "shrinks"}, {name: "gone", floor: 5}}}
+	for i := range 30 {
+		row := []float64{100, 100, 10, 50 - float64(i), 7}
+		if i >= 15 {
+			row = []float64{111, 109, 14, 50 - float64(i), -1}
+		}
+		w.samples = append(w.samples, row)
+	}
+	table, faults := w.table()
+	if got := strings.Join(faults, "; "); got != "grows grew from 100.0 to 111.0; gone was hardly ever there" || strings.Count(table, "\n") != 2+5 {
+		t.Errorf("%s\n%s", got, table)
+	}
+	if _, faults := (&watcher{samples: w.samples[:8]}).table(); len(faults) != 1 {
+		t.Errorf("with few samples: %v", faults)
+	}
 }
