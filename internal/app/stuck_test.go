@@ -56,6 +56,16 @@ func TestAStuckSuperNodeIsShown(t *testing.T) {
 				t.Errorf("%q: %s shows the remedy: %v\n%s", c.stuck, p.path, shown, text)
 			}
 		}
+		counted := map[bool]string{true: "0 of 1 online, 1 stuck", false: "1 of 1 online"}[c.stuck != ""]
+		named := strings.Replace(counted, "of 1", "of 1 SuperNode", 1)
+		for path, words := range map[string]string{"/f/fed/nodes": counted, "/f": named, "/f/fed": named} {
+			if text := s.get("admin", path).body; !strings.Contains(text, words) || c.stuck == "" && strings.Contains(text, " stuck") {
+				t.Errorf("%q: %s does not say %q", c.stuck, path, words)
+			}
+		}
+		if text := s.get("admin", "/").body; !strings.Contains(text, named+" in 2 federations") {
+			t.Errorf("%q: the overview does not say %q", c.stuck, named)
+		}
 		verdict, checks, err := s.app.Runs.Board(t.Context(), s.fed.ID)
 		if err != nil {
 			t.Fatal(err)
@@ -75,5 +85,18 @@ func TestAStuckSuperNodeIsShown(t *testing.T) {
 	key.Seen.Stuck = domain.StuckWaiting
 	if _, how := key.Stuck(); how != "Restart blossomtune join on the participant's machine." {
 		t.Errorf("the remedy for an agent is: %s", how)
+	}
+}
+
+// A run that nobody is recorded for says when it was queued, and no more.
+func TestARunWithoutACreatorNamesNobody(t *testing.T) {
+	s := newSite(t)
+	page := func() string { return strings.Join(strings.Fields(s.get("manager", "/f/fed/runs/r-1").body), " ") }
+	if text := page(); strings.Contains(text, " by </span>") || strings.Contains(text, " by </dd>") {
+		t.Error("it says by whom, and then nothing")
+	}
+	s.addRun(s.fed.ID, "r-2", func(r *domain.Run) { r.CreatedBy = "Some Manager" })
+	if text := s.get("manager", "/f/fed/runs/r-2").body; !strings.Contains(text, " by Some Manager") {
+		t.Error("it does not say by whom")
 	}
 }
