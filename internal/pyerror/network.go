@@ -45,7 +45,7 @@ var netKinds = []string{"NameResolutionError", "MaxRetryError", "NewConnectionEr
 	"OfflineModeIsEnabled", "DatasetNotFoundError", "ClientConnectorError", "ClientConnectorDNSError", "ClientConnectorCertificateError", "ClientConnectorSSLError", "ClientProxyConnectionError",
 	"ClientHttpProxyError", "ClientResponseError", "ServerDisconnectedError", "ClientOSError", "ServerTimeoutError", "ConnectionTimeoutError", "SocketTimeoutError", "URLError", "HTTPError", "RemoteDisconnected", "IncompleteRead",
 	"gaierror", "herror", "SSLError", "SSLCertVerificationError", "CertificateError", "SSLEOFError", "ConnectionRefusedError", "ConnectionResetError", "ConnectionAbortedError", "EndpointConnectionError",
-	"RemoteProtocolError", "ReadError", "WriteError", "LocalTokenNotFoundError", "FSTimeoutError", "ChunkedEncodingError", "LocalTokenNotFoundError", "CannotConnect"}
+	"RemoteProtocolError", "ReadError", "WriteError", "LocalTokenNotFoundError", "FSTimeoutError", "ChunkedEncodingError"}
 
 var (
 	// netModules are those whose other exceptions are about the network where their words tell so.
@@ -181,7 +181,7 @@ func addressIn(text string, t Trouble) string {
 	}
 	for _, p := range toldAddresses {
 		for _, m := range p.FindAllStringSubmatch(text, 20) {
-			a := ""
+			var a string
 			if strings.HasPrefix(m[1], "http") && strings.Contains(m[1], "://") {
 				if docsPattern.MatchString(m[1]) {
 					continue
