@@ -3,7 +3,6 @@ package e2e
 import (
 	"os"
 	"path/filepath"
-	"regexp"
 	"strconv"
 	"strings"
 	"syscall"
@@ -48,20 +47,23 @@ func TestHowAServerAppEndsIsNamed(t *testing.T) {
 	}
 }
 
-var strayPattern = regexp.MustCompile(`stray (\d+)`)
-
-// stray waits for the process that a ServerApp has left; its start is unknown when it has ended.
+// stray waits until a ServerApp has left a process behind, and returns it; its start is unknown when it has ended. The app itself knows it
+// by another id.
 func (s *server) stray(r runView) keeper.Identity {
 	s.t.Helper()
-	var pid int
+	var found []string
 	await(s.t, time.Minute, "a stray process", func() (string, bool) {
 		text, _ := os.ReadFile(s.logFile(s.get(r.Name)))
-		m := strayPattern.FindSubmatch(text)
-		if m != nil {
-			pid, _ = strconv.Atoi(string(m[1]))
-		}
-		return string(text), m != nil
+		found = named("stray-" + s.get(r.Name).EngineRunID)
+		return string(text), strings.Contains(string(text), "\nstray\n") && (len(found) > 0 || s.get(r.Name).State != "running")
 	})
+	if len(found) == 0 {
+		return keeper.Identity{}
+	}
+	pid, err := strconv.Atoi(filepath.Base(filepath.Dir(strings.Fields(found[0])[0])))
+	if err != nil {
+		s.t.Fatal(err)
+	}
 	id, _ := keeper.Of(pid)
 	id.PID = pid
 	return id

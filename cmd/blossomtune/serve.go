@@ -12,6 +12,7 @@ import (
 
 	"blossomtune/internal/app"
 	"blossomtune/internal/config"
+	"blossomtune/internal/keeper"
 	"blossomtune/internal/logmask"
 	"blossomtune/internal/site"
 
@@ -24,6 +25,7 @@ type serveCmd struct {
 
 // Run serves until it is told to stop.
 func (c *serveCmd) Run(ctx context.Context, k *kong.Context) error {
+	keeper.Conceal() // its environment can hold passwords
 	if err := settle(&c.Config, k); err != nil {
 		return err
 	}

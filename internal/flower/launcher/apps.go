@@ -122,13 +122,18 @@ func prepare(ctx context.Context, j *job) (*app, error) {
 	if got := ready.Packages(); len(got) > 0 {
 		j.say("Installed: [" + strings.Join(got, ", ") + "]")
 	}
-	if len(settingsEnv(j.order.Settings)) == 0 { // else it needs a template of its own
-		go pool.Warm(ready, apphost.ServerApp) // while the task is acquired
+	room := &apphost.Room{Dir: j.dir, Port: j.port, Hub: true}
+	if err := room.Make(); err != nil {
+		ready.Release()
+		done()
+		return nil, err
 	}
+	ready.Enter(room)
+	go pool.Warm(ready, apphost.ServerApp, j.environment()...) // while the task is acquired
 	start := func(args []string, f keeper.Fork, env []string) (*keeper.Child, error) {
 		return pool.Start(ready, apphost.ServerApp, args, f, env)
 	}
-	return &app{start: start, release: func() { ready.Release(); done() }}, nil
+	return &app{start: start, release: func() { pool.Empty(room); room.Clear(); ready.Release(); done() }}, nil
 }
 
 // fab reads the run's FAB. A database that does not answer is asked again.
@@ -191,9 +196,13 @@ func (j *job) say(lines ...string) {
 
 // startApp starts the ServerApp's process.
 func (j *job) startApp(a *app, args []string) (*keeper.Child, error) {
-	env := append(settingsEnv(j.order.Settings), "FLWR_HOME="+filepath.Join(j.dir, homeName))
 	return a.start(args, keeper.Fork{
 		Dir: filepath.Join(j.dir, WorkName), LogFile: filepath.Join(j.dir, LogName), Log: logfile.Keep{Max: j.l.LogMax},
 		CPUs: chosenCPUs(j.order, keeper.AllowedCPUs()),
-	}, env)
+	}, j.environment())
+}
+
+// environment is what the run adds to the environment of its ServerApp.
+func (j *job) environment() []string {
+	return append(settingsEnv(j.order.Settings), "FLWR_HOME="+filepath.Join(j.dir, homeName))
 }

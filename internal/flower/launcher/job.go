@@ -29,6 +29,8 @@ type job struct {
 	cancel context.CancelFunc
 	done   chan struct{}
 
+	port int // of the run's Runtime API
+
 	saying sync.Mutex // held while a line is written into the run's log
 
 	mu      sync.Mutex
@@ -55,6 +57,12 @@ func (j *job) stop(grace time.Duration, why domain.KillReason) {
 
 func (j *job) run(ctx context.Context) {
 	id := j.order.EngineRunID
+	ln, err := j.listen()
+	if err != nil {
+		j.unprepared(err)
+		return
+	}
+	defer ln.Close()
 	app, err := j.l.prepare(ctx, j)
 	if err != nil && ctx.Err() == nil {
 		j.unprepared(err)
@@ -72,7 +80,7 @@ func (j *job) run(ctx context.Context) {
 	}
 	j.l.Log.Info("acquired a task", "engine_run", id, "task", task.ID)
 	j.l.update(id, func(t *Task) { t.TaskID = task.ID })
-	exit, err := j.serve(ctx, app, task)
+	exit, err := j.serve(ctx, app, task, ln)
 	if err != nil {
 		j.l.Log.Error("starting a ServerApp", "engine_run", id, "err", err)
 		j.end(keeper.Exit{Code: -1}, "The ServerApp could not be started: "+err.Error()+".")
@@ -101,13 +109,19 @@ func (j *job) end(exit keeper.Exit, reason string) {
 	})
 }
 
-// serve gives the run its own Runtime API and runs the ServerApp to its end.
-func (j *job) serve(ctx context.Context, app *app, task wire.Task) (keeper.Exit, error) {
+// listen opens the port of the run's Runtime API: the only one on this machine that its ServerApp may connect to.
+func (j *job) listen() (net.Listener, error) {
 	var lc net.ListenConfig
 	ln, err := lc.Listen(context.Background(), "tcp", "127.0.0.1:0")
 	if err != nil {
-		return keeper.Exit{}, fmt.Errorf("listening for the ServerApp: %w", err)
+		return nil, fmt.Errorf("listening for the ServerApp: %w", err)
 	}
+	j.port = ln.Addr().(*net.TCPAddr).Port
+	return ln, nil
+}
+
+// serve gives the run its own Runtime API and runs the ServerApp to its end.
+func (j *job) serve(ctx context.Context, app *app, task wire.Task, ln net.Listener) (keeper.Exit, error) {
 	srv := &http.Server{Handler: j.l.Proxy(j.order.EngineRunID, j.sign), ReadHeaderTimeout: 30 * time.Second}
 	go func() { _ = srv.Serve(ln) }()
 	defer srv.Close()
@@ -138,7 +152,7 @@ func (j *job) again() bool {
 }
 
 func (j *job) attempt(ctx context.Context, app *app, task wire.Task, proxyAddr string) (keeper.Exit, error) {
-	token := filepath.Join(j.dir, tokenName)
+	token := filepath.Join(j.dir, homeName, tokenName) // where the app can read it
 	if err := WriteFile(token, []byte(task.Token)); err != nil {
 		return keeper.Exit{}, fmt.Errorf("writing the token: %w", err)
 	}

@@ -11,13 +11,13 @@ from flwr.serverapp import Grid, ServerApp
 app = ServerApp()
 
 
-def leave_stray() -> None:
+def leave_stray(run: int) -> None:
     """Leave a process in a session of its own, with an empty environment and no parent."""
     if os.fork() == 0:
         os.setsid()
         if os.fork() == 0:
-            print(f"stray {os.getpid()}", flush=True)
-            os.execve("/bin/sleep", ["sleep", "600"], {})
+            print("stray", flush=True)
+            os.execve("/bin/sleep", [f"stray-{run}", "600"], {})
         os._exit(0)
 
 
@@ -36,9 +36,9 @@ def main(grid: Grid, context: Context) -> None:
         case "SIGSEGV":
             os.kill(os.getpid(), signal.SIGSEGV)
         case "stray, 0":
-            leave_stray()
+            leave_stray(context.run_id)
             time.sleep(0.5)
             os._exit(0)
         case "stray":
-            leave_stray()
+            leave_stray(context.run_id)
             time.sleep(600)
