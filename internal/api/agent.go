@@ -58,6 +58,8 @@ type reportInput struct {
 		Approve    string `json:"approve,omitempty" enum:",any,listed,ask" doc:"Which app versions run there: any, those that its owner listed, those that its owner approved"`
 		LedgerN    int64  `json:"ledger_n,omitempty" minimum:"0" doc:"The number of the newest line of its ledger"`
 		LedgerHash string `json:"ledger_hash,omitempty" pattern:"^([0-9a-f]{64})?$" doc:"That line's hash; the receipts of runs name it"`
+		Contained  string `json:"contained,omitempty" enum:"namespaces,floor,partial,none,off" doc:"How ClientApps are kept from the rest of the machine"`
+		Data       int    `json:"data_folders,omitempty" minimum:"0" maximum:"1000" doc:"How many folders its owner lets ClientApps read"`
 	}
 }
 
@@ -194,7 +196,8 @@ func (a *api) agentReport(ctx context.Context, in *reportInput) (*body[Enrolment
 	}
 	if err := a.Reported(ctx, e.Key, domain.NodeSeen{Flwr: in.Body.Flwr, Agent: in.Body.Agent, Python: in.Body.Python,
 		ClockOff: time.Duration(in.Body.Clock) * time.Second, Proxy: in.Body.Proxy, SharesLogs: in.Body.Share,
-		Approve: in.Body.Approve, Ledger: domain.LedgerHead{N: in.Body.LedgerN, Hash: in.Body.LedgerHash}}); err != nil {
+		Approve: in.Body.Approve, Ledger: domain.LedgerHead{N: in.Body.LedgerN, Hash: in.Body.LedgerHash},
+		Contained: domain.Containment(in.Body.Contained), Data: in.Body.Data}); err != nil {
 		return nil, err
 	}
 	return a.enrolmentView(ctx, e)

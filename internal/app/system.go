@@ -7,13 +7,14 @@ import (
 
 	"blossomtune/internal/domain"
 	"blossomtune/internal/flower/python"
+	"blossomtune/internal/keeper/contain"
 	"blossomtune/internal/store"
 	"blossomtune/internal/web"
 )
 
 // system is what the server can say of itself and the machine.
 func (a *App) system(ctx context.Context) (web.System, error) {
-	out := web.System{Version: a.o.Version, Go: runtime.Version(), Machine: runtime.GOOS + " " + runtime.GOARCH, Cores: runtime.NumCPU(), Started: a.started, PID: os.Getpid(), Data: a.o.Config.Data, Flwr: python.FlwrVersion}
+	out := web.System{Version: a.o.Version, Go: runtime.Version(), Machine: runtime.GOOS + " " + runtime.GOARCH, Cores: runtime.NumCPU(), Containment: contain.Check(), Started: a.started, PID: os.Getpid(), Data: a.o.Config.Data, Flwr: python.FlwrVersion}
 	out.DiskFree, out.DiskTotal = diskSpace(a.o.Config.Data)
 	db, err := a.db.About(ctx)
 	if err != nil {

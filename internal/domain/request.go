@@ -137,6 +137,8 @@ type NodeSeen struct {
 	SharesLogs bool          // its owner lets the agent send its logs
 	Approve    string        // which app versions run there, as its agent tells: "any", "listed" or "ask"; empty where it does not
 	Ledger     LedgerHead    // the newest line of its ledger that its agent reported
+	Contained  Containment   // how ClientApps run there, as its agent reports
+	Data       int           // how many folders its owner lets ClientApps read
 	Stuck      Stuck         // why it takes no part in runs although it is online
 }
 

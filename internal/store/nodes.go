@@ -12,13 +12,13 @@ import (
 
 const nodeKeyColumns = `id, federation_id, request_id, partition_id, public_pem, fingerprint, node_id, via, created_at, revoked_at,
 	suspended_at, suspend_reason, first_at, last_at, online, bytes_in, bytes_out, flwr, agent, python, clock_off, proxy, shares_logs, stuck,
-	approve, ledger_n, ledger_hash`
+	approve, ledger_n, ledger_hash, contained, data_folders`
 
 func scanNodeKey(s scanner) (k domain.NodeKey, err error) {
 	var node, created, revoked, suspended, first, last, online, off, shares int64
 	err = s.Scan(&k.ID, &k.FederationID, &k.RequestID, &k.Partition, &k.PublicPEM, &k.Fingerprint, &node, &k.Via, &created, &revoked,
 		&suspended, &k.Reason, &first, &last, &online, &k.Seen.BytesIn, &k.Seen.BytesOut, &k.Seen.Flwr, &k.Seen.Agent, &k.Seen.Python, &off, &k.Seen.Proxy, &shares, &k.Seen.Stuck,
-		&k.Seen.Approve, &k.Seen.Ledger.N, &k.Seen.Ledger.Hash)
+		&k.Seen.Approve, &k.Seen.Ledger.N, &k.Seen.Ledger.Hash, &k.Seen.Contained, &k.Seen.Data)
 	k.NodeID, k.CreatedAt, k.RevokedAt, k.SuspendedAt = uint64(node), moment(created), moment(revoked), moment(suspended)
 	k.Seen.FirstAt, k.Seen.LastAt, k.Seen.Online, k.Seen.ClockOff = moment(first), moment(last), online == 1, time.Duration(off)*time.Second
 	k.Seen.SharesLogs = shares == 1
@@ -98,8 +98,9 @@ func (tx *Tx) UpdateNodeSeen(ctx context.Context, id int64, v domain.NodeSeen) e
 // UpdateNodeMachine writes what an agent told of its machine. Of its ledger, the highest line that was ever told stays.
 func (tx *Tx) UpdateNodeMachine(ctx context.Context, id int64, v domain.NodeSeen) error {
 	return tx.one(ctx, "key", `UPDATE node_key SET flwr = $2, agent = $3, python = $4, clock_off = $5, proxy = $6, shares_logs = $7, approve = $8,
-		ledger_hash = CASE WHEN $9 > ledger_n THEN $10 ELSE ledger_hash END, ledger_n = CASE WHEN $9 > ledger_n THEN $9 ELSE ledger_n END WHERE id = $1`,
-		id, v.Flwr, v.Agent, v.Python, int64(v.ClockOff/time.Second), v.Proxy, bit(v.SharesLogs), v.Approve, v.Ledger.N, v.Ledger.Hash)
+		ledger_hash = CASE WHEN $9 > ledger_n THEN $10 ELSE ledger_hash END, ledger_n = CASE WHEN $9 > ledger_n THEN $9 ELSE ledger_n END,
+		contained = $11, data_folders = $12 WHERE id = $1`,
+		id, v.Flwr, v.Agent, v.Python, int64(v.ClockOff/time.Second), v.Proxy, bit(v.SharesLogs), v.Approve, v.Ledger.N, v.Ledger.Hash, string(v.Contained), v.Data)
 }
 
 const federationColumns = "id, slug, name, description, total_partitions, parallel, engine_wanted, created_at, proof, question, answer_needed, invitations_only, run_limits, idle_stop, engine_idle"

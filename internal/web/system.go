@@ -6,12 +6,14 @@ import (
 	"time"
 
 	"blossomtune/internal/domain"
+	"blossomtune/internal/keeper/contain"
 )
 
 // System is what the server says of itself and the machine. What is not known is zero.
 type System struct {
 	Version, Go, Machine string
 	Cores                int
+	Containment          contain.Report // what keeps ServerApps from everything else
 	Started              time.Time
 	PID                  int
 	Memory               int64 // of the server itself, bytes
