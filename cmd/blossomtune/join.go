@@ -21,6 +21,8 @@ type joinCmd struct {
 	Approve   string        `help:"Which app versions may run on this machine: any of the federation's, listed in your rules, or those that you approve (ask). Default: as before, at first any." enum:",any,listed,ask" default:""`
 	Share     bool          `help:"When an app fails on this machine, send its last 20 lines to the federation's managers. They may hold your data; without this only the kind of the error goes out." name:"share-output"`
 	ShareLogs bool          `help:"Send the logs of the SuperNode and of the apps on this machine to the federation's managers, secrets masked. They may hold your data; without this nothing of them goes out." name:"share-logs"`
+	Contain   string        `help:"Run apps in a sandbox: they read their Python environment and the folders of --data, write folders of their own, and reach this machine's SuperNode and web servers. off: they can do whatever you can; the federation's managers see that." enum:"on,off" default:"on"`
+	Data      []string      `help:"Folder with data that apps may read. Repeat it for several." type:"path" placeholder:"DIR"`
 	AppMemory int           `help:"Megabytes that an app may use on this machine; one that takes more is ended. 0: no limit." name:"app-memory" placeholder:"MB"`
 	AppTime   time.Duration `help:"How long an app may work on one round's message, such as 30m; 0: no limit." name:"app-time"`
 	Parallel  int           `help:"How many messages to work on at the same time." default:"1"`
@@ -32,9 +34,10 @@ type joinCmd struct {
 
 // Run joins, and keeps the SuperNode running until it is told to stop.
 func (c *joinCmd) Run(ctx context.Context) error {
+	keeper.Conceal()
 	keeper.Adopt()
 	o := agent.Options{URL: c.URL, Token: c.Token, Dir: c.Dir, Deps: agent.Deps(c.Deps), Python: c.Python, PythonDir: c.PythonDir, Requirements: apps.Requirements,
-		NodePort: c.NodePort, Parallel: c.Parallel, ShareOutput: c.Share, ShareLogs: c.ShareLogs, AppLimits: agent.AppLimits{Memory: int64(c.AppMemory) * 1_000_000, Time: c.AppTime}, Approve: c.Approve, Service: c.Service, NewKey: c.NewKey, Version: versionOf(), In: os.Stdin, Out: os.Stdout}
+		NodePort: c.NodePort, Parallel: c.Parallel, ShareOutput: c.Share, ShareLogs: c.ShareLogs, AppLimits: agent.AppLimits{Memory: int64(c.AppMemory) * 1_000_000, Time: c.AppTime}, Approve: c.Approve, Uncontained: c.Contain == "off", Data: c.Data, Service: c.Service, NewKey: c.NewKey, Version: versionOf(), In: os.Stdin, Out: os.Stdout}
 	if !c.Preflight {
 		return agent.Join(ctx, o)
 	}

@@ -46,6 +46,8 @@ type Options struct {
 	NewKey       bool      // put a new key in the place of the enrolled one first
 	Service      bool      // let the system run the SuperNode, and return
 	AppLimits    AppLimits // of each ClientApp
+	Uncontained  bool      // ClientApps run without a sandbox
+	Data         []string  // folders that ClientApps can read
 	ShareLogs    bool      // the SuperNode's and the ClientApps' logs go to the federation's managers
 	ShareOutput  bool      // the last lines of a ClientApp that failed go to the federation's managers
 	Version      string    // of this program, reported to the server
@@ -96,6 +98,9 @@ func Join(ctx context.Context, o Options) error {
 		j.say("Enrolled in %s: partition %d of %d.", st.Name, st.Partition, st.NumPartitions)
 	} else {
 		j.say("This machine is enrolled in %s: partition %d of %d.", st.Name, st.Partition, st.NumPartitions)
+	}
+	if err := j.checkData(h); err != nil {
+		return err
 	}
 	if err := j.approve(h, st); err != nil {
 		return err
@@ -149,6 +154,12 @@ func (j *joining) asService(ctx context.Context, n *node) error {
 	}
 	if j.o.ShareOutput {
 		args = append(args, "--share-output")
+	}
+	if j.o.Uncontained {
+		args = append(args, "--contain=off")
+	}
+	for _, dir := range j.o.Data {
+		args = append(args, "--data", dir)
 	}
 	if m := j.o.AppLimits.Memory; m > 0 {
 		args = append(args, "--app-memory", strconv.FormatInt(m/1_000_000, 10))

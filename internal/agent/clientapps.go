@@ -61,6 +61,7 @@ func (n *node) clientApps() (*clientApps, error) {
 		return nil, err
 	}
 	n.h.trimRunLogs()
+	n.h.trimRooms()
 	c := &clientApps{n: n, pool: pool}
 	c.ctx, c.stop = context.WithCancel(context.Background())
 	return c, nil
@@ -86,6 +87,11 @@ func (c *clientApps) warm(ctx context.Context) {
 		return // its next message says why
 	}
 	defer ready.Release()
+	room, err := c.n.room(fab)
+	if err != nil {
+		return
+	}
+	ready.Enter(room)
 	c.pool.Warm(ready, apphost.ClientApp)
 }
 
@@ -106,7 +112,13 @@ func (c *clientApps) Run(ctx context.Context, t *supernode.Task) error {
 		ready.Release()
 		return err
 	}
-	exit, passed, err := c.runOne(ctx, t, ready, log)
+	room, err := c.n.room(t.FAB)
+	if err != nil {
+		ready.Release()
+		return c.unprepared(ctx, t, err)
+	}
+	ready.Enter(room)
+	exit, passed, err := c.runOne(ctx, t, ready, room, log)
 	if err != nil {
 		return c.unprepared(ctx, t, err)
 	}
@@ -181,13 +193,20 @@ func (c *clientApps) ended(t *supernode.Task, exit keeper.Exit, passed string, o
 }
 
 // runOne runs a ClientApp to its end, and says which of its limits it passed.
-func (c *clientApps) runOne(ctx context.Context, t *supernode.Task, ready *apphost.Ready, log string) (exit keeper.Exit, passed string, err error) {
-	token := c.n.h.file("task_" + t.Token[:16])
+func (c *clientApps) runOne(ctx context.Context, t *supernode.Task, ready *apphost.Ready, room *apphost.Room, log string) (exit keeper.Exit, passed string, err error) {
+	token := "task_" + t.Token[:16]
+	args := []string{"--runtime-api-address", t.Address, "--insecure", "--token-file"}
+	if room == nil {
+		token = c.n.h.file(token)
+		args = append(args, token, "--parent-pid", strconv.Itoa(os.Getpid()))
+	} else { // it cannot see this process, and its own first process ends with this one
+		token = filepath.Join(room.Path(apphost.FlwrHome), token)
+		args = append(args, token)
+	}
 	if err := writeFile(token, []byte(t.Token), 0o600); err != nil {
 		return exit, "", err
 	}
 	defer os.Remove(token)
-	args := []string{"--runtime-api-address", t.Address, "--insecure", "--token-file", token, "--parent-pid", strconv.Itoa(os.Getpid())}
 	child, err := c.start(ctx, ready, args, log)
 	if err != nil {
 		return exit, "", err

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"runtime"
+	"sync/atomic"
 	"time"
 
 	"blossomtune/internal/agent/approval"
@@ -28,6 +29,7 @@ type node struct {
 	env    python.Env
 	conn   *connection
 	deps   bool
+	port   atomic.Int32 // of the SuperNode on this machine
 	runs   knownRuns
 	rec    *recorder   // nil until the SuperNode is kept running
 	gate   *gatekeeper // likewise
@@ -69,6 +71,8 @@ type report struct {
 	LedgerN    int64  `json:"ledger_n,omitempty"`
 	LedgerHash string `json:"ledger_hash,omitempty"`
 	Approve    string `json:"approve,omitempty"`
+	Contained  string `json:"contained,omitempty"`
+	Data       int    `json:"data_folders,omitempty"`
 }
 
 // ask reports versions and returns what the server says of this machine; false while it is not reached.
@@ -76,7 +80,8 @@ func (n *node) ask(ctx context.Context) (got enrolment, reached bool, err error)
 	ctx, cancel := context.WithTimeout(ctx, askLimit)
 	defer cancel()
 	rep := report{Flwr: n.env.FlwrVersion, Agent: n.j.o.Version, Python: n.env.PythonVersion, System: runtime.GOOS + "/" + runtime.GOARCH,
-		Clock: int(n.j.clock.ahead().Seconds()), Proxy: n.j.srv.proxy(), Share: n.j.o.ShareLogs}
+		Clock: int(n.j.clock.ahead().Seconds()), Proxy: n.j.srv.proxy(), Share: n.j.o.ShareLogs,
+		Contained: n.j.o.containment(), Data: len(n.j.o.Data)}
 	if n.rec != nil {
 		head := n.rec.ledger.Head()
 		rep.LedgerN, rep.LedgerHash = head.N, ledgerHash(head)
@@ -235,6 +240,10 @@ func (n *node) keep(ctx context.Context) error {
 		return fmt.Errorf("opening the SuperNode's log: %w", err)
 	}
 	defer func() { _ = log.Close() }()
+	n.sayContainment()
+	if err := n.choosePort(); err != nil {
+		return err
+	}
 	apps, err := n.clientApps()
 	if err != nil {
 		return err
@@ -262,6 +271,9 @@ func (n *node) keep(ctx context.Context) error {
 			n.j.say("The federation's SuperLink has another address; connecting again.")
 			continue
 		}
+		if err := n.choosePort(); err != nil { // another process may have taken it
+			return err
+		}
 		d := restarts.Died(n.j.o.Clock().Sub(began), fmt.Sprint(err))
 		n.status.connected(false, fmt.Sprintf("The SuperNode ended: %v.", err))
 		n.j.say("The SuperNode ended (%v); starting it again in %s. Log: %s", err, d.After, n.h.logFile())
@@ -287,7 +299,7 @@ func (n *node) serve(ctx context.Context, apps supernode.Apps, log io.Writer) er
 	online, refresh := make(chan uint64, 1), make(chan chan struct{})
 	sn := supernode.New(supernode.Options{
 		SuperLink: n.st.SuperLink, Transport: signing{n}, PublicPEM: n.pem, FlwrVersion: n.env.FlwrVersion, NodeID: n.st.NodeID,
-		Dir: n.h.superNode(), Port: n.j.o.NodePort, Parallel: n.j.o.Parallel, Apps: apps, Clock: n.j.clock.now, Recorder: n.rec,
+		Dir: n.h.superNode(), Port: int(n.port.Load()), Parallel: n.j.o.Parallel, Apps: apps, Clock: n.j.clock.now, Recorder: n.rec,
 		Log: func(format string, args ...any) {
 			fmt.Fprintf(log, "%s "+format+"\n", append([]any{n.j.o.Clock().UTC().Format(time.RFC3339)}, args...)...)
 		},

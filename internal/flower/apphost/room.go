@@ -81,10 +81,10 @@ func certificates() []string {
 	return out
 }
 
-// proxyPorts are those of this machine's web proxies, through which alone some networks reach the web.
+// proxyPorts are those of this machine's web proxies, through which alone some networks reach the web, and of its own model hub.
 func proxyPorts() []int {
 	var out []int
-	for _, name := range []string{"HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY"} {
+	for _, name := range []string{"HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY", "HF_ENDPOINT"} {
 		for _, name := range []string{name, strings.ToLower(name)} {
 			u, err := url.Parse(os.Getenv(name))
 			if err != nil {
