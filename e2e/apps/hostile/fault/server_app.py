@@ -1,0 +1,28 @@
+"""A ServerApp that tries to get out, lets a ClientApp try, and prints what came of both."""
+
+import json
+import time
+
+from flwr.app import ConfigRecord, Context, Message, MessageType, RecordDict
+from flwr.serverapp import Grid, ServerApp
+
+from fault.ways import tried
+
+app = ServerApp()
+
+
+@app.main()
+def main(grid: Grid, context: Context) -> None:
+    """Try."""
+    config = context.run_config
+    targets = json.loads(str(config["targets"]))
+    print("SERVERAPP " + json.dumps(tried(targets)), flush=True)
+    while len(ids := sorted(grid.get_node_ids())) < int(config["nodes"]):
+        time.sleep(0.2)
+    content = RecordDict({"config": ConfigRecord({"targets": json.dumps(targets)})})
+    messages = [Message(content, dst_node_id=node, message_type=MessageType.TRAIN, group_id="1") for node in ids]
+    for reply in grid.send_and_receive(messages, timeout=60):
+        if reply.has_error():
+            print(f"ERROR {reply.error.code} {reply.error.reason}", flush=True)
+        else:
+            print("CLIENTAPP " + str(reply.content["told"]["ways"]), flush=True)

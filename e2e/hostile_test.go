@@ -1,0 +1,134 @@
+package e2e
+
+import (
+	"encoding/json"
+	"net"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+)
+
+// A hostile ServerApp and a hostile ClientApp reach nothing of the server, of other runs, of the participant and of the system: not one of
+// all these ways leads out. With --contain=off the same ClientApp gets out in most ways, so the ways themselves work.
+func TestHostileAppsStayInside(t *testing.T) {
+	t.Parallel()
+	s := startWith(t, 10, freeAddr(t), "BLOSSOMTUNE_SMTP_PASSWORD=a-password-of-the-server")
+	inside := s.approved("Inside").join()
+	works := s.app("works")
+	s.becomes(s.launch(works, nil).Name, "completed", 2*time.Minute) // another run, to be read
+	other := s.get(s.launch(works, nil).Name)
+	s.becomes(other.Name, "completed", 2*time.Minute)
+	fed := filepath.Join(s.data, "federations", "1")
+	agent := filepath.Join(inside.home, "agent")
+	keys, _ := filepath.Glob(filepath.Join(agent, "key_*"))
+	home, err := os.UserHomeDir()
+	if err != nil || len(keys) != 1 {
+		t.Fatalf("%v, keys %v", err, keys)
+	}
+	mine := filepath.Join(home, ".hostile-"+strconv.Itoa(os.Getpid()))
+	if err := os.WriteFile(mine, []byte("x"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.Remove(mine) })
+	targets := map[string]any{
+		"files": append(keys, filepath.Join(agent, "state.json"), mine, filepath.Join(s.data, "blossomtune.db"), filepath.Join(fed, "superexec.secret"),
+			filepath.Join(fed, "superlink.db"), filepath.Join(fed, "tls", "server.key"), s.logFile(other), filepath.Join(filepath.Dir(s.logFile(other)), "launch.json")),
+		"folders": [][]string{{s.data, "blossomtune.db"}, {fed, "superexec.secret"}, {filepath.Join(fed, "runs"), other.EngineRunID}, {filepath.Dir(s.logFile(other)), "launch.json"},
+			{agent, "state.json"}, {home, filepath.Base(mine)}, {"/etc", "shadow"}, {"/run", "lock"}},
+		"ports": []int{s.superLinkPort(), portNumber(t, s.addr)}, "sockets": []string{filepath.Join(fed, "keeper.sock")},
+		"pids":      []int{s.cmd.Process.Pid, s.keeperPID(), inside.node.Process.Pid, s.superLinkPID(t)},
+		"variables": []string{"BLOSSOMTUNE_SMTP_PASSWORD", "BLOSSOMTUNE_JOIN_TOKEN"},
+	}
+	text, err := json.Marshal(targets)
+	if err != nil {
+		t.Fatal(err)
+	}
+	hash := s.app("hostile")
+	tried := func(name string) map[string]map[string]string {
+		s.launchWith(hash, name, map[string]string{"targets": string(text)}, nil)
+		s.becomes(name, "completed", 2*time.Minute)
+		log, err := os.ReadFile(s.logFile(s.get(name)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		out := map[string]map[string]string{}
+		for line := range strings.Lines(string(log)) {
+			who, ways, _ := strings.Cut(line, " ")
+			if who == "SERVERAPP" || who == "CLIENTAPP" {
+				told := map[string]string{}
+				if err := json.Unmarshal([]byte(ways), &told); err != nil {
+					t.Fatalf("%v: %s", err, line)
+				}
+				out[who] = told
+			}
+		}
+		if len(out) != 2 {
+			t.Fatalf("%s says\n%s", name, log)
+		}
+		return out
+	}
+	for who, told := range tried("inside") {
+		if len(told) < 40 {
+			t.Errorf("the %s tried only %d ways", who, len(told))
+		}
+		for way, how := range told {
+			if how == "out" && !madeInside(way) {
+				t.Errorf("the %s got out: %s", who, way)
+			}
+		}
+	}
+	_ = inside.node.Process.Signal(os.Interrupt)
+	outside := s.approved("Outside").join("--contain=off")
+	targets["pids"] = []int{s.cmd.Process.Pid, outside.node.Process.Pid}
+	out := 0
+	told := tried("outside")["CLIENTAPP"]
+	for _, how := range told {
+		if how == "out" {
+			out++
+		}
+	}
+	if out < len(told)/2 {
+		t.Errorf("without a sandbox only %d of %d ways lead out: %v", out, len(told), told)
+	}
+}
+
+// madeInside reports whether a file that an app made is not there: it was made in a folder of the same name inside of the sandbox.
+func madeInside(way string) bool {
+	folder, wrote := strings.CutPrefix(way, "write into ")
+	if !wrote {
+		return false
+	}
+	for _, name := range []string{"hostile", "hostile.pth"} {
+		if os.Remove(filepath.Join(folder, name)) == nil {
+			return false
+		}
+	}
+	return true
+}
+
+// superLinkPort is where the federation's SuperLink listens.
+func (s *server) superLinkPort() int {
+	s.t.Helper()
+	var st struct{ Port int }
+	text, err := os.ReadFile(filepath.Join(s.data, "federations", "1", "keeper.json"))
+	if err == nil {
+		err = json.Unmarshal(text, &st)
+	}
+	if err != nil || st.Port == 0 {
+		s.t.Fatalf("keeper.json: %v, %s", err, text)
+	}
+	return st.Port
+}
+
+func portNumber(t *testing.T, addr string) int {
+	t.Helper()
+	_, port, err := net.SplitHostPort(addr)
+	n, err2 := strconv.Atoi(port)
+	if err != nil || err2 != nil {
+		t.Fatal(err, err2)
+	}
+	return n
+}
