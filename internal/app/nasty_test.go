@@ -1,6 +1,7 @@
 package app
 
 import (
+	"crypto/ecdsa"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -13,6 +14,8 @@ import (
 	"time"
 
 	"blossomtune/internal/config"
+	"blossomtune/internal/domain"
+	"blossomtune/internal/flower/wire"
 	"blossomtune/internal/store/storetest"
 )
 
@@ -92,6 +95,7 @@ type spec struct {
 
 type operation struct {
 	OperationID string
+	Security    []map[string][]string
 	Parameters  []struct {
 		Name, In string
 		Schema   schema
@@ -197,10 +201,14 @@ func (d *spec) bodiesOf(s schema, known map[string]any) (out []string) {
 }
 
 // attempt is one request of the table.
-type attempt struct{ what, method, path, body, contentType string }
+type attempt struct {
+	what, method, path, body, contentType string
+	key                                   *ecdsa.PrivateKey // of the SuperNode that signs it; may be nil
+}
 
 func (d *spec) attempts(s *site, hash string) (out []attempt) {
-	known := good(s, hash)
+	machine := s.request("machine", s.fed, domain.Approved) // no other request of the table revokes it
+	known, key := good(s, hash), keyOf(s.t, s.app, machine.FederationID, machine.ID)
 	for path, methods := range d.Paths {
 		for method, op := range methods {
 			fill := func(name, with string) (string, string) {
@@ -222,7 +230,11 @@ func (d *spec) attempts(s *site, hash string) (out []attempt) {
 				return p, query.Encode()
 			}
 			add := func(what, p, query, body string) {
-				out = append(out, attempt{op.OperationID + ": " + what, strings.ToUpper(method), p + "?" + query, body, "application/json"})
+				a := attempt{what: op.OperationID + ": " + what, method: strings.ToUpper(method), path: strings.TrimSuffix(p+"?"+query, "?"), body: body, contentType: "application/json"}
+				if len(op.Security) > 0 && op.Security[0]["node"] != nil {
+					a.key = key
+				}
+				out = append(out, a)
 			}
 			plain, _ := fill("", "")
 			for label, text := range nastyTexts {
@@ -260,9 +272,16 @@ func TestNoValueBreaksAnOperation(t *testing.T) {
 			t.Fatalf("%d paths are described: %v", len(d.Paths), err)
 		}
 		all := d.attempts(s, hash)
-		statuses := map[int]int{}
+		statuses, signed := map[int]int{}, map[int]int{}
 		for i, a := range all {
-			statuses[s.attempt(i, a)]++
+			status := s.attempt(i, a)
+			if statuses[status]++; a.key != nil {
+				signed[status]++
+			}
+		}
+		t.Logf("%d of them are signed: %v", len(all), signed)
+		if signed[http.StatusUnauthorized] > 0 || signed[http.StatusOK]+signed[http.StatusNoContent] == 0 || signed[http.StatusUnprocessableEntity] == 0 {
+			t.Errorf("calls that a SuperNode's key has signed got %v", signed)
 		}
 		t.Logf("%d requests: %v", len(all), statuses)
 		if len(all) < 5000 || statuses[http.StatusOK] == 0 {
@@ -283,6 +302,13 @@ func (s *site) attempt(i int, a attempt) int {
 		r.Body, r.ContentLength = readCloser(a.body), int64(len(a.body))
 		r.Header.Set("Content-Type", a.contentType)
 		r.Header.Set("X-Forwarded-For", fmt.Sprintf("10.%d.%d.%d", i>>16&255, i>>8&255, i&255))
+		if a.key != nil {
+			signature, err := wire.SignCall(a.key, a.method, a.path, []byte(a.body), s.now())
+			if err != nil {
+				s.t.Fatal(err)
+			}
+			maps.Copy(r.Header, signature)
+		}
 		r.Header["User-Agent"] = []string{strings.Repeat("x", 199) + "ü\xff"}
 	})
 	if res.status >= 500 {

@@ -133,7 +133,7 @@ func TestNoValueBreaksAPage(t *testing.T) {
 								values[k] = v
 							}
 							values.Set(name, text)
-							all = append(all, attempt{name + " " + label, http.MethodPost, f.action, values.Encode(), formType})
+							all = append(all, attempt{name + " " + label, http.MethodPost, f.action, values.Encode(), formType, nil})
 						}
 					}
 				}
@@ -183,7 +183,7 @@ func pageAttempts(pattern, hash, secret string, names []string) (out []attempt) 
 		}
 		for part := range parts {
 			if strings.Contains(path, part) && part != "{$}" && text != "" && !slices.Contains([]string{"surrogate", "half a letter", "lines", "quotes", "script", "time", "inf", "nan", "huge number"}, label) {
-				out = append(out, attempt{part + " " + label, method, fill(part, text[:min(len(text), 2000)]), "", formType})
+				out = append(out, attempt{part + " " + label, method, fill(part, text[:min(len(text), 2000)]), "", formType, nil})
 			}
 		}
 		fields := func(size int) string {
@@ -194,15 +194,15 @@ func pageAttempts(pattern, hash, secret string, names []string) (out []attempt) 
 			return v.Encode()
 		}
 		if method == http.MethodPost {
-			out = append(out, attempt{"all fields " + label, method, fill("", ""), fields(len(text)), formType}, attempt{"all fields, short, " + label, method, fill("", ""), fields(200), formType})
+			out = append(out, attempt{"all fields " + label, method, fill("", ""), fields(len(text)), formType, nil}, attempt{"all fields, short, " + label, method, fill("", ""), fields(200), formType, nil})
 			continue
 		}
-		out = append(out, attempt{"all of the query " + label, method, fill("", "") + "?" + fields(40), "", ""})
+		out = append(out, attempt{"all of the query " + label, method, fill("", "") + "?" + fields(40), "", "", nil})
 		if !slices.Contains([]string{"int64 and one"}, label) || strings.HasSuffix(path, "/events") {
 			continue // one at a time only what the check at the door lets through, and a page would read as a number, a time or a text
 		}
 		for _, name := range names {
-			out = append(out, attempt{name + " " + label, method, fill("", "") + "?" + url.Values{name: {text[:min(len(text), 2000)]}}.Encode(), "", ""})
+			out = append(out, attempt{name + " " + label, method, fill("", "") + "?" + url.Values{name: {text[:min(len(text), 2000)]}}.Encode(), "", "", nil})
 		}
 	}
 	return out
