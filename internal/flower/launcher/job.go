@@ -21,6 +21,9 @@ import (
 // attempts is how often a ServerApp is started that dies before its first request. A second death of that kind is no accident.
 const attempts = 2
 
+// claims is how often a task is acquired whose ServerApp starts too slowly.
+const claims = 3
+
 // job takes one order from acquiring its task to the process's end.
 type job struct {
 	l      *Launcher
@@ -133,11 +136,43 @@ func (j *job) serve(ctx context.Context, app *app, task wire.Task, ln net.Listen
 	defer os.RemoveAll(filepath.Join(j.dir, homeName)) // the unpacked app; the FAB itself is kept by the server
 	for n := 1; ; n++ {
 		exit, err := j.attempt(ctx, app, task, ln.Addr().String())
-		if err != nil || n == attempts || !j.again() {
+		switch {
+		case err != nil:
 			return exit, err
+		case n < attempts && j.again():
+			j.l.Log.Warn("a ServerApp ended before its first request; starting it once more", "engine_run", task.RunID, "exit", exit.String())
+		case n < claims && j.lapsed(exit):
+			j.l.Log.Warn("a ServerApp started too slowly for the SuperLink; acquiring its task again", "engine_run", task.RunID)
+			if task, err = j.reacquire(ctx); err != nil {
+				return exit, nil //nolint:nilerr // the SuperLink has ended the run: the process's own end counts
+			}
+		default:
+			return exit, nil
 		}
-		j.l.Log.Warn("a ServerApp ended before its first request; starting it once more", "engine_run", task.RunID, "exit", exit.String())
 	}
+}
+
+// lapsed reports whether the process that just ended was too late: the SuperLink takes back a task that had no heartbeat within 30 s of
+// being acquired, refuses its ServerApp, which then ends without an error, and hands the task out again (flwr 1.42).
+func (j *job) lapsed(exit keeper.Exit) bool {
+	j.mu.Lock()
+	stopped := j.stopped
+	j.mu.Unlock()
+	j.l.mu.Lock()
+	defer j.l.mu.Unlock()
+	t := j.l.tasks[j.order.EngineRunID]
+	return !stopped && t.Killed == "" && exit.Code == 0 && exit.Signal == "" && t.FirstHeartbeatAt.IsZero() && !t.FirstRequestAt.IsZero()
+}
+
+// reacquire acquires the task again, and forgets the output that was refused. A SuperLink that has ended the run does not hand it out.
+func (j *job) reacquire(ctx context.Context) (wire.Task, error) {
+	ctx, cancel := context.WithTimeout(ctx, 40*time.Second)
+	defer cancel()
+	task, err := j.l.acquire(ctx, j.order.EngineRunID)
+	if err == nil {
+		j.l.update(j.order.EngineRunID, func(t *Task) { t.OutputSubStatus, t.OutputDetails, t.OutputAt = "", "", time.Time{} })
+	}
+	return task, err
 }
 
 // again reports whether the process that just ended may be started once more: nobody stopped it and it never spoke.

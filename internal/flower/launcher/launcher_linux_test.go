@@ -49,7 +49,12 @@ func options(fed string) Options {
 		FedDir: fed, Clock: time.Now, Log: slog.New(slog.DiscardHandler), Changed: func() {},
 		Acquire: func(context.Context) (*wire.Task, error) { return &wire.Task{ID: 7, RunID: run, Token: "t"}, nil },
 		Proxy: func(_ uint64, onSign func(Sign)) http.Handler {
-			return http.HandlerFunc(func(http.ResponseWriter, *http.Request) { onSign(Sign{Kind: SignRequest}) })
+			return http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+				onSign(Sign{Kind: SignRequest})
+				if strings.HasSuffix(r.URL.Path, "/send-task-heartbeat") {
+					onSign(Sign{Kind: SignHeartbeat})
+				}
+			})
 		},
 	}
 }
@@ -231,5 +236,50 @@ func TestStrangeEntriesAreLeftAlone(t *testing.T) {
 	if got := l.tasks[1]; len(l.tasks) != 2 || got.State != Ended || !strings.Contains(got.Reason, "keeper was killed") || l.tasks[2].State != Ended {
 		text, _ := json.Marshal(l.tasks)
 		t.Errorf("the tasks are %s", text)
+	}
+}
+
+// A ServerApp that starts so slowly that the SuperLink has taken its task back is started again with the task acquired anew; one that had
+// a heartbeat, or that ends with an error, is not.
+func TestATaskThatLapsedIsAcquiredAgain(t *testing.T) {
+	for name, c := range map[string]struct {
+		script   string
+		signs    [][]SignKind // of each process
+		attempts int
+	}{
+		"too slow once":      {"exit 0", [][]SignKind{{SignRequest}, {SignRequest, SignHeartbeat}}, 2},
+		"too slow each time": {"exit 0", [][]SignKind{{SignRequest}}, claims},
+		"in time":            {"exit 0", [][]SignKind{{SignRequest, SignHeartbeat}}, 1},
+		"refused output":     {"exit 0", [][]SignKind{{SignRequest, SignOutput}, {SignRequest, SignHeartbeat}}, 2},
+		"failed":             {"exit 3", [][]SignKind{{SignRequest}}, 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			f := newFixture(t, c.script)
+			var sign func(Sign)
+			f.Proxy = func(_ uint64, onSign func(Sign)) http.Handler { sign = onSign; return http.NotFoundHandler() }
+			started, tokens := 0, 0
+			f.Acquire = func(context.Context) (*wire.Task, error) {
+				tokens++
+				return &wire.Task{ID: 7, RunID: run, Token: strconv.Itoa(tokens)}, nil
+			}
+			prepare := f.prepare
+			f.prepare = func(ctx context.Context, j *job) (*app, error) {
+				a, err := prepare(ctx, j)
+				start := a.start
+				a.start = func(args []string, k keeper.Fork, env []string) (*keeper.Child, error) {
+					for _, kind := range c.signs[min(started, len(c.signs)-1)] {
+						sign(Sign{Kind: kind})
+					}
+					started++
+					return start(args, k, env)
+				}
+				return a, err
+			}
+			f.launch(domain.RunSettings{})
+			if got := f.ended(); got.Attempts != c.attempts || tokens != c.attempts || got.Reason != "" || !got.OutputAt.IsZero() {
+				t.Errorf("%d processes with %d tokens: %+v", got.Attempts, tokens, got)
+			}
+		})
 	}
 }
