@@ -190,7 +190,7 @@ func TestARunThatTrainedNothingSaysSo(t *testing.T) {
 			words := strings.Join(strings.Fields(tags.ReplaceAllString(m, " ")), " ")
 			rows[strings.Fields(words)[0]] = words
 		}
-		for name, want := range map[string]string{"failing": "failing nothing was trained p/n", "alone": "alone completed no participant was asked p/n", "good": "good completed p/n"} {
+		for name, want := range map[string]string{"failing": "failing nothing was trained p/n", "alone": "alone completed none asked p/n", "good": "good completed p/n"} {
 			if !strings.HasPrefix(rows[name], want) {
 				s.t.Errorf("the table says %q, want %q", rows[name], want)
 			}
@@ -200,6 +200,9 @@ func TestARunThatTrainedNothingSaysSo(t *testing.T) {
 			if !strings.Contains(page, words) {
 				s.t.Errorf("the page lacks %q", words)
 			}
+		}
+		if alone := s.get("manager", "/f/fed/runs/alone").body; !strings.Contains(alone, "No participant was asked: all of this run") || strings.Contains(alone, "othing was trained") {
+			s.t.Error("the page of a run that asks no participant does not say so")
 		}
 		for name, want := range map[string]string{"failing": "completed nothing_trained 1 0", "alone": "completed nobody_asked 0 0", "good": "completed contributed 1 1"} {
 			var r struct {

@@ -95,7 +95,7 @@ func runTone(r domain.Run) tone {
 		case domain.NothingTrained:
 			t.class, t.icon, t.word = "is-warn", "warn", o.Words()
 		case domain.NobodyAsked:
-			t.reason = o.Words()
+			t.reason = "none asked" // short: it stands in tables on phones
 		}
 	case domain.Failed:
 		t.class, t.icon = "is-bad", "bad"
