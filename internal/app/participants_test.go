@@ -14,6 +14,7 @@ import (
 	"blossomtune/internal/onboarding"
 	"blossomtune/internal/store"
 	"blossomtune/internal/store/storetest"
+	"blossomtune/internal/testbrowser"
 )
 
 // onBoth runs a test on a site on each database.
@@ -312,4 +313,23 @@ func TestANewcomerSeesNoEarlierRun(t *testing.T) {
 func withTag(run domain.Run, tag string) domain.Run {
 	run.Tags = []string{tag}
 	return run
+}
+
+// On a phone, no words lie on others where a run shows its participants and its outcome.
+func TestParticipantsOnAPhone(t *testing.T) {
+	s := newSite(t)
+	s.enrol(7)
+	s.request("idle", s.fed, domain.Approved)
+	s.took("failing", 43, map[uint64]string{7: "<class 'ZeroDivisionError'>:<'x'>"})
+	s.took("alone", 44, nil)
+	d := testbrowser.New(t)
+	for _, theme := range []string{"light", "dark"} {
+		for _, path := range []string{"/f/fed/runs/failing", "/f/fed/runs/alone", "/f/fed/runs"} {
+			s.browse(d, "manager", path)
+			d.Do("manager", "size", "", "390 844 "+theme)
+			if text := d.Do("manager", "overlaps", "main", ""); text != "" {
+				t.Errorf("%s, %s: words lie on words:\n%s", path, theme, text)
+			}
+		}
+	}
 }
