@@ -21,7 +21,7 @@ def look():
         except OSError as err:
             print("read", name, type(err).__name__)
         try:
-            open(path, "a").close()
+            os.close(os.open(path, os.O_WRONLY))
             print("change", name, "yes")
         except OSError as err:
             print("change", name, type(err).__name__)
