@@ -1,4 +1,6 @@
-"""What a contained program must not reach. Prints one line of JSON that says where everything is, then waits for the end of its input.
+"""What a contained program must not reach.
+
+Prints one line of JSON that says where everything is, then waits for the end of its input.
 
 Usage: victim.py DIR
 """
