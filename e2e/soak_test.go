@@ -35,7 +35,7 @@ func BenchmarkSoak(b *testing.B) {
 	watch.stop()
 	stop()
 	k.killServerAndKeeper("killed-after")
-	fmt.Printf("\n%.0f minutes: %d times 4 runs that complete and 2 that do not, beside slow strangers and readers; each time an agent, a plain SuperNode and "+
+	fmt.Printf("\n%.0f minutes: %d times six runs, three of which complete and one of which fails, beside slow strangers and readers; each time an agent, a plain SuperNode and "+
 		"the SuperLink were killed. Medians of the first and last third of %d samples.\n%s\n\n", minutes, n, len(watch.samples), machine(b))
 	watch.compare(b)
 }
