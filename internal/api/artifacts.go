@@ -78,13 +78,17 @@ func fileAnswer(send func(http.ResponseWriter, *http.Request)) *huma.StreamRespo
 // bytesSchema is that of a file of any kind.
 var bytesSchema = &huma.Schema{Type: "string", Format: "binary"}
 
+// problemSchema is that of every error; operations that name several answers must name it too.
+var problemSchema = &huma.Schema{Ref: "#/components/schemas/Problem"}
+
 // fileResponses describes the answers of an operation that gives out a file.
 func fileResponses(what, contentType string, schema *huma.Schema) map[string]*huma.Response {
 	content := map[string]*huma.MediaType{contentType: {Schema: schema}}
 	return map[string]*huma.Response{
-		"200": {Description: what, Content: content},
-		"206": {Description: "The part that a Range header asked for", Content: map[string]*huma.MediaType{contentType: {Schema: bytesSchema}}},
-		"304": {Description: "What If-None-Match or If-Modified-Since named has not changed"},
-		"416": {Description: "The file does not have the range"},
+		"200":     {Description: what, Content: content},
+		"206":     {Description: "The part that a Range header asked for", Content: map[string]*huma.MediaType{contentType: {Schema: bytesSchema}}},
+		"304":     {Description: "What If-None-Match or If-Modified-Since named has not changed"},
+		"416":     {Description: "The file does not have the range"},
+		"default": {Description: "Error", Content: map[string]*huma.MediaType{"application/problem+json": {Schema: problemSchema}}},
 	}
 }

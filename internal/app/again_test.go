@@ -22,7 +22,7 @@ func TestARunIsMadeAgainAfterTheFederationGrew(t *testing.T) {
 		return tx.UpdateFederation(t.Context(), fed)
 	})
 	form := s.get("manager", "/f/fed/launch?from=again-1").body
-	for _, want := range []string{`name="partitions" value="14"`, "Partitions: 14 now", "needs 10, as in again-1", "/f/fed/launch/events?from=again-1"} {
+	for _, want := range []string{`name="partitions" value="14"`, "Partitions: 14 now", "needs 10, as in again-1", "/f/fed/launch/events?app=" + s.run.AppHash + "&amp;from=again-1"} {
 		if !strings.Contains(form, want) {
 			t.Errorf("the form lacks %q", want)
 		}
@@ -53,7 +53,7 @@ func TestTheBoardKnowsOfTheFormsErrors(t *testing.T) {
 		t.Errorf("without an error the board does not say go")
 	}
 	a := s.post("manager", "/f/fed/launch", "app", s.run.AppHash, "run_id", "no spaces", "partitions", "10")
-	for _, want := range []string{"<b>Not yet</b>", "Correct 1 field of the form first", "/f/fed/launch/events?wrong=1"} {
+	for _, want := range []string{"<b>Not yet</b>", "Correct 1 field of the form first", "/f/fed/launch/events?app=" + s.run.AppHash + "&amp;wrong=1"} {
 		if a.status != http.StatusUnprocessableEntity || !strings.Contains(a.body, want) {
 			t.Errorf("%d: the page lacks %q", a.status, want)
 		}

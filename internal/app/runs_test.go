@@ -21,7 +21,7 @@ func TestRunsTableFollowsItsAddress(t *testing.T) {
 	s := newSite(t)
 	s.fillRuns(120, 3, 2)
 	rows := func(body string) int { return len(rowPattern.FindAllString(body, -1)) }
-	first := s.get("participant", "/f/fed/runs").body
+	first := s.get("viewer", "/f/fed/runs").body
 	if rows(first) != 50 || !strings.Contains(first, "121 runs, newest first") || !strings.Contains(first, "last · evaluate") {
 		t.Errorf("the first page has %d rows", rows(first))
 	}
@@ -52,7 +52,7 @@ func TestRunsTableFollowsItsAddress(t *testing.T) {
 	}
 	file := s.get("viewer", "/f/fed/runs.csv?tag=sweep&state=completed&cols=1&col=config.lr&col=evaluate.accuracy.max")
 	all, err := csv.NewReader(strings.NewReader(file.body)).ReadAll()
-	if err != nil || len(all) != 49 || all[0][12] != "evaluate.accuracy.max" || all[1][12] == "" {
+	if err != nil || len(all) != 49 || all[0][13] != "evaluate.accuracy.max" || all[1][13] == "" {
 		t.Errorf("%d lines, %v: %v", len(all), err, all[:1])
 	}
 	if g := s.get("viewer", "/f/fed/runs?group=tag&q=digits").body; !strings.Contains(g, "<b>baseline</b> 40 runs") {
