@@ -96,8 +96,8 @@ func TestAppsInABrowser(t *testing.T) {
 
 	one := s.approved("One")
 	d.Do("one", "cookie", s.url, one.c.cookie())
-	d.Do("one", "open", s.url+"/me/fed", "")
-	d.Do("one", "click", "#machine a:text('source')", "")
+	s.launch(hash, nil) // what ran before they joined is not theirs to see
+	d.Do("one", "open", s.url+"/apps/blossomtune/fault-steady/"+hash[:8], "")
 	d.Do("one", "wait", ".b-src #L1", "")
 	s.browse(one.c.cookie(), visit{Name: "my-apps", Path: "/apps", Wait: []string{".b-live.is-ok"}}, visit{Name: "my-app", Path: "/apps/blossomtune/fault-steady/" + hash[:8]},
 		visit{Name: "not-my-app", Path: "/apps/blossomtune/fault-steady/" + apps[len(apps)-1].Hash[:8], Status: 404})
