@@ -149,22 +149,24 @@ func (a *api) listQueue(ctx context.Context, in *FederationPath) (*body[[]Run], 
 
 // RunPolicy is how a federation runs.
 type RunPolicy struct {
-	Parallel int `json:"parallel" doc:"Runs at once"`
-	IdleStop int `json:"idle_stop_minutes" doc:"Minutes without a run after which the SuperLink stops until the next; 0: never"`
+	Parallel int  `json:"parallel" doc:"Runs at once"`
+	IdleStop int  `json:"idle_stop_minutes" doc:"Minutes without a run after which the SuperLink stops until the next; 0: never"`
+	Web      bool `json:"web_access" doc:"ServerApps can reach web servers (TCP 443 and 80). A change holds for runs that start afterwards."`
 	Limits
 }
 
 type policyInput struct {
 	FederationPath
 	Body struct {
-		Parallel *int `json:"parallel,omitempty"`
-		IdleStop *int `json:"idle_stop_minutes,omitempty"`
+		Parallel *int  `json:"parallel,omitempty"`
+		IdleStop *int  `json:"idle_stop_minutes,omitempty"`
+		Web      *bool `json:"web_access,omitempty"`
 		LimitChanges
 	}
 }
 
 func policyView(f domain.Federation) *body[RunPolicy] {
-	return answer(RunPolicy{Parallel: f.Parallel, IdleStop: f.IdleStop, Limits: limitsView(f.Limits)})
+	return answer(RunPolicy{Parallel: f.Parallel, IdleStop: f.IdleStop, Web: !f.NoWeb, Limits: limitsView(f.Limits)})
 }
 
 func (a *api) getRunPolicy(ctx context.Context, in *FederationPath) (*body[RunPolicy], error) {
@@ -180,12 +182,15 @@ func (a *api) setRunPolicy(ctx context.Context, in *policyInput) (*body[RunPolic
 	if err != nil {
 		return nil, err
 	}
-	p := runs.Policy{Parallel: f.Parallel, IdleStop: f.IdleStop, Limits: in.Body.LimitChanges.over(f.Limits)}
+	p := runs.Policy{Parallel: f.Parallel, IdleStop: f.IdleStop, Limits: in.Body.LimitChanges.over(f.Limits), NoWeb: f.NoWeb}
 	if in.Body.Parallel != nil {
 		p.Parallel = *in.Body.Parallel
 	}
 	if in.Body.IdleStop != nil {
 		p.IdleStop = *in.Body.IdleStop
+	}
+	if in.Body.Web != nil {
+		p.NoWeb = !*in.Body.Web
 	}
 	if f, err = a.Runs.SetPolicy(ctx, callerOf(ctx).actor, f.ID, p); err != nil {
 		return nil, err

@@ -47,6 +47,8 @@ type Options struct {
 	Progress func(line string) // told how the Python environment comes along; may be nil
 	Limits   portmux.Limits    // of connections
 	Rates    portmux.Rates     // of bodies, outside of the gateway
+	// Contained is how ServerApps are contained on this machine; "": find out.
+	Contained domain.Containment
 	// Keeper starts a federation's keeper process; nil: our own binary, re-executed.
 	Keeper func(fedID int64) keeper.Spec
 }
@@ -183,7 +185,7 @@ func (a *App) engine() {
 	a.manager = engine.NewManager(engine.ManagerOptions{DataDir: a.o.Config.Data, Env: a.python.get, Keeper: keeperSpec, Changed: a.engineChanged,
 		Pushed: func(fedID int64) { a.gateway.Wake(fedID) }, Stored: func(fedID int64) { a.Runs.Observed(fedID) }, RunLog: a.o.Config.RunLogMB * 1e6, Clock: a.o.Clock, Log: a.o.Log})
 	a.Runs = runs.New(runs.Options{Store: store.Adapt[runs.Tx](a.db), Engine: runEngine{a.manager}, Events: a.bus, Clock: a.o.Clock, Logger: a.o.Log, Flwr: python.FlwrVersion,
-		MachineIndex: cmp.Or(os.Getenv("UV_DEFAULT_INDEX"), os.Getenv("UV_INDEX_URL"), os.Getenv("PIP_INDEX_URL")), Writable: a.writable, Disk: a.disk, Receipts: a.receipts, Requirements: python.Requirements(), Version: a.o.Version})
+		MachineIndex: cmp.Or(os.Getenv("UV_DEFAULT_INDEX"), os.Getenv("UV_INDEX_URL"), os.Getenv("PIP_INDEX_URL")), Writable: a.writable, Disk: a.disk, Contained: a.contained, Receipts: a.receipts, Requirements: python.Requirements(), Version: a.o.Version})
 	a.Overview = overview.New(overview.Options{Store: store.Adapt[overview.Tx](a.db), Runs: a.Runs, Status: a.manager.Status, Clock: a.o.Clock})
 	a.Engines = &Engines{app: a}
 	a.gateway = fleet.New(fleet.Options{Keys: a.Onboarding, Upstreams: a.manager, Store: seenStore{a.db}, Timings: timingStore{a}, OnSeen: a.nodeSeen, OnUnknown: a.nodeUnknown,

@@ -176,8 +176,8 @@ func engineRun(r wire.Run) runs.EngineRun {
 	return runs.EngineRun{ID: r.ID, AppHash: r.FABHash, Status: r.Status, SubStatus: r.SubStatus, Details: r.Details, PendingAt: r.PendingAt}
 }
 
-func (e runEngine) Launch(ctx context.Context, fedID int64, engineRunID uint64, settings domain.RunSettings) error {
-	return e.m.Launch(ctx, fedID, launcher.Order{EngineRunID: engineRunID, Settings: settings})
+func (e runEngine) Launch(ctx context.Context, run domain.Run) error {
+	return e.m.Launch(ctx, run.FederationID, launcher.Order{EngineRunID: run.EngineRunID, Settings: run.Settings, NoWeb: run.Sandbox.NoWeb})
 }
 
 func (e runEngine) Kill(ctx context.Context, fedID int64, engineRunID uint64, why domain.KillReason) error {

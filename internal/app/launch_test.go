@@ -158,12 +158,19 @@ func TestTheQueueOnThePage(t *testing.T) {
 // How a federation runs is set on its page; what cannot be comes back with the reason at its field.
 func TestHowAFederationRunsIsSet(t *testing.T) {
 	s := newSite(t)
-	if a := s.post("manager", "/f/fed/settings/runs", "parallel", "2", "idle_stop", "30", "no_progress_limit", "1 h"); a.status != http.StatusSeeOther {
+	if a := s.post("manager", "/f/fed/settings/runs", "parallel", "2", "idle_stop", "30", "web_access", "on", "no_progress_limit", "1 h"); a.status != http.StatusSeeOther {
 		t.Fatalf("%d %s", a.status, a.body)
 	}
 	f, err := s.app.Onboarding.Federation(t.Context(), s.fed.ID)
-	if err != nil || f.Parallel != 2 || f.IdleStop != 30 || f.Limits != (domain.Limits{NoProgress: time.Hour}) {
+	if err != nil || f.Parallel != 2 || f.IdleStop != 30 || f.NoWeb || f.Limits != (domain.Limits{NoProgress: time.Hour}) {
 		t.Errorf("%+v, %v", f, err)
+	}
+	if page := s.get("manager", "/f/fed/settings").body; !strings.Contains(page, `name="web_access" checked`) {
+		t.Error("the page does not show that ServerApps have web access")
+	}
+	s.post("manager", "/f/fed/settings/runs", "parallel", "2", "idle_stop", "30", "no_progress_limit", "1 h")
+	if a := s.get("viewer", "/api/v1/federations/fed/run-policy"); !strings.Contains(a.body, `"web_access":false`) {
+		t.Errorf("after it was turned off the API says %s", a.body)
 	}
 	a := s.post("manager", "/f/fed/settings/runs", "parallel", "2", "idle_stop", "30", "wall_limit", "soon")
 	if a.status != http.StatusUnprocessableEntity || !strings.Contains(a.body, `id="err-wall_limit"`) || !strings.Contains(a.body, `value="soon"`) {

@@ -20,6 +20,7 @@ type Federation struct {
 	CreatedAt       time.Time
 	Asking          Asking
 	Limits          Limits // of runs that name none of their own
+	NoWeb           bool   // its ServerApps cannot reach web servers
 	IdleStop        int    // minutes without a run after which the SuperLink stops until the next one; 0: never
 	EngineIdle      bool   // it has stopped for that, and starts with the next run
 }

@@ -65,6 +65,8 @@ type Run struct {
 	RunningAt       time.Time
 	EndedAt         time.Time
 
+	Sandbox Sandbox // of its ServerApp, fixed when the engine takes the run
+
 	ParticipantsAt time.Time // since when its participants are kept with it; zero for runs from before that was done
 }
 

@@ -72,7 +72,11 @@ func (s *Service) bind(ctx context.Context, run domain.Run, engineRunID uint64, 
 		if r.EngineRunID != 0 || r.State != domain.Starting {
 			return nil // the stray that this may leave is stopped by the next step
 		}
-		r.EngineRunID = engineRunID
+		fed, err := tx.FederationByID(ctx, r.FederationID)
+		if err != nil {
+			return err
+		}
+		r.EngineRunID, r.Sandbox = engineRunID, domain.Sandbox{Level: s.level(), NoWeb: fed.NoWeb}
 		run = r
 		if err := tx.UpdateRun(ctx, r); err != nil {
 			return err
@@ -83,7 +87,7 @@ func (s *Service) bind(ctx context.Context, run domain.Run, engineRunID uint64, 
 		return err
 	}
 	s.tail(run)
-	return s.Engine.Launch(ctx, run.FederationID, engineRunID, run.Settings)
+	return s.Engine.Launch(ctx, run)
 }
 
 // stopStrays ends engine runs that belong to no row: nobody asked for them here.
@@ -173,7 +177,7 @@ func (s *Service) advance(ctx context.Context, run domain.Run, v view) error {
 		return err
 	}
 	if !launched {
-		if err := s.Engine.Launch(ctx, run.FederationID, run.EngineRunID, run.Settings); err != nil {
+		if err := s.Engine.Launch(ctx, run); err != nil {
 			return err
 		}
 	}

@@ -27,6 +27,8 @@ type fakeEngine struct {
 	up      bool
 	mute    bool // ServerApps give no sign of life
 
+	sandboxes []domain.Sandbox // of the launched runs, in order
+
 	before, after func(call string) error // may "kill" the server around any call
 }
 
@@ -82,11 +84,13 @@ func (f *fakeEngine) EngineRuns(context.Context, int64) (out []runs.EngineRun, e
 	return out, err
 }
 
-func (f *fakeEngine) Launch(_ context.Context, _ int64, id uint64, _ domain.RunSettings) error {
+func (f *fakeEngine) Launch(_ context.Context, run domain.Run) error {
+	id := run.EngineRunID
 	return f.around("Launch", func() error {
 		if f.tasks[id] != nil {
 			return nil
 		}
+		f.sandboxes = append(f.sandboxes, run.Sandbox)
 		f.tasks[id] = &runs.Task{EngineRunID: id, Alive: !f.mute}
 		f.find(id).Status = "running"
 		return f.log(id, "INFO :      [ROUND 1/1]\nINFO :      Global evaluation\nINFO :      \t└──> MetricRecord: {'accuracy': 0.5}\n")

@@ -104,6 +104,7 @@ type Policy struct {
 	Parallel int
 	IdleStop int // minutes; 0: never
 	Limits   domain.Limits
+	NoWeb    bool // ServerApps cannot reach web servers; holds for runs that start afterwards
 }
 
 const maxParallel = 100
@@ -127,14 +128,14 @@ func (s *Service) SetPolicy(ctx context.Context, actor domain.Actor, fedID int64
 			return err
 		}
 		before := fed
-		fed.Parallel, fed.IdleStop, fed.Limits = p.Parallel, p.IdleStop, p.Limits
+		fed.Parallel, fed.IdleStop, fed.Limits, fed.NoWeb = p.Parallel, p.IdleStop, p.Limits, p.NoWeb
 		if fed == before {
 			return nil
 		}
 		if err := tx.UpdateFederation(ctx, fed); err != nil {
 			return err
 		}
-		detail := map[string]string{"parallel": fmt.Sprint(p.Parallel), "idle_stop": fmt.Sprintf("%d min", p.IdleStop)}
+		detail := map[string]string{"parallel": fmt.Sprint(p.Parallel), "idle_stop": fmt.Sprintf("%d min", p.IdleStop), "web_access": domain.OnOff(!p.NoWeb)}
 		for _, l := range p.Limits.All() {
 			detail[l.Field] = domain.Span(l.Limit)
 		}

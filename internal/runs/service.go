@@ -101,8 +101,8 @@ type Engine interface {
 	StopRun(ctx context.Context, fedID int64, engineRunID uint64) error
 	// EngineRuns lists what the SuperLink knows.
 	EngineRuns(ctx context.Context, fedID int64) ([]EngineRun, error)
-	// Launch lets the launcher start the run's ServerApp. It is idempotent.
-	Launch(ctx context.Context, fedID int64, engineRunID uint64, settings domain.RunSettings) error
+	// Launch lets the launcher start the ServerApp of a run that has its engine run, with its settings and sandbox. It is idempotent.
+	Launch(ctx context.Context, run domain.Run) error
 	// Kill ends the run's ServerApp with its descendants, if it runs. Its task tells why.
 	Kill(ctx context.Context, fedID int64, engineRunID uint64, why domain.KillReason) error
 	// Tasks lists the launcher's tasks, ended ones included.
@@ -156,6 +156,8 @@ type Options struct {
 	Receipts     *receipt.Signer // nil: none are made
 	Requirements []byte          // the lock of the Python environment
 	Version      string          // of the server
+
+	Contained func() domain.Containment // how ServerApps are contained on this machine; nil: not known
 
 	Writable func(context.Context) error // why the server cannot keep what a run writes: a full disk, a locked database; may be nil
 	Disk     func() error                // the same of its disk alone, without waiting; may be nil

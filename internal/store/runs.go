@@ -11,14 +11,14 @@ import (
 )
 
 const runColumns = `id, federation_id, name, state, app_hash, app_id, app_version, total_partitions, config, settings, note, tags, engine_run_id, cause, rounds, round, created_by, stop_asked,
-	created_at, starting_at, running_at, ended_at, place, not_before, override_reason, progress_at, asked, contributed, participants_at`
+	created_at, starting_at, running_at, ended_at, place, not_before, override_reason, progress_at, asked, contributed, participants_at, sandbox`
 
 func scanRun(s scanner) (r domain.Run, err error) {
-	var config, settings, tags, cause string
+	var config, settings, tags, cause, sandbox string
 	var engine sql.NullInt64
 	var stop, created, starting, running, ended, notBefore, progress, participants int64
 	if err = s.Scan(&r.ID, &r.FederationID, &r.Name, &r.State, &r.AppHash, &r.AppID, &r.AppVersion, &r.TotalPartitions, &config, &settings, &r.Note, &tags, &engine, &cause,
-		&r.Rounds, &r.Round, &r.CreatedBy, &stop, &created, &starting, &running, &ended, &r.Place, &notBefore, &r.Override, &progress, &r.Asked, &r.Contributed, &participants); err != nil {
+		&r.Rounds, &r.Round, &r.CreatedBy, &stop, &created, &starting, &running, &ended, &r.Place, &notBefore, &r.Override, &progress, &r.Asked, &r.Contributed, &participants, &sandbox); err != nil {
 		return r, err
 	}
 	r.EngineRunID, r.StopAsked = uint64(engine.Int64), stop == 1
@@ -27,8 +27,11 @@ func scanRun(s scanner) (r domain.Run, err error) {
 	if r.Config, err = scanConfig(config); err != nil {
 		return r, err
 	}
-	for text, into := range map[string]any{settings: &r.Settings, tags: &r.Tags, cause: &r.Cause} {
-		if err = json.Unmarshal([]byte(text), into); err != nil {
+	for _, v := range []struct {
+		text string
+		into any
+	}{{settings, &r.Settings}, {tags, &r.Tags}, {cause, &r.Cause}, {sandbox, &r.Sandbox}} {
+		if err = json.Unmarshal([]byte(v.text), v.into); err != nil {
 			return r, err
 		}
 	}
@@ -75,9 +78,10 @@ func runValues(r domain.Run) ([]any, error) {
 	settings, err2 := asJSON(r.Settings)
 	tags, err3 := asJSON(append([]string{}, r.Tags...))
 	cause, err4 := asJSON(r.Cause)
+	sandbox, err5 := asJSON(r.Sandbox)
 	return []any{string(r.State), config, settings, r.Note, tags, sql.NullInt64{Int64: int64(r.EngineRunID), Valid: r.EngineRunID != 0}, cause, r.Rounds, r.Round,
 		bit(r.StopAsked), millis(r.CreatedAt), millis(r.StartingAt), millis(r.RunningAt), millis(r.EndedAt),
-		r.Place, millis(r.NotBefore), r.Override, millis(r.ProgressAt), r.Asked, r.Contributed, millis(r.ParticipantsAt)}, errors.Join(err, err2, err3, err4)
+		r.Place, millis(r.NotBefore), r.Override, millis(r.ProgressAt), r.Asked, r.Contributed, millis(r.ParticipantsAt), sandbox}, errors.Join(err, err2, err3, err4, err5)
 }
 
 // InsertRun adds a run and sets its id; one without a place gets the last in the queue. A taken name is a [domain.Conflict] at field "run_id".
@@ -87,8 +91,8 @@ func (tx *Tx) InsertRun(ctx context.Context, r *domain.Run) error {
 		return err
 	}
 	err = tx.insert(ctx, "run", &r.ID, `INSERT INTO run (federation_id, name, app_hash, app_id, app_version, total_partitions, created_by,
-		state, config, settings, note, tags, engine_run_id, cause, rounds, round, stop_asked, created_at, starting_at, running_at, ended_at, place, not_before, override_reason, progress_at, asked, contributed, participants_at)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26, $27, $28)`,
+		state, config, settings, note, tags, engine_run_id, cause, rounds, round, stop_asked, created_at, starting_at, running_at, ended_at, place, not_before, override_reason, progress_at, asked, contributed, participants_at, sandbox)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26, $27, $28, $29)`,
 		append([]any{r.FederationID, r.Name, r.AppHash, r.AppID, r.AppVersion, r.TotalPartitions, r.CreatedBy}, values...)...)
 	if unique(err, "run.name") || unique(err, "run_name") {
 		return domain.Errorf(domain.Conflict, "The Run ID %q is taken.", r.Name).Fix("Choose another; names are never used twice.").At("run_id").Because(err)
@@ -110,7 +114,7 @@ func (tx *Tx) UpdateRun(ctx context.Context, r domain.Run) error {
 		return err
 	}
 	return tx.one(ctx, "run", `UPDATE run SET state = $2, config = $3, settings = $4, note = $5, tags = $6, engine_run_id = $7, cause = $8, rounds = $9, round = $10, stop_asked = $11,
-		created_at = $12, starting_at = $13, running_at = $14, ended_at = $15, place = $16, not_before = $17, override_reason = $18, progress_at = $19, asked = $20, contributed = $21, participants_at = $22 WHERE id = $1`, append([]any{r.ID}, values...)...)
+		created_at = $12, starting_at = $13, running_at = $14, ended_at = $15, place = $16, not_before = $17, override_reason = $18, progress_at = $19, asked = $20, contributed = $21, participants_at = $22, sandbox = $23 WHERE id = $1`, append([]any{r.ID}, values...)...)
 }
 
 // RunByID returns a run.

@@ -12,6 +12,7 @@ import (
 type policyText struct {
 	parallel, idle string
 	limits         map[string]string
+	web            bool
 }
 
 // runPolicy changes how a federation runs.
@@ -19,10 +20,10 @@ func (s *server) runPolicy(w http.ResponseWriter, r *http.Request, v *visit) err
 	if err := parseForm(r); err != nil {
 		return err
 	}
-	text := policyText{parallel: strings.TrimSpace(r.PostForm.Get("parallel")), idle: strings.TrimSpace(r.PostForm.Get("idle_stop")), limits: map[string]string{}}
+	text := policyText{parallel: strings.TrimSpace(r.PostForm.Get("parallel")), idle: strings.TrimSpace(r.PostForm.Get("idle_stop")), limits: map[string]string{}, web: r.PostForm.Get("web_access") != ""}
 	limits, err := readLimits(r.PostForm, text.limits)
 	if err == nil {
-		p := runs.Policy{Limits: limits}
+		p := runs.Policy{Limits: limits, NoWeb: !text.web}
 		if p.Parallel, err = strconv.Atoi(text.parallel); err != nil {
 			err = notANumber("The number of runs", text.parallel, "parallel")
 		} else if p.IdleStop, err = strconv.Atoi(text.idle); err != nil && text.idle != "" {

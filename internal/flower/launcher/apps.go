@@ -122,7 +122,7 @@ func prepare(ctx context.Context, j *job) (*app, error) {
 	if got := ready.Packages(); len(got) > 0 {
 		j.say("Installed: [" + strings.Join(got, ", ") + "]")
 	}
-	room := &apphost.Room{Dir: j.dir, Port: j.port, Hub: true}
+	room := j.room()
 	if err := room.Make(); err != nil {
 		ready.Release()
 		done()
@@ -134,6 +134,11 @@ func prepare(ctx context.Context, j *job) (*app, error) {
 		return pool.Start(ready, apphost.ServerApp, args, f, env)
 	}
 	return &app{start: start, release: func() { pool.Empty(room); room.Clear(); ready.Release(); done() }}, nil
+}
+
+// room is the sandbox of the run's ServerApp.
+func (j *job) room() *apphost.Room {
+	return &apphost.Room{Dir: j.dir, Port: j.port, Hub: !j.order.NoWeb}
 }
 
 // fab reads the run's FAB. A database that does not answer is asked again.

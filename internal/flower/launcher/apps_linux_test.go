@@ -13,16 +13,26 @@ import (
 	"blossomtune/internal/testflwr"
 )
 
-// needs returns a FAB of an app with these dependencies.
-func needs(t *testing.T, deps string) []byte {
+// needs returns a FAB of an app with these dependencies, and with what else its pyproject.toml and its files say.
+func needs(t *testing.T, deps string, files ...string) []byte {
 	t.Helper()
 	var b bytes.Buffer
 	z := zip.NewWriter(&b)
-	w, err := z.Create("pyproject.toml")
-	if err == nil {
-		_, err = w.Write([]byte("[project]\nname = \"needy\"\nversion = \"1.0.0\"\ndependencies = [" + deps + "]\n"))
+	project := "[project]\nname = \"needy\"\nversion = \"1.0.0\"\ndependencies = [" + deps + "]\n"
+	if len(files) > 0 {
+		project += "[tool.uv.sources]\nprobe = { path = \"libs/probe\" }\n"
 	}
-	if err != nil || z.Close() != nil {
+	files = append(files, "pyproject.toml", project)
+	for i := 0; i < len(files); i += 2 {
+		w, err := z.Create(files[i])
+		if err == nil {
+			_, err = w.Write([]byte(files[i+1]))
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := z.Close(); err != nil {
 		t.Fatal(err)
 	}
 	return b.Bytes()

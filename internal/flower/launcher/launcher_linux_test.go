@@ -61,7 +61,12 @@ func options(fed string) Options {
 
 func (f *fixture) launch(s domain.RunSettings) {
 	f.t.Helper()
-	if err := f.Launch(Order{EngineRunID: run, Settings: s}); err != nil {
+	f.order(Order{EngineRunID: run, Settings: s})
+}
+
+func (f *fixture) order(o Order) {
+	f.t.Helper()
+	if err := f.Launch(o); err != nil {
 		f.t.Fatal(err)
 	}
 }

@@ -20,6 +20,7 @@ import (
 type Order struct {
 	EngineRunID uint64             `json:"engine_run_id"`
 	Settings    domain.RunSettings `json:"settings"`
+	NoWeb       bool               `json:"no_web,omitempty"` // the ServerApp cannot reach web servers
 }
 
 // State is where a task stands.
