@@ -20,20 +20,21 @@ var version = ""
 
 // cli is the command line: one file per subcommand.
 type cli struct {
-	Serve   serveCmd   `cmd:"" help:"Run the server."`
-	Demo    demoCmd    `cmd:"" help:"Show a whole federation on this machine: server, two participants, one run."`
-	Join    joinCmd    `cmd:"" help:"Join a federation with this machine."`
-	Leave   leaveCmd   `cmd:"" help:"Undo join on this machine: the service, the key here and at the server, every file."`
-	Status  statusCmd  `cmd:"" help:"Tell how this machine's agents are. Exit codes: 0 connected, 3 running but not connected, 4 not running."`
-	Apps    appsCmd    `cmd:"" help:"Decide which app versions run on this machine."`
-	Ledger  ledgerCmd  `cmd:"" help:"Show what left this machine, and check it. Exit code 6: the ledger was changed or does not agree with the receipt."`
-	Token   tokenCmd   `cmd:"" help:"API tokens."`
-	Link    linkCmd    `cmd:"" help:"Print a one-time link that signs this host's admin in."`
-	CA      caCmd      `cmd:"" name:"ca" help:"The server's own CA."`
-	Verify  verifyCmd  `cmd:"" help:"Check offline that a file is the one of which a run's receipt tells. Exit codes: 0 it is, 3 the receipt was changed, 4 another key signed it, 5 the file is not in it."`
-	Config  configCmd  `cmd:"" help:"Print the effective settings, secrets masked."`
-	Version versionCmd `cmd:"" help:"Print the version."`
-	Keeper  keeperCmd  `cmd:"" hidden:"" help:"Own a federation's SuperLink (started by the server)."`
+	Serve    serveCmd    `cmd:"" help:"Run the server."`
+	Demo     demoCmd     `cmd:"" help:"Show a whole federation on this machine: server, two participants, one run."`
+	Join     joinCmd     `cmd:"" help:"Join a federation with this machine."`
+	Leave    leaveCmd    `cmd:"" help:"Undo join on this machine: the service, the key here and at the server, every file."`
+	Status   statusCmd   `cmd:"" help:"Tell how this machine's agents are. Exit codes: 0 connected, 3 running but not connected, 4 not running."`
+	Apps     appsCmd     `cmd:"" help:"Decide which app versions run on this machine."`
+	Rehearse rehearseCmd `cmd:"" help:"Run one round of an app version on this machine and show what would leave it. Nothing is sent to the server. Exit code 1: a message had no result."`
+	Ledger   ledgerCmd   `cmd:"" help:"Show what left this machine, and check it. Exit code 6: the ledger was changed or does not agree with the receipt."`
+	Token    tokenCmd    `cmd:"" help:"API tokens."`
+	Link     linkCmd     `cmd:"" help:"Print a one-time link that signs this host's admin in."`
+	CA       caCmd       `cmd:"" name:"ca" help:"The server's own CA."`
+	Verify   verifyCmd   `cmd:"" help:"Check offline that a file is the one of which a run's receipt tells. Exit codes: 0 it is, 3 the receipt was changed, 4 another key signed it, 5 the file is not in it."`
+	Config   configCmd   `cmd:"" help:"Print the effective settings, secrets masked."`
+	Version  versionCmd  `cmd:"" help:"Print the version."`
+	Keeper   keeperCmd   `cmd:"" hidden:"" help:"Own a federation's SuperLink (started by the server)."`
 }
 
 func main() {

@@ -96,6 +96,7 @@ func Join(ctx context.Context, o Options) error {
 			return stopped(ctx, err)
 		}
 		j.say("Enrolled in %s: partition %d of %d.", st.Name, st.Partition, st.NumPartitions)
+		j.say("To see what a run would send from this machine before one starts: blossomtune rehearse%s", j.rehearsalFlags())
 	} else {
 		j.say("This machine is enrolled in %s: partition %d of %d.", st.Name, st.Partition, st.NumPartitions)
 	}

@@ -194,6 +194,11 @@ func (c *clientApps) ended(t *supernode.Task, exit keeper.Exit, passed string, o
 
 // runOne runs a ClientApp to its end, and says which of its limits it passed.
 func (c *clientApps) runOne(ctx context.Context, t *supernode.Task, ready *apphost.Ready, room *apphost.Room, log string) (exit keeper.Exit, passed string, err error) {
+	return c.runProgram(ctx, apphost.ClientApp, t, ready, room, log)
+}
+
+// runProgram runs one of Flower's programs as runOne does; of the task it uses address and token.
+func (c *clientApps) runProgram(ctx context.Context, prog apphost.Program, t *supernode.Task, ready *apphost.Ready, room *apphost.Room, log string) (exit keeper.Exit, passed string, err error) {
 	token := "task_" + t.Token[:16]
 	args := []string{"--runtime-api-address", t.Address, "--insecure", "--token-file"}
 	if room == nil {
@@ -207,7 +212,7 @@ func (c *clientApps) runOne(ctx context.Context, t *supernode.Task, ready *appho
 		return exit, "", err
 	}
 	defer os.Remove(token)
-	child, err := c.start(ctx, ready, args, log)
+	child, err := c.start(ctx, prog, ready, args, log)
 	if err != nil {
 		return exit, "", err
 	}
@@ -215,16 +220,16 @@ func (c *clientApps) runOne(ctx context.Context, t *supernode.Task, ready *appho
 	return child.Exit(), passed, nil
 }
 
-// start starts a ClientApp. Importing what the app needs can take long the first time; when ctx ends meanwhile, the ClientApp is ended as
+// start starts a program. Importing what the app needs can take long the first time; when ctx ends meanwhile, the program is ended as
 // soon as it is there, and nobody waits for it.
-func (c *clientApps) start(ctx context.Context, ready *apphost.Ready, args []string, log string) (*keeper.Child, error) {
+func (c *clientApps) start(ctx context.Context, prog apphost.Program, ready *apphost.Ready, args []string, log string) (*keeper.Child, error) {
 	type result struct {
 		child *keeper.Child
 		err   error
 	}
 	started := make(chan result, 1)
 	go func() {
-		child, err := c.pool.Start(ready, apphost.ClientApp, args, keeper.Fork{Dir: c.n.h.file("work"), LogFile: log, Log: appLog}, nil)
+		child, err := c.pool.Start(ready, prog, args, keeper.Fork{Dir: c.n.h.file("work"), LogFile: log, Log: appLog}, nil)
 		started <- result{child, err}
 		if err == nil {
 			<-child.Done()

@@ -72,13 +72,7 @@ func (r *recorder) Leaving(o supernode.Outgoing) error {
 		e.What, e.Reason = ledger.Failed, o.Reason
 	}
 	e.App, e.Round, e.Type, e.Message, e.Object, e.Bytes = o.FABHash, o.Round, o.MessageType, o.MessageID, o.ReplyID, o.Bytes
-	for _, rec := range o.Records {
-		row := ledger.Record{Name: rec.Name, Kind: rec.Kind, Bytes: rec.Bytes, Object: rec.Object}
-		for _, a := range rec.Arrays {
-			row.Arrays = append(row.Arrays, ledger.Array(a))
-		}
-		e.Records = append(e.Records, row)
-	}
+	e.Records = rowsOf(o.Records)
 	for _, obj := range o.Objects {
 		e.Objects = append(e.Objects, ledger.Object(obj))
 	}
@@ -184,3 +178,15 @@ func (k *knownRuns) find(run uint64) knownRun {
 }
 
 func (k *knownRuns) name(run uint64) string { return k.find(run).name }
+
+// rowsOf lists a reply's records as the ledger does.
+func rowsOf(records []supernode.Record) (rows []ledger.Record) {
+	for _, rec := range records {
+		row := ledger.Record{Name: rec.Name, Kind: rec.Kind, Bytes: rec.Bytes, Object: rec.Object}
+		for _, a := range rec.Arrays {
+			row.Arrays = append(row.Arrays, ledger.Array(a))
+		}
+		rows = append(rows, row)
+	}
+	return rows
+}

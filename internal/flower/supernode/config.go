@@ -78,3 +78,6 @@ func project(fab []byte) ([]byte, error) {
 	}
 	return nil, errors.New("the app has none")
 }
+
+// Defaults returns an app's run config as its pyproject.toml gives it, nested tables flattened with dots.
+func Defaults(fab []byte) (map[string]*flwrpb.Scalar, error) { return fusedConfig(fab, nil) }

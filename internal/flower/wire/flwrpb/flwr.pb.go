@@ -1718,6 +1718,50 @@ func (x *PullTaskInputResponse) GetTaskId() uint64 {
 	return 0
 }
 
+type GetNodesResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Nodes         []*NodeInfo            `protobuf:"bytes,1,rep,name=nodes,proto3" json:"nodes,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetNodesResponse) Reset() {
+	*x = GetNodesResponse{}
+	mi := &file_flwr_proto_msgTypes[28]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetNodesResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetNodesResponse) ProtoMessage() {}
+
+func (x *GetNodesResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_flwr_proto_msgTypes[28]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetNodesResponse.ProtoReflect.Descriptor instead.
+func (*GetNodesResponse) Descriptor() ([]byte, []int) {
+	return file_flwr_proto_rawDescGZIP(), []int{28}
+}
+
+func (x *GetNodesResponse) GetNodes() []*NodeInfo {
+	if x != nil {
+		return x.Nodes
+	}
+	return nil
+}
+
 type SendTaskHeartbeatResponse struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Success       bool                   `protobuf:"varint,1,opt,name=success,proto3" json:"success,omitempty"`
@@ -1727,7 +1771,7 @@ type SendTaskHeartbeatResponse struct {
 
 func (x *SendTaskHeartbeatResponse) Reset() {
 	*x = SendTaskHeartbeatResponse{}
-	mi := &file_flwr_proto_msgTypes[28]
+	mi := &file_flwr_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1739,7 +1783,7 @@ func (x *SendTaskHeartbeatResponse) String() string {
 func (*SendTaskHeartbeatResponse) ProtoMessage() {}
 
 func (x *SendTaskHeartbeatResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_flwr_proto_msgTypes[28]
+	mi := &file_flwr_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1752,7 +1796,7 @@ func (x *SendTaskHeartbeatResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SendTaskHeartbeatResponse.ProtoReflect.Descriptor instead.
 func (*SendTaskHeartbeatResponse) Descriptor() ([]byte, []int) {
-	return file_flwr_proto_rawDescGZIP(), []int{28}
+	return file_flwr_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *SendTaskHeartbeatResponse) GetSuccess() bool {
@@ -1770,7 +1814,7 @@ type PushLogsResponse struct {
 
 func (x *PushLogsResponse) Reset() {
 	*x = PushLogsResponse{}
-	mi := &file_flwr_proto_msgTypes[29]
+	mi := &file_flwr_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1782,7 +1826,7 @@ func (x *PushLogsResponse) String() string {
 func (*PushLogsResponse) ProtoMessage() {}
 
 func (x *PushLogsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_flwr_proto_msgTypes[29]
+	mi := &file_flwr_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1795,7 +1839,7 @@ func (x *PushLogsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PushLogsResponse.ProtoReflect.Descriptor instead.
 func (*PushLogsResponse) Descriptor() ([]byte, []int) {
-	return file_flwr_proto_rawDescGZIP(), []int{29}
+	return file_flwr_proto_rawDescGZIP(), []int{30}
 }
 
 // RecordDict travels through unread: protobuf keeps fields that are not listed.
@@ -1807,7 +1851,7 @@ type RecordDict struct {
 
 func (x *RecordDict) Reset() {
 	*x = RecordDict{}
-	mi := &file_flwr_proto_msgTypes[30]
+	mi := &file_flwr_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1819,7 +1863,7 @@ func (x *RecordDict) String() string {
 func (*RecordDict) ProtoMessage() {}
 
 func (x *RecordDict) ProtoReflect() protoreflect.Message {
-	mi := &file_flwr_proto_msgTypes[30]
+	mi := &file_flwr_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1832,7 +1876,7 @@ func (x *RecordDict) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RecordDict.ProtoReflect.Descriptor instead.
 func (*RecordDict) Descriptor() ([]byte, []int) {
-	return file_flwr_proto_rawDescGZIP(), []int{30}
+	return file_flwr_proto_rawDescGZIP(), []int{31}
 }
 
 type Context struct {
@@ -1849,7 +1893,7 @@ type Context struct {
 
 func (x *Context) Reset() {
 	*x = Context{}
-	mi := &file_flwr_proto_msgTypes[31]
+	mi := &file_flwr_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1861,7 +1905,7 @@ func (x *Context) String() string {
 func (*Context) ProtoMessage() {}
 
 func (x *Context) ProtoReflect() protoreflect.Message {
-	mi := &file_flwr_proto_msgTypes[31]
+	mi := &file_flwr_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1874,7 +1918,7 @@ func (x *Context) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Context.ProtoReflect.Descriptor instead.
 func (*Context) Descriptor() ([]byte, []int) {
-	return file_flwr_proto_rawDescGZIP(), []int{31}
+	return file_flwr_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *Context) GetRunId() uint64 {
@@ -1938,7 +1982,7 @@ type Metadata struct {
 
 func (x *Metadata) Reset() {
 	*x = Metadata{}
-	mi := &file_flwr_proto_msgTypes[32]
+	mi := &file_flwr_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1950,7 +1994,7 @@ func (x *Metadata) String() string {
 func (*Metadata) ProtoMessage() {}
 
 func (x *Metadata) ProtoReflect() protoreflect.Message {
-	mi := &file_flwr_proto_msgTypes[32]
+	mi := &file_flwr_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1963,7 +2007,7 @@ func (x *Metadata) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Metadata.ProtoReflect.Descriptor instead.
 func (*Metadata) Descriptor() ([]byte, []int) {
-	return file_flwr_proto_rawDescGZIP(), []int{32}
+	return file_flwr_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *Metadata) GetRunId() uint64 {
@@ -2054,7 +2098,7 @@ type Message struct {
 
 func (x *Message) Reset() {
 	*x = Message{}
-	mi := &file_flwr_proto_msgTypes[33]
+	mi := &file_flwr_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2066,7 +2110,7 @@ func (x *Message) String() string {
 func (*Message) ProtoMessage() {}
 
 func (x *Message) ProtoReflect() protoreflect.Message {
-	mi := &file_flwr_proto_msgTypes[33]
+	mi := &file_flwr_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2079,7 +2123,7 @@ func (x *Message) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Message.ProtoReflect.Descriptor instead.
 func (*Message) Descriptor() ([]byte, []int) {
-	return file_flwr_proto_rawDescGZIP(), []int{33}
+	return file_flwr_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *Message) GetMetadata() *Metadata {
@@ -2113,7 +2157,7 @@ type ObjectTree struct {
 
 func (x *ObjectTree) Reset() {
 	*x = ObjectTree{}
-	mi := &file_flwr_proto_msgTypes[34]
+	mi := &file_flwr_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2125,7 +2169,7 @@ func (x *ObjectTree) String() string {
 func (*ObjectTree) ProtoMessage() {}
 
 func (x *ObjectTree) ProtoReflect() protoreflect.Message {
-	mi := &file_flwr_proto_msgTypes[34]
+	mi := &file_flwr_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2138,7 +2182,7 @@ func (x *ObjectTree) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ObjectTree.ProtoReflect.Descriptor instead.
 func (*ObjectTree) Descriptor() ([]byte, []int) {
-	return file_flwr_proto_rawDescGZIP(), []int{34}
+	return file_flwr_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *ObjectTree) GetObjectId() string {
@@ -2165,7 +2209,7 @@ type PushAppMessagesRequest struct {
 
 func (x *PushAppMessagesRequest) Reset() {
 	*x = PushAppMessagesRequest{}
-	mi := &file_flwr_proto_msgTypes[35]
+	mi := &file_flwr_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2177,7 +2221,7 @@ func (x *PushAppMessagesRequest) String() string {
 func (*PushAppMessagesRequest) ProtoMessage() {}
 
 func (x *PushAppMessagesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_flwr_proto_msgTypes[35]
+	mi := &file_flwr_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2190,7 +2234,7 @@ func (x *PushAppMessagesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PushAppMessagesRequest.ProtoReflect.Descriptor instead.
 func (*PushAppMessagesRequest) Descriptor() ([]byte, []int) {
-	return file_flwr_proto_rawDescGZIP(), []int{35}
+	return file_flwr_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *PushAppMessagesRequest) GetMessagesList() []*Message {
@@ -2218,7 +2262,7 @@ type PushAppMessagesResponse struct {
 
 func (x *PushAppMessagesResponse) Reset() {
 	*x = PushAppMessagesResponse{}
-	mi := &file_flwr_proto_msgTypes[36]
+	mi := &file_flwr_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2230,7 +2274,7 @@ func (x *PushAppMessagesResponse) String() string {
 func (*PushAppMessagesResponse) ProtoMessage() {}
 
 func (x *PushAppMessagesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_flwr_proto_msgTypes[36]
+	mi := &file_flwr_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2243,7 +2287,7 @@ func (x *PushAppMessagesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PushAppMessagesResponse.ProtoReflect.Descriptor instead.
 func (*PushAppMessagesResponse) Descriptor() ([]byte, []int) {
-	return file_flwr_proto_rawDescGZIP(), []int{36}
+	return file_flwr_proto_rawDescGZIP(), []int{37}
 }
 
 func (x *PushAppMessagesResponse) GetMessageIds() []string {
@@ -2276,7 +2320,7 @@ type PullAppMessagesRequest struct {
 
 func (x *PullAppMessagesRequest) Reset() {
 	*x = PullAppMessagesRequest{}
-	mi := &file_flwr_proto_msgTypes[37]
+	mi := &file_flwr_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2288,7 +2332,7 @@ func (x *PullAppMessagesRequest) String() string {
 func (*PullAppMessagesRequest) ProtoMessage() {}
 
 func (x *PullAppMessagesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_flwr_proto_msgTypes[37]
+	mi := &file_flwr_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2301,7 +2345,7 @@ func (x *PullAppMessagesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PullAppMessagesRequest.ProtoReflect.Descriptor instead.
 func (*PullAppMessagesRequest) Descriptor() ([]byte, []int) {
-	return file_flwr_proto_rawDescGZIP(), []int{37}
+	return file_flwr_proto_rawDescGZIP(), []int{38}
 }
 
 func (x *PullAppMessagesRequest) GetMessageIds() []string {
@@ -2321,7 +2365,7 @@ type PullAppMessagesResponse struct {
 
 func (x *PullAppMessagesResponse) Reset() {
 	*x = PullAppMessagesResponse{}
-	mi := &file_flwr_proto_msgTypes[38]
+	mi := &file_flwr_proto_msgTypes[39]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2333,7 +2377,7 @@ func (x *PullAppMessagesResponse) String() string {
 func (*PullAppMessagesResponse) ProtoMessage() {}
 
 func (x *PullAppMessagesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_flwr_proto_msgTypes[38]
+	mi := &file_flwr_proto_msgTypes[39]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2346,7 +2390,7 @@ func (x *PullAppMessagesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PullAppMessagesResponse.ProtoReflect.Descriptor instead.
 func (*PullAppMessagesResponse) Descriptor() ([]byte, []int) {
-	return file_flwr_proto_rawDescGZIP(), []int{38}
+	return file_flwr_proto_rawDescGZIP(), []int{39}
 }
 
 func (x *PullAppMessagesResponse) GetMessagesList() []*Message {
@@ -2376,7 +2420,7 @@ type PushObjectRequest struct {
 
 func (x *PushObjectRequest) Reset() {
 	*x = PushObjectRequest{}
-	mi := &file_flwr_proto_msgTypes[39]
+	mi := &file_flwr_proto_msgTypes[40]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2388,7 +2432,7 @@ func (x *PushObjectRequest) String() string {
 func (*PushObjectRequest) ProtoMessage() {}
 
 func (x *PushObjectRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_flwr_proto_msgTypes[39]
+	mi := &file_flwr_proto_msgTypes[40]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2401,7 +2445,7 @@ func (x *PushObjectRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PushObjectRequest.ProtoReflect.Descriptor instead.
 func (*PushObjectRequest) Descriptor() ([]byte, []int) {
-	return file_flwr_proto_rawDescGZIP(), []int{39}
+	return file_flwr_proto_rawDescGZIP(), []int{40}
 }
 
 func (x *PushObjectRequest) GetNode() *Node {
@@ -2450,7 +2494,7 @@ type PullObjectRequest struct {
 
 func (x *PullObjectRequest) Reset() {
 	*x = PullObjectRequest{}
-	mi := &file_flwr_proto_msgTypes[40]
+	mi := &file_flwr_proto_msgTypes[41]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2462,7 +2506,7 @@ func (x *PullObjectRequest) String() string {
 func (*PullObjectRequest) ProtoMessage() {}
 
 func (x *PullObjectRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_flwr_proto_msgTypes[40]
+	mi := &file_flwr_proto_msgTypes[41]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2475,7 +2519,7 @@ func (x *PullObjectRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PullObjectRequest.ProtoReflect.Descriptor instead.
 func (*PullObjectRequest) Descriptor() ([]byte, []int) {
-	return file_flwr_proto_rawDescGZIP(), []int{40}
+	return file_flwr_proto_rawDescGZIP(), []int{41}
 }
 
 func (x *PullObjectRequest) GetNode() *Node {
@@ -2510,7 +2554,7 @@ type PullObjectResponse struct {
 
 func (x *PullObjectResponse) Reset() {
 	*x = PullObjectResponse{}
-	mi := &file_flwr_proto_msgTypes[41]
+	mi := &file_flwr_proto_msgTypes[42]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2522,7 +2566,7 @@ func (x *PullObjectResponse) String() string {
 func (*PullObjectResponse) ProtoMessage() {}
 
 func (x *PullObjectResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_flwr_proto_msgTypes[41]
+	mi := &file_flwr_proto_msgTypes[42]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2535,7 +2579,7 @@ func (x *PullObjectResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PullObjectResponse.ProtoReflect.Descriptor instead.
 func (*PullObjectResponse) Descriptor() ([]byte, []int) {
-	return file_flwr_proto_rawDescGZIP(), []int{41}
+	return file_flwr_proto_rawDescGZIP(), []int{42}
 }
 
 func (x *PullObjectResponse) GetObjectFound() bool {
@@ -2568,7 +2612,7 @@ type DoubleList struct {
 
 func (x *DoubleList) Reset() {
 	*x = DoubleList{}
-	mi := &file_flwr_proto_msgTypes[42]
+	mi := &file_flwr_proto_msgTypes[43]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2580,7 +2624,7 @@ func (x *DoubleList) String() string {
 func (*DoubleList) ProtoMessage() {}
 
 func (x *DoubleList) ProtoReflect() protoreflect.Message {
-	mi := &file_flwr_proto_msgTypes[42]
+	mi := &file_flwr_proto_msgTypes[43]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2593,7 +2637,7 @@ func (x *DoubleList) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DoubleList.ProtoReflect.Descriptor instead.
 func (*DoubleList) Descriptor() ([]byte, []int) {
-	return file_flwr_proto_rawDescGZIP(), []int{42}
+	return file_flwr_proto_rawDescGZIP(), []int{43}
 }
 
 func (x *DoubleList) GetVals() []float64 {
@@ -2612,7 +2656,7 @@ type SintList struct {
 
 func (x *SintList) Reset() {
 	*x = SintList{}
-	mi := &file_flwr_proto_msgTypes[43]
+	mi := &file_flwr_proto_msgTypes[44]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2624,7 +2668,7 @@ func (x *SintList) String() string {
 func (*SintList) ProtoMessage() {}
 
 func (x *SintList) ProtoReflect() protoreflect.Message {
-	mi := &file_flwr_proto_msgTypes[43]
+	mi := &file_flwr_proto_msgTypes[44]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2637,7 +2681,7 @@ func (x *SintList) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SintList.ProtoReflect.Descriptor instead.
 func (*SintList) Descriptor() ([]byte, []int) {
-	return file_flwr_proto_rawDescGZIP(), []int{43}
+	return file_flwr_proto_rawDescGZIP(), []int{44}
 }
 
 func (x *SintList) GetVals() []int64 {
@@ -2656,7 +2700,7 @@ type UintList struct {
 
 func (x *UintList) Reset() {
 	*x = UintList{}
-	mi := &file_flwr_proto_msgTypes[44]
+	mi := &file_flwr_proto_msgTypes[45]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2668,7 +2712,7 @@ func (x *UintList) String() string {
 func (*UintList) ProtoMessage() {}
 
 func (x *UintList) ProtoReflect() protoreflect.Message {
-	mi := &file_flwr_proto_msgTypes[44]
+	mi := &file_flwr_proto_msgTypes[45]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2681,7 +2725,7 @@ func (x *UintList) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UintList.ProtoReflect.Descriptor instead.
 func (*UintList) Descriptor() ([]byte, []int) {
-	return file_flwr_proto_rawDescGZIP(), []int{44}
+	return file_flwr_proto_rawDescGZIP(), []int{45}
 }
 
 func (x *UintList) GetVals() []uint64 {
@@ -2708,7 +2752,7 @@ type MetricRecordValue struct {
 
 func (x *MetricRecordValue) Reset() {
 	*x = MetricRecordValue{}
-	mi := &file_flwr_proto_msgTypes[45]
+	mi := &file_flwr_proto_msgTypes[46]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2720,7 +2764,7 @@ func (x *MetricRecordValue) String() string {
 func (*MetricRecordValue) ProtoMessage() {}
 
 func (x *MetricRecordValue) ProtoReflect() protoreflect.Message {
-	mi := &file_flwr_proto_msgTypes[45]
+	mi := &file_flwr_proto_msgTypes[46]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2733,7 +2777,7 @@ func (x *MetricRecordValue) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MetricRecordValue.ProtoReflect.Descriptor instead.
 func (*MetricRecordValue) Descriptor() ([]byte, []int) {
-	return file_flwr_proto_rawDescGZIP(), []int{45}
+	return file_flwr_proto_rawDescGZIP(), []int{46}
 }
 
 func (x *MetricRecordValue) GetValue() isMetricRecordValue_Value {
@@ -2846,7 +2890,7 @@ type MetricRecord struct {
 
 func (x *MetricRecord) Reset() {
 	*x = MetricRecord{}
-	mi := &file_flwr_proto_msgTypes[46]
+	mi := &file_flwr_proto_msgTypes[47]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2858,7 +2902,7 @@ func (x *MetricRecord) String() string {
 func (*MetricRecord) ProtoMessage() {}
 
 func (x *MetricRecord) ProtoReflect() protoreflect.Message {
-	mi := &file_flwr_proto_msgTypes[46]
+	mi := &file_flwr_proto_msgTypes[47]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2871,7 +2915,7 @@ func (x *MetricRecord) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MetricRecord.ProtoReflect.Descriptor instead.
 func (*MetricRecord) Descriptor() ([]byte, []int) {
-	return file_flwr_proto_rawDescGZIP(), []int{46}
+	return file_flwr_proto_rawDescGZIP(), []int{47}
 }
 
 func (x *MetricRecord) GetItems() []*MetricRecord_Item {
@@ -2899,7 +2943,7 @@ type ConfigRecordValue struct {
 
 func (x *ConfigRecordValue) Reset() {
 	*x = ConfigRecordValue{}
-	mi := &file_flwr_proto_msgTypes[47]
+	mi := &file_flwr_proto_msgTypes[48]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2911,7 +2955,7 @@ func (x *ConfigRecordValue) String() string {
 func (*ConfigRecordValue) ProtoMessage() {}
 
 func (x *ConfigRecordValue) ProtoReflect() protoreflect.Message {
-	mi := &file_flwr_proto_msgTypes[47]
+	mi := &file_flwr_proto_msgTypes[48]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2924,7 +2968,7 @@ func (x *ConfigRecordValue) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ConfigRecordValue.ProtoReflect.Descriptor instead.
 func (*ConfigRecordValue) Descriptor() ([]byte, []int) {
-	return file_flwr_proto_rawDescGZIP(), []int{47}
+	return file_flwr_proto_rawDescGZIP(), []int{48}
 }
 
 func (x *ConfigRecordValue) GetValue() isConfigRecordValue_Value {
@@ -3052,7 +3096,7 @@ type ConfigRecord struct {
 
 func (x *ConfigRecord) Reset() {
 	*x = ConfigRecord{}
-	mi := &file_flwr_proto_msgTypes[48]
+	mi := &file_flwr_proto_msgTypes[49]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3064,7 +3108,7 @@ func (x *ConfigRecord) String() string {
 func (*ConfigRecord) ProtoMessage() {}
 
 func (x *ConfigRecord) ProtoReflect() protoreflect.Message {
-	mi := &file_flwr_proto_msgTypes[48]
+	mi := &file_flwr_proto_msgTypes[49]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3077,7 +3121,7 @@ func (x *ConfigRecord) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ConfigRecord.ProtoReflect.Descriptor instead.
 func (*ConfigRecord) Descriptor() ([]byte, []int) {
-	return file_flwr_proto_rawDescGZIP(), []int{48}
+	return file_flwr_proto_rawDescGZIP(), []int{49}
 }
 
 func (x *ConfigRecord) GetItems() []*ConfigRecord_Item {
@@ -3097,7 +3141,7 @@ type ActivateNodeRequest struct {
 
 func (x *ActivateNodeRequest) Reset() {
 	*x = ActivateNodeRequest{}
-	mi := &file_flwr_proto_msgTypes[49]
+	mi := &file_flwr_proto_msgTypes[50]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3109,7 +3153,7 @@ func (x *ActivateNodeRequest) String() string {
 func (*ActivateNodeRequest) ProtoMessage() {}
 
 func (x *ActivateNodeRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_flwr_proto_msgTypes[49]
+	mi := &file_flwr_proto_msgTypes[50]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3122,7 +3166,7 @@ func (x *ActivateNodeRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ActivateNodeRequest.ProtoReflect.Descriptor instead.
 func (*ActivateNodeRequest) Descriptor() ([]byte, []int) {
-	return file_flwr_proto_rawDescGZIP(), []int{49}
+	return file_flwr_proto_rawDescGZIP(), []int{50}
 }
 
 func (x *ActivateNodeRequest) GetPublicKey() []byte {
@@ -3148,7 +3192,7 @@ type ActivateNodeResponse struct {
 
 func (x *ActivateNodeResponse) Reset() {
 	*x = ActivateNodeResponse{}
-	mi := &file_flwr_proto_msgTypes[50]
+	mi := &file_flwr_proto_msgTypes[51]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3160,7 +3204,7 @@ func (x *ActivateNodeResponse) String() string {
 func (*ActivateNodeResponse) ProtoMessage() {}
 
 func (x *ActivateNodeResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_flwr_proto_msgTypes[50]
+	mi := &file_flwr_proto_msgTypes[51]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3173,7 +3217,7 @@ func (x *ActivateNodeResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ActivateNodeResponse.ProtoReflect.Descriptor instead.
 func (*ActivateNodeResponse) Descriptor() ([]byte, []int) {
-	return file_flwr_proto_rawDescGZIP(), []int{50}
+	return file_flwr_proto_rawDescGZIP(), []int{51}
 }
 
 func (x *ActivateNodeResponse) GetNodeId() uint64 {
@@ -3192,7 +3236,7 @@ type DeactivateNodeRequest struct {
 
 func (x *DeactivateNodeRequest) Reset() {
 	*x = DeactivateNodeRequest{}
-	mi := &file_flwr_proto_msgTypes[51]
+	mi := &file_flwr_proto_msgTypes[52]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3204,7 +3248,7 @@ func (x *DeactivateNodeRequest) String() string {
 func (*DeactivateNodeRequest) ProtoMessage() {}
 
 func (x *DeactivateNodeRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_flwr_proto_msgTypes[51]
+	mi := &file_flwr_proto_msgTypes[52]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3217,7 +3261,7 @@ func (x *DeactivateNodeRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeactivateNodeRequest.ProtoReflect.Descriptor instead.
 func (*DeactivateNodeRequest) Descriptor() ([]byte, []int) {
-	return file_flwr_proto_rawDescGZIP(), []int{51}
+	return file_flwr_proto_rawDescGZIP(), []int{52}
 }
 
 func (x *DeactivateNodeRequest) GetNodeId() uint64 {
@@ -3236,7 +3280,7 @@ type RegisterNodeFleetRequest struct {
 
 func (x *RegisterNodeFleetRequest) Reset() {
 	*x = RegisterNodeFleetRequest{}
-	mi := &file_flwr_proto_msgTypes[52]
+	mi := &file_flwr_proto_msgTypes[53]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3248,7 +3292,7 @@ func (x *RegisterNodeFleetRequest) String() string {
 func (*RegisterNodeFleetRequest) ProtoMessage() {}
 
 func (x *RegisterNodeFleetRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_flwr_proto_msgTypes[52]
+	mi := &file_flwr_proto_msgTypes[53]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3261,7 +3305,7 @@ func (x *RegisterNodeFleetRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RegisterNodeFleetRequest.ProtoReflect.Descriptor instead.
 func (*RegisterNodeFleetRequest) Descriptor() ([]byte, []int) {
-	return file_flwr_proto_rawDescGZIP(), []int{52}
+	return file_flwr_proto_rawDescGZIP(), []int{53}
 }
 
 func (x *RegisterNodeFleetRequest) GetPublicKey() []byte {
@@ -3280,7 +3324,7 @@ type UnregisterNodeFleetRequest struct {
 
 func (x *UnregisterNodeFleetRequest) Reset() {
 	*x = UnregisterNodeFleetRequest{}
-	mi := &file_flwr_proto_msgTypes[53]
+	mi := &file_flwr_proto_msgTypes[54]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3292,7 +3336,7 @@ func (x *UnregisterNodeFleetRequest) String() string {
 func (*UnregisterNodeFleetRequest) ProtoMessage() {}
 
 func (x *UnregisterNodeFleetRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_flwr_proto_msgTypes[53]
+	mi := &file_flwr_proto_msgTypes[54]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3305,7 +3349,7 @@ func (x *UnregisterNodeFleetRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UnregisterNodeFleetRequest.ProtoReflect.Descriptor instead.
 func (*UnregisterNodeFleetRequest) Descriptor() ([]byte, []int) {
-	return file_flwr_proto_rawDescGZIP(), []int{53}
+	return file_flwr_proto_rawDescGZIP(), []int{54}
 }
 
 func (x *UnregisterNodeFleetRequest) GetNodeId() uint64 {
@@ -3325,7 +3369,7 @@ type SendNodeHeartbeatRequest struct {
 
 func (x *SendNodeHeartbeatRequest) Reset() {
 	*x = SendNodeHeartbeatRequest{}
-	mi := &file_flwr_proto_msgTypes[54]
+	mi := &file_flwr_proto_msgTypes[55]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3337,7 +3381,7 @@ func (x *SendNodeHeartbeatRequest) String() string {
 func (*SendNodeHeartbeatRequest) ProtoMessage() {}
 
 func (x *SendNodeHeartbeatRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_flwr_proto_msgTypes[54]
+	mi := &file_flwr_proto_msgTypes[55]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3350,7 +3394,7 @@ func (x *SendNodeHeartbeatRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SendNodeHeartbeatRequest.ProtoReflect.Descriptor instead.
 func (*SendNodeHeartbeatRequest) Descriptor() ([]byte, []int) {
-	return file_flwr_proto_rawDescGZIP(), []int{54}
+	return file_flwr_proto_rawDescGZIP(), []int{55}
 }
 
 func (x *SendNodeHeartbeatRequest) GetNode() *Node {
@@ -3376,7 +3420,7 @@ type SendNodeHeartbeatResponse struct {
 
 func (x *SendNodeHeartbeatResponse) Reset() {
 	*x = SendNodeHeartbeatResponse{}
-	mi := &file_flwr_proto_msgTypes[55]
+	mi := &file_flwr_proto_msgTypes[56]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3388,7 +3432,7 @@ func (x *SendNodeHeartbeatResponse) String() string {
 func (*SendNodeHeartbeatResponse) ProtoMessage() {}
 
 func (x *SendNodeHeartbeatResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_flwr_proto_msgTypes[55]
+	mi := &file_flwr_proto_msgTypes[56]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3401,7 +3445,7 @@ func (x *SendNodeHeartbeatResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SendNodeHeartbeatResponse.ProtoReflect.Descriptor instead.
 func (*SendNodeHeartbeatResponse) Descriptor() ([]byte, []int) {
-	return file_flwr_proto_rawDescGZIP(), []int{55}
+	return file_flwr_proto_rawDescGZIP(), []int{56}
 }
 
 func (x *SendNodeHeartbeatResponse) GetSuccess() bool {
@@ -3421,7 +3465,7 @@ type PullMessagesResponse struct {
 
 func (x *PullMessagesResponse) Reset() {
 	*x = PullMessagesResponse{}
-	mi := &file_flwr_proto_msgTypes[56]
+	mi := &file_flwr_proto_msgTypes[57]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3433,7 +3477,7 @@ func (x *PullMessagesResponse) String() string {
 func (*PullMessagesResponse) ProtoMessage() {}
 
 func (x *PullMessagesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_flwr_proto_msgTypes[56]
+	mi := &file_flwr_proto_msgTypes[57]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3446,7 +3490,7 @@ func (x *PullMessagesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PullMessagesResponse.ProtoReflect.Descriptor instead.
 func (*PullMessagesResponse) Descriptor() ([]byte, []int) {
-	return file_flwr_proto_rawDescGZIP(), []int{56}
+	return file_flwr_proto_rawDescGZIP(), []int{57}
 }
 
 func (x *PullMessagesResponse) GetMessagesList() []*Message {
@@ -3473,7 +3517,7 @@ type PushMessagesResponse struct {
 
 func (x *PushMessagesResponse) Reset() {
 	*x = PushMessagesResponse{}
-	mi := &file_flwr_proto_msgTypes[57]
+	mi := &file_flwr_proto_msgTypes[58]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3485,7 +3529,7 @@ func (x *PushMessagesResponse) String() string {
 func (*PushMessagesResponse) ProtoMessage() {}
 
 func (x *PushMessagesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_flwr_proto_msgTypes[57]
+	mi := &file_flwr_proto_msgTypes[58]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3498,7 +3542,7 @@ func (x *PushMessagesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PushMessagesResponse.ProtoReflect.Descriptor instead.
 func (*PushMessagesResponse) Descriptor() ([]byte, []int) {
-	return file_flwr_proto_rawDescGZIP(), []int{57}
+	return file_flwr_proto_rawDescGZIP(), []int{58}
 }
 
 func (x *PushMessagesResponse) GetObjectsToPush() []string {
@@ -3524,7 +3568,7 @@ type GetRunResponse struct {
 
 func (x *GetRunResponse) Reset() {
 	*x = GetRunResponse{}
-	mi := &file_flwr_proto_msgTypes[58]
+	mi := &file_flwr_proto_msgTypes[59]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3536,7 +3580,7 @@ func (x *GetRunResponse) String() string {
 func (*GetRunResponse) ProtoMessage() {}
 
 func (x *GetRunResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_flwr_proto_msgTypes[58]
+	mi := &file_flwr_proto_msgTypes[59]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3549,7 +3593,7 @@ func (x *GetRunResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetRunResponse.ProtoReflect.Descriptor instead.
 func (*GetRunResponse) Descriptor() ([]byte, []int) {
-	return file_flwr_proto_rawDescGZIP(), []int{58}
+	return file_flwr_proto_rawDescGZIP(), []int{59}
 }
 
 func (x *GetRunResponse) GetRun() *Run {
@@ -3568,7 +3612,7 @@ type GetFabResponse struct {
 
 func (x *GetFabResponse) Reset() {
 	*x = GetFabResponse{}
-	mi := &file_flwr_proto_msgTypes[59]
+	mi := &file_flwr_proto_msgTypes[60]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3580,7 +3624,7 @@ func (x *GetFabResponse) String() string {
 func (*GetFabResponse) ProtoMessage() {}
 
 func (x *GetFabResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_flwr_proto_msgTypes[59]
+	mi := &file_flwr_proto_msgTypes[60]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3593,7 +3637,7 @@ func (x *GetFabResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetFabResponse.ProtoReflect.Descriptor instead.
 func (*GetFabResponse) Descriptor() ([]byte, []int) {
-	return file_flwr_proto_rawDescGZIP(), []int{59}
+	return file_flwr_proto_rawDescGZIP(), []int{60}
 }
 
 func (x *GetFabResponse) GetFab() *Fab {
@@ -3612,7 +3656,7 @@ type PushObjectResponse struct {
 
 func (x *PushObjectResponse) Reset() {
 	*x = PushObjectResponse{}
-	mi := &file_flwr_proto_msgTypes[60]
+	mi := &file_flwr_proto_msgTypes[61]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3624,7 +3668,7 @@ func (x *PushObjectResponse) String() string {
 func (*PushObjectResponse) ProtoMessage() {}
 
 func (x *PushObjectResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_flwr_proto_msgTypes[60]
+	mi := &file_flwr_proto_msgTypes[61]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3637,7 +3681,7 @@ func (x *PushObjectResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PushObjectResponse.ProtoReflect.Descriptor instead.
 func (*PushObjectResponse) Descriptor() ([]byte, []int) {
-	return file_flwr_proto_rawDescGZIP(), []int{60}
+	return file_flwr_proto_rawDescGZIP(), []int{61}
 }
 
 func (x *PushObjectResponse) GetStored() bool {
@@ -3655,7 +3699,7 @@ type DeactivateNodeResponse struct {
 
 func (x *DeactivateNodeResponse) Reset() {
 	*x = DeactivateNodeResponse{}
-	mi := &file_flwr_proto_msgTypes[61]
+	mi := &file_flwr_proto_msgTypes[62]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3667,7 +3711,7 @@ func (x *DeactivateNodeResponse) String() string {
 func (*DeactivateNodeResponse) ProtoMessage() {}
 
 func (x *DeactivateNodeResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_flwr_proto_msgTypes[61]
+	mi := &file_flwr_proto_msgTypes[62]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3680,7 +3724,7 @@ func (x *DeactivateNodeResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeactivateNodeResponse.ProtoReflect.Descriptor instead.
 func (*DeactivateNodeResponse) Descriptor() ([]byte, []int) {
-	return file_flwr_proto_rawDescGZIP(), []int{61}
+	return file_flwr_proto_rawDescGZIP(), []int{62}
 }
 
 type ConfirmMessageReceivedResponse struct {
@@ -3691,7 +3735,7 @@ type ConfirmMessageReceivedResponse struct {
 
 func (x *ConfirmMessageReceivedResponse) Reset() {
 	*x = ConfirmMessageReceivedResponse{}
-	mi := &file_flwr_proto_msgTypes[62]
+	mi := &file_flwr_proto_msgTypes[63]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3703,7 +3747,7 @@ func (x *ConfirmMessageReceivedResponse) String() string {
 func (*ConfirmMessageReceivedResponse) ProtoMessage() {}
 
 func (x *ConfirmMessageReceivedResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_flwr_proto_msgTypes[62]
+	mi := &file_flwr_proto_msgTypes[63]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3716,7 +3760,7 @@ func (x *ConfirmMessageReceivedResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ConfirmMessageReceivedResponse.ProtoReflect.Descriptor instead.
 func (*ConfirmMessageReceivedResponse) Descriptor() ([]byte, []int) {
-	return file_flwr_proto_rawDescGZIP(), []int{62}
+	return file_flwr_proto_rawDescGZIP(), []int{63}
 }
 
 type PullMessagesRequest struct {
@@ -3729,7 +3773,7 @@ type PullMessagesRequest struct {
 
 func (x *PullMessagesRequest) Reset() {
 	*x = PullMessagesRequest{}
-	mi := &file_flwr_proto_msgTypes[63]
+	mi := &file_flwr_proto_msgTypes[64]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3741,7 +3785,7 @@ func (x *PullMessagesRequest) String() string {
 func (*PullMessagesRequest) ProtoMessage() {}
 
 func (x *PullMessagesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_flwr_proto_msgTypes[63]
+	mi := &file_flwr_proto_msgTypes[64]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3754,7 +3798,7 @@ func (x *PullMessagesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PullMessagesRequest.ProtoReflect.Descriptor instead.
 func (*PullMessagesRequest) Descriptor() ([]byte, []int) {
-	return file_flwr_proto_rawDescGZIP(), []int{63}
+	return file_flwr_proto_rawDescGZIP(), []int{64}
 }
 
 func (x *PullMessagesRequest) GetNode() *Node {
@@ -3783,7 +3827,7 @@ type PushMessagesRequest struct {
 
 func (x *PushMessagesRequest) Reset() {
 	*x = PushMessagesRequest{}
-	mi := &file_flwr_proto_msgTypes[64]
+	mi := &file_flwr_proto_msgTypes[65]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3795,7 +3839,7 @@ func (x *PushMessagesRequest) String() string {
 func (*PushMessagesRequest) ProtoMessage() {}
 
 func (x *PushMessagesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_flwr_proto_msgTypes[64]
+	mi := &file_flwr_proto_msgTypes[65]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3808,7 +3852,7 @@ func (x *PushMessagesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PushMessagesRequest.ProtoReflect.Descriptor instead.
 func (*PushMessagesRequest) Descriptor() ([]byte, []int) {
-	return file_flwr_proto_rawDescGZIP(), []int{64}
+	return file_flwr_proto_rawDescGZIP(), []int{65}
 }
 
 func (x *PushMessagesRequest) GetNode() *Node {
@@ -3849,7 +3893,7 @@ type GetRunRequest struct {
 
 func (x *GetRunRequest) Reset() {
 	*x = GetRunRequest{}
-	mi := &file_flwr_proto_msgTypes[65]
+	mi := &file_flwr_proto_msgTypes[66]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3861,7 +3905,7 @@ func (x *GetRunRequest) String() string {
 func (*GetRunRequest) ProtoMessage() {}
 
 func (x *GetRunRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_flwr_proto_msgTypes[65]
+	mi := &file_flwr_proto_msgTypes[66]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3874,7 +3918,7 @@ func (x *GetRunRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetRunRequest.ProtoReflect.Descriptor instead.
 func (*GetRunRequest) Descriptor() ([]byte, []int) {
-	return file_flwr_proto_rawDescGZIP(), []int{65}
+	return file_flwr_proto_rawDescGZIP(), []int{66}
 }
 
 func (x *GetRunRequest) GetNode() *Node {
@@ -3902,7 +3946,7 @@ type GetFabRequest struct {
 
 func (x *GetFabRequest) Reset() {
 	*x = GetFabRequest{}
-	mi := &file_flwr_proto_msgTypes[66]
+	mi := &file_flwr_proto_msgTypes[67]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3914,7 +3958,7 @@ func (x *GetFabRequest) String() string {
 func (*GetFabRequest) ProtoMessage() {}
 
 func (x *GetFabRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_flwr_proto_msgTypes[66]
+	mi := &file_flwr_proto_msgTypes[67]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3927,7 +3971,7 @@ func (x *GetFabRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetFabRequest.ProtoReflect.Descriptor instead.
 func (*GetFabRequest) Descriptor() ([]byte, []int) {
-	return file_flwr_proto_rawDescGZIP(), []int{66}
+	return file_flwr_proto_rawDescGZIP(), []int{67}
 }
 
 func (x *GetFabRequest) GetNode() *Node {
@@ -3962,7 +4006,7 @@ type ConfirmMessageReceivedRequest struct {
 
 func (x *ConfirmMessageReceivedRequest) Reset() {
 	*x = ConfirmMessageReceivedRequest{}
-	mi := &file_flwr_proto_msgTypes[67]
+	mi := &file_flwr_proto_msgTypes[68]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3974,7 +4018,7 @@ func (x *ConfirmMessageReceivedRequest) String() string {
 func (*ConfirmMessageReceivedRequest) ProtoMessage() {}
 
 func (x *ConfirmMessageReceivedRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_flwr_proto_msgTypes[67]
+	mi := &file_flwr_proto_msgTypes[68]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3987,7 +4031,7 @@ func (x *ConfirmMessageReceivedRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ConfirmMessageReceivedRequest.ProtoReflect.Descriptor instead.
 func (*ConfirmMessageReceivedRequest) Descriptor() ([]byte, []int) {
-	return file_flwr_proto_rawDescGZIP(), []int{67}
+	return file_flwr_proto_rawDescGZIP(), []int{68}
 }
 
 func (x *ConfirmMessageReceivedRequest) GetNode() *Node {
@@ -4021,7 +4065,7 @@ type MetricRecord_Item struct {
 
 func (x *MetricRecord_Item) Reset() {
 	*x = MetricRecord_Item{}
-	mi := &file_flwr_proto_msgTypes[73]
+	mi := &file_flwr_proto_msgTypes[74]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4033,7 +4077,7 @@ func (x *MetricRecord_Item) String() string {
 func (*MetricRecord_Item) ProtoMessage() {}
 
 func (x *MetricRecord_Item) ProtoReflect() protoreflect.Message {
-	mi := &file_flwr_proto_msgTypes[73]
+	mi := &file_flwr_proto_msgTypes[74]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4046,7 +4090,7 @@ func (x *MetricRecord_Item) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MetricRecord_Item.ProtoReflect.Descriptor instead.
 func (*MetricRecord_Item) Descriptor() ([]byte, []int) {
-	return file_flwr_proto_rawDescGZIP(), []int{46, 0}
+	return file_flwr_proto_rawDescGZIP(), []int{47, 0}
 }
 
 func (x *MetricRecord_Item) GetKey() string {
@@ -4073,7 +4117,7 @@ type ConfigRecord_Item struct {
 
 func (x *ConfigRecord_Item) Reset() {
 	*x = ConfigRecord_Item{}
-	mi := &file_flwr_proto_msgTypes[74]
+	mi := &file_flwr_proto_msgTypes[75]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4085,7 +4129,7 @@ func (x *ConfigRecord_Item) String() string {
 func (*ConfigRecord_Item) ProtoMessage() {}
 
 func (x *ConfigRecord_Item) ProtoReflect() protoreflect.Message {
-	mi := &file_flwr_proto_msgTypes[74]
+	mi := &file_flwr_proto_msgTypes[75]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4098,7 +4142,7 @@ func (x *ConfigRecord_Item) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ConfigRecord_Item.ProtoReflect.Descriptor instead.
 func (*ConfigRecord_Item) Descriptor() ([]byte, []int) {
-	return file_flwr_proto_rawDescGZIP(), []int{48, 0}
+	return file_flwr_proto_rawDescGZIP(), []int{49, 0}
 }
 
 func (x *ConfigRecord_Item) GetKey() string {
@@ -4269,7 +4313,9 @@ const file_flwr_proto_rawDesc = "" +
 	"\acontext\x18\x01 \x01(\v2\x19.blossomtune.flwr.ContextR\acontext\x12'\n" +
 	"\x03run\x18\x02 \x01(\v2\x15.blossomtune.flwr.RunR\x03run\x12'\n" +
 	"\x03fab\x18\x03 \x01(\v2\x15.blossomtune.flwr.FabR\x03fab\x12\x17\n" +
-	"\atask_id\x18\x05 \x01(\x04R\x06taskId\"5\n" +
+	"\atask_id\x18\x05 \x01(\x04R\x06taskId\"D\n" +
+	"\x10GetNodesResponse\x120\n" +
+	"\x05nodes\x18\x01 \x03(\v2\x1a.blossomtune.flwr.NodeInfoR\x05nodes\"5\n" +
 	"\x19SendTaskHeartbeatResponse\x12\x18\n" +
 	"\asuccess\x18\x01 \x01(\bR\asuccess\"\x12\n" +
 	"\x10PushLogsResponse\"\f\n" +
@@ -4447,7 +4493,7 @@ func file_flwr_proto_rawDescGZIP() []byte {
 	return file_flwr_proto_rawDescData
 }
 
-var file_flwr_proto_msgTypes = make([]protoimpl.MessageInfo, 75)
+var file_flwr_proto_msgTypes = make([]protoimpl.MessageInfo, 76)
 var file_flwr_proto_goTypes = []any{
 	(*Scalar)(nil),                         // 0: blossomtune.flwr.Scalar
 	(*Error)(nil),                          // 1: blossomtune.flwr.Error
@@ -4477,112 +4523,114 @@ var file_flwr_proto_goTypes = []any{
 	(*PushTaskOutputRequest)(nil),          // 25: blossomtune.flwr.PushTaskOutputRequest
 	(*PushTaskOutputResponse)(nil),         // 26: blossomtune.flwr.PushTaskOutputResponse
 	(*PullTaskInputResponse)(nil),          // 27: blossomtune.flwr.PullTaskInputResponse
-	(*SendTaskHeartbeatResponse)(nil),      // 28: blossomtune.flwr.SendTaskHeartbeatResponse
-	(*PushLogsResponse)(nil),               // 29: blossomtune.flwr.PushLogsResponse
-	(*RecordDict)(nil),                     // 30: blossomtune.flwr.RecordDict
-	(*Context)(nil),                        // 31: blossomtune.flwr.Context
-	(*Metadata)(nil),                       // 32: blossomtune.flwr.Metadata
-	(*Message)(nil),                        // 33: blossomtune.flwr.Message
-	(*ObjectTree)(nil),                     // 34: blossomtune.flwr.ObjectTree
-	(*PushAppMessagesRequest)(nil),         // 35: blossomtune.flwr.PushAppMessagesRequest
-	(*PushAppMessagesResponse)(nil),        // 36: blossomtune.flwr.PushAppMessagesResponse
-	(*PullAppMessagesRequest)(nil),         // 37: blossomtune.flwr.PullAppMessagesRequest
-	(*PullAppMessagesResponse)(nil),        // 38: blossomtune.flwr.PullAppMessagesResponse
-	(*PushObjectRequest)(nil),              // 39: blossomtune.flwr.PushObjectRequest
-	(*PullObjectRequest)(nil),              // 40: blossomtune.flwr.PullObjectRequest
-	(*PullObjectResponse)(nil),             // 41: blossomtune.flwr.PullObjectResponse
-	(*DoubleList)(nil),                     // 42: blossomtune.flwr.DoubleList
-	(*SintList)(nil),                       // 43: blossomtune.flwr.SintList
-	(*UintList)(nil),                       // 44: blossomtune.flwr.UintList
-	(*MetricRecordValue)(nil),              // 45: blossomtune.flwr.MetricRecordValue
-	(*MetricRecord)(nil),                   // 46: blossomtune.flwr.MetricRecord
-	(*ConfigRecordValue)(nil),              // 47: blossomtune.flwr.ConfigRecordValue
-	(*ConfigRecord)(nil),                   // 48: blossomtune.flwr.ConfigRecord
-	(*ActivateNodeRequest)(nil),            // 49: blossomtune.flwr.ActivateNodeRequest
-	(*ActivateNodeResponse)(nil),           // 50: blossomtune.flwr.ActivateNodeResponse
-	(*DeactivateNodeRequest)(nil),          // 51: blossomtune.flwr.DeactivateNodeRequest
-	(*RegisterNodeFleetRequest)(nil),       // 52: blossomtune.flwr.RegisterNodeFleetRequest
-	(*UnregisterNodeFleetRequest)(nil),     // 53: blossomtune.flwr.UnregisterNodeFleetRequest
-	(*SendNodeHeartbeatRequest)(nil),       // 54: blossomtune.flwr.SendNodeHeartbeatRequest
-	(*SendNodeHeartbeatResponse)(nil),      // 55: blossomtune.flwr.SendNodeHeartbeatResponse
-	(*PullMessagesResponse)(nil),           // 56: blossomtune.flwr.PullMessagesResponse
-	(*PushMessagesResponse)(nil),           // 57: blossomtune.flwr.PushMessagesResponse
-	(*GetRunResponse)(nil),                 // 58: blossomtune.flwr.GetRunResponse
-	(*GetFabResponse)(nil),                 // 59: blossomtune.flwr.GetFabResponse
-	(*PushObjectResponse)(nil),             // 60: blossomtune.flwr.PushObjectResponse
-	(*DeactivateNodeResponse)(nil),         // 61: blossomtune.flwr.DeactivateNodeResponse
-	(*ConfirmMessageReceivedResponse)(nil), // 62: blossomtune.flwr.ConfirmMessageReceivedResponse
-	(*PullMessagesRequest)(nil),            // 63: blossomtune.flwr.PullMessagesRequest
-	(*PushMessagesRequest)(nil),            // 64: blossomtune.flwr.PushMessagesRequest
-	(*GetRunRequest)(nil),                  // 65: blossomtune.flwr.GetRunRequest
-	(*GetFabRequest)(nil),                  // 66: blossomtune.flwr.GetFabRequest
-	(*ConfirmMessageReceivedRequest)(nil),  // 67: blossomtune.flwr.ConfirmMessageReceivedRequest
-	nil,                                    // 68: blossomtune.flwr.Run.OverrideConfigEntry
-	nil,                                    // 69: blossomtune.flwr.StartRunRequest.OverrideConfigEntry
-	nil,                                    // 70: blossomtune.flwr.ListRunsResponse.RunDictEntry
-	nil,                                    // 71: blossomtune.flwr.Context.NodeConfigEntry
-	nil,                                    // 72: blossomtune.flwr.Context.RunConfigEntry
-	(*MetricRecord_Item)(nil),              // 73: blossomtune.flwr.MetricRecord.Item
-	(*ConfigRecord_Item)(nil),              // 74: blossomtune.flwr.ConfigRecord.Item
+	(*GetNodesResponse)(nil),               // 28: blossomtune.flwr.GetNodesResponse
+	(*SendTaskHeartbeatResponse)(nil),      // 29: blossomtune.flwr.SendTaskHeartbeatResponse
+	(*PushLogsResponse)(nil),               // 30: blossomtune.flwr.PushLogsResponse
+	(*RecordDict)(nil),                     // 31: blossomtune.flwr.RecordDict
+	(*Context)(nil),                        // 32: blossomtune.flwr.Context
+	(*Metadata)(nil),                       // 33: blossomtune.flwr.Metadata
+	(*Message)(nil),                        // 34: blossomtune.flwr.Message
+	(*ObjectTree)(nil),                     // 35: blossomtune.flwr.ObjectTree
+	(*PushAppMessagesRequest)(nil),         // 36: blossomtune.flwr.PushAppMessagesRequest
+	(*PushAppMessagesResponse)(nil),        // 37: blossomtune.flwr.PushAppMessagesResponse
+	(*PullAppMessagesRequest)(nil),         // 38: blossomtune.flwr.PullAppMessagesRequest
+	(*PullAppMessagesResponse)(nil),        // 39: blossomtune.flwr.PullAppMessagesResponse
+	(*PushObjectRequest)(nil),              // 40: blossomtune.flwr.PushObjectRequest
+	(*PullObjectRequest)(nil),              // 41: blossomtune.flwr.PullObjectRequest
+	(*PullObjectResponse)(nil),             // 42: blossomtune.flwr.PullObjectResponse
+	(*DoubleList)(nil),                     // 43: blossomtune.flwr.DoubleList
+	(*SintList)(nil),                       // 44: blossomtune.flwr.SintList
+	(*UintList)(nil),                       // 45: blossomtune.flwr.UintList
+	(*MetricRecordValue)(nil),              // 46: blossomtune.flwr.MetricRecordValue
+	(*MetricRecord)(nil),                   // 47: blossomtune.flwr.MetricRecord
+	(*ConfigRecordValue)(nil),              // 48: blossomtune.flwr.ConfigRecordValue
+	(*ConfigRecord)(nil),                   // 49: blossomtune.flwr.ConfigRecord
+	(*ActivateNodeRequest)(nil),            // 50: blossomtune.flwr.ActivateNodeRequest
+	(*ActivateNodeResponse)(nil),           // 51: blossomtune.flwr.ActivateNodeResponse
+	(*DeactivateNodeRequest)(nil),          // 52: blossomtune.flwr.DeactivateNodeRequest
+	(*RegisterNodeFleetRequest)(nil),       // 53: blossomtune.flwr.RegisterNodeFleetRequest
+	(*UnregisterNodeFleetRequest)(nil),     // 54: blossomtune.flwr.UnregisterNodeFleetRequest
+	(*SendNodeHeartbeatRequest)(nil),       // 55: blossomtune.flwr.SendNodeHeartbeatRequest
+	(*SendNodeHeartbeatResponse)(nil),      // 56: blossomtune.flwr.SendNodeHeartbeatResponse
+	(*PullMessagesResponse)(nil),           // 57: blossomtune.flwr.PullMessagesResponse
+	(*PushMessagesResponse)(nil),           // 58: blossomtune.flwr.PushMessagesResponse
+	(*GetRunResponse)(nil),                 // 59: blossomtune.flwr.GetRunResponse
+	(*GetFabResponse)(nil),                 // 60: blossomtune.flwr.GetFabResponse
+	(*PushObjectResponse)(nil),             // 61: blossomtune.flwr.PushObjectResponse
+	(*DeactivateNodeResponse)(nil),         // 62: blossomtune.flwr.DeactivateNodeResponse
+	(*ConfirmMessageReceivedResponse)(nil), // 63: blossomtune.flwr.ConfirmMessageReceivedResponse
+	(*PullMessagesRequest)(nil),            // 64: blossomtune.flwr.PullMessagesRequest
+	(*PushMessagesRequest)(nil),            // 65: blossomtune.flwr.PushMessagesRequest
+	(*GetRunRequest)(nil),                  // 66: blossomtune.flwr.GetRunRequest
+	(*GetFabRequest)(nil),                  // 67: blossomtune.flwr.GetFabRequest
+	(*ConfirmMessageReceivedRequest)(nil),  // 68: blossomtune.flwr.ConfirmMessageReceivedRequest
+	nil,                                    // 69: blossomtune.flwr.Run.OverrideConfigEntry
+	nil,                                    // 70: blossomtune.flwr.StartRunRequest.OverrideConfigEntry
+	nil,                                    // 71: blossomtune.flwr.ListRunsResponse.RunDictEntry
+	nil,                                    // 72: blossomtune.flwr.Context.NodeConfigEntry
+	nil,                                    // 73: blossomtune.flwr.Context.RunConfigEntry
+	(*MetricRecord_Item)(nil),              // 74: blossomtune.flwr.MetricRecord.Item
+	(*ConfigRecord_Item)(nil),              // 75: blossomtune.flwr.ConfigRecord.Item
 }
 var file_flwr_proto_depIdxs = []int32{
-	68, // 0: blossomtune.flwr.Run.override_config:type_name -> blossomtune.flwr.Run.OverrideConfigEntry
+	69, // 0: blossomtune.flwr.Run.override_config:type_name -> blossomtune.flwr.Run.OverrideConfigEntry
 	5,  // 1: blossomtune.flwr.Run.status:type_name -> blossomtune.flwr.RunStatus
 	4,  // 2: blossomtune.flwr.StartRunRequest.fab:type_name -> blossomtune.flwr.Fab
-	69, // 3: blossomtune.flwr.StartRunRequest.override_config:type_name -> blossomtune.flwr.StartRunRequest.OverrideConfigEntry
-	70, // 4: blossomtune.flwr.ListRunsResponse.run_dict:type_name -> blossomtune.flwr.ListRunsResponse.RunDictEntry
+	70, // 3: blossomtune.flwr.StartRunRequest.override_config:type_name -> blossomtune.flwr.StartRunRequest.OverrideConfigEntry
+	71, // 4: blossomtune.flwr.ListRunsResponse.run_dict:type_name -> blossomtune.flwr.ListRunsResponse.RunDictEntry
 	3,  // 5: blossomtune.flwr.ListNodesResponse.nodes_info:type_name -> blossomtune.flwr.NodeInfo
 	21, // 6: blossomtune.flwr.Task.status:type_name -> blossomtune.flwr.TaskStatus
 	22, // 7: blossomtune.flwr.AcquireTaskResponse.task:type_name -> blossomtune.flwr.Task
-	31, // 8: blossomtune.flwr.PushTaskOutputRequest.context:type_name -> blossomtune.flwr.Context
-	31, // 9: blossomtune.flwr.PullTaskInputResponse.context:type_name -> blossomtune.flwr.Context
+	32, // 8: blossomtune.flwr.PushTaskOutputRequest.context:type_name -> blossomtune.flwr.Context
+	32, // 9: blossomtune.flwr.PullTaskInputResponse.context:type_name -> blossomtune.flwr.Context
 	6,  // 10: blossomtune.flwr.PullTaskInputResponse.run:type_name -> blossomtune.flwr.Run
 	4,  // 11: blossomtune.flwr.PullTaskInputResponse.fab:type_name -> blossomtune.flwr.Fab
-	71, // 12: blossomtune.flwr.Context.node_config:type_name -> blossomtune.flwr.Context.NodeConfigEntry
-	30, // 13: blossomtune.flwr.Context.state:type_name -> blossomtune.flwr.RecordDict
-	72, // 14: blossomtune.flwr.Context.run_config:type_name -> blossomtune.flwr.Context.RunConfigEntry
-	32, // 15: blossomtune.flwr.Message.metadata:type_name -> blossomtune.flwr.Metadata
-	30, // 16: blossomtune.flwr.Message.content:type_name -> blossomtune.flwr.RecordDict
-	1,  // 17: blossomtune.flwr.Message.error:type_name -> blossomtune.flwr.Error
-	34, // 18: blossomtune.flwr.ObjectTree.children:type_name -> blossomtune.flwr.ObjectTree
-	33, // 19: blossomtune.flwr.PushAppMessagesRequest.messages_list:type_name -> blossomtune.flwr.Message
-	34, // 20: blossomtune.flwr.PushAppMessagesRequest.message_object_trees:type_name -> blossomtune.flwr.ObjectTree
-	33, // 21: blossomtune.flwr.PullAppMessagesResponse.messages_list:type_name -> blossomtune.flwr.Message
-	34, // 22: blossomtune.flwr.PullAppMessagesResponse.message_object_trees:type_name -> blossomtune.flwr.ObjectTree
-	2,  // 23: blossomtune.flwr.PushObjectRequest.node:type_name -> blossomtune.flwr.Node
-	2,  // 24: blossomtune.flwr.PullObjectRequest.node:type_name -> blossomtune.flwr.Node
-	42, // 25: blossomtune.flwr.MetricRecordValue.double_list:type_name -> blossomtune.flwr.DoubleList
-	43, // 26: blossomtune.flwr.MetricRecordValue.sint_list:type_name -> blossomtune.flwr.SintList
-	44, // 27: blossomtune.flwr.MetricRecordValue.uint_list:type_name -> blossomtune.flwr.UintList
-	73, // 28: blossomtune.flwr.MetricRecord.items:type_name -> blossomtune.flwr.MetricRecord.Item
-	42, // 29: blossomtune.flwr.ConfigRecordValue.double_list:type_name -> blossomtune.flwr.DoubleList
-	43, // 30: blossomtune.flwr.ConfigRecordValue.sint_list:type_name -> blossomtune.flwr.SintList
-	44, // 31: blossomtune.flwr.ConfigRecordValue.uint_list:type_name -> blossomtune.flwr.UintList
-	74, // 32: blossomtune.flwr.ConfigRecord.items:type_name -> blossomtune.flwr.ConfigRecord.Item
-	2,  // 33: blossomtune.flwr.SendNodeHeartbeatRequest.node:type_name -> blossomtune.flwr.Node
-	33, // 34: blossomtune.flwr.PullMessagesResponse.messages_list:type_name -> blossomtune.flwr.Message
-	34, // 35: blossomtune.flwr.PullMessagesResponse.message_object_trees:type_name -> blossomtune.flwr.ObjectTree
-	6,  // 36: blossomtune.flwr.GetRunResponse.run:type_name -> blossomtune.flwr.Run
-	4,  // 37: blossomtune.flwr.GetFabResponse.fab:type_name -> blossomtune.flwr.Fab
-	2,  // 38: blossomtune.flwr.PullMessagesRequest.node:type_name -> blossomtune.flwr.Node
-	2,  // 39: blossomtune.flwr.PushMessagesRequest.node:type_name -> blossomtune.flwr.Node
-	33, // 40: blossomtune.flwr.PushMessagesRequest.messages_list:type_name -> blossomtune.flwr.Message
-	34, // 41: blossomtune.flwr.PushMessagesRequest.message_object_trees:type_name -> blossomtune.flwr.ObjectTree
-	2,  // 42: blossomtune.flwr.GetRunRequest.node:type_name -> blossomtune.flwr.Node
-	2,  // 43: blossomtune.flwr.GetFabRequest.node:type_name -> blossomtune.flwr.Node
-	2,  // 44: blossomtune.flwr.ConfirmMessageReceivedRequest.node:type_name -> blossomtune.flwr.Node
-	0,  // 45: blossomtune.flwr.Run.OverrideConfigEntry.value:type_name -> blossomtune.flwr.Scalar
-	0,  // 46: blossomtune.flwr.StartRunRequest.OverrideConfigEntry.value:type_name -> blossomtune.flwr.Scalar
-	6,  // 47: blossomtune.flwr.ListRunsResponse.RunDictEntry.value:type_name -> blossomtune.flwr.Run
-	0,  // 48: blossomtune.flwr.Context.NodeConfigEntry.value:type_name -> blossomtune.flwr.Scalar
-	0,  // 49: blossomtune.flwr.Context.RunConfigEntry.value:type_name -> blossomtune.flwr.Scalar
-	45, // 50: blossomtune.flwr.MetricRecord.Item.value:type_name -> blossomtune.flwr.MetricRecordValue
-	47, // 51: blossomtune.flwr.ConfigRecord.Item.value:type_name -> blossomtune.flwr.ConfigRecordValue
-	52, // [52:52] is the sub-list for method output_type
-	52, // [52:52] is the sub-list for method input_type
-	52, // [52:52] is the sub-list for extension type_name
-	52, // [52:52] is the sub-list for extension extendee
-	0,  // [0:52] is the sub-list for field type_name
+	3,  // 12: blossomtune.flwr.GetNodesResponse.nodes:type_name -> blossomtune.flwr.NodeInfo
+	72, // 13: blossomtune.flwr.Context.node_config:type_name -> blossomtune.flwr.Context.NodeConfigEntry
+	31, // 14: blossomtune.flwr.Context.state:type_name -> blossomtune.flwr.RecordDict
+	73, // 15: blossomtune.flwr.Context.run_config:type_name -> blossomtune.flwr.Context.RunConfigEntry
+	33, // 16: blossomtune.flwr.Message.metadata:type_name -> blossomtune.flwr.Metadata
+	31, // 17: blossomtune.flwr.Message.content:type_name -> blossomtune.flwr.RecordDict
+	1,  // 18: blossomtune.flwr.Message.error:type_name -> blossomtune.flwr.Error
+	35, // 19: blossomtune.flwr.ObjectTree.children:type_name -> blossomtune.flwr.ObjectTree
+	34, // 20: blossomtune.flwr.PushAppMessagesRequest.messages_list:type_name -> blossomtune.flwr.Message
+	35, // 21: blossomtune.flwr.PushAppMessagesRequest.message_object_trees:type_name -> blossomtune.flwr.ObjectTree
+	34, // 22: blossomtune.flwr.PullAppMessagesResponse.messages_list:type_name -> blossomtune.flwr.Message
+	35, // 23: blossomtune.flwr.PullAppMessagesResponse.message_object_trees:type_name -> blossomtune.flwr.ObjectTree
+	2,  // 24: blossomtune.flwr.PushObjectRequest.node:type_name -> blossomtune.flwr.Node
+	2,  // 25: blossomtune.flwr.PullObjectRequest.node:type_name -> blossomtune.flwr.Node
+	43, // 26: blossomtune.flwr.MetricRecordValue.double_list:type_name -> blossomtune.flwr.DoubleList
+	44, // 27: blossomtune.flwr.MetricRecordValue.sint_list:type_name -> blossomtune.flwr.SintList
+	45, // 28: blossomtune.flwr.MetricRecordValue.uint_list:type_name -> blossomtune.flwr.UintList
+	74, // 29: blossomtune.flwr.MetricRecord.items:type_name -> blossomtune.flwr.MetricRecord.Item
+	43, // 30: blossomtune.flwr.ConfigRecordValue.double_list:type_name -> blossomtune.flwr.DoubleList
+	44, // 31: blossomtune.flwr.ConfigRecordValue.sint_list:type_name -> blossomtune.flwr.SintList
+	45, // 32: blossomtune.flwr.ConfigRecordValue.uint_list:type_name -> blossomtune.flwr.UintList
+	75, // 33: blossomtune.flwr.ConfigRecord.items:type_name -> blossomtune.flwr.ConfigRecord.Item
+	2,  // 34: blossomtune.flwr.SendNodeHeartbeatRequest.node:type_name -> blossomtune.flwr.Node
+	34, // 35: blossomtune.flwr.PullMessagesResponse.messages_list:type_name -> blossomtune.flwr.Message
+	35, // 36: blossomtune.flwr.PullMessagesResponse.message_object_trees:type_name -> blossomtune.flwr.ObjectTree
+	6,  // 37: blossomtune.flwr.GetRunResponse.run:type_name -> blossomtune.flwr.Run
+	4,  // 38: blossomtune.flwr.GetFabResponse.fab:type_name -> blossomtune.flwr.Fab
+	2,  // 39: blossomtune.flwr.PullMessagesRequest.node:type_name -> blossomtune.flwr.Node
+	2,  // 40: blossomtune.flwr.PushMessagesRequest.node:type_name -> blossomtune.flwr.Node
+	34, // 41: blossomtune.flwr.PushMessagesRequest.messages_list:type_name -> blossomtune.flwr.Message
+	35, // 42: blossomtune.flwr.PushMessagesRequest.message_object_trees:type_name -> blossomtune.flwr.ObjectTree
+	2,  // 43: blossomtune.flwr.GetRunRequest.node:type_name -> blossomtune.flwr.Node
+	2,  // 44: blossomtune.flwr.GetFabRequest.node:type_name -> blossomtune.flwr.Node
+	2,  // 45: blossomtune.flwr.ConfirmMessageReceivedRequest.node:type_name -> blossomtune.flwr.Node
+	0,  // 46: blossomtune.flwr.Run.OverrideConfigEntry.value:type_name -> blossomtune.flwr.Scalar
+	0,  // 47: blossomtune.flwr.StartRunRequest.OverrideConfigEntry.value:type_name -> blossomtune.flwr.Scalar
+	6,  // 48: blossomtune.flwr.ListRunsResponse.RunDictEntry.value:type_name -> blossomtune.flwr.Run
+	0,  // 49: blossomtune.flwr.Context.NodeConfigEntry.value:type_name -> blossomtune.flwr.Scalar
+	0,  // 50: blossomtune.flwr.Context.RunConfigEntry.value:type_name -> blossomtune.flwr.Scalar
+	46, // 51: blossomtune.flwr.MetricRecord.Item.value:type_name -> blossomtune.flwr.MetricRecordValue
+	48, // 52: blossomtune.flwr.ConfigRecord.Item.value:type_name -> blossomtune.flwr.ConfigRecordValue
+	53, // [53:53] is the sub-list for method output_type
+	53, // [53:53] is the sub-list for method input_type
+	53, // [53:53] is the sub-list for extension type_name
+	53, // [53:53] is the sub-list for extension extendee
+	0,  // [0:53] is the sub-list for field type_name
 }
 
 func init() { file_flwr_proto_init() }
@@ -4604,8 +4652,8 @@ func file_flwr_proto_init() {
 	file_flwr_proto_msgTypes[15].OneofWrappers = []any{}
 	file_flwr_proto_msgTypes[16].OneofWrappers = []any{}
 	file_flwr_proto_msgTypes[22].OneofWrappers = []any{}
-	file_flwr_proto_msgTypes[32].OneofWrappers = []any{}
-	file_flwr_proto_msgTypes[45].OneofWrappers = []any{
+	file_flwr_proto_msgTypes[33].OneofWrappers = []any{}
+	file_flwr_proto_msgTypes[46].OneofWrappers = []any{
 		(*MetricRecordValue_Double)(nil),
 		(*MetricRecordValue_Sint64)(nil),
 		(*MetricRecordValue_Uint64)(nil),
@@ -4613,7 +4661,7 @@ func file_flwr_proto_init() {
 		(*MetricRecordValue_SintList)(nil),
 		(*MetricRecordValue_UintList)(nil),
 	}
-	file_flwr_proto_msgTypes[47].OneofWrappers = []any{
+	file_flwr_proto_msgTypes[48].OneofWrappers = []any{
 		(*ConfigRecordValue_Double)(nil),
 		(*ConfigRecordValue_Sint64)(nil),
 		(*ConfigRecordValue_Uint64)(nil),
@@ -4628,7 +4676,7 @@ func file_flwr_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_flwr_proto_rawDesc), len(file_flwr_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   75,
+			NumMessages:   76,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
