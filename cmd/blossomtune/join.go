@@ -15,7 +15,7 @@ type joinCmd struct {
 	URL       string        `arg:"" help:"Address of the server, as on your status page."`
 	Token     string        `help:"Join token of your status page; - reads it from standard input. Not needed once this machine is enrolled." env:"BLOSSOMTUNE_JOIN_TOKEN"`
 	Dir       string        `help:"Directory for this machine's key, state and log. Default: below ~/.blossomtune." type:"path"`
-	Deps      string        `help:"May apps install the Python packages they name on this machine? ask asks once at the start." enum:"never,ask,allow" default:"ask"`
+	Deps      string        `help:"May apps install the Python packages they name on this machine? ask asks once at the start. allow installs wheels only; build also builds packages from source, which runs their code." enum:"never,ask,allow,build" default:"ask"`
 	Python    string        `help:"Python 3.11 or newer to make the environment with. Default: the newest found on PATH." env:"BLOSSOMTUNE_PYTHON"`
 	PythonDir string        `help:"Directory of the Python environments." name:"python-dir" type:"path" hidden:""`
 	Approve   string        `help:"Which app versions may run on this machine: any of the federation's, listed in your rules, or those that you approve (ask). Default: as before, at first any." enum:",any,listed,ask" default:""`

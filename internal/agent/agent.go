@@ -29,6 +29,7 @@ const (
 	DepsNever Deps = "never"
 	DepsAsk   Deps = "ask"
 	DepsAllow Deps = "allow"
+	DepsBuild Deps = "build" // as allow, and packages without a wheel are built from source, which runs their code during the installation
 )
 
 // Options of [Join].
@@ -144,6 +145,9 @@ func (j *joining) asService(ctx context.Context, n *node) error {
 	if n.deps {
 		deps = DepsAllow
 	}
+	if j.o.Deps == DepsBuild {
+		deps = DepsBuild
+	}
 	args := []string{self, "join", j.srv.base.String(), "--dir", string(n.h), "--deps", string(deps)}
 	if j.o.PythonDir == "" && j.o.Dir == "" {
 		args = append(args, "--python-dir", filepath.Join(filepath.Dir(string(n.h)), "python"))
@@ -202,9 +206,9 @@ func prepare(o Options) (*joining, *token, error) {
 	switch o.Deps {
 	case "":
 		o.Deps = DepsAsk
-	case DepsNever, DepsAsk, DepsAllow:
+	case DepsNever, DepsAsk, DepsAllow, DepsBuild:
 	default:
-		return nil, nil, domain.Errorf(domain.Invalid, "--deps is never, ask or allow, not %q.", o.Deps).At("deps")
+		return nil, nil, domain.Errorf(domain.Invalid, "--deps is never, ask, allow or build, not %q.", o.Deps).At("deps")
 	}
 	if o.Approve != "" {
 		if _, err := approval.ParsePolicy(o.Approve); err != nil {
@@ -339,7 +343,7 @@ func (j *joining) say(format string, args ...any) {
 // allowDeps asks, where it is to be asked, whether apps may install packages.
 func (j *joining) allowDeps() bool {
 	if j.o.Deps != DepsAsk {
-		return j.o.Deps == DepsAllow
+		return j.o.Deps == DepsAllow || j.o.Deps == DepsBuild
 	}
 	j.say("Apps of this federation may need further Python packages. May they install them on this machine, by themselves? [y/N]")
 	line, err := j.input.ReadString('\n')

@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"blossomtune/internal/domain"
+	"blossomtune/internal/flower/python"
+	"blossomtune/internal/keeper/contain"
 )
 
 // build is one that is under way; err is valid when done is closed.
@@ -127,8 +129,8 @@ func (p *Pool) buildLocked(ctx context.Context, key string, fab []byte, install 
 	}
 	defer func() { _ = l.Close() }()
 	dir := p.envDir(key)
-	if whole(dir, key) {
-		return false, nil
+	if p.intact(ctx, dir, key) || ctx.Err() != nil {
+		return false, ctx.Err()
 	}
 	for _, old := range []string{dir, dir + ".tmp"} {
 		if err := os.RemoveAll(old); err != nil {
@@ -145,15 +147,18 @@ func (p *Pool) buildLocked(ctx context.Context, key string, fab []byte, install 
 		return false, err
 	}
 	s := &steps{p: p, ctx: ctx, app: project, env: install, work: work, venv: dir + ".tmp"}
+	defer os.RemoveAll(s.venv)
+	if err := s.enclose(); err != nil {
+		return false, err
+	}
 	inBase, err = s.resolve(fab)
 	if err != nil || inBase {
 		return inBase, err
 	}
-	defer os.RemoveAll(s.venv)
 	if err := s.install(); err != nil {
 		return false, err
 	}
-	if err := seal(s.venv, key); err != nil {
+	if err := seal(ctx, s.venv, key); err != nil {
 		return false, err
 	}
 	return false, os.Rename(s.venv, dir)
@@ -167,12 +172,13 @@ type steps struct {
 	env  []string
 	work string // holds the app's pyproject.toml and the files below
 	venv string
+	room *contain.Policy // that uv runs in; nil: none
 }
 
 func (s *steps) file(name string) string { return filepath.Join(s.work, name) }
 
 func (s *steps) uv(doing string, progress func(string), args ...string) error {
-	err := s.p.base.env.UV(s.ctx, s.file("app"), s.env, progress, args...)
+	err := s.p.base.env.UV(s.ctx, python.UVCommand{Dir: s.file("app"), Env: s.env, Progress: progress, Contain: s.room}, args...)
 	if err == nil || s.ctx.Err() != nil {
 		return err
 	}
@@ -182,6 +188,7 @@ func (s *steps) uv(doing string, progress func(string), args ...string) error {
 // requirements completes a command with what the app requires. The base's flwr overrides what the app says of flwr's version.
 func (s *steps) requirements(command ...string) []string {
 	args := append(command, "--override", s.file("flwr.txt"))
+	args = append(args, s.wheels()...)
 	for _, g := range s.app.groups {
 		args = append(args, "--group", "pyproject.toml:"+g)
 	}

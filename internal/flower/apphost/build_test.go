@@ -161,6 +161,20 @@ func TestABuildThatWasKilledIsDoneAgain(t *testing.T) {
 	}
 }
 
+// alter changes the last byte of a file, and nothing that its folder shows.
+func alter(path string) error {
+	info, err := os.Stat(path)
+	if err != nil {
+		return err
+	}
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return err
+	}
+	text[len(text)-1] ^= 1
+	return errors.Join(os.WriteFile(path, text, 0o600), os.Chtimes(path, info.ModTime(), info.ModTime()))
+}
+
 func TestAnEnvironmentThatChangedIsBuiltAgain(t *testing.T) {
 	site := func(r *apphost.Ready) string {
 		found, _ := filepath.Glob(filepath.Join(r.Env.Dir, "lib", "python*", "site-packages"))
@@ -173,6 +187,11 @@ func TestAnEnvironmentThatChangedIsBuiltAgain(t *testing.T) {
 		"a file is added": func(r *apphost.Ready) error {
 			return os.WriteFile(filepath.Join(site(r), "random.py"), []byte("x = 1"), 0o600)
 		},
+		"other bytes, the same size and time": func(r *apphost.Ready) error { return alter(filepath.Join(site(r), "six.py")) },
+		"other bytecode": func(r *apphost.Ready) error {
+			found, _ := filepath.Glob(filepath.Join(site(r), "__pycache__", "six.*.pyc"))
+			return alter(found[0])
+		},
 		"no Python":         func(r *apphost.Ready) error { return os.Remove(r.Env.Bin("python")) },
 		"the stamp is gone": func(r *apphost.Ready) error { return os.Remove(filepath.Join(r.Env.Dir, ".blossomtune-ready")) },
 		"the stamp is wrong": func(r *apphost.Ready) error {
@@ -181,8 +200,6 @@ func TestAnEnvironmentThatChangedIsBuiltAgain(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			dir, app := t.TempDir(), needs(t, "six==1.16.0")
-			// Copied, so that no other environment shares the file that is spoiled.
-			t.Setenv("UV_LINK_MODE", "copy")
 			first := pool(t, dir, nil)
 			r := prepare(t, first, app)
 			if err := spoil(r); err != nil {

@@ -1,9 +1,11 @@
 package apphost
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"os/exec"
+	"regexp"
 	"strings"
 	"time"
 
@@ -28,6 +30,7 @@ var causes = []struct{ words, cause, remedy string }{
 	{"No space left on device", "The disk is full.", "Free some disk space."},
 	{"os error 28", "The disk is full.", "Free some disk space."},
 	{"was not found in the package registry", "A package that the app needs is not in the package index.", "Correct the dependencies in the app's pyproject.toml."},
+	{"Building source distributions is disabled", "The app's pyproject.toml lists its dependencies as dynamic, which takes running its code.", "List them in pyproject.toml."},
 	{"No solution found", "The app's dependencies cannot be satisfied together.", "Correct the dependencies in the app's pyproject.toml."},
 	{"Failed to parse", "The app's dependencies cannot be read.", "Correct the dependencies in the app's pyproject.toml."},
 	{"Hash mismatch", "A package does not have the hash that the app's uv.lock names.", "Update the app's uv.lock."},
@@ -38,6 +41,10 @@ var causes = []struct{ words, cause, remedy string }{
 	{"timed out", "The package index does not answer in time.", "Check the network and the package index settings."},
 	{"Permission denied", "uv may not write here.", "Check the permissions of the environments' folder and of uv's cache."},
 }
+
+// wheelless finds the package in what uv says of one without a wheel.
+var wheelless = regexp.MustCompile("Wheels are required for `([^`]+)`|Building source distributions for `([^`]+)` is disabled|" +
+	"attempted to build `([^`]+)`")
 
 // lacksFlwr reports whether the package index has no flwr.
 func (e *BuildError) lacksFlwr() bool {
@@ -70,6 +77,10 @@ func buildError(doing string, err error) *BuildError {
 			e.Cause, e.Remedy = c.cause, c.remedy
 			break
 		}
+	}
+	if m := wheelless.FindStringSubmatch(strings.Join(strings.Fields(text), " ")); m != nil {
+		e.Cause = fmt.Sprintf("The package %s has no wheel for this machine, and building it from source is turned off.", cmp.Or(m[1], m[2], m[3]))
+		e.Remedy = "Name a version with a wheel in the app's pyproject.toml, or add a wheel to the app's files."
 	}
 	if said := reason(uv.Output); said != "" {
 		e.Cause += " uv reports: " + logmask.Text(said)

@@ -4,10 +4,8 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -99,67 +97,6 @@ func sameFile(l *flock.Flock) bool {
 	return err == nil && os.SameFile(ours, there)
 }
 
-const stampName = ".blossomtune-ready"
-
-// stamp says that an environment is whole, and what it consists of.
-type stamp struct {
-	Key      string `json:"key"`
-	Manifest string `json:"manifest"`
-}
-
-// seal writes the stamp of a finished environment.
-func seal(dir, key string) error {
-	m, err := manifest(dir)
-	if err != nil {
-		return err
-	}
-	text, err := json.Marshal(stamp{Key: key, Manifest: m})
-	if err != nil {
-		return err
-	}
-	return os.WriteFile(filepath.Join(dir, stampName), text, 0o600)
-}
-
-// whole reports whether an environment was finished and its files are those of then.
-func whole(dir, key string) bool {
-	text, err := os.ReadFile(filepath.Join(dir, stampName))
-	var s stamp
-	if err != nil || json.Unmarshal(text, &s) != nil || s.Key != key {
-		return false
-	}
-	if _, err := os.Stat(python.Env{Dir: dir}.Bin("python")); err != nil { // the Python that it was made from is gone
-		return false
-	}
-	m, err := manifest(dir)
-	return err == nil && m == s.Manifest
-}
-
-// manifest hashes name, size and time of each file. Bytecode is left out: Python writes it as it likes.
-func manifest(dir string) (string, error) {
-	h := sha256.New()
-	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
-		switch {
-		case err != nil:
-			return err
-		case d.IsDir() && d.Name() == "__pycache__":
-			return filepath.SkipDir
-		case d.IsDir() || d.Name() == stampName:
-			return nil
-		}
-		info, err := d.Info()
-		if err != nil {
-			return err
-		}
-		rel, err := filepath.Rel(dir, path)
-		if err != nil {
-			return err
-		}
-		fmt.Fprintf(h, "%q %v %d %d\n", rel, info.Mode(), info.Size(), info.ModTime().UnixNano())
-		return nil
-	})
-	return hex.EncodeToString(h.Sum(nil)), err
-}
-
 // open returns the environment when it is whole; it then stays locked against removal.
 func (p *Pool) open(ctx context.Context, key string) (*environment, error) {
 	l, err := p.openLock(ctx, key, true)
@@ -167,7 +104,7 @@ func (p *Pool) open(ctx context.Context, key string) (*environment, error) {
 		return nil, err
 	}
 	dir := p.envDir(key)
-	if !whole(dir, key) {
+	if !p.intact(ctx, dir, key) {
 		return nil, l.Close()
 	}
 	env := python.Env{Dir: dir, PythonVersion: p.base.env.PythonVersion, FlwrVersion: p.base.env.FlwrVersion, Base: p.base.env.Dir}

@@ -72,6 +72,7 @@ func (s *steps) quiet(string) {}
 func (s *steps) locked(py string) (pins, error) {
 	args := []string{"export", "--quiet", "--prune", "flwr", "--no-emit-project", "--no-header", "--no-annotate", "--no-editable",
 		"--python", py, "--output-file", s.file("locked.txt")}
+	args = append(args, s.wheels()...)
 	if err := s.uv("reading the app's uv.lock", s.quiet, args...); err != nil {
 		return nil, err
 	}
@@ -87,7 +88,7 @@ func (s *steps) install() error {
 	}
 	py := base.env
 	py.Dir = s.venv
-	args := s.requirements("pip", "install", "--compile-bytecode", "--python", py.Bin("python"), "--excludes", s.file("excluded.txt"), "--constraints", s.file("constraints.txt"))
+	args := s.requirements("pip", "install", "--no-compile-bytecode", "--link-mode", "copy", "--python", py.Bin("python"), "--excludes", s.file("excluded.txt"), "--constraints", s.file("constraints.txt"))
 	if err := s.uv("installing the app's packages", s.p.o.Progress, args...); err != nil {
 		return err
 	}
@@ -97,7 +98,10 @@ func (s *steps) install() error {
 	}
 	// The base comes after the app's packages on sys.path, as in Flower's own installation.
 	line := fmt.Sprintf("import site; site.addsitedir(%s)\n", pythonString(base.site))
-	return os.WriteFile(filepath.Join(site, "blossomtune_base.pth"), []byte(line), 0o600)
+	if err := os.WriteFile(filepath.Join(site, "blossomtune_base.pth"), []byte(line), 0o600); err != nil {
+		return err
+	}
+	return s.compile(site)
 }
 
 // pythonString returns a literal of Python; both languages agree on the escapes that %+q writes.

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"blossomtune/internal/flower/apphost"
+	"blossomtune/internal/flower/python"
 	"blossomtune/internal/testflwr"
 )
 
@@ -43,11 +44,23 @@ func TestWhatUvReadsOfAnAppCounts(t *testing.T) {
 // local returns a FAB that brings a package of its own, whose module is executed when an app process imports it.
 func local(t testing.TB, module string, files ...string) []byte {
 	t.Helper()
+	const name = "libs/probe-1.0.0-py3-none-any.whl"
 	return fab(t, append([]string{
-		"pyproject.toml", "[project]\nname = \"app\"\nversion = \"1.0.0\"\ndependencies = [\"flwr\", \"probe\"]\n[tool.uv.sources]\nprobe = { path = \"libs/probe\" }\n",
-		"libs/probe/pyproject.toml", "[project]\nname = \"probe\"\nversion = \"1.0.0\"\ndescription = \"For tests.\"\n[build-system]\nrequires = [\"flit_core\"]\nbuild-backend = \"flit_core.buildapi\"\n",
-		"libs/probe/probe.py", "WHERE = 'here'\n" + module,
+		"pyproject.toml", "[project]\nname = \"app\"\nversion = \"1.0.0\"\ndependencies = [\"flwr\", \"probe\"]\n[tool.uv.sources]\nprobe = { path = \"" + name + "\" }\n",
+		name, string(wheel(t, "probe.py", "WHERE = 'here'\n"+module)),
 	}, files...)...)
+}
+
+// wheel returns one of the package probe 1.0.0, with these files, as pairs of name and content.
+func wheel(t testing.TB, files ...string) []byte {
+	t.Helper()
+	const info = "probe-1.0.0.dist-info/"
+	record := info + "METADATA,,\n" + info + "WHEEL,,\n" + info + "RECORD,,\n"
+	for i := 0; i < len(files); i += 2 {
+		record += files[i] + ",,\n"
+	}
+	return fab(t, append(files, info+"METADATA", "Metadata-Version: 2.1\nName: probe\nVersion: 1.0.0\n",
+		info+"WHEEL", "Wheel-Version: 1.0\nGenerator: tests\nRoot-Is-Purelib: true\nTag: py3-none-any\n", info+"RECORD", record)...)
 }
 
 func TestTheAppsLockCounts(t *testing.T) {
@@ -56,7 +69,7 @@ func TestTheAppsLockCounts(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(dir, "pyproject.toml"), []byte(project), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if err := base.UV(t.Context(), dir, nil, nil, "lock", "--python", base.Bin("python"), "--upgrade-package", "six==1.16.0", "--upgrade-package", "certifi==2025.1.31"); err != nil {
+	if err := base.UV(t.Context(), python.UVCommand{Dir: dir}, "lock", "--python", base.Bin("python"), "--upgrade-package", "six==1.16.0", "--upgrade-package", "certifi==2025.1.31"); err != nil {
 		t.Fatal(err)
 	}
 	lock, err := os.ReadFile(filepath.Join(dir, "uv.lock"))

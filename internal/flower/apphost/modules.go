@@ -11,6 +11,8 @@ import (
 	"path/filepath"
 	"runtime"
 	"time"
+
+	"blossomtune/internal/keeper/contain"
 )
 
 const scanName = "scan.py"
@@ -75,6 +77,13 @@ func (p *Pool) scan(ctx context.Context, e *environment, fab []byte) ([]module, 
 	cmd.Stdin = bytes.NewReader(fab)
 	cmd.Env = e.env.Environ(p.o.Home)
 	cmd.WaitDelay = time.Second
+	if !p.o.Uncontained { // starting the environment's Python runs the .pth files of its packages
+		policy, err := contain.Command(cmd, contain.Policy{Read: p.pythons(e)})
+		if err != nil {
+			return nil, err
+		}
+		defer policy.Close()
+	}
 	out, err := cmd.StdoutPipe()
 	if err != nil {
 		return nil, err

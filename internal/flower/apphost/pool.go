@@ -31,9 +31,12 @@ type Options struct {
 	Dir  string     // holds the environments and programs; several processes may share it
 
 	Install bool          // apps may install the packages that they declare
+	Sources bool          // packages without a wheel may be built from source, which runs their code during the installation
 	MaxEnvs int           // environments kept while unused; default 8
 	MaxAge  time.Duration // an environment unused for longer is removed; default 30 days
 	Limit   time.Duration // of one build; default 30 minutes
+
+	Uncontained bool // environments are built with all rights of this process; apps themselves: see [Ready.Enter]
 
 	MaxTemplates int  // warm templates at a time; default 2; negative: none
 	NoPreload    bool // templates import Flower only, not what the apps import
@@ -63,6 +66,7 @@ type Pool struct {
 	building  map[string]*build
 	failures  map[string]*failure
 	modules   map[moduleKey][]module
+	proofs    map[string]proof     // of environments whose content was checked, by key
 	templates []*template          // most recently used last
 	unsafe    map[string]time.Time // templates that failed, and when
 	swept     time.Time
@@ -107,7 +111,7 @@ func New(o Options) (*Pool, error) {
 		return nil, err
 	}
 	p := &Pool{o: o, base: b, apps: map[[sha256.Size]byte]summary{}, envs: map[string]*environment{}, building: map[string]*build{},
-		failures: map[string]*failure{}, modules: map[moduleKey][]module{}, unsafe: map[string]time.Time{}}
+		failures: map[string]*failure{}, modules: map[moduleKey][]module{}, proofs: map[string]proof{}, unsafe: map[string]time.Time{}}
 	p.ctx, p.cancel = context.WithCancel(context.Background())
 	p.swept = o.Clock()
 	p.sweep()

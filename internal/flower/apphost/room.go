@@ -63,11 +63,16 @@ func (p *Pool) policy(r *Room, e *environment) *contain.Policy {
 		return nil
 	}
 	c := &contain.Policy{Write: r.folders(), Connect: []int{r.Port}, UDP: r.Hub}
-	c.Read = slices.Concat([]string{e.env.Dir, p.base.env.Dir, p.o.programs()}, python.Installation(p.base.env.Dir), certificates(), r.Read)
+	c.Read = slices.Concat(p.pythons(e), certificates(), r.Read)
 	if r.Hub {
 		c.Connect = slices.Concat(c.Connect, webPorts, proxyPorts())
 	}
 	return c
+}
+
+// pythons are what a Python of the environment reads.
+func (p *Pool) pythons(e *environment) []string {
+	return append([]string{e.env.Dir, p.base.env.Dir, p.o.programs()}, python.Installation(p.base.env.Dir)...)
 }
 
 // certificates are the files of this machine's own certificate authorities.

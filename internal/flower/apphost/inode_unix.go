@@ -1,0 +1,18 @@
+//go:build unix
+
+package apphost
+
+import (
+	"fmt"
+	"io/fs"
+	"syscall"
+)
+
+// inode names the file behind a name.
+func inode(info fs.FileInfo) string {
+	st, ok := info.Sys().(*syscall.Stat_t)
+	if !ok {
+		return ""
+	}
+	return fmt.Sprintf("%d:%d", st.Dev, st.Ino)
+}
