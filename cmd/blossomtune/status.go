@@ -9,6 +9,7 @@ import (
 	"blossomtune/internal/agent"
 	"blossomtune/internal/agent/approval"
 	"blossomtune/internal/agent/ledger"
+	"blossomtune/internal/domain"
 )
 
 // Exit codes of status, besides 0 where all agents are connected.
@@ -147,6 +148,9 @@ func (s machineStatus) print() {
 	}
 	for _, e := range s.Last {
 		row("", "%s", strings.TrimSpace(entryLine(e)))
+	}
+	if words := domain.Containment(s.Agent.Contained).Words(); words != "" {
+		row("apps run", "%s", words)
 	}
 	row("versions", "agent %s, flwr %s, Python %s", s.Agent.Agent, s.Agent.Flwr, s.Agent.Python)
 }

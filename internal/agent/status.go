@@ -28,6 +28,8 @@ type Status struct {
 	Flwr      string    `json:"flwr"`
 	Python    string    `json:"python"`
 	SharesLog bool      `json:"shares_logs"`
+	Contained string    `json:"contained,omitempty"` // a [domain.Containment]
+	Data      []string  `json:"data,omitempty"`      // folders that apps can read
 }
 
 // Work is a message that a ClientApp works on.
@@ -57,7 +59,8 @@ func (n *node) openStatus() *statusFile {
 	now := s.clock().UTC()
 	s.change(func(v *Status) {
 		*v = Status{PID: os.Getpid(), Started: now, Since: now, Why: starting, Working: []Work{}, Agent: n.j.o.Version, Flwr: n.env.FlwrVersion,
-			Python: n.env.PythonVersion, SharesLog: n.j.o.ShareLogs}
+			Python: n.env.PythonVersion, SharesLog: n.j.o.ShareLogs,
+			Contained: n.j.o.containment(), Data: n.j.o.Data}
 	})
 	return s
 }

@@ -34,6 +34,22 @@ func TestHowAppsRunIsShown(t *testing.T) {
 			}
 		}
 	}
+	if err := s.app.reported(t.Context(), key, domain.NodeSeen{Agent: "1", Contained: domain.ContainedByFloor}); err != nil {
+		t.Fatal(err)
+	}
+	entries, err := s.app.Audit.List(t.Context(), domain.AuditFilter{FederationID: s.fed.ID})
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := ""
+	for _, e := range entries {
+		if e.Action == "node_key.containment" {
+			got = e.Detail["contain"] + " " + got
+		}
+	}
+	if got != "off on " {
+		t.Errorf("the audit of --contain has %q", got)
+	}
 	if a := s.get("admin", "/admin/system"); !strings.Contains(a.body, "ServerApps run") {
 		t.Error("the page of the system does not say how ServerApps run")
 	}

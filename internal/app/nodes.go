@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"fmt"
 	"sync"
 	"time"
 
@@ -192,7 +193,16 @@ func (a *App) reported(ctx context.Context, k domain.NodeKey, v domain.NodeSeen)
 		if err != nil {
 			return err
 		}
-		return tx.UpdateNodeMachine(ctx, now.ID, v)
+		if err := tx.UpdateNodeMachine(ctx, now.ID, v); err != nil {
+			return err
+		}
+		before, after := now.Seen.Contained, v.Contained
+		if before == after || before != domain.ContainmentOff && after != domain.ContainmentOff {
+			return nil
+		}
+		return tx.InsertAudit(ctx, domain.AuditEntry{At: a.o.Clock().UTC(), Actor: domain.Actor{Kind: "node", Name: fmt.Sprintf("partition %d", now.Partition)},
+			Action: "node_key.containment", ObjectKind: "node_key", ObjectID: now.Fingerprint, FederationID: now.FederationID,
+			Detail: map[string]string{"contain": domain.OnOff(after != domain.ContainmentOff)}})
 	})
 }
 
