@@ -54,6 +54,7 @@ type Options struct {
 	Site       *site.Service
 	Engines    Engines
 	NodeSigner NodeSigner
+	Contained  func() domain.Containment // of ServerApps on this machine
 	Reported   func(ctx context.Context, key domain.NodeKey, versions domain.NodeSeen) error
 	NodeLog    func(key domain.NodeKey, part domain.NodeLog) error // keeps what an agent sends of its logs
 	Connection func() Connection

@@ -29,6 +29,8 @@ type settingsInput struct {
 func (a *api) settings() {
 	add(a, op("get-settings", http.MethodGet, "/settings", "Name, logo, colours and texts of this server", signedIn), a.getSettings)
 	add(a, op("change-settings", http.MethodPut, "/settings", "Change some of them, all or none", signedIn), a.changeSettings)
+	add(a, op("get-containment", http.MethodGet, "/containment", "How ServerApps are contained on this server", signedIn), a.getContainment)
+	add(a, op("set-containment", http.MethodPut, "/containment", "Accept apps that this server cannot contain, or end that", signedIn), a.setContainment)
 }
 
 func (a *api) getSettings(ctx context.Context, _ *none) (*body[[]Setting], error) {

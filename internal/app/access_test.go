@@ -46,7 +46,7 @@ var pageAccess = map[string][]string{
 	"GET /f/{fed}/runs/{run}/rounds": members,
 	"GET /me/{fed}/logs":             askers, "GET /me/{fed}/logs/{part}/{kind}": askers,
 	"GET /f/{fed}/logs": managers, "GET /f/{fed}/logs/{part}/{kind}": managers,
-	"GET /admin/settings": admins, "POST /admin/settings": admins, "GET /admin/system": admins, "GET /admin/system/events": admins, "GET /admin/audit": admins, "GET /admin/audit.csv": admins, "POST /admin/audit/check": admins, "GET /admin/mail": admins, "POST /admin/mail/{id}": admins, "GET /admin/mail/events": admins,
+	"GET /admin/settings": admins, "POST /admin/settings": admins, "GET /admin/system": admins, "GET /admin/system/events": admins, "POST /admin/system/uncontained": admins, "GET /admin/audit": admins, "GET /admin/audit.csv": admins, "POST /admin/audit/check": admins, "GET /admin/mail": admins, "POST /admin/mail/{id}": admins, "GET /admin/mail/events": admins,
 	"POST /f/{fed}/launch/config.json": managers, "POST /f/{fed}/launch/presets.json": managers, "POST /f/{fed}/launch/presets/drop.json": managers,
 	"GET /apps": known, "GET /apps/events": known, "POST /apps": managers, "POST /apps/git": managers, "GET /apps/{publisher}/{name}/{hash}": members, "GET /apps/{publisher}/{name}/{hash}/diff": members, "GET /apps/{publisher}/{name}/{hash}/fab": members,
 }
@@ -81,7 +81,7 @@ var apiAccess = map[string][]string{
 	"list-invitations": managers, "invite": managers, "import-invitations": managers, "revoke-invitation": managers, "list-rules": managers, "add-rule": managers, "drop-rule": managers, "configure-federation": managers,
 	"list-requests": managers, "approve": managers, "reject": managers, "revoke": managers, "suspend": managers, "resume": managers, "list-mails": admins, "list-apps": known, "upload-app": managers, "add-git-app": managers, "get-app": members, "download-app": members, "list-app-files": members, "get-app-file": members, "diff-app": members,
 	"list-presets": managers, "save-preset": managers, "delete-preset": managers,
-	"check-audit": admins, "get-settings": admins, "change-settings": admins,
+	"check-audit": admins, "get-settings": admins, "change-settings": admins, "get-containment": admins, "set-containment": admins,
 	"list-people": admins, "get-person-access": admins, "end-person-access": admins, "end-person-session": admins, "revoke-person-token": admins,
 	"run-round": members, "run-traffic": members,
 	"run-receipt": members, "list-artifacts": members, "download-artifact": members, "find-runs": members, "describe-run": managers, "share-run": managers, "list-shares": managers, "revoke-share": managers,
@@ -91,6 +91,7 @@ var apiAccess = map[string][]string{
 // bodies are valid as far as the framework is concerned, and asked of by the rules to change nothing.
 var bodies = map[string]string{
 	"describe-run": `{}`, "share-run": `{"days":1}`,
+	"set-containment": `{"accept_uncontained":false}`,
 	"change-settings": `{"values":{"nothing":"x"}}`,
 	"enrol":           `{"token":"a.b.c","public_key":"x","proof":"x"}`, "ask": `{"email":"nobody","name":""}`, "verify": `{"code":"22222222"}`, "upload-key": `{"public_key":"x","challenge":"x","signature":"x"}`,
 	"create-federation": `{"slug":"-","name":"x","partitions":1}`, "resize-federation": `{"partitions":0}`, "set-superlink": `{"state":"stopped"}`, "approve": `{"refs":["NOT-THERE"]}`, "reject": `{"reason":" "}`,

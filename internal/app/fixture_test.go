@@ -62,7 +62,7 @@ func newSiteWith(t testing.TB, change func(*config.Config)) *site {
 	change(&c)
 	err = c.Resolve()
 	if err == nil {
-		s.app, err = New(t.Context(), Options{Config: c, Version: "test", Clock: s.now, Log: slog.New(slog.NewTextHandler(file, nil)), Keeper: noKeeper})
+		s.app, err = New(t.Context(), Options{Config: c, Version: "test", Clock: s.now, Log: slog.New(slog.NewTextHandler(file, nil)), Keeper: noKeeper, Contained: domain.ContainedByFloor})
 	}
 	if err == nil {
 		err = s.app.Start(t.Context())

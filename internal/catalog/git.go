@@ -27,6 +27,9 @@ const (
 // FromGit adds an app from a git repository at one commit, which is kept with it. Admins may name repositories on the server and
 // in its own network. What cannot be had or is no app is an error at "repository", "ref", "folder" or "app"; then nothing has changed.
 func (s *Service) FromGit(ctx context.Context, actor domain.Actor, in GitInput) (domain.AppVersion, error) {
+	if err := s.MayUse(ctx, actor); err != nil {
+		return domain.AppVersion{}, err
+	}
 	done, err := s.slot(ctx, actor)
 	if err != nil {
 		return domain.AppVersion{}, err

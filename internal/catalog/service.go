@@ -49,6 +49,8 @@ type Options struct {
 	Log   *slog.Logger
 	// Build makes the FAB of a folder with Flower's own `flwr build`. A folder that it refuses is a [domain.Invalid] error.
 	Build func(ctx context.Context, dir string) ([]byte, error)
+	// Contained is how ServerApps are contained on this machine; nil: not known, and everybody may add apps.
+	Contained func() domain.Containment
 	// Changed is called after something of the catalog has changed; it may be nil.
 	Changed func()
 }
@@ -97,6 +99,9 @@ func (s *Service) FAB(ctx context.Context, hash string) (a domain.AppVersion, er
 // Upload adds an app from a FAB or a zip of its source folder. What is no app is a [domain.Invalid] error, what is larger than
 // [domain.MaxFAB] a [domain.TooLarge] one, both at field "app"; then nothing has changed.
 func (s *Service) Upload(ctx context.Context, actor domain.Actor, filename string, r io.Reader) (domain.AppVersion, error) {
+	if err := s.MayUse(ctx, actor); err != nil {
+		return domain.AppVersion{}, err
+	}
 	body, err := io.ReadAll(io.LimitReader(r, domain.MaxFAB+1))
 	if err != nil {
 		return domain.AppVersion{}, domain.Errorf(domain.Invalid, "The upload broke off.").Fix("Try again.").At("app").Because(err)

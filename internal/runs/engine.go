@@ -64,6 +64,7 @@ func (s *Service) owner(ctx context.Context, fedID int64, engineRunID uint64) (r
 
 // bind ties an engine run to its row. Only then may the launcher start its ServerApp.
 func (s *Service) bind(ctx context.Context, run domain.Run, engineRunID uint64, action string) error {
+	level := s.level() // the first call takes a moment
 	err := s.Store.InTx(ctx, func(tx Tx) error {
 		r, err := tx.RunByID(ctx, run.ID)
 		if err != nil {
@@ -76,7 +77,7 @@ func (s *Service) bind(ctx context.Context, run domain.Run, engineRunID uint64, 
 		if err != nil {
 			return err
 		}
-		r.EngineRunID, r.Sandbox = engineRunID, domain.Sandbox{Level: s.level(), NoWeb: fed.NoWeb}
+		r.EngineRunID, r.Sandbox = engineRunID, domain.Sandbox{Level: level, NoWeb: fed.NoWeb}
 		run = r
 		if err := tx.UpdateRun(ctx, r); err != nil {
 			return err

@@ -40,8 +40,14 @@ const (
 // Launch puts a run into its federation's queue. The app version, the config and the settings are kept with it.
 // On bad input it returns a [domain.Errors] with an error at each field, and nothing changes; a taken Run ID is a
 // [domain.Conflict] at field "run_id". Where the board says no-go it is a [domain.Conflict] at field "override", unless an admin
-// gives a reason. Where the server cannot keep what a run writes it is a [domain.Unavailable] error with the reason.
+// gives a reason. Where the server cannot contain apps, and the actor may not launch them for that, it is a [domain.Forbidden] error.
+// Where it cannot keep what a run writes it is a [domain.Unavailable] error with the reason.
 func (s *Service) Launch(ctx context.Context, actor domain.Actor, in LaunchInput) (domain.Run, error) {
+	if s.MayLaunch != nil {
+		if err := s.MayLaunch(ctx, actor); err != nil {
+			return domain.Run{}, err
+		}
+	}
 	if s.Writable != nil {
 		if err := s.Writable(ctx); err != nil {
 			return domain.Run{}, err

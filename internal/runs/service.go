@@ -157,7 +157,8 @@ type Options struct {
 	Requirements []byte          // the lock of the Python environment
 	Version      string          // of the server
 
-	Contained func() domain.Containment // how ServerApps are contained on this machine; nil: not known
+	Contained func() domain.Containment                 // how ServerApps are contained on this machine; nil: not known
+	MayLaunch func(context.Context, domain.Actor) error // why an actor may launch no app here; may be nil
 
 	Writable func(context.Context) error // why the server cannot keep what a run writes: a full disk, a locked database; may be nil
 	Disk     func() error                // the same of its disk alone, without waiting; may be nil

@@ -156,6 +156,7 @@ func (s *server) table() []route {
 		{"POST /admin/audit/check", anAdmin, s.checkAudit},
 		{"GET /admin/system", anAdmin, s.systemPage},
 		{"GET /admin/system/events", anAdmin, s.systemEvents},
+		{"POST /admin/system/uncontained", anAdmin, s.acceptUncontained},
 		{"GET /admin/mail", anAdmin, s.mail},
 		{"POST /admin/mail/{id}", anAdmin, s.resendMail},
 		{"GET /admin/mail/events", anAdmin, s.mailEvents},

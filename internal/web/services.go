@@ -105,6 +105,7 @@ type Catalog interface {
 	Upload(ctx context.Context, actor domain.Actor, filename string, r io.Reader) (domain.AppVersion, error)
 	FromGit(ctx context.Context, actor domain.Actor, in catalog.GitInput) (domain.AppVersion, error)
 	Problems() []catalog.Problem
+	AcceptUncontained(ctx context.Context, actor domain.Actor, accept bool) error
 
 	Sight(ctx context.Context, p domain.Person) (catalog.Sight, error)
 	Versions(ctx context.Context, v catalog.Sight) ([]domain.AppVersion, error)

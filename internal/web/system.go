@@ -14,6 +14,8 @@ type System struct {
 	Version, Go, Machine string
 	Cores                int
 	Containment          contain.Report // what keeps ServerApps from everything else
+	Contained            domain.Containment
+	Uncontained          bool // admins accept apps that cannot be contained
 	Started              time.Time
 	PID                  int
 	Memory               int64 // of the server itself, bytes
@@ -61,6 +63,21 @@ func (s *server) systemEvents(w http.ResponseWriter, r *http.Request, v *visit) 
 			return []region{{"system", systemPanels(y, s.Outbox.Configured())}, {"keepers", systemKeepers(y)}}, nil, err
 		},
 	})
+}
+
+// acceptUncontained lets managers add and launch apps on a server that cannot contain them, or ends that.
+func (s *server) acceptUncontained(w http.ResponseWriter, r *http.Request, v *visit) error {
+	if err := parseForm(r); err != nil {
+		return err
+	}
+	accept, done := r.PostForm.Get("accept") == "yes", "Only instance admins can add and launch apps now."
+	if accept {
+		done = "Managers can add and launch apps now."
+	}
+	if err := s.Catalog.AcceptUncontained(r.Context(), v.actor(), accept); err != nil {
+		return err
+	}
+	return s.done(w, r, "/admin/system", done)
 }
 
 // sizeOr is a number of bytes, "–" where it is not known.
