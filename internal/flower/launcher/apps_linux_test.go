@@ -16,13 +16,18 @@ import (
 // needs returns a FAB of an app with these dependencies, and with what else its pyproject.toml and its files say.
 func needs(t *testing.T, deps string, files ...string) []byte {
 	t.Helper()
-	var b bytes.Buffer
-	z := zip.NewWriter(&b)
 	project := "[project]\nname = \"needy\"\nversion = \"1.0.0\"\ndependencies = [" + deps + "]\n"
 	if len(files) > 0 {
-		project += "[tool.uv.sources]\nprobe = { path = \"libs/probe\" }\n"
+		project += "[tool.uv.sources]\nprobe = { path = \"libs/probe-1.0.0-py3-none-any.whl\" }\n"
 	}
-	files = append(files, "pyproject.toml", project)
+	return zipped(t, append(files, "pyproject.toml", project)...)
+}
+
+// zipped returns a zip of files, given as pairs of name and content.
+func zipped(t *testing.T, files ...string) []byte {
+	t.Helper()
+	var b bytes.Buffer
+	z := zip.NewWriter(&b)
 	for i := 0; i < len(files); i += 2 {
 		w, err := z.Create(files[i])
 		if err == nil {

@@ -34,8 +34,11 @@ func TestAServerAppHasTheWebThatItsOrderSays(t *testing.T) {
 	defer hub.Close()
 	t.Setenv("HF_ENDPOINT", "http://"+hub.Addr().String())
 	_, port, _ := net.SplitHostPort(hub.Addr().String())
-	fab := needs(t, `"flwr", "probe"`, "app_module/__init__.py", "import probe\n", "libs/probe/probe.py", reaches,
-		"libs/probe/pyproject.toml", "[project]\nname = \"probe\"\nversion = \"1.0.0\"\ndescription = \"For tests.\"\n[build-system]\nrequires = [\"flit_core\"]\nbuild-backend = \"flit_core.buildapi\"\n")
+	const info = "probe-1.0.0.dist-info/"
+	wheel := zipped(t, "probe.py", reaches, info+"METADATA", "Metadata-Version: 2.1\nName: probe\nVersion: 1.0.0\n",
+		info+"WHEEL", "Wheel-Version: 1.0\nGenerator: tests\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
+		info+"RECORD", "probe.py,,\n"+info+"METADATA,,\n"+info+"WHEEL,,\n"+info+"RECORD,,\n")
+	fab := needs(t, `"flwr", "probe"`, "app_module/__init__.py", "import probe\n", "libs/probe-1.0.0-py3-none-any.whl", string(wheel))
 	for answer, noWeb := range map[string]bool{"yes": false, "no": true} {
 		f := withApps(t, func() ([]byte, error) { return fab, nil })
 		f.order(Order{EngineRunID: run, Settings: domain.RunSettings{InstallDependencies: true, Environment: map[string]string{"HUB_PORT": port}}, NoWeb: noWeb})
