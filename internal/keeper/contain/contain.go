@@ -20,6 +20,8 @@ type Policy struct {
 	Connect []int    `json:"connect,omitempty"` // TCP ports that it can connect to, on any host
 	UDP     bool     `json:"udp,omitempty"`     // it can send datagrams, which name resolution needs
 
+	UID int `json:"uid,omitempty"` // the program runs as this user and the group of the same number; 0: as this process; see [CanRunAs]
+
 	NoNamespaces bool `json:"no_namespaces,omitempty"` // the floor only
 }
 
@@ -29,6 +31,7 @@ type Report struct {
 	Landlock   int    `json:"landlock"`         // the kernel's ABI version; 0: none
 	Seccomp    bool   `json:"seccomp"`          // system calls can be filtered
 	Namespaces bool   `json:"namespaces"`       // programs get a file system and process ids of their own
+	Users      bool   `json:"users"`            // programs can run as other users: this process has the rights of root
 	Reason     string `json:"reason,omitempty"` // why namespaces, or containment at all, are missing
 }
 

@@ -21,6 +21,9 @@ var openInFloor = map[string]bool{
 	"connect_to_a_socket_with_a_path": true, "shared_memory_by_name": true,
 }
 
+// openInFloorToOthers are those of them that are open to all users of a machine.
+var openInFloorToOthers = map[string]bool{"see_a_file": true, "command_line_of_another": true, "connect_to_a_socket_with_a_path": true, "shared_memory_by_name": true}
+
 const nobody = 65534
 
 // Each way out is tried without a sandbox, where it must lead out, and inside, where it must not.
@@ -59,11 +62,19 @@ func tryAll(t *testing.T) {
 	if !report.Floor() {
 		t.Fatalf("containment does not work here: %+v", report)
 	}
-	for _, mode := range []string{"without a sandbox", "with the floor only", "in namespaces"} {
-		if mode == "in namespaces" && !report.Namespaces {
-			t.Log("this system refuses namespaces: " + report.Reason)
-			continue
-		}
+	modes := []string{"without a sandbox", "with the floor only"}
+	if report.Users {
+		modes = append(modes, "with the floor only, as another user")
+	}
+	if report.Namespaces {
+		modes = append(modes, "in namespaces")
+	} else {
+		t.Log("this system refuses namespaces: " + report.Reason)
+	}
+	if report.Namespaces && report.Users {
+		modes = append(modes, "in namespaces, as another user")
+	}
+	for _, mode := range modes {
 		t.Run(mode, func(t *testing.T) {
 			told := escapes(t, python, prefix, mode)
 			if len(told) < 40 {
@@ -74,7 +85,8 @@ func tryAll(t *testing.T) {
 				switch {
 				case mode == "without a sandbox" && !out:
 					t.Errorf("%s does not lead out where nothing stops it: %s", name, how)
-				case mode == "with the floor only" && out && !openInFloor[name], mode == "in namespaces" && out:
+				case out && strings.HasPrefix(mode, "in namespaces"), out && mode == "with the floor only" && !openInFloor[name],
+					out && mode == "with the floor only, as another user" && !openInFloorToOthers[name]:
 					t.Errorf("%s leads out", name)
 				}
 			}
@@ -100,7 +112,11 @@ func escapes(t *testing.T, python, prefix, mode string) map[string]string {
 		c.Env = append(c.Env, "PARENT_SECRET=x")
 	default:
 		t.Setenv("PARENT_SECRET", "x")
-		c.Contain = &contain.Policy{Read: []string{readable, script, prefix}, Write: []string{work}, Connect: []int{443}, NoNamespaces: mode == "with the floor only"}
+		c.Contain = &contain.Policy{Read: []string{readable, script, prefix}, Write: []string{work}, Connect: []int{443}, NoNamespaces: strings.HasPrefix(mode, "with the floor only")}
+		if strings.HasSuffix(mode, "as another user") {
+			c.Contain.UID = appUser
+			own(t, *c.Contain, work)
+		}
 	}
 	child, err := keeper.Start(c)
 	if err != nil {

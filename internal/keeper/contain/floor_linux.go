@@ -1,7 +1,6 @@
 package contain
 
 import (
-	"errors"
 	"fmt"
 	"os"
 	"slices"
@@ -13,30 +12,34 @@ import (
 
 // apply puts the floor in force for this thread and what it starts. The caller holds its thread. own says that the process has namespaces.
 func (p Policy) apply(own bool) error {
-	if err := limit(own); err != nil {
+	if err := limit(own || p.UID != 0); err != nil {
 		return err
 	}
-	if err := dropCapabilities(); err != nil {
-		return err
-	}
+	dropBounding()
 	if err := unix.Prctl(unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0); err != nil {
 		return fmt.Errorf("setting no_new_privs: %w", err)
 	}
 	if err := p.landlock(own); err != nil {
 		return fmt.Errorf("applying Landlock: %w", err)
 	}
+	if err := p.becomeUser(); err != nil { // only now: Landlock's rules are made of paths that this user may not be able to reach
+		return err
+	}
+	if err := dropCapabilities(); err != nil {
+		return err
+	}
 	return filterCalls(p.UDP, own)
 }
 
-// mostProcesses bounds the processes and threads of a contained program. It is counted per user and user namespace, so without a namespace
-// it would count the user's other processes.
+// mostProcesses bounds the processes and threads of a contained program. It is counted per user and user namespace, so a program that has
+// neither of its own would share it with the user's other processes.
 const mostProcesses = 8192
 
-func limit(own bool) error {
+func limit(processes bool) error {
 	if err := unix.Setrlimit(unix.RLIMIT_CORE, &unix.Rlimit{}); err != nil {
 		return fmt.Errorf("limiting core files: %w", err)
 	}
-	if !own {
+	if !processes {
 		return nil
 	}
 	var l unix.Rlimit
@@ -47,18 +50,17 @@ func limit(own bool) error {
 	return unix.Setrlimit(unix.RLIMIT_NPROC, &l)
 }
 
-// dropCapabilities leaves this thread, and what it starts, none. For processes of root the bounding set matters too: they would get all of
-// it at the next exec.
-func dropCapabilities() error {
+// dropBounding empties the bounding set, of which processes of root would get all capabilities at the next exec.
+func dropBounding() {
 	for c := uintptr(0); ; c++ {
-		err := unix.Prctl(unix.PR_CAPBSET_DROP, c, 0, 0, 0)
-		if errors.Is(err, unix.EPERM) {
-			break // an ordinary user's bounding set gives it nothing
-		}
-		if err != nil {
-			break // there are no more
+		if err := unix.Prctl(unix.PR_CAPBSET_DROP, c, 0, 0, 0); err != nil {
+			break // there are no more; or this is an ordinary user, whose bounding set gives it nothing
 		}
 	}
+}
+
+// dropCapabilities leaves this thread, and what it starts, none.
+func dropCapabilities() error {
 	_ = unix.Prctl(unix.PR_CAP_AMBIENT, unix.PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0)
 	head := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
 	var none [2]unix.CapUserData

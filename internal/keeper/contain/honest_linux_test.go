@@ -1,6 +1,7 @@
 package contain_test
 
 import (
+	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -18,7 +19,12 @@ func run(t testing.TB, p contain.Policy, program string, args ...string) (keeper
 	log := filepath.Join(t.TempDir(), "log")
 	work := t.TempDir()
 	p.Write = append(p.Write, work)
-	c, err := keeper.Start(keeper.Command{Path: program, Args: args, Dir: work, Env: []string{"PATH=/usr/bin:/bin", "TMPDIR=" + work, "HOME=" + work}, LogFile: log, Contain: &p, DieWithParent: true})
+	own(t, p, work)
+	env := []string{"PATH=/usr/bin:/bin", "TMPDIR=" + work, "HOME=" + work}
+	if p.UID != 0 && p.NoNamespaces {
+		env = append(env, "NAMELESS=1") // the user is not in /etc/passwd
+	}
+	c, err := keeper.Start(keeper.Command{Path: program, Args: args, Dir: work, Env: env, LogFile: log, Contain: &p, DieWithParent: true})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -32,9 +38,30 @@ func run(t testing.TB, p contain.Policy, program string, args ...string) (keeper
 
 func modes(t *testing.T, each func(t *testing.T, p contain.Policy)) {
 	t.Helper()
-	t.Run("floor", func(t *testing.T) { each(t, contain.Policy{NoNamespaces: true}) })
+	policies := map[string]contain.Policy{"floor": {NoNamespaces: true}}
 	if contain.Check().Namespaces {
-		t.Run("namespaces", func(t *testing.T) { each(t, contain.Policy{}) })
+		policies["namespaces"] = contain.Policy{}
+	}
+	for name, p := range policies {
+		t.Run(name, func(t *testing.T) { each(t, p) })
+		if contain.Check().Users {
+			p.UID = appUser
+			t.Run(name+" uid", func(t *testing.T) { each(t, p) })
+		}
+	}
+}
+
+// appUser is the user that apps run as in tests of root.
+const appUser = 60706
+
+// own gives a folder to the policy's user.
+func own(t testing.TB, p contain.Policy, dir string) {
+	t.Helper()
+	if p.UID == 0 {
+		return
+	}
+	if err := errors.Join(os.Chown(dir, p.UID, p.UID), os.Chmod(filepath.Dir(dir), 0o711)); err != nil {
+		t.Fatal(err)
 	}
 }
 
@@ -79,6 +106,7 @@ func TestAContainedProgramCanBeStopped(t *testing.T) {
 		} {
 			log, work := filepath.Join(t.TempDir(), "log"), t.TempDir()
 			p.Write = []string{work}
+			own(t, p, work)
 			c, err := keeper.Start(keeper.Command{Path: "/bin/sh", Args: []string{"-c", script}, Dir: work, Env: []string{"PATH=/usr/bin:/bin"}, LogFile: log, Contain: &p, DieWithParent: true})
 			if err != nil {
 				t.Fatal(err)

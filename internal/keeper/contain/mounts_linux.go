@@ -81,13 +81,47 @@ func (p Policy) fill() error {
 			return err
 		}
 	}
+	if err := p.nameUser(); err != nil {
+		return err
+	}
 	for _, path := range slices.Concat(systemFiles, p.Read) {
+		if p.UID != 0 && (path == passwdFile || path == groupFile) {
+			continue
+		}
 		if err := place(path, true, 0); err != nil {
 			return err
 		}
 	}
 	for _, path := range slices.Concat(plainDevices, oldGPUDevices(), p.Write) {
 		if err := place(path, false, 0); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+const (
+	passwdFile = "/etc/passwd"
+	groupFile  = "/etc/group"
+)
+
+// nameUser gives the policy's user a name: some libraries fail where theirs has none.
+func (p Policy) nameUser() error {
+	if p.UID == 0 {
+		return nil
+	}
+	if err := os.Mkdir(newRoot+"/etc", 0o755); err != nil {
+		return err
+	}
+	for path, line := range map[string]string{passwdFile: fmt.Sprintf("app:x:%d:%d::/tmp:/bin/sh\n", p.UID, p.UID), groupFile: fmt.Sprintf("app:x:%d:\n", p.UID)} {
+		text, err := os.ReadFile(oldRoot + path)
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+		if len(text) > 0 && text[len(text)-1] != '\n' {
+			text = append(text, '\n')
+		}
+		if err := os.WriteFile(newRoot+path, append(text, line...), 0o644); err != nil {
 			return err
 		}
 	}

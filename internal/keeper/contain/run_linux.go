@@ -59,6 +59,9 @@ func outer(fd int) (code int, err error) {
 	if err != nil {
 		return exitNotContained, err
 	}
+	if err := j.Policy.prepareUser(); err != nil {
+		return exitNotContained, err
+	}
 	reason := "turned off"
 	if !j.Policy.NoNamespaces {
 		var status syscall.WaitStatus
@@ -95,8 +98,8 @@ func inside(j job, fd int) (status syscall.WaitStatus, reason string, err error)
 		Path: self, Args: []string{Name, strconv.Itoa(fd), "first"}, Env: []string{}, Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr,
 		SysProcAttr: &syscall.SysProcAttr{
 			Cloneflags:  unix.CLONE_NEWUSER | unix.CLONE_NEWNS | unix.CLONE_NEWPID | unix.CLONE_NEWIPC,
-			UidMappings: []syscall.SysProcIDMap{{ContainerID: os.Getuid(), HostID: os.Getuid(), Size: 1}},
-			GidMappings: []syscall.SysProcIDMap{{ContainerID: os.Getgid(), HostID: os.Getgid(), Size: 1}},
+			UidMappings: same(os.Getuid(), j.Policy.UID),
+			GidMappings: same(os.Getgid(), j.Policy.UID),
 			AmbientCaps: []uintptr{unix.CAP_SYS_ADMIN, unix.CAP_SETPCAP}, // an ordinary user's would be lost at the exec
 		},
 	}
@@ -130,6 +133,15 @@ func inside(j job, fd int) (status syscall.WaitStatus, reason string, err error)
 		return syscall.WaitStatus(unix.SIGKILL), "", nil // the first process was killed, and all others with it
 	}
 	return syscall.WaitStatus(*n.Status), "", nil
+}
+
+// same keeps this process's id in a namespace, and that of a further user.
+func same(own, other int) []syscall.SysProcIDMap {
+	out := []syscall.SysProcIDMap{{ContainerID: own, HostID: own, Size: 1}}
+	if other != 0 {
+		out = append(out, syscall.SysProcIDMap{ContainerID: other, HostID: other, Size: 1})
+	}
+	return out
 }
 
 // end ends this process as the program ended.
@@ -212,6 +224,6 @@ func closeExcept(status int) {
 
 // probed prints what the system can put in force.
 func probed(reason string) error {
-	r := Report{System: runtime.GOOS, Landlock: landlockVersion(), Seccomp: canFilter(), Namespaces: reason == "", Reason: reason}
+	r := Report{System: runtime.GOOS, Landlock: landlockVersion(), Seccomp: canFilter(), Namespaces: reason == "", Users: canBecome(), Reason: reason}
 	return json.NewEncoder(os.Stdout).Encode(r)
 }

@@ -48,7 +48,7 @@ def main() -> None:
     assert right.recv(1) == b"x"
     import pwd
 
-    assert pwd.getpwuid(os.getuid())
+    assert "NAMELESS" in os.environ or pwd.getpwuid(os.getuid())
     print("all is well")
 
 
