@@ -177,7 +177,7 @@ func engineRun(r wire.Run) runs.EngineRun {
 }
 
 func (e runEngine) Launch(ctx context.Context, run domain.Run) error {
-	return e.m.Launch(ctx, run.FederationID, launcher.Order{EngineRunID: run.EngineRunID, Settings: run.Settings, NoWeb: run.Sandbox.NoWeb})
+	return e.m.Launch(ctx, run.FederationID, launcher.Order{EngineRunID: run.EngineRunID, Settings: run.Settings, NoWeb: run.Sandbox.NoWeb, UID: run.Sandbox.UID})
 }
 
 func (e runEngine) Kill(ctx context.Context, fedID int64, engineRunID uint64, why domain.KillReason) error {

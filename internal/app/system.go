@@ -15,7 +15,7 @@ import (
 // system is what the server can say of itself and the machine.
 func (a *App) system(ctx context.Context) (web.System, error) {
 	out := web.System{Version: a.o.Version, Go: runtime.Version(), Machine: runtime.GOOS + " " + runtime.GOARCH, Cores: runtime.NumCPU(), Containment: contain.Check(), Started: a.started, PID: os.Getpid(), Data: a.o.Config.Data, Flwr: python.FlwrVersion}
-	out.Contained = a.contained()
+	out.Contained, out.AppUsers = a.contained(), a.appUsers()
 	accepted, err := a.Catalog.AcceptsUncontained(ctx)
 	if err != nil {
 		return out, err

@@ -37,6 +37,8 @@ type Config struct {
 
 	RunLogMB int64 `help:"Most megabytes that are kept of a run's log; of a longer one its begin, the lines of Flower's logger and its end." default:"256" env:"BLOSSOMTUNE_RUN_LOG_MB" name:"run-log-mb"`
 
+	AppUIDs string `help:"User IDs that ServerApps run under when the server runs as root, FIRST-LAST: each federation has one of its own. off: they run as the server's user." default:"60706-61182" env:"BLOSSOMTUNE_APP_UIDS" name:"app-uids"`
+
 	Mail Mail `embed:"" prefix:"smtp-" envprefix:"BLOSSOMTUNE_SMTP_"`
 
 	Mailjet Mailjet `embed:"" prefix:"mailjet-" envprefix:"BLOSSOMTUNE_MAILJET_"`
@@ -49,10 +51,14 @@ type Config struct {
 
 	Site    map[string]site.Given `kong:"-"` // the texts of the file's [site], checked
 	Origins map[string]string     `kong:"-"` // where in the file a setting comes from, by flag
+	UIDs    domain.UIDRange       `kong:"-"` // AppUIDs, checked
 }
 
 // DefaultStopWait is the default of --stop-wait.
 const DefaultStopWait = 10 * time.Second
+
+// DefaultAppUIDs is the default of --app-uids.
+const DefaultAppUIDs = "60706-61182"
 
 // Mail is how e-mail goes out. Without a host, mails stay in the outbox, which an admin can open.
 type Mail struct {
@@ -96,6 +102,9 @@ func (c *Config) resolve() error {
 	if c.RunLogMB < 1 || c.RunLogMB > 100_000 {
 		return fmt.Errorf("--run-log-mb is 1 to 100000, not %d", c.RunLogMB)
 	}
+	if c.UIDs, err = domain.ParseUIDRange(cmp.Or(c.AppUIDs, DefaultAppUIDs)); err != nil {
+		return at(err, "app-uids")
+	}
 	if c.Database = strings.Trim(c.Database, " \"'\u00a0\ufeff\u200b\r\n\t"); c.Database == "" {
 		c.Database = "sqlite:" + filepath.Join(c.Data, "blossomtune.db")
 	}
@@ -106,6 +115,14 @@ func (c *Config) resolve() error {
 		return err
 	}
 	return c.checkPublicURL()
+}
+
+func at(err error, flag string) error {
+	var e *domain.Error
+	if errors.As(err, &e) {
+		return e.At(flag)
+	}
+	return err
 }
 
 func wrong(flag, format string, args ...any) *domain.Error {
@@ -135,9 +152,8 @@ func (c *Config) takeSiteName() error {
 		return nil
 	}
 	name, err := site.Check(site.KeyName, c.SiteName)
-	var e *domain.Error
-	if errors.As(err, &e) {
-		return e.At("site-name")
+	if err != nil {
+		return at(err, "site-name")
 	}
 	if c.Site == nil {
 		c.Site = map[string]site.Given{}

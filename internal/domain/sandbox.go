@@ -1,13 +1,24 @@
 package domain
 
+import "fmt"
+
 // Sandbox is what is in force for a run's ServerApp.
 type Sandbox struct {
 	Level Containment `json:"level,omitempty"`  // "": not known, as for runs from before it was kept
 	NoWeb bool        `json:"no_web,omitempty"` // it cannot reach web servers
+	UID   int         `json:"uid,omitempty"`    // the user that it runs as, which only apps of its federation are; 0: the server's own
 }
 
 // Access says for people what the ServerApp can read and reach; "" while that is not known. verb is "can" or "could".
 func (s Sandbox) Access(verb string) string {
+	words := s.reach(verb)
+	if words == "" || s.UID == 0 {
+		return words
+	}
+	return words + fmt.Sprintf(" Its user ID is %d, which only apps of this federation have.", s.UID)
+}
+
+func (s Sandbox) reach(verb string) string {
 	switch {
 	case s.Level == "":
 		return ""

@@ -2,6 +2,7 @@ package runs
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -16,6 +17,13 @@ const startTimeout = 60 * time.Second
 // StartRun is not idempotent, so it is never repeated blindly: an engine run with the row's FAB hash that began after the
 // row was committed and belongs to no row is the interrupted attempt's, and is adopted.
 func (s *Service) startEngineRun(ctx context.Context, run domain.Run) error {
+	uid, err := s.appUID(run.FederationID)
+	if refused := (*domain.Error)(nil); errors.As(err, &refused) {
+		return s.fail(ctx, run, domain.Cause{Code: "no_user_id", ExitCode: -1, Where: "server", Message: refused.Message, Remedy: refused.Remedy})
+	}
+	if err != nil {
+		return err
+	}
 	engine, err := s.Engine.EngineRuns(ctx, run.FederationID)
 	if err != nil {
 		return err
@@ -24,7 +32,7 @@ func (s *Service) startEngineRun(ctx context.Context, run domain.Run) error {
 		if ok, err := s.adoptable(ctx, run, e); err != nil {
 			return err
 		} else if ok {
-			return s.bind(ctx, run, e.ID, "run.adopted")
+			return s.bind(ctx, run, e.ID, uid, "run.adopted")
 		}
 	}
 	var app domain.AppVersion
@@ -37,7 +45,7 @@ func (s *Service) startEngineRun(ctx context.Context, run domain.Run) error {
 	id, err := s.Engine.StartRun(startCtx, run.FederationID, app, run.Config)
 	switch domain.CodeOf(err) {
 	case "":
-		return s.bind(ctx, run, id, "run.handed_over")
+		return s.bind(ctx, run, id, uid, "run.handed_over")
 	case domain.Unavailable, domain.Internal:
 		return err // whether the engine run exists is not known: the next step looks before it tries again
 	default:
@@ -63,7 +71,7 @@ func (s *Service) owner(ctx context.Context, fedID int64, engineRunID uint64) (r
 }
 
 // bind ties an engine run to its row. Only then may the launcher start its ServerApp.
-func (s *Service) bind(ctx context.Context, run domain.Run, engineRunID uint64, action string) error {
+func (s *Service) bind(ctx context.Context, run domain.Run, engineRunID uint64, uid int, action string) error {
 	level := s.level() // the first call takes a moment
 	err := s.Store.InTx(ctx, func(tx Tx) error {
 		r, err := tx.RunByID(ctx, run.ID)
@@ -77,7 +85,7 @@ func (s *Service) bind(ctx context.Context, run domain.Run, engineRunID uint64, 
 		if err != nil {
 			return err
 		}
-		r.EngineRunID, r.Sandbox = engineRunID, domain.Sandbox{Level: level, NoWeb: fed.NoWeb}
+		r.EngineRunID, r.Sandbox = engineRunID, domain.Sandbox{Level: level, NoWeb: fed.NoWeb, UID: uid}
 		run = r
 		if err := tx.UpdateRun(ctx, r); err != nil {
 			return err

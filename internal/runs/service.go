@@ -158,6 +158,7 @@ type Options struct {
 	Version      string          // of the server
 
 	Contained func() domain.Containment                 // how ServerApps are contained on this machine; nil: not known
+	AppUID    func(fedID int64) (int, error)            // the user that a federation's ServerApps run as; 0 or nil: the server's own
 	MayLaunch func(context.Context, domain.Actor) error // why an actor may launch no app here; may be nil
 
 	Writable func(context.Context) error // why the server cannot keep what a run writes: a full disk, a locked database; may be nil

@@ -15,7 +15,8 @@ type System struct {
 	Cores                int
 	Containment          contain.Report // what keeps ServerApps from everything else
 	Contained            domain.Containment
-	Uncontained          bool // admins accept apps that cannot be contained
+	AppUsers             string // which users ServerApps run as
+	Uncontained          bool   // admins accept apps that cannot be contained
 	Started              time.Time
 	PID                  int
 	Memory               int64 // of the server itself, bytes

@@ -158,6 +158,9 @@ func (p *Pool) buildLocked(ctx context.Context, key string, fab []byte, install 
 	if err := s.install(); err != nil {
 		return false, err
 	}
+	if err := showToAll(s.venv); err != nil { // apps may run as other users
+		return false, err
+	}
 	if err := seal(ctx, s.venv, key); err != nil {
 		return false, err
 	}

@@ -41,6 +41,9 @@ func seal(ctx context.Context, dir, key string) error {
 func (p *Pool) intact(ctx context.Context, dir, key string) bool {
 	text, err := os.ReadFile(filepath.Join(dir, stampName))
 	var s stamp
+	if p.others && !shownToAll(dir) { // an earlier version made it, for its own user alone
+		return false
+	}
 	if err != nil || json.Unmarshal(text, &s) != nil || s.Key != key {
 		return false
 	}

@@ -13,6 +13,7 @@ import (
 
 	"blossomtune/internal/domain"
 	"blossomtune/internal/flower/python"
+	"blossomtune/internal/keeper/contain"
 	"blossomtune/internal/logfile"
 )
 
@@ -55,6 +56,7 @@ type Options struct {
 type Pool struct {
 	o      Options
 	base   *base
+	others bool            // apps may run as other users
 	ctx    context.Context // ends with the pool
 	cancel context.CancelFunc
 	builds sync.WaitGroup
@@ -112,10 +114,30 @@ func New(o Options) (*Pool, error) {
 	}
 	p := &Pool{o: o, base: b, apps: map[[sha256.Size]byte]summary{}, envs: map[string]*environment{}, building: map[string]*build{},
 		failures: map[string]*failure{}, modules: map[moduleKey][]module{}, proofs: map[string]proof{}, unsafe: map[string]time.Time{}}
+	if p.others = contain.Check().Users; p.others {
+		if err := p.showBase(); err != nil {
+			return nil, err
+		}
+	}
 	p.ctx, p.cancel = context.WithCancel(context.Background())
 	p.swept = o.Clock()
 	p.sweep()
 	return p, nil
+}
+
+// showBase lets the users that apps run as read the base, where it was made for this process's user alone.
+func (p *Pool) showBase() error {
+	if err := os.Chmod(p.o.Dir, 0o711); err != nil {
+		return err
+	}
+	dir := p.base.env.Dir
+	if shownToAll(dir) && shownToAll(p.base.site) && shownToAll(filepath.Join(p.base.site, "flwr")) {
+		return nil
+	}
+	if err := showToAll(dir); err != nil {
+		return fmt.Errorf("letting apps read %s: %w", dir, err)
+	}
+	return nil
 }
 
 func (o Options) programs() string { return filepath.Join(o.Dir, "programs") }
@@ -230,7 +252,7 @@ func (p *Pool) Close(grace time.Duration) {
 
 // writePrograms writes the Python programs. Other processes may be starting the same ones, so each is replaced as a whole.
 func writePrograms(dir string) error {
-	if err := os.MkdirAll(dir, 0o700); err != nil {
+	if err := errors.Join(os.MkdirAll(dir, 0o755), os.Chmod(dir, 0o755)); err != nil { // apps may run as other users
 		return fmt.Errorf("making the folder of the programs: %w", err)
 	}
 	for name, text := range map[string][]byte{
@@ -242,7 +264,7 @@ func writePrograms(dir string) error {
 			return fmt.Errorf("writing the program %s: %w", name, err)
 		}
 		_, err = f.Write(text)
-		err = errors.Join(err, f.Close())
+		err = errors.Join(err, f.Chmod(0o644), f.Close())
 		if err == nil {
 			err = os.Rename(f.Name(), filepath.Join(dir, name))
 		}

@@ -20,6 +20,7 @@ type Room struct {
 	Read []string // further folders that it can read
 	Port int      // of the Runtime API on this machine
 	Hub  bool     // it can reach web servers anywhere (TCP 443 and 80), for models and data
+	UID  int      // the user that its processes run as; 0: this process's own
 }
 
 // The folders of a room.
@@ -44,14 +45,21 @@ func (r *Room) Clear() {
 	}
 }
 
-// Make makes the room's folders.
+// Make makes the room's folders. What is in them already becomes the property of the room's user.
 func (r *Room) Make() error {
 	for _, dir := range r.folders() {
-		if err := os.MkdirAll(dir, 0o700); err != nil {
+		err := os.MkdirAll(dir, 0o700)
+		if err == nil && r.UID != 0 {
+			err = give(dir, r.UID)
+		}
+		if err != nil {
 			return fmt.Errorf("making an app's folders: %w", err)
 		}
 	}
-	return nil
+	if r.UID == 0 {
+		return nil
+	}
+	return os.Chmod(r.Dir, 0o711) // without namespaces its processes must be able to pass through
 }
 
 // webPorts are those of the web and, for long answers, of name servers.
@@ -62,7 +70,7 @@ func (p *Pool) policy(r *Room, e *environment) *contain.Policy {
 	if r == nil {
 		return nil
 	}
-	c := &contain.Policy{Write: r.folders(), Connect: []int{r.Port}, UDP: r.Hub}
+	c := &contain.Policy{Write: r.folders(), Connect: []int{r.Port}, UDP: r.Hub, UID: r.UID}
 	c.Read = slices.Concat(p.pythons(e), certificates(), r.Read)
 	if r.Hub {
 		c.Connect = slices.Concat(c.Connect, webPorts, proxyPorts())
@@ -115,5 +123,9 @@ func (r *Room) environment(env []string) []string {
 		return slices.Contains(hidden, name) || strings.HasPrefix(name, "UV_") || strings.HasPrefix(name, "PIP_") ||
 			!r.Hub && strings.HasSuffix(name, "_PROXY") && name != "NO_PROXY"
 	})
+	if r.UID != 0 { // libraries that want a user name look here first
+		env = slices.DeleteFunc(env, func(kv string) bool { return strings.HasPrefix(kv, "USER=") || strings.HasPrefix(kv, "LOGNAME=") })
+		env = append(env, "USER=app", "LOGNAME=app")
+	}
 	return append(env, "HOME="+r.Path(homeDir), "TMPDIR="+r.Path(tmpDir), "FLWR_HOME="+r.Path(FlwrHome))
 }

@@ -40,7 +40,7 @@ const (
 // silence by a keeper that an earlier version of the server started: such a keeper finishes the ServerApps that it has, gets no new
 // ones, and is replaced when those have ended. Asked of a keeper of any protocol are GET /status (protocol, pid, superlink, tasks),
 // GET /events, POST /kill and POST /stop, which therefore stay as they are.
-const protocol = 3 // 1: no cores and no memory limit; 2: does not say why it ended a ServerApp
+const protocol = 4 // 1: no cores and no memory limit; 2: does not say why it ended a ServerApp; 3: runs all ServerApps as its own user
 
 // How much is kept of the keeper's own log, and of the SuperLink's.
 var (

@@ -128,10 +128,8 @@ func (j *job) serve(ctx context.Context, app *app, task wire.Task, ln net.Listen
 	srv := &http.Server{Handler: j.l.Proxy(j.order.EngineRunID, j.sign), ReadHeaderTimeout: 30 * time.Second}
 	go func() { _ = srv.Serve(ln) }()
 	defer srv.Close()
-	for _, d := range []string{WorkName, homeName} {
-		if err := os.MkdirAll(filepath.Join(j.dir, d), 0o700); err != nil {
-			return keeper.Exit{}, fmt.Errorf("making the run's directory: %w", err)
-		}
+	if err := j.room().Make(); err != nil {
+		return keeper.Exit{}, err
 	}
 	defer os.RemoveAll(filepath.Join(j.dir, homeName)) // the unpacked app; the FAB itself is kept by the server
 	for n := 1; ; n++ {
@@ -188,7 +186,7 @@ func (j *job) again() bool {
 
 func (j *job) attempt(ctx context.Context, app *app, task wire.Task, proxyAddr string) (keeper.Exit, error) {
 	token := filepath.Join(j.dir, homeName, tokenName) // where the app can read it
-	if err := WriteFile(token, []byte(task.Token)); err != nil {
+	if err := WriteFileFor(token, []byte(task.Token), j.order.UID); err != nil {
 		return keeper.Exit{}, fmt.Errorf("writing the token: %w", err)
 	}
 	defer os.Remove(token)

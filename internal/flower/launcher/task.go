@@ -21,6 +21,7 @@ type Order struct {
 	EngineRunID uint64             `json:"engine_run_id"`
 	Settings    domain.RunSettings `json:"settings"`
 	NoWeb       bool               `json:"no_web,omitempty"` // the ServerApp cannot reach web servers
+	UID         int                `json:"uid,omitempty"`    // the user that the ServerApp runs as; 0: this process's own
 }
 
 // State is where a task stands.
@@ -114,12 +115,18 @@ func writeTask(dir string, t Task) error {
 }
 
 // WriteFile replaces a file as a whole, with mode 0600: a reader sees the old content or the new, also after a crash.
-func WriteFile(path string, content []byte) error {
+func WriteFile(path string, content []byte) error { return WriteFileFor(path, content, 0) }
+
+// WriteFileFor is WriteFile for a file that belongs to the user uid; 0: to this process's own.
+func WriteFileFor(path string, content []byte, uid int) error {
 	f, err := os.CreateTemp(filepath.Dir(path), ".new-*")
 	if err != nil {
 		return err
 	}
 	_, err = f.Write(content)
+	if uid != 0 {
+		err = errors.Join(err, f.Chown(uid, uid))
+	}
 	err = errors.Join(err, f.Sync(), f.Close())
 	if err == nil {
 		err = os.Rename(f.Name(), path)

@@ -84,8 +84,8 @@ func closed(uid int, path string) string {
 	return ""
 }
 
-// prepareUser gives the policy's user this process's pipes, which programs open again by names like /dev/stdout, and leaves all groups
-// but those that GPUs belong to.
+// prepareUser gives the policy's user this process's pipes, which programs open again by names like /dev/stdout, sets the usual umask,
+// and leaves all groups but those that GPUs belong to.
 func (p Policy) prepareUser() error {
 	if p.UID == 0 {
 		return nil
@@ -96,6 +96,7 @@ func (p Policy) prepareUser() error {
 			_ = unix.Fchown(fd, p.UID, p.UID)
 		}
 	}
+	unix.Umask(0o022) // this process's may be stricter
 	if err := unix.Setgroups(gpuGroups()); err != nil {
 		return fmt.Errorf("leaving this user's groups: %w", err)
 	}
