@@ -1,14 +1,10 @@
-package domain_test
+package domain
 
-import (
-	"testing"
-
-	"blossomtune/internal/domain"
-)
+import "testing"
 
 // Each federation has a user ID of its own, and one that finds none is refused with the setting to change.
 func TestFederationsHaveDifferentUIDs(t *testing.T) {
-	r, err := domain.ParseUIDRange("60706-60708")
+	r, err := ParseUIDRange("60706-60708")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -20,14 +16,14 @@ func TestFederationsHaveDifferentUIDs(t *testing.T) {
 		}
 		seen[uid] = true
 	}
-	if _, err := r.Of(4); domain.CodeOf(err) != domain.Unavailable {
+	if _, err := r.Of(4); CodeOf(err) != Unavailable {
 		t.Errorf("the fourth federation of three user IDs: %v", err)
 	}
-	if uid, err := (domain.UIDRange{}).Of(4); uid != 0 || err != nil {
+	if uid, err := (UIDRange{}).Of(4); uid != 0 || err != nil {
 		t.Errorf("off: %d, %v", uid, err)
 	}
 	for _, text := range []string{"", "5", "0-10", "999-2000", "2000-1999", "60000-70000", "x-y", "1000-99999999999"} {
-		if r, err := domain.ParseUIDRange(text); err == nil {
+		if r, err := ParseUIDRange(text); err == nil {
 			t.Errorf("%q is %v", text, r)
 		}
 	}
