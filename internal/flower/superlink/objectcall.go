@@ -1,0 +1,161 @@
+package superlink
+
+import (
+	"bufio"
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"hash"
+	"io"
+	"net/http"
+	"strconv"
+
+	"blossomtune/internal/flower/wire"
+	"blossomtune/internal/flower/wire/flwrpb"
+
+	"google.golang.org/protobuf/encoding/protowire"
+	"google.golang.org/protobuf/proto"
+)
+
+// The fields of PushObjectRequest and PullObjectResponse.
+const (
+	fieldObjectContent = 4
+	fieldFound         = 1
+	fieldAvailable     = 2
+	fieldContent       = 3
+)
+
+// maxField bounds what of a push-object call is not the content.
+const maxField = 4 << 10
+
+var errName = &refusal{http.StatusBadRequest, 0, "The object's content does not match its name."}
+
+// pushed is a push-object call that has been read.
+type pushed struct {
+	flwrpb.PushObjectRequest
+	small []byte // the content; nil: it is in the file at path
+	path  string
+	size  int64
+}
+
+// readObject reads a push-object call. A large content goes into a file as it comes, and is hashed on the way.
+func (l *Link) readObject(body io.Reader) (*pushed, error) {
+	in := bufio.NewReaderSize(body, 32<<10)
+	out := &pushed{}
+	var rest []byte // the other fields
+	sum := sha256.New()
+	seen := false
+	for {
+		tag, err := binaryUvarint(in)
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil || tag>>3 == 0 || tag>>3 > 15 {
+			return out, errBadBody
+		}
+		num, kind := protowire.Number(tag>>3), protowire.Type(tag&7) //nolint:gosec // bounded above
+		switch {
+		case num == fieldObjectContent && kind == protowire.BytesType && !seen:
+			seen = true
+			if err := l.readContent(in, out, sum); err != nil {
+				return out, err
+			}
+		case kind == protowire.BytesType && num != fieldObjectContent:
+			n, err := binaryUvarint(in)
+			if err != nil || n > maxField || len(rest) > maxField {
+				return out, errBadBody
+			}
+			value := make([]byte, n)
+			if _, err := io.ReadFull(in, value); err != nil {
+				return out, errBadBody
+			}
+			rest = protowire.AppendBytes(protowire.AppendTag(rest, num, kind), value)
+		case kind == protowire.VarintType && len(rest) <= maxField:
+			n, err := binaryUvarint(in)
+			if err != nil {
+				return out, errBadBody
+			}
+			rest = protowire.AppendVarint(protowire.AppendTag(rest, num, kind), n)
+		default:
+			return out, errBadBody
+		}
+	}
+	if proto.Unmarshal(rest, &out.PushObjectRequest) != nil {
+		return out, errBadBody
+	}
+	if hex.EncodeToString(sum.Sum(nil)) != out.GetObjectId() || !wire.IsObjectID(out.GetObjectId()) {
+		return out, errName
+	}
+	return out, nil
+}
+
+func (l *Link) readContent(in *bufio.Reader, out *pushed, sum hash.Hash) error {
+	n, err := binaryUvarint(in)
+	if err != nil || n > 1<<40 {
+		return errBadBody
+	}
+	out.size = int64(n) //nolint:gosec // bounded above
+	if n <= smallObject {
+		out.small = make([]byte, n)
+		if _, err := io.ReadFull(in, out.small); err != nil {
+			return errBadBody
+		}
+		sum.Write(out.small)
+		return nil
+	}
+	var size int64
+	if out.path, size, err = l.spool(io.LimitReader(in, out.size), sum); err != nil {
+		l.o.Log.Warn("taking an object", "err", err)
+		return errUnavailable
+	}
+	if size != out.size {
+		return errBadBody
+	}
+	return nil
+}
+
+func binaryUvarint(in *bufio.Reader) (uint64, error) {
+	var v uint64
+	for shift := 0; shift < 64; shift += 7 {
+		b, err := in.ReadByte()
+		if err != nil {
+			if shift > 0 {
+				err = io.ErrUnexpectedEOF
+			}
+			return 0, err
+		}
+		if v |= uint64(b&0x7f) << shift; b < 0x80 {
+			return v, nil
+		}
+	}
+	return 0, errBadBody
+}
+
+// keep stores the object of a call.
+func (l *Link) keep(runID uint64, in *pushed, meter bool) (bool, error) {
+	if in.path != "" {
+		return l.storeFile(runID, in.GetObjectId(), in.path, in.size, meter)
+	}
+	if in.small == nil {
+		in.small = []byte{}
+	}
+	return l.store(runID, in.GetObjectId(), in.small, meter)
+}
+
+// give answers a pull-object call.
+func give(w http.ResponseWriter, f found) {
+	if f.file == nil {
+		answer(w, &flwrpb.PullObjectResponse{ObjectFound: f.known, ObjectAvailable: f.here, ObjectContent: f.content})
+		return
+	}
+	defer f.file.Close()
+	var head []byte
+	for _, field := range []protowire.Number{fieldFound, fieldAvailable} {
+		head = protowire.AppendVarint(protowire.AppendTag(head, field, protowire.VarintType), 1)
+	}
+	head = protowire.AppendVarint(protowire.AppendTag(head, fieldContent, protowire.BytesType), uint64(f.size)) //nolint:gosec // a file's size
+	w.Header().Set("Content-Type", contentType)
+	w.Header().Set("Content-Length", strconv.FormatInt(int64(len(head))+f.size, 10))
+	_, _ = io.Copy(w, io.MultiReader(bytes.NewReader(head), io.LimitReader(f.file, f.size)))
+}

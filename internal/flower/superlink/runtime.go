@@ -1,0 +1,326 @@
+package superlink
+
+import (
+	"crypto/sha256"
+	"net/http"
+	"os"
+	"time"
+
+	"blossomtune/internal/flower/wire"
+	"blossomtune/internal/flower/wire/flwrpb"
+)
+
+// RuntimeHandler serves the Runtime API to ServerApps, each of which is known by the token of its run. The calls of AgentApps, connectors
+// and automations do not exist.
+func (l *Link) RuntimeHandler() http.Handler {
+	mux := http.NewServeMux()
+	on := func(name string, h func(http.ResponseWriter, *http.Request, uint64) error) {
+		mux.HandleFunc("POST "+runtimePrefix+name, func(w http.ResponseWriter, r *http.Request) {
+			id, err := l.caller(r)
+			if err == nil {
+				err = h(w, r, id)
+			}
+			if err != nil {
+				refuse(w, err)
+			}
+		})
+	}
+	on("send-task-heartbeat", func(w http.ResponseWriter, _ *http.Request, _ uint64) error {
+		answer(w, &flwrpb.SendTaskHeartbeatResponse{Success: true}) // the launcher watches the process itself
+		return nil
+	})
+	on("push-logs", func(w http.ResponseWriter, _ *http.Request, _ uint64) error {
+		answer(w, &flwrpb.PushLogsResponse{}) // what the process prints is kept in a file
+		return nil
+	})
+	on("pull-task-input", l.runtimeInput)
+	on("push-task-output", l.runtimeOutput)
+	on("get-nodes", l.runtimeNodes)
+	on("push-messages", l.runtimePush)
+	on("pull-messages", l.runtimePull)
+	on("push-object", l.runtimePushObject)
+	on("pull-object", l.runtimePullObject)
+	on("confirm-message-received", l.runtimeConfirm)
+	mux.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) { refuse(w, errUnknownPath) })
+	return mux
+}
+
+// caller returns the run of a call's token.
+func (l *Link) caller(r *http.Request) (uint64, error) {
+	tokens := r.Header.Values(wire.HeaderTaskToken)
+	if len(tokens) != 1 {
+		return 0, errToken
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.fault != nil {
+		return 0, errUnavailable
+	}
+	if run := l.byToken[sha256.Sum256([]byte(tokens[0]))]; run != nil {
+		return run.ID, nil
+	}
+	return 0, errToken
+}
+
+func (l *Link) runtimeInput(w http.ResponseWriter, r *http.Request, id uint64) error {
+	out := &flwrpb.PullTaskInputResponse{}
+	err := l.change(func(now time.Time) ([]Change, error) {
+		run := l.runs[id]
+		if run == nil || run.Status == Finished {
+			return nil, errTaskStart
+		}
+		if run.Status != Running {
+			run.Status, run.RunningAt = Running, now
+		}
+		out.Run, out.TaskId = run.describe(), run.TaskID
+		out.Context = &flwrpb.Context{RunId: id, NodeId: ServerID, State: &flwrpb.RecordDict{}, SeriesId: id}
+		return []Change{run.RunRow}, nil
+	})
+	if err != nil {
+		return err
+	}
+	if out.Fab, err = l.fab(r.Context(), out.GetRun().GetFabHash()); err != nil {
+		return err
+	}
+	answer(w, out)
+	return nil
+}
+
+func (l *Link) runtimeOutput(w http.ResponseWriter, r *http.Request, id uint64) error {
+	var in flwrpb.PushTaskOutputRequest
+	if _, err := read(w, r, &in); err != nil {
+		return err
+	}
+	if err := l.Finish(id, in.GetSubStatus(), in.GetDetails()); err != nil {
+		return err
+	}
+	answer(w, &flwrpb.PushTaskOutputResponse{})
+	return nil
+}
+
+func (l *Link) runtimeNodes(w http.ResponseWriter, _ *http.Request, _ uint64) error {
+	out := &flwrpb.GetNodesResponse{}
+	for _, n := range l.Nodes() {
+		if n.Status == Online {
+			out.Nodes = append(out.Nodes, describeNode(n))
+		}
+	}
+	answer(w, out)
+	return nil
+}
+
+func describeNode(n NodeRow) *flwrpb.NodeInfo {
+	out := &flwrpb.NodeInfo{NodeId: n.ID, Status: n.Status, RegisteredAt: stamp(n.RegisteredAt), HeartbeatInterval: n.Interval.Seconds(), PublicKey: n.PublicPEM}
+	for _, f := range []struct {
+		to **string
+		at time.Time
+	}{{&out.LastActivatedAt, n.ActivatedAt}, {&out.LastDeactivatedAt, n.DeactivatedAt}, {&out.UnregisteredAt, n.UnregisteredAt}} {
+		if text := stamp(f.at); text != "" {
+			*f.to = &text
+		}
+	}
+	if n.Name != "" {
+		out.Name = &n.Name
+	}
+	return out
+}
+
+// runtimePush takes messages to SuperNodes. One to a SuperNode that is not there gets the empty name, as with Flower.
+func (l *Link) runtimePush(w http.ResponseWriter, r *http.Request, id uint64) error {
+	var in flwrpb.PushAppMessagesRequest
+	if _, err := read(w, r, &in); err != nil {
+		return err
+	}
+	if len(in.GetMessagesList()) == 0 || len(in.GetMessagesList()) != len(in.GetMessageObjectTrees()) {
+		return invalid("each message needs one object tree")
+	}
+	out := &flwrpb.PushAppMessagesResponse{}
+	err := l.change(func(now time.Time) (changes []Change, err error) {
+		lists := make([][]string, len(in.GetMessagesList()))
+		for i, m := range in.GetMessagesList() {
+			if lists[i], err = checked(m, in.GetMessageObjectTrees()[i], false, now); err != nil {
+				return nil, err
+			}
+			if m.GetMetadata().GetRunId() != id {
+				return nil, invalid("the message is of another run")
+			}
+		}
+		wanted := map[string]bool{}
+		for i, m := range in.GetMessagesList() {
+			c, more := l.post(m, in.GetMessageObjectTrees()[i], lists[i], now)
+			changes = append(changes, more...)
+			if c == nil {
+				out.MessageIds = append(out.MessageIds, "")
+				continue
+			}
+			out.MessageIds = append(out.MessageIds, c.row.ID)
+			for _, object := range l.missing(c) {
+				if !wanted[object] {
+					wanted[object] = true
+					out.ObjectsToPush = append(out.ObjectsToPush, object)
+				}
+			}
+		}
+		return changes, nil
+	})
+	if err != nil {
+		return err
+	}
+	out.SessionId = out.GetMessageIds()[0]
+	answer(w, out)
+	return nil
+}
+
+// post takes one message. It returns nil when there is no such SuperNode.
+func (l *Link) post(m *flwrpb.Message, tree *flwrpb.ObjectTree, ids []string, now time.Time) (*letter, []Change) {
+	r, n := l.runs[m.GetMetadata().GetRunId()], l.nodes[m.GetMetadata().GetDstNodeId()]
+	if r == nil || r.Status == Finished || n == nil || n.Status != Online && n.Status != Offline {
+		return nil, nil
+	}
+	if old := l.letters[m.GetMetadata().GetMessageId()]; old != nil { // a call that is repeated
+		if old.row.RunID != r.ID || old.to != nil {
+			return nil, nil
+		}
+		return old, nil
+	}
+	c, err := l.newLetter(m, tree, ids, now)
+	if err != nil {
+		return nil, nil
+	}
+	r.letters[c.row.ID] = c
+	n.mail = append(n.mail, c)
+	out := []Change{c.row}
+	switch {
+	case n.Status == Offline:
+		out = append(out, l.stand(c, codeNodeUnavailable, reasonNode, now)...)
+	case c.whole():
+		n.wake()
+	}
+	return c, out
+}
+
+// runtimePull gives the replies that are whole. A reply is given again until it is confirmed.
+func (l *Link) runtimePull(w http.ResponseWriter, r *http.Request, id uint64) error {
+	var in flwrpb.PullAppMessagesRequest
+	if _, err := read(w, r, &in); err != nil {
+		return err
+	}
+	var replies []*letter
+	err := l.change(func(now time.Time) (changes []Change, err error) {
+		replies, changes, err = l.replies(id, in.GetMessageIds(), now)
+		return changes, err
+	})
+	if err != nil {
+		return err
+	}
+	out := &flwrpb.PullAppMessagesResponse{}
+	for _, c := range replies {
+		message, tree, err := c.decode()
+		if err != nil {
+			return err
+		}
+		out.MessagesList, out.MessageObjectTrees = append(out.MessagesList, message), append(out.MessageObjectTrees, tree)
+	}
+	answer(w, out)
+	return nil
+}
+
+// replies finds the replies to messages of a run. A message that is not known is answered with an error.
+func (l *Link) replies(runID uint64, asked []string, now time.Time) (out []*letter, changes []Change, err error) {
+	seen := map[string]bool{}
+	for _, id := range asked {
+		if seen[id] {
+			continue
+		}
+		seen[id] = true
+		m := l.letters[id]
+		switch {
+		case m == nil || m.to != nil || m.row.RunID != runID:
+			c, more, err := l.unknown(runID, id, now)
+			if err != nil {
+				return nil, nil, err
+			}
+			out, changes = append(out, c), append(changes, more...)
+		case m.answered():
+			out = append(out, m.reply)
+			if m.reply.row.State == Waiting {
+				m.reply.row.State = Given
+				changes = append(changes, m.reply.row)
+			}
+		}
+	}
+	return out, changes, nil
+}
+
+// unknown makes the reply to a message that is not known.
+func (l *Link) unknown(runID uint64, id string, now time.Time) (*letter, []Change, error) {
+	r := l.runs[runID]
+	if c := r.unknown[id]; c != nil { // made before and not confirmed
+		return c, nil, nil
+	}
+	to := &flwrpb.Message{Metadata: &flwrpb.Metadata{RunId: runID, MessageId: id, SrcNodeId: ServerID, DstNodeId: ServerID, MessageType: "system", CreatedAt: seconds(now)}}
+	c, changes, err := l.errorLetter(to, codeMessageUnavailable, reasonMessage, now)
+	if err != nil {
+		return nil, nil, err
+	}
+	r.unknown[id] = c
+	return c, append(changes, c.row), nil
+}
+
+func (l *Link) runtimePushObject(w http.ResponseWriter, r *http.Request, id uint64) error {
+	in, err := l.readObject(r.Body)
+	if err == nil && in.GetNode().GetNodeId() != ServerID {
+		err = errNodeID
+	}
+	if err != nil {
+		if in.path != "" {
+			_ = os.Remove(in.path)
+		}
+		return err
+	}
+	stored, err := l.keep(id, in, false)
+	if err != nil {
+		return err
+	}
+	answer(w, &flwrpb.PushObjectResponse{Stored: stored})
+	return nil
+}
+
+func (l *Link) runtimePullObject(w http.ResponseWriter, r *http.Request, id uint64) error {
+	var in flwrpb.PullObjectRequest
+	if _, err := read(w, r, &in); err != nil {
+		return err
+	}
+	if in.GetNode().GetNodeId() != ServerID {
+		return errNodeID
+	}
+	f, err := l.fetch(r.Context(), 0, id, in.GetObjectId())
+	if err != nil {
+		return err
+	}
+	give(w, f)
+	return nil
+}
+
+// runtimeConfirm ends a message with its reply.
+func (l *Link) runtimeConfirm(w http.ResponseWriter, r *http.Request, id uint64) error {
+	var in flwrpb.ConfirmMessageReceivedRequest
+	if _, err := read(w, r, &in); err != nil {
+		return err
+	}
+	err := l.change(func(time.Time) ([]Change, error) {
+		c := l.letters[in.GetMessageObjectId()]
+		if c == nil || c.row.RunID != id || c.row.ReplyTo == "" {
+			return nil, nil
+		}
+		if c.to != nil {
+			return l.drop(c.to), nil
+		}
+		return l.drop(c), nil
+	})
+	if err != nil {
+		return err
+	}
+	answer(w, &flwrpb.ConfirmMessageReceivedResponse{})
+	return nil
+}
