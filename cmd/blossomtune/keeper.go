@@ -3,11 +3,14 @@ package main
 import (
 	"context"
 	"fmt"
+	"path/filepath"
+	"strings"
 	"time"
 
 	"blossomtune/internal/flower/engine"
 	"blossomtune/internal/keeper"
 	"blossomtune/internal/store"
+	"blossomtune/internal/store/linkstore"
 )
 
 // engineWait is how long engines may take to stop.
@@ -32,7 +35,16 @@ func (c *keeperCmd) Run(ctx context.Context) error {
 		return fmt.Errorf("opening the database: %w", err)
 	}
 	defer db.Close()
-	return engine.Serve(ctx, engine.ServeOptions{DataDir: data, FederationID: c.Federation, Sink: db, FAB: c.fabs(db), Clock: time.Now, Log: newLogger("info", "text")})
+	return engine.Serve(ctx, engine.ServeOptions{DataDir: data, FederationID: c.Federation, Sink: db, FAB: c.fabs(db), LinkStore: c.linkStore(data, address), Clock: time.Now, Log: newLogger("info", "text")})
+}
+
+// linkStore opens the store of the federation's builtin SuperLink: in PostgreSQL where the server's database is there, else in a file of
+// the federation's own.
+func (c *keeperCmd) linkStore(data, address string) engine.LinkStore {
+	if strings.HasPrefix(address, "sqlite:") {
+		address = "sqlite:" + filepath.Join(engine.FedDir(data, c.Federation), "link.db")
+	}
+	return func(ctx context.Context) (engine.OpenStore, error) { return linkstore.Open(ctx, address, c.Federation) }
 }
 
 // fabs reads the FABs of the federation's runs.

@@ -138,15 +138,15 @@ func (e *Engines) OlderLogs(fedID int64, part string) int {
 type runEngine struct{ m *engine.Manager }
 
 func (e runEngine) StartRun(ctx context.Context, fedID int64, app domain.AppVersion, config map[string]any) (uint64, error) {
-	c, err := e.m.Client(fedID)
+	c, err := e.m.Control(fedID)
 	if err != nil {
 		return 0, err
 	}
-	return c.StartRun(ctx, app.FAB, config)
+	return c.StartRun(ctx, engine.RunOrder{FAB: app.FAB, App: app.Publisher + "/" + app.Name, Version: app.Version, Config: config})
 }
 
 func (e runEngine) StopRun(ctx context.Context, fedID int64, engineRunID uint64) error {
-	c, err := e.m.Client(fedID)
+	c, err := e.m.Control(fedID)
 	if err != nil {
 		return err
 	}
@@ -157,11 +157,11 @@ func (e runEngine) StopRun(ctx context.Context, fedID int64, engineRunID uint64)
 }
 
 func (e runEngine) EngineRuns(ctx context.Context, fedID int64) ([]runs.EngineRun, error) {
-	c, err := e.m.Client(fedID)
+	c, err := e.m.Control(fedID)
 	if err != nil {
 		return nil, err
 	}
-	all, err := c.ListRuns(ctx, 0)
+	all, err := c.ListRuns(ctx)
 	if err != nil {
 		return nil, err
 	}

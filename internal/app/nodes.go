@@ -19,9 +19,10 @@ import (
 type nodeSync struct {
 	app *App
 
-	mu    sync.Mutex
-	wakes map[int64]chan struct{}
-	wg    sync.WaitGroup
+	mu      sync.Mutex
+	wakes   map[int64]chan struct{}
+	adopted map[int64]int // the keepers that know all earlier node ids, by federation
+	wg      sync.WaitGroup
 }
 
 // changed makes the federation be looked at; it returns at once.
@@ -83,6 +84,9 @@ func (n *nodeSync) cutEnded(ctx context.Context, fedID int64) {
 func (n *nodeSync) sync(ctx context.Context, fedID int64) error {
 	ctx, cancel := context.WithTimeout(ctx, 2*time.Minute)
 	defer cancel()
+	if err := n.adopt(ctx, fedID); err != nil {
+		return err
+	}
 	changed, err := n.app.Onboarding.SyncNodes(ctx, registrar{n.app}, fedID)
 	for _, fp := range changed {
 		n.app.gateway.Forget(fp)
@@ -90,19 +94,55 @@ func (n *nodeSync) sync(ctx context.Context, fedID int64) error {
 	return err
 }
 
+// adopt tells a builtin SuperLink, once for each keeper, of the keys that had their node ids from another engine: a SuperNode that is
+// told of another id, or that its own is unknown, ends.
+func (n *nodeSync) adopt(ctx context.Context, fedID int64) error {
+	pid := n.app.manager.KeeperPID(fedID)
+	n.mu.Lock()
+	done := n.adopted[fedID] == pid
+	n.mu.Unlock()
+	if done || n.app.manager.Builtin(fedID) == nil {
+		return nil
+	}
+	c, err := n.app.manager.Control(fedID)
+	if err != nil {
+		return err
+	}
+	keys, err := n.app.Onboarding.NodeKeys(ctx, fedID)
+	if err != nil {
+		return err
+	}
+	known, err := registrar{n.app}.RegisteredNodes(ctx, fedID)
+	if err != nil {
+		return err
+	}
+	for _, k := range keys {
+		if k.NodeID == 0 || !k.RevokedAt.IsZero() || known[string(k.PublicPEM)] != 0 {
+			continue
+		}
+		if _, err := c.RegisterNode(ctx, k.PublicPEM, fmt.Sprintf("partition-%d", k.Partition), k.NodeID); err != nil {
+			return err
+		}
+	}
+	n.mu.Lock()
+	n.adopted[fedID] = pid
+	n.mu.Unlock()
+	return nil
+}
+
 // registrar is a SuperLink as onboarding uses it.
 type registrar struct{ app *App }
 
 func (r registrar) RegisterNode(ctx context.Context, fedID int64, publicPEM []byte, name string) (uint64, error) {
-	c, err := r.app.manager.Client(fedID)
+	c, err := r.app.manager.Control(fedID)
 	if err != nil {
 		return 0, err
 	}
-	return c.RegisterNode(ctx, publicPEM, name)
+	return c.RegisterNode(ctx, publicPEM, name, 0)
 }
 
 func (r registrar) UnregisterNode(ctx context.Context, fedID int64, nodeID uint64) error {
-	c, err := r.app.manager.Client(fedID)
+	c, err := r.app.manager.Control(fedID)
 	if err != nil {
 		return err
 	}
@@ -110,7 +150,7 @@ func (r registrar) UnregisterNode(ctx context.Context, fedID int64, nodeID uint6
 }
 
 func (r registrar) RegisteredNodes(ctx context.Context, fedID int64) (map[string]uint64, error) {
-	c, err := r.app.manager.Client(fedID)
+	c, err := r.app.manager.Control(fedID)
 	if err != nil {
 		return nil, err
 	}

@@ -35,6 +35,8 @@ type Config struct {
 	StopEngines bool          `help:"Stop all engines when the server stops; without it they go on and are taken back at the next start." env:"BLOSSOMTUNE_STOP_ENGINE" name:"stop-engine"`
 	StopWait    time.Duration `help:"How long stopping may take before open connections are cut." default:"10s" env:"BLOSSOMTUNE_STOP_WAIT" name:"stop-wait"`
 
+	Engine string `help:"The SuperLink of the federations: flower is Flower's own, builtin is this program's, which serves many more SuperNodes. A federation changes when none of its runs goes on." default:"flower" enum:"flower,builtin" env:"BLOSSOMTUNE_ENGINE"`
+
 	RunLogMB int64 `help:"Most megabytes that are kept of a run's log; of a longer one its begin, the lines of Flower's logger and its end." default:"256" env:"BLOSSOMTUNE_RUN_LOG_MB" name:"run-log-mb"`
 
 	AppUIDs string `help:"User IDs that ServerApps run under when the server runs as root, FIRST-LAST: each federation has one of its own. off: they run as the server's user." default:"60706-61182" env:"BLOSSOMTUNE_APP_UIDS" name:"app-uids"`
@@ -96,6 +98,7 @@ func (c *Config) resolve() error {
 	if err := c.takeSiteName(); err != nil {
 		return err
 	}
+	c.Engine = cmp.Or(c.Engine, "flower")
 	if c.RunLogMB == 0 {
 		c.RunLogMB = 256
 	}

@@ -95,6 +95,8 @@ func (s *fakeStore) SaveSeen(_ context.Context, all []Seen) error {
 	return nil
 }
 
+func (f *fixture) Builtin(int64) http.RoundTripper { return nil }
+
 func (f *fixture) For(fed int64) (string, *tls.Config, bool) {
 	if f.down.Load() || fed != fedID {
 		return "", nil, false

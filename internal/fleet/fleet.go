@@ -30,6 +30,9 @@ type Keys interface {
 type Upstreams interface {
 	// For returns the SuperLink's host:port and how to speak TLS to it (nil: plain HTTP); false while it is not up.
 	For(federationID int64) (addr string, tlsConfig *tls.Config, ok bool)
+	// Builtin returns the transport to the federation's SuperLink where that is ours and up, else nil. Such a SuperLink holds empty polls
+	// itself, gives a message again that got lost, and is not harmed by calls that are given up.
+	Builtin(federationID int64) http.RoundTripper
 }
 
 // SeenStore keeps what the gateway has seen.

@@ -11,17 +11,20 @@ import (
 	"net/http/httputil"
 	"net/url"
 	"regexp"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
 
 	"blossomtune/internal/domain"
+	"blossomtune/internal/flower/superlink"
 )
 
 // upstream is one federation's SuperLink and the connections to it.
 type upstream struct {
-	addr string
-	tr   *http.Transport
+	addr    string
+	tr      *http.Transport
+	builtin http.RoundTripper // to our own SuperLink; nil: it is Flower's
 
 	mu  sync.Mutex
 	tls *tls.Config
@@ -36,6 +39,9 @@ type upstreams struct {
 
 // find returns the federation's SuperLink; a new address gets new connections.
 func (us *upstreams) find(where Upstreams, fed int64) (*upstream, bool) {
+	if tr := where.Builtin(fed); tr != nil {
+		return &upstream{addr: "keeper", builtin: tr}, true
+	}
 	addr, conf, ok := where.For(fed)
 	if !ok {
 		return nil, false
@@ -122,10 +128,30 @@ type chosen struct{}
 // RoundTrip implements http.RoundTripper.
 func (chosen) RoundTrip(r *http.Request) (*http.Response, error) {
 	c := callOf(r.Context())
+	if c.up.builtin != nil {
+		return c.straight(r)
+	}
 	if c.meth.held != heldNot {
 		return c.hold(r)
 	}
 	return c.send(r)
+}
+
+// straight sends a request to our own SuperLink.
+func (c *call) straight(r *http.Request) (*http.Response, error) {
+	if c.meth.held != heldPoll {
+		return c.up.builtin.RoundTrip(r)
+	}
+	if res := c.keptPoll(r); res != nil {
+		return res, nil
+	}
+	r.Header.Set(superlink.HeaderHold, strconv.FormatInt(c.g.o.Hold.Milliseconds(), 10))
+	res, err := c.up.builtin.RoundTrip(r)
+	if err != nil {
+		return nil, err
+	}
+	c.polled, err = readPoll(res) // kept for the next poll where it does not reach the SuperNode
+	return res, err
 }
 
 // forward sends the checked request upstream and streams the answer back.
@@ -188,7 +214,7 @@ func (c *call) answered(res *http.Response) error {
 		return errTransient
 	}
 	res.Header.Del("Date") // this server's own: an answer to a poll that was held is old, and agents set their clocks by it
-	if c.meth.content != 0 {
+	if c.meth.content != 0 && c.up.builtin == nil {
 		c.healStored(res)
 	}
 	c.ended = now.UTC()

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -67,6 +68,7 @@ type state struct {
 type settings struct {
 	Env    python.Env `json:"env"`
 	RunLog int64      `json:"run_log_max"` // bytes of a run's log
+	Engine string     `json:"engine,omitempty"`
 }
 
 // Status is what a keeper says of itself.
@@ -75,13 +77,18 @@ type Status struct {
 	PID       int              `json:"pid"`
 	Dir       string           `json:"dir,omitempty"` // the [filelock.DirID] of its directory; "" from an earlier version
 	Flwr      string           `json:"flwr"`
+	Engine    string           `json:"engine,omitempty"` // "" from an earlier version: Flower
 	SuperLink domain.SuperLink `json:"superlink"`
 	Tasks     []launcher.Task  `json:"tasks"`
 	Stored    uint64           `json:"stored"` // observations of runs that have reached the database; who shows them looks when it grows
 	Pushes    uint64           `json:"pushes"` // batches of messages that have reached the SuperLink; who waits for some looks when it grows
 }
 
-func (st Status) leaving() bool { return st.Protocol != protocol }
+// leaving reports whether the keeper is to be replaced when its runs have ended: another version of the server started it, or the
+// federation is to have another engine.
+func (st Status) leaving(engine string) bool {
+	return st.Protocol != protocol || cmp.Or(st.Engine, Flower) != engine
+}
 
 // busy reports whether the keeper has a ServerApp, or the order for one.
 func (st Status) busy() bool {

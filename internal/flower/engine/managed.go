@@ -24,6 +24,7 @@ type managed struct {
 	fedID   int64
 	dir     string
 	link    *link
+	streams *streams // of Fleet calls to a builtin SuperLink
 	replies *replies
 	poke    chan struct{} // somebody asks for another try
 
@@ -36,6 +37,9 @@ type managed struct {
 	clientAddr string
 	tls        *tls.Config
 }
+
+// engine is the engine that the federation is to have.
+func (e *managed) engine() string { return e.m.o.Engine(e.fedID) }
 
 func (e *managed) set(change func(*domain.SuperLink)) {
 	e.mu.Lock()
@@ -54,8 +58,8 @@ const (
 	retryFirst  = 200 * time.Millisecond
 	retryMost   = 30 * time.Second
 	keeperWords = "The engine's keeper ended; it is started again."
-	leaveWords  = "Another version of this server started it. It keeps the runs that it has, gets no new ones, and is restarted by itself when those have ended."
-	renewWords  = "Another version of this server started it; it is started anew."
+	leaveWords  = "Another version of this server started it, or another engine was chosen. It keeps the runs that it has, gets no new ones, and is restarted by itself when those have ended."
+	renewWords  = "Another version of this server started it, or another engine was chosen; it is started anew."
 )
 
 // keep attaches to the keeper, starting one where there is none, and follows it until ctx ends.
@@ -105,7 +109,7 @@ func (e *managed) follow(ctx context.Context) error {
 	defer cancel(nil)
 	err := e.link.follow(ctx, func(st Status) {
 		e.told(st)
-		if st.leaving() && !st.busy() {
+		if st.leaving(e.engine()) && !st.busy() {
 			cancel(errIdle)
 		}
 	})
@@ -117,7 +121,7 @@ func (e *managed) follow(ctx context.Context) error {
 
 // told takes over what the keeper says.
 func (e *managed) told(st Status) {
-	if st.SuperLink.Leaving = st.leaving(); st.SuperLink.Leaving && (st.SuperLink.Reason == "" || st.SuperLink.State == domain.SuperLinkUp) {
+	if st.SuperLink.Leaving = st.leaving(e.engine()); st.SuperLink.Leaving && (st.SuperLink.Reason == "" || st.SuperLink.State == domain.SuperLinkUp) {
 		st.SuperLink.Reason = leaveWords
 	}
 	e.mu.Lock()
@@ -139,7 +143,7 @@ func (e *managed) told(st Status) {
 func (e *managed) attach(ctx context.Context) error {
 	st, err := e.link.status(ctx)
 	switch {
-	case err == nil && st.Protocol == protocol:
+	case err == nil && !st.leaving(e.engine()):
 		e.m.o.Log.Info("took a keeper back", "federation", e.fedID, "pid", st.PID)
 		return nil
 	case err == nil && st.busy():
@@ -184,7 +188,7 @@ func (e *managed) spawn(ctx context.Context) error {
 	if err := os.MkdirAll(e.dir, 0o700); err != nil {
 		return fmt.Errorf("making %s: %w", e.dir, err)
 	}
-	if err := writeJSON(filepath.Join(e.dir, settingsName), settings{Env: env, RunLog: e.m.o.RunLog}); err != nil {
+	if err := writeJSON(filepath.Join(e.dir, settingsName), settings{Env: env, RunLog: e.m.o.RunLog, Engine: e.engine()}); err != nil {
 		return err
 	}
 	spec := e.m.o.Keeper(e.fedID)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/tls"
 	"log/slog"
+	"net/http"
 	"path/filepath"
 	"sync"
 	"time"
@@ -22,7 +23,9 @@ type ManagerOptions struct {
 	// Env returns the Python environment, making it if needed; a keeper that is running already does not need it.
 	Env func(ctx context.Context) (python.Env, error)
 	// Keeper is how a federation's keeper process is started; LogFile is filled in.
-	Keeper  func(fedID int64) keeper.Spec
+	Keeper func(fedID int64) keeper.Spec
+	// Engine tells the engine that a federation is to have, [Flower] or [Builtin]; nil: Flower for all.
+	Engine  func(fedID int64) string
 	Changed func(fedID int64) // called after every change that a keeper tells; may be nil
 	// Pushed is called when messages for a federation's SuperNodes have reached its SuperLink; may be nil.
 	Pushed func(fedID int64)
@@ -55,6 +58,9 @@ func NewManager(o ManagerOptions) *Manager {
 	if o.Stored == nil {
 		o.Stored = func(int64) {}
 	}
+	if o.Engine == nil {
+		o.Engine = func(int64) string { return Flower }
+	}
 	ctx, end := context.WithCancel(context.Background())
 	return &Manager{o: o, ctx: ctx, end: end, engines: map[int64]*managed{}}
 }
@@ -65,7 +71,7 @@ func (m *Manager) engine(fedID int64) *managed {
 	e := m.engines[fedID]
 	if e == nil {
 		dir := FedDir(m.o.DataDir, fedID)
-		e = &managed{m: m, fedID: fedID, dir: dir, link: newLink(dir), replies: newReplies(), poke: make(chan struct{}, 1), st: Status{SuperLink: domain.SuperLink{State: domain.SuperLinkStopped}}}
+		e = &managed{m: m, fedID: fedID, dir: dir, link: newLink(dir), streams: newStreams(dir), replies: newReplies(), poke: make(chan struct{}, 1), st: Status{SuperLink: domain.SuperLink{State: domain.SuperLinkStopped}}}
 		m.engines[fedID] = e
 	}
 	return e
@@ -151,13 +157,25 @@ func (m *Manager) KeeperPID(fedID int64) int {
 	return e.st.PID
 }
 
-// Client returns a client of the federation's SuperLink, or a [domain.Unavailable] error while it is not up.
-func (m *Manager) Client(fedID int64) (*wire.Client, error) {
+// Control returns what gives orders to the federation's SuperLink, or a [domain.Unavailable] error while it is not up.
+func (m *Manager) Control(fedID int64) (Control, error) {
 	e := m.engine(fedID)
 	e.mu.Lock()
 	defer e.mu.Unlock()
+	if e.st.SuperLink.State == domain.SuperLinkUp && e.st.Engine == Builtin {
+		return builtinControl{e.link}, nil
+	}
+	c, err := e.flower()
+	if err != nil {
+		return nil, err
+	}
+	return flowerControl{c}, nil
+}
+
+// flower returns a client of Flower's SuperLink. The caller holds the lock.
+func (e *managed) flower() (*wire.Client, error) {
 	addr := e.st.SuperLink.Address
-	if e.st.SuperLink.State != domain.SuperLinkUp || addr == "" {
+	if e.st.SuperLink.State != domain.SuperLinkUp || addr == "" || addr == inKeeper {
 		return nil, domain.Errorf(domain.Unavailable, "The SuperLink is %s.", e.st.SuperLink.State).Fix("Start it, or wait until it is up.")
 	}
 	if e.client == nil || e.clientAddr != addr {
@@ -172,13 +190,25 @@ func (m *Manager) Client(fedID int64) (*wire.Client, error) {
 
 // For tells the gateway where a federation's SuperLink is; false while it is not up.
 func (m *Manager) For(fedID int64) (addr string, tlsConfig *tls.Config, ok bool) {
-	if _, err := m.Client(fedID); err != nil {
-		return "", nil, false
-	}
 	e := m.engine(fedID)
 	e.mu.Lock()
 	defer e.mu.Unlock()
+	if _, err := e.flower(); err != nil {
+		return "", nil, false
+	}
 	return e.clientAddr, e.tls, true
+}
+
+// Builtin returns the transport to a federation's SuperLink where that is the builtin one and up; else nil. It holds empty polls itself
+// for as long as [superlink.HeaderHold] says.
+func (m *Manager) Builtin(fedID int64) http.RoundTripper {
+	e := m.engine(fedID)
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.st.SuperLink.State != domain.SuperLinkUp || e.st.Engine != Builtin {
+		return nil
+	}
+	return e.streams
 }
 
 // Launch lets the launcher start a run's ServerApp. It is idempotent. A keeper of another version may not heed all that an order

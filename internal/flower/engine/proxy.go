@@ -2,33 +2,22 @@ package engine
 
 import (
 	"context"
-	"net"
 	"net/http"
 	"net/url"
 
 	"blossomtune/internal/domain"
 	"blossomtune/internal/flower/launcher"
 	"blossomtune/internal/flower/runtimeproxy"
-	"blossomtune/internal/flower/wire"
 )
 
-// proxy makes the one Runtime API that a run's ServerApp knows. The SuperLink behind it may move to another port.
+// proxy makes the one Runtime API that a run's ServerApp knows.
 func (k *server) proxy(engineRunID uint64, onSign func(launcher.Sign)) http.Handler {
-	roots, err := loadRoots(k.dir)
+	transport, err := k.link.transport()
 	if err != nil {
-		k.o.Log.Error("reading the SuperLink's CA", "err", err)
+		k.o.Log.Error("reaching the SuperLink", "err", err)
 		return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-			http.Error(w, "the SuperLink's CA cannot be read", http.StatusServiceUnavailable)
+			http.Error(w, "the SuperLink cannot be reached", http.StatusServiceUnavailable)
 		})
-	}
-	transport := wire.Transport(roots)
-	dial := transport.DialContext
-	transport.DialContext = func(ctx context.Context, network, _ string) (net.Conn, error) {
-		addr := k.link.Status().Address
-		if addr == "" {
-			return nil, domain.Errorf(domain.Unavailable, "The SuperLink is not up.")
-		}
-		return dial(ctx, network, addr)
 	}
 	p := runtimeproxy.New(runtimeproxy.Options{
 		FederationID: k.o.FederationID, EngineRunID: engineRunID, Upstream: &url.URL{Scheme: "https", Host: "localhost"}, Transport: transport,

@@ -44,7 +44,7 @@ func TestTheRuntimeProxyHearsOfAReply(t *testing.T) {
 	}
 	proxy := runtimeproxy.New(runtimeproxy.Options{EngineRunID: run, Upstream: upstream, Transport: http.DefaultTransport, Clock: time.Now,
 		Logger: slog.New(slog.DiscardHandler), PullMost: time.Minute})
-	k := &server{}
+	k := &server{link: &flowerLink{}}
 	k.proxies.add(run, proxy)
 	ln, err := listenSocket(dir)
 	if err != nil {

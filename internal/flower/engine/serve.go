@@ -36,6 +36,7 @@ type ServeOptions struct {
 	Clock        domain.Clock
 	Log          *slog.Logger
 	Policy       keeper.Policy // of the SuperLink; zero: [keeper.DefaultPolicy]
+	LinkStore    LinkStore     // of the builtin SuperLink
 	Silence      time.Duration // a SuperLink that answers no health check for so long is restarted; zero: 30 s
 }
 
@@ -62,13 +63,24 @@ func Serve(ctx context.Context, o ServeOptions) error {
 	return k.serve(ctx)
 }
 
+// engineLink is the SuperLink of a keeper, whichever it is.
+type engineLink interface {
+	Status() domain.SuperLink
+	run(ctx context.Context)
+	start()
+	acquire(ctx context.Context, engineRunID uint64) (*wire.Task, error)
+	transport() (http.RoundTripper, error)
+	routes(mux *http.ServeMux)
+}
+
 // server is one running keeper.
 type server struct {
 	o        ServeOptions
 	dir      string
 	dirID    string
 	flwr     string
-	link     *superlink
+	engine   string // [Flower] or [Builtin]
+	link     engineLink
 	launcher *launcher.Launcher
 	pushes   atomic.Uint64
 	stored   atomic.Uint64
@@ -112,15 +124,16 @@ func newServer(o ServeOptions, dir string) (*server, error) {
 		o.Policy = keeper.DefaultPolicy
 	}
 	k := &server{o: o, dir: dir, dirID: st.Dir, flwr: set.Env.FlwrVersion, subs: map[chan struct{}]bool{}, key: socketKey(secret)}
-	k.link = &superlink{fedDir: dir, env: set.Env, clock: o.Clock, log: o.Log, changed: k.changed, policy: o.Policy, silence: cmp.Or(o.Silence, defaultSilence), again: make(chan struct{}, 1)}
+	if k.engine = cmp.Or(set.Engine, Flower); k.engine == Builtin {
+		k.link = &builtinLink{fedDir: dir, open: o.LinkStore, clock: o.Clock, changed: k.changed, policy: o.Policy, again: make(chan struct{}, 1), replied: func(run uint64, message string) {
+			go k.proxies.replied([]runtimeproxy.Reply{{EngineRunID: run, MessageID: message}})
+		}}
+	} else {
+		k.link = &flowerLink{fedDir: dir, env: set.Env, clock: o.Clock, log: o.Log, changed: k.changed, policy: o.Policy, silence: cmp.Or(o.Silence, defaultSilence), again: make(chan struct{}, 1), secret: secret}
+	}
 	k.launcher, err = launcher.New(launcher.Options{
 		FedDir: dir, EnvDir: filepath.Join(filepath.Dir(set.Env.Dir), "apps"), FAB: o.FAB, Env: set.Env, LogMax: set.RunLog, Changed: k.changed, Clock: o.Clock, Log: o.Log, Proxy: k.proxy,
-		Acquire: func(ctx context.Context) (*wire.Task, error) {
-			if k.link.Status().State != domain.SuperLinkUp {
-				return nil, nil
-			}
-			return k.link.Client().AcquireTask(ctx, secret, wire.ServerAppTask)
-		},
+		Acquire: k.link.acquire,
 	})
 	return k, err
 }
@@ -133,7 +146,9 @@ func (k *server) serve(ctx context.Context) error {
 		return err
 	}
 	defer os.Remove(filepath.Join(k.dir, sockName))
-	srv := &http.Server{Handler: keyed(k.key, k.routes()), ReadHeaderTimeout: 10 * time.Second}
+	srv := &http.Server{Handler: keyed(k.key, k.routes()), ReadHeaderTimeout: 10 * time.Second, Protocols: &http.Protocols{}, HTTP2: &http.HTTP2Config{MaxConcurrentStreams: maxStreams}}
+	srv.Protocols.SetHTTP1(true)
+	srv.Protocols.SetUnencryptedHTTP2(true)
 	go func() {
 		if err := srv.Serve(ln); !errors.Is(err, http.ErrServerClosed) {
 			k.o.Log.Error("the keeper's socket failed", "err", err)
@@ -182,7 +197,7 @@ func (k *server) changed() {
 }
 
 func (k *server) status() Status {
-	return Status{Protocol: protocol, PID: os.Getpid(), Dir: k.dirID, Flwr: k.flwr, SuperLink: k.link.Status(), Tasks: k.launcher.Tasks(), Pushes: k.pushes.Load(), Stored: k.stored.Load()}
+	return Status{Protocol: protocol, PID: os.Getpid(), Dir: k.dirID, Flwr: k.flwr, Engine: k.engine, SuperLink: k.link.Status(), Tasks: k.launcher.Tasks(), Pushes: k.pushes.Load(), Stored: k.stored.Load()}
 }
 
 func (k *server) routes() http.Handler {
@@ -210,6 +225,7 @@ func (k *server) routes() http.Handler {
 			answer(w, nil)
 		}
 	})
+	k.link.routes(mux)
 	mux.HandleFunc("POST /start", func(w http.ResponseWriter, _ *http.Request) {
 		k.link.start()
 		answer(w, nil)
@@ -220,6 +236,9 @@ func (k *server) routes() http.Handler {
 	})
 	return mux
 }
+
+// maxStreams is how many calls one connection to the keeper's socket carries at once: a poll of each SuperNode, and more.
+const maxStreams = 50_000
 
 type killOrder struct {
 	EngineRunID uint64            `json:"engine_run_id"`

@@ -5,6 +5,7 @@ import (
 	"context"
 	"log/slog"
 	"net"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -24,8 +25,8 @@ const (
 	startLimit  = 90 * time.Second
 )
 
-// superlink keeps one flower-superlink alive on one database and one port.
-type superlink struct {
+// flowerLink keeps one flower-superlink alive on one database and one port.
+type flowerLink struct {
 	fedDir  string
 	env     python.Env
 	clock   domain.Clock
@@ -34,6 +35,7 @@ type superlink struct {
 	policy  keeper.Policy
 	silence time.Duration // how long it may leave its health check unanswered
 	again   chan struct{} // a request for another start
+	secret  []byte        // with which tasks are acquired
 
 	mu     sync.Mutex
 	status domain.SuperLink
@@ -43,13 +45,13 @@ type superlink struct {
 }
 
 // Status returns the state as it is now.
-func (s *superlink) Status() domain.SuperLink {
+func (s *flowerLink) Status() domain.SuperLink {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.status
 }
 
-func (s *superlink) set(change func(*domain.SuperLink)) {
+func (s *flowerLink) set(change func(*domain.SuperLink)) {
 	s.mu.Lock()
 	before := s.status
 	change(&s.status)
@@ -64,7 +66,7 @@ func (s *superlink) set(change func(*domain.SuperLink)) {
 }
 
 // Client returns a client of the SuperLink, which may be down at the moment.
-func (s *superlink) Client() *wire.Client {
+func (s *flowerLink) Client() *wire.Client {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.client
@@ -89,7 +91,7 @@ func pickPort(remembered int) (int, error) {
 }
 
 // prepare settles the port for the next start.
-func (s *superlink) prepare() (int, error) {
+func (s *flowerLink) prepare() (int, error) {
 	st, err := readState(s.fedDir)
 	if err != nil { // only the port is lost
 		s.log.Warn("the keeper's state cannot be read; writing a new one", "err", err)
@@ -120,7 +122,7 @@ func (s *superlink) prepare() (int, error) {
 }
 
 // run keeps the SuperLink alive until ctx ends; it has ended when run returns.
-func (s *superlink) run(ctx context.Context) {
+func (s *flowerLink) run(ctx context.Context) {
 	restarts := keeper.Restarts{Policy: s.policy}
 	s.set(func(l *domain.SuperLink) { l.State = domain.SuperLinkStarting })
 	for ctx.Err() == nil {
@@ -158,7 +160,7 @@ func (s *superlink) run(ctx context.Context) {
 }
 
 // asked waits until somebody asks for another start; it reports false when ctx ends first.
-func (s *superlink) asked(ctx context.Context) bool {
+func (s *flowerLink) asked(ctx context.Context) bool {
 	select { // what was asked before it was given up counts for nothing
 	case <-s.again:
 	default:
@@ -172,7 +174,7 @@ func (s *superlink) asked(ctx context.Context) bool {
 }
 
 // start asks for another start of a SuperLink that has been given up; one that runs stays as it is.
-func (s *superlink) start() {
+func (s *flowerLink) start() {
 	select {
 	case s.again <- struct{}{}:
 	default: // it is asked already
@@ -181,7 +183,7 @@ func (s *superlink) start() {
 
 // live runs one SuperLink process to its end. It returns how long it was healthy, how it ended, and the note for people where it was
 // ended for its silence.
-func (s *superlink) live(ctx context.Context) (healthy time.Duration, cause, note string) {
+func (s *flowerLink) live(ctx context.Context) (healthy time.Duration, cause, note string) {
 	port, err := s.prepare()
 	if err != nil {
 		return 0, err.Error(), ""
@@ -211,7 +213,7 @@ func (s *superlink) live(ctx context.Context) (healthy time.Duration, cause, not
 	return healthy, cmp.Or(w.fault, child.Exit().String()), w.note
 }
 
-func (s *superlink) command(port int) keeper.Command {
+func (s *flowerLink) command(port int) keeper.Command {
 	at := func(parts ...string) string { return filepath.Join(append([]string{s.fedDir}, parts...)...) }
 	return keeper.Command{
 		Path: s.env.Bin("flower-superlink"),
@@ -223,3 +225,32 @@ func (s *superlink) command(port int) keeper.Command {
 		Dir: s.fedDir, Env: s.env.Environ(at(homeName)), LogFile: at(superlinkLog), Log: superlinkLogKeep, DieWithParent: true,
 	}
 }
+
+// acquire takes the oldest task that is pending, whichever run it is of; nil: there is none.
+func (s *flowerLink) acquire(ctx context.Context, _ uint64) (*wire.Task, error) {
+	if s.Status().State != domain.SuperLinkUp {
+		return nil, nil
+	}
+	return s.Client().AcquireTask(ctx, s.secret, wire.ServerAppTask)
+}
+
+// transport carries a ServerApp's calls to the SuperLink, which may move to another port.
+func (s *flowerLink) transport() (http.RoundTripper, error) {
+	roots, err := loadRoots(s.fedDir)
+	if err != nil {
+		return nil, err
+	}
+	transport := wire.Transport(roots)
+	dial := transport.DialContext
+	transport.DialContext = func(ctx context.Context, network, _ string) (net.Conn, error) {
+		addr := s.Status().Address
+		if addr == "" {
+			return nil, domain.Errorf(domain.Unavailable, "The SuperLink is not up.")
+		}
+		return dial(ctx, network, addr)
+	}
+	return transport, nil
+}
+
+// routes adds nothing: what the server asks of Flower's SuperLink goes to its own API.
+func (s *flowerLink) routes(*http.ServeMux) {}

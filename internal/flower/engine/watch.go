@@ -19,7 +19,7 @@ const (
 // watch is the watchdog of one SuperLink process. It sets the SuperLink's state from the answers of the SuperLink's own health check,
 // and kills the process when it does not come up or leaves the check unanswered for the allowed silence.
 type watch struct {
-	s     *superlink
+	s     *flowerLink
 	child *keeper.Child
 
 	upAt   time.Time
@@ -29,7 +29,7 @@ type watch struct {
 	note   string // the same for people, of one that was up
 }
 
-func newWatch(s *superlink, child *keeper.Child) *watch { return &watch{s: s, child: child} }
+func newWatch(s *flowerLink, child *keeper.Child) *watch { return &watch{s: s, child: child} }
 
 // run returns when the process has ended or ctx is done.
 //

@@ -35,7 +35,7 @@ server.serve_forever()
 `
 
 // startFake keeps a fake SuperLink alive, which may be silent for a second.
-func startFake(t *testing.T) *superlink {
+func startFake(t *testing.T) *flowerLink {
 	t.Helper()
 	env := python.Env{Dir: t.TempDir()}
 	program := env.Bin("flower-superlink")
@@ -49,7 +49,7 @@ func startFake(t *testing.T) *superlink {
 	if err := ensureTLS(dir, time.Now()); err != nil {
 		t.Fatal(err)
 	}
-	s := &superlink{fedDir: dir, env: env, clock: time.Now, log: slog.New(slog.DiscardHandler), changed: func() {}, policy: keeper.DefaultPolicy,
+	s := &flowerLink{fedDir: dir, env: env, clock: time.Now, log: slog.New(slog.DiscardHandler), changed: func() {}, policy: keeper.DefaultPolicy,
 		silence: time.Second, again: make(chan struct{}, 1)}
 	ctx, stop := context.WithCancel(context.Background())
 	done := make(chan struct{})
@@ -59,7 +59,7 @@ func startFake(t *testing.T) *superlink {
 }
 
 // becomes waits for a status.
-func (s *superlink) becomes(t *testing.T, what string, ok func(domain.SuperLink) bool) domain.SuperLink {
+func (s *flowerLink) becomes(t *testing.T, what string, ok func(domain.SuperLink) bool) domain.SuperLink {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 	defer cancel()
@@ -79,9 +79,9 @@ func isUp(l domain.SuperLink) bool { return l.State == domain.SuperLinkUp }
 
 // A SuperLink that answers no health check is killed and started again, and its status says why.
 func TestASilentSuperLinkIsRestarted(t *testing.T) {
-	for name, silence := range map[string]func(s *superlink, pid int) error{
-		"it stands still": func(_ *superlink, pid int) error { return syscall.Kill(pid, syscall.SIGSTOP) },
-		"it only fails":   func(s *superlink, _ int) error { return os.WriteFile(filepath.Join(s.fedDir, "broken"), nil, 0o600) },
+	for name, silence := range map[string]func(s *flowerLink, pid int) error{
+		"it stands still": func(_ *flowerLink, pid int) error { return syscall.Kill(pid, syscall.SIGSTOP) },
+		"it only fails":   func(s *flowerLink, _ int) error { return os.WriteFile(filepath.Join(s.fedDir, "broken"), nil, 0o600) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := startFake(t)

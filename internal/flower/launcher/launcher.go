@@ -34,11 +34,12 @@ const (
 
 // Options are the parts a [Launcher] works with.
 type Options struct {
-	FedDir  string
-	EnvDir  string // holds the environments of apps; launchers share it
-	Env     python.Env
-	FAB     func(ctx context.Context, engineRunID uint64) ([]byte, error) // a run's app; a [domain.NotFound] error is final
-	Acquire func(ctx context.Context) (*wire.Task, error)                 // the oldest pending ServerApp task, nil when there is none
+	FedDir string
+	EnvDir string // holds the environments of apps; launchers share it
+	Env    python.Env
+	FAB    func(ctx context.Context, engineRunID uint64) ([]byte, error) // a run's app; a [domain.NotFound] error is final
+	// Acquire returns a ServerApp's task that is pending, that of the run where the SuperLink can choose; nil when there is none.
+	Acquire func(ctx context.Context, engineRunID uint64) (*wire.Task, error)
 	// Proxy makes the one Runtime API that a run's ServerApp knows, and tells what it sees.
 	Proxy   func(engineRunID uint64, onSign func(Sign)) http.Handler
 	Changed func() // called after every change of a task
@@ -212,7 +213,7 @@ func (l *Launcher) tryAcquire(ctx context.Context, engineRunID uint64) (wire.Tas
 	if t, ok := l.takeHeld(engineRunID); ok {
 		return t, true, nil
 	}
-	t, err := l.Acquire(ctx)
+	t, err := l.Acquire(ctx, engineRunID)
 	if err != nil || t == nil {
 		return wire.Task{}, false, err
 	}

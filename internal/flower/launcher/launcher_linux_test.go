@@ -47,7 +47,9 @@ func newFixture(t *testing.T, script string) *fixture {
 func options(fed string) Options {
 	return Options{
 		FedDir: fed, Clock: time.Now, Log: slog.New(slog.DiscardHandler), Changed: func() {},
-		Acquire: func(context.Context) (*wire.Task, error) { return &wire.Task{ID: 7, RunID: run, Token: "t"}, nil },
+		Acquire: func(context.Context, uint64) (*wire.Task, error) {
+			return &wire.Task{ID: 7, RunID: run, Token: "t"}, nil
+		},
 		Proxy: func(_ uint64, onSign func(Sign)) http.Handler {
 			return http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 				onSign(Sign{Kind: SignRequest})
@@ -264,7 +266,7 @@ func TestATaskThatLapsedIsAcquiredAgain(t *testing.T) {
 			var sign func(Sign)
 			f.Proxy = func(_ uint64, onSign func(Sign)) http.Handler { sign = onSign; return http.NotFoundHandler() }
 			started, tokens := 0, 0
-			f.Acquire = func(context.Context) (*wire.Task, error) {
+			f.Acquire = func(context.Context, uint64) (*wire.Task, error) {
 				tokens++
 				return &wire.Task{ID: 7, RunID: run, Token: strconv.Itoa(tokens)}, nil
 			}

@@ -144,7 +144,11 @@ type app struct {
 
 func (r *rig) app(key string) *app {
 	r.t.Helper()
-	id, err := r.link.Start(superlink.Order{Key: key, FAB: []byte("a FAB " + key), App: "a/b", Version: "1.0.0", Config: map[string]any{"rounds": int64(3)}})
+	config, err := superlink.EncodeConfig(map[string]any{"rounds": int64(3)})
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	id, err := r.link.Start(superlink.Order{Key: key, FAB: []byte("a FAB " + key), App: "a/b", Version: "1.0.0", Config: config})
 	if err != nil {
 		r.t.Fatal(err)
 	}
@@ -304,4 +308,3 @@ func (r *rig) answer(node uint64, m *flwrpb.Message, contents ...[]byte) parcel 
 	}
 	return p
 }
-

@@ -40,18 +40,26 @@ type Order struct {
 	FAB     []byte
 	App     string // publisher/name
 	Version string
-	Config  map[string]any // in place of the app's own defaults: string, int64, float64 or bool
+	Config  []byte // in place of the app's own defaults; from [EncodeConfig]
+}
+
+// EncodeConfig encodes the values of a run config: string, int64, float64 or bool. Another type is a [domain.Invalid] error.
+func EncodeConfig(config map[string]any) ([]byte, error) {
+	scalars, err := wire.Scalars(config)
+	if err != nil {
+		return nil, err
+	}
+	out, err := proto.MarshalOptions{Deterministic: true}.Marshal(&flwrpb.Run{OverrideConfig: scalars})
+	if err != nil {
+		return nil, domain.Errorf(domain.Invalid, "The run config cannot be encoded.").Because(err)
+	}
+	return out, nil
 }
 
 // Start takes a run, which waits for its ServerApp ([Link.Acquire]). It is idempotent for a key that is not empty.
 func (l *Link) Start(o Order) (id uint64, err error) {
-	config, err := wire.Scalars(o.Config)
-	if err != nil {
-		return 0, err
-	}
-	text, err := proto.MarshalOptions{Deterministic: true}.Marshal(&flwrpb.Run{OverrideConfig: config})
-	if err != nil {
-		return 0, domain.Errorf(domain.Invalid, "The run config cannot be encoded.").Because(err)
+	if err := proto.Unmarshal(o.Config, &flwrpb.Run{}); err != nil {
+		return 0, domain.Errorf(domain.Invalid, "The run config cannot be decoded.").Because(err)
 	}
 	fab := FABRow{Hash: wire.ObjectID(o.FAB), Content: o.FAB}
 	err = l.change(func(now time.Time) ([]Change, error) {
@@ -64,7 +72,7 @@ func (l *Link) Start(o Order) (id uint64, err error) {
 		// A run's number is positive as Flower's are, also where somebody reads it as signed.
 		for id = number() >> 1; id <= ServerID || l.runs[id] != nil; id = number() >> 1 {
 		}
-		r := newRun(RunRow{ID: id, Key: o.Key, FABHash: fab.Hash, App: o.App, Version: o.Version, Config: text, Status: Pending, PendingAt: now})
+		r := newRun(RunRow{ID: id, Key: o.Key, FABHash: fab.Hash, App: o.App, Version: o.Version, Config: o.Config, Status: Pending, PendingAt: now})
 		l.runs[id] = r
 		return []Change{fab, r.RunRow}, nil
 	})
