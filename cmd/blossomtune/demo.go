@@ -13,6 +13,7 @@ import (
 type demoCmd struct {
 	Exit   bool   `help:"End when the run has ended, with status 0 if it completed."`
 	Data   string `help:"Directory of the demo's server and participants." default:"blossomtune-demo" type:"path"`
+	Engine string `help:"The SuperLink: Flower's own, or this program's." default:"flower" enum:"flower,builtin" env:"BLOSSOMTUNE_ENGINE"`
 	Listen string `help:"Address and port; if it is taken, another port is used." default:"127.0.0.1:8443"`
 }
 
@@ -26,5 +27,5 @@ func (c *demoCmd) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return demo.Run(ctx, demo.Options{Data: data, Listen: c.Listen, Exit: c.Exit, Out: os.Stdout, Terminal: isatty.IsTerminal(os.Stdout.Fd()), Self: self, Version: versionOf()})
+	return demo.Run(ctx, demo.Options{Data: data, Listen: c.Listen, Engine: c.Engine, Exit: c.Exit, Out: os.Stdout, Terminal: isatty.IsTerminal(os.Stdout.Fd()), Self: self, Version: versionOf()})
 }

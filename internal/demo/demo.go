@@ -20,6 +20,7 @@ import (
 
 // Options of a demo.
 type Options struct {
+	Engine   string // of the federation; see config.Config
 	Data     string // its directory; a second start goes on with what is there
 	Listen   string // if it is taken, another free port is used
 	Exit     bool   // end when the run has ended
@@ -113,7 +114,7 @@ func (d *demo) serve(ctx context.Context) error {
 }
 
 func (d *demo) start(ctx context.Context, listen string) (*app.App, error) {
-	c := config.Config{Data: d.o.Data, Listen: listen}
+	c := config.Config{Data: d.o.Data, Listen: listen, Engine: d.o.Engine}
 	if err := c.Resolve(); err != nil {
 		return nil, err
 	}
