@@ -93,7 +93,7 @@ func (b *builtinLink) run(ctx context.Context) {
 		<-ctx.Done()
 		return
 	}
-	defer out.Close()
+	defer func() { _ = out.Close() }()
 	log := slog.New(slog.NewTextHandler(out, nil))
 	restarts := keeper.Restarts{Policy: b.policy}
 	for ctx.Err() == nil {

@@ -1,0 +1,79 @@
+package e2e
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+)
+
+// A federation goes from Flower's SuperLink to the builtin one. Its SuperNodes, an agent and a stock one, stay and keep their node ids; the
+// same app ends with the same accuracy; and a run whose keeper is killed ends with the cause, and the next one trains.
+func TestAFederationChangesItsEngine(t *testing.T) {
+	t.Parallel()
+	s := startWith(t, 10, freeAddr(t), "BLOSSOMTUNE_ENGINE=flower")
+	joined, plain := s.approved("Joined").join(), s.approved("Plain").plain()
+	before := s.launch(s.app("steady"), map[string]string{"num-server-rounds": "2", "pause": "0"})
+	before = s.becomes(before.Name, "completed", 3*time.Minute)
+	ids := [2]string{s.node(joined.partition).NodeID, s.node(plain.partition).NodeID}
+	old := s.keeperPID()
+
+	s.kill()
+	s.with = []string{"BLOSSOMTUNE_ENGINE=builtin"}
+	s.serve()
+	await(t, time.Minute, "another keeper runs the federation", func() (string, bool) { pid := s.keeperPID(); return itoa(pid), pid != old && pid != 0 })
+	s.awaitUp()
+	if _, err := os.Stat(filepath.Join(s.data, "federations", "1", "link.db")); err != nil {
+		t.Fatalf("the builtin SuperLink has no store: %v", err)
+	}
+	joined.online()
+	plain.online()
+	if now := [2]string{s.node(joined.partition).NodeID, s.node(plain.partition).NodeID}; now != ids {
+		t.Errorf("the node ids were %v and are %v", ids, now)
+	}
+	after := s.launch(s.app("steady"), map[string]string{"num-server-rounds": "2", "pause": "0"})
+	after = s.becomes(after.Name, "completed", 3*time.Minute)
+	s.sameAsPrinted(after)
+	s.sameLog(after)
+	s.sameValues(before, after)
+	s.receiptHolds(after, "steady", joined, plain)
+	if plain.node.ProcessState != nil || joined.node.ProcessState != nil {
+		t.Error("a SuperNode ended")
+	}
+
+	r := s.launch(s.app("steady"), map[string]string{"num-server-rounds": "6", "pause": "0.2"})
+	s.atRound(r.Name, 2)
+	s.killKeeper(t)
+	if r = s.ends(r.Name, 2*time.Minute); r.State == "completed" || r.Cause.Message == "" {
+		t.Errorf("the run whose keeper was killed is %s: %+v", r.State, r.Cause)
+	}
+	r = s.launch(s.app("old_api"), nil)
+	s.becomes(r.Name, "completed", 3*time.Minute)
+}
+
+// sameValues checks that two runs measured the same on the same SuperNodes.
+func (s *server) sameValues(a, b runView) {
+	s.t.Helper()
+	type place struct {
+		node, phase, name string
+		round             int
+	}
+	values := func(r runView) map[place]float64 {
+		out := map[place]float64{}
+		for _, m := range s.metrics(r.Name) {
+			if m.Value != nil {
+				out[place{m.Node, m.Phase, m.Name, m.Round}] = *m.Value
+			}
+		}
+		return out
+	}
+	want, got := values(a), values(b)
+	if len(want) == 0 || len(want) != len(got) {
+		s.t.Errorf("%d and %d values", len(want), len(got))
+	}
+	for p, v := range want {
+		if got[p] != v {
+			s.t.Errorf("%+v: %v and %v", p, v, got[p])
+		}
+	}
+}
