@@ -5,7 +5,7 @@ BIN := bin/blossomtune
 ASSETS := internal/web/assets
 TOOL := $(GO) tool -modfile=tools/go.mod
 
-.PHONY: demo build assets test lint cross generate bench bench-rounds soak fuzz hooks dist clean
+.PHONY: demo build assets test lint cross generate bench bench-rounds bench-load soak fuzz hooks dist clean
 
 ## demo: build, then a whole federation on this machine (ARGS=--exit ends when its run has ended)
 demo: build
@@ -45,11 +45,15 @@ generate:
 
 ## bench: the benchmarks behind the claims in docs/performance.md
 bench: build bench-rounds
-	$(GO) test -run '^$$' -bench . -skip '^Benchmark(Rounds|Soak)$$' -benchtime 2s -timeout 60m ./...
+	$(GO) test -run '^$$' -bench . -skip '^Benchmark(Rounds|Soak|Load)$$' -benchtime 2s -timeout 60m ./...
 
 ## bench-rounds: the part of it about rounds: plain Flower, this server with plain SuperNodes, with agents (REPEATS=5; half an hour)
 bench-rounds: build
 	BLOSSOMTUNE_BENCH_REPEATS=$(or $(REPEATS),5) $(GO) test -run '^$$' -bench '^BenchmarkRounds$$' -benchtime 1x -timeout 120m ./e2e
+
+## bench-load: idle SuperNodes of the load generator, then phases with all of them (NODES=300, SECONDS=60, PHASES=2)
+bench-load: build
+	BLOSSOMTUNE_LOAD_NODES=$(or $(NODES),300) BLOSSOMTUNE_LOAD_SECONDS=$(or $(SECONDS),60) BLOSSOMTUNE_LOAD_PHASES=$(or $(PHASES),2) $(GO) test -run '^$$' -bench '^BenchmarkLoad$$' -benchtime 1x -timeout 120m ./e2e
 
 ## soak: ten minutes of runs, strangers and kills; fails when memory, goroutines, threads or descriptors grow (MINUTES=10)
 soak: build

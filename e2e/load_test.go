@@ -1,0 +1,181 @@
+package e2e
+
+import (
+	"cmp"
+	"crypto/elliptic"
+	"crypto/x509"
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"blossomtune/internal/domain"
+	"blossomtune/internal/fleetload"
+	"blossomtune/internal/store"
+)
+
+// Twenty SuperNodes of the load generator do two phases with the whole server. The ServerApp is Flower's and reads every array.
+func TestTheServerTakesTheLoadForSuperNodes(t *testing.T) {
+	const nodes = 20
+	s := start(t, nodes+1)
+	f := s.load(nodes, elliptic.P256(), fleetload.Options{Duration: 5 * time.Minute})
+	lines := s.phases(nodes, 2)
+	for i, line := range lines {
+		if want := fmt.Sprintf("PHASE %d asked=%d good=%d ", i, nodes, nodes); !strings.HasPrefix(line, want) {
+			t.Errorf("%q, want %q", line, want)
+		}
+	}
+	r := f.Stop()
+	if len(lines) != 2 || r.Online != nodes || r.Left != 0 || r.WrongObjects != 0 || r.Replies != 2*nodes || r.Lost != 0 || len(r.Failures) != 0 ||
+		r.ObjectsPulled != 2*nodes*12 {
+		t.Errorf("%v; %+v", lines, r)
+	}
+}
+
+// BenchmarkLoad has BLOSSOMTUNE_LOAD_NODES (300) idle SuperNodes for BLOSSOMTUNE_LOAD_SECONDS (60), then lets them do BLOSSOMTUNE_LOAD_PHASES
+// (0). The processor time is of the server, its keeper, the SuperLink and the ServerApp.
+func BenchmarkLoad(b *testing.B) {
+	number := func(name, other string) int {
+		n, err := strconv.Atoi(cmp.Or(os.Getenv(name), other))
+		if err != nil || n < 0 {
+			b.Fatalf("%s is not a number", name)
+		}
+		return n
+	}
+	nodes, idle, phases := number("BLOSSOMTUNE_LOAD_NODES", "300"), number("BLOSSOMTUNE_LOAD_SECONDS", "60"), number("BLOSSOMTUNE_LOAD_PHASES", "0")
+	s := start(b, nodes+1)
+	m := newCPUMeter(b, s.data)
+	began := time.Now()
+	f := s.load(nodes, elliptic.P384(), fleetload.Options{Duration: time.Hour, Ramp: time.Duration(nodes) * 20 * time.Millisecond})
+	b.Logf("all online after %s, with %s of the server's processor time", time.Since(began), m.spent())
+	before, own, from := m.byName(), f.Report().CPUSeconds, time.Now()
+	end := time.NewTimer(time.Duration(idle) * time.Second)
+	<-end.C
+	seconds := time.Since(from).Seconds()
+	for name, spent := range m.byName() {
+		if d := spent - before[name]; d > 0 {
+			b.Logf("%d idle nodes: %s used %.3f of a core", nodes, name, d.Seconds()/seconds)
+		}
+	}
+	b.Logf("the generator used %.3f of a core", (f.Report().CPUSeconds-own)/seconds)
+	if phases > 0 {
+		used := m.spent()
+		b.Logf("phases: %q; %s of the server's processor time", s.phases(nodes, phases), m.spent()-used)
+	}
+	text, err := json.MarshalIndent(f.Stop(), "", "  ")
+	if err != nil {
+		b.Fatal(err)
+	}
+	fmt.Printf("%s\n%s\n", text, machine(b))
+	b.ReportMetric(0, "ns/op")
+}
+
+// load enrols SuperNodes in the federation, starts them, and waits until they are online. Only the last is enrolled as people do it.
+func (s *server) load(n int, curve elliptic.Curve, o fleetload.Options) *fleetload.Fleet {
+	s.t.Helper()
+	keys, err := fleetload.NewKeys(n, curve)
+	if err == nil {
+		err = s.enrol(keys)
+	}
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	last := s.approved("Last")
+	last.upload("key") // the server registers all new keys then
+	await(s.t, 5*time.Minute, "all keys are registered", func() (string, bool) {
+		left, err := s.unregistered()
+		return fmt.Sprint(left, err), err == nil && left == 0
+	})
+	ca, err := os.ReadFile(last.fetchCA())
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	roots := x509.NewCertPool()
+	roots.AppendCertsFromPEM(ca)
+	o.Target, o.Keys = fleetload.Target{URL: "https://localhost:" + portOf(s.addr), Roots: roots}, keys
+	f, err := fleetload.Start(s.t.Context(), o)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	s.t.Cleanup(func() { f.Stop() })
+	if err := f.Online(s.t.Context(), n); err != nil {
+		s.t.Fatalf("%v: %+v", err, f.Report())
+	}
+	return f
+}
+
+func (s *server) database() (*store.DB, error) {
+	return store.OpenExisting(s.t.Context(), "sqlite:"+filepath.Join(s.data, "blossomtune.db"))
+}
+
+// enrol writes requests and keys to the database.
+func (s *server) enrol(keys []*fleetload.Key) error {
+	db, err := s.database()
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+	ctx, now := s.t.Context(), time.Now()
+	return db.InTx(ctx, func(tx *store.Tx) error {
+		for i, k := range keys {
+			p := domain.Person{Email: fmt.Sprintf("load%d@example.org", i), Name: "Load", CreatedAt: now}
+			if err := tx.InsertPerson(ctx, &p); err != nil {
+				return err
+			}
+			r := domain.Request{Ref: fmt.Sprintf("L%07d", i), FederationID: 1, PersonID: p.ID, Email: p.Email, Name: p.Name, State: domain.Approved, Partition: i,
+				CreatedAt: now, DecidedAt: now}
+			if err := tx.InsertRequest(ctx, &r); err != nil {
+				return err
+			}
+			_, fingerprint, err := domain.NodeKeyPEM(k.Public())
+			if err != nil {
+				return err
+			}
+			row := domain.NodeKey{FederationID: 1, RequestID: r.ID, Partition: i, PublicPEM: k.PublicPEM, Fingerprint: fingerprint, Via: "upload", CreatedAt: now}
+			if err := tx.InsertNodeKey(ctx, &row); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// unregistered counts the keys that have no node id yet.
+func (s *server) unregistered() (left int, err error) {
+	db, err := s.database()
+	if err != nil {
+		return 0, err
+	}
+	defer db.Close()
+	err = db.InTx(s.t.Context(), func(tx *store.Tx) error {
+		keys, err := tx.NodeKeys(s.t.Context(), 1)
+		for _, k := range keys {
+			if k.NodeID == 0 {
+				left++
+			}
+		}
+		return err
+	})
+	return left, err
+}
+
+// phases runs the app that asks all nodes, and returns what it printed of each phase.
+func (s *server) phases(nodes, n int) (lines []string) {
+	s.t.Helper()
+	r := s.launch(s.app("phases"), map[string]string{"phases": itoa(n), "min-nodes": itoa(nodes)})
+	r = s.becomes(r.Name, "completed", 10*time.Minute)
+	log, err := os.ReadFile(s.logFile(r))
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	for line := range strings.Lines(string(log)) {
+		if strings.HasPrefix(line, "PHASE ") || strings.HasPrefix(line, "ERROR ") {
+			lines = append(lines, strings.TrimSpace(line))
+		}
+	}
+	return lines
+}
