@@ -30,8 +30,12 @@ func TestTheServerTakesTheLoadForSuperNodes(t *testing.T) {
 		}
 	}
 	r := f.Stop()
-	if len(lines) != 2 || r.Online != nodes || r.Left != 0 || r.WrongObjects != 0 || r.Replies != 2*nodes || r.Lost != 0 || len(r.Failures) != 0 ||
-		r.ObjectsPulled != 2*nodes*12 {
+	for what := range r.Failures {
+		if !strings.HasSuffix(what, " 503") { // which the gateway says for a busy SuperLink, and a SuperNode repeats
+			t.Errorf("%d times %s", r.Failures[what], what)
+		}
+	}
+	if len(lines) != 2 || r.Online != nodes || r.Left != 0 || r.WrongObjects != 0 || r.Replies != 2*nodes || r.Lost != 0 || r.ObjectsPulled != 2*nodes*12 {
 		t.Errorf("%v; %+v", lines, r)
 	}
 }
