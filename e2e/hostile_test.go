@@ -13,7 +13,19 @@ import (
 
 // A hostile ServerApp and a hostile ClientApp reach nothing of the server, of other runs, of the participant and of the system: not one of
 // all these ways leads out. With --contain=off the same ClientApp gets out in most ways, so the ways themselves work.
-func TestHostileAppsStayInside(t *testing.T) {
+func TestHostileAppsStayInside(t *testing.T) { hostileAppsStayInside(t) }
+
+// The same as an ordinary user, where this one is root.
+func TestHostileAppsOfAnOrdinaryUserStayInside(t *testing.T) {
+	if os.Getuid() != 0 {
+		t.Log("TestHostileAppsStayInside runs as an ordinary user already")
+		return
+	}
+	t.Parallel()
+	asNobody(t, "TestHostileAppsStayInside")
+}
+
+func hostileAppsStayInside(t *testing.T) {
 	t.Parallel()
 	s := startWith(t, 10, freeAddr(t), "BLOSSOMTUNE_SMTP_PASSWORD=a-password-of-the-server")
 	inside := s.approved("Inside").join()
@@ -58,11 +70,13 @@ func TestHostileAppsStayInside(t *testing.T) {
 		for line := range strings.Lines(string(log)) {
 			who, ways, _ := strings.Cut(line, " ")
 			if who == "SERVERAPP" || who == "CLIENTAPP" {
-				told := map[string]string{}
+				if out[who] == nil {
+					out[who] = map[string]string{}
+				}
+				told := out[who]
 				if err := json.Unmarshal([]byte(ways), &told); err != nil {
 					t.Fatalf("%v: %s", err, line)
 				}
-				out[who] = told
 			}
 		}
 		if len(out) != 2 {
@@ -92,6 +106,42 @@ func TestHostileAppsStayInside(t *testing.T) {
 	}
 	if out < len(told)/2 {
 		t.Errorf("without a sandbox only %d of %d ways lead out: %v", out, len(told), told)
+	}
+}
+
+// An app that takes all of the disk or all of the memory is ended with that cause, on the server and at a participant's. What runs
+// beside it lives on.
+func TestHostileAppsAreHeldToTheirLimits(t *testing.T) {
+	t.Parallel()
+	s := startWith(t, 10, freeAddr(t), "BLOSSOMTUNE_RUN_DISK_MB=200")
+	s.admin.must("PATCH", "/federations/fed/run-policy", map[string]int{"parallel": 2}, nil)
+	hash, works := s.app("hostile"), s.app("works")
+	for attack, c := range map[string]struct{ code, message string }{
+		"server disk":   {"disk_limit", "The ServerApp's files took "},
+		"server memory": {"memory_limit", "The ServerApp held "},
+	} {
+		name := strings.ReplaceAll(attack, " ", "-")
+		beside := s.launch(works, map[string]string{"seconds": "15"})
+		s.launchWith(hash, name, map[string]string{"attack": attack}, map[string]any{"memory_mb": 600})
+		r := s.ends(name, time.Minute)
+		if r.Cause == nil || r.Cause.Code != c.code || !strings.HasPrefix(r.Cause.Message, c.message) {
+			t.Errorf("%s: %s, %+v", attack, r.State, r.Cause)
+		}
+		s.becomes(beside.Name, "completed", time.Minute)
+	}
+	s.approved("Limited").join("--app-disk", "200", "--app-memory", "600")
+	for attack, word := range map[string]string{"client disk": "disk", "client memory": "memory"} {
+		name := strings.ReplaceAll(attack, " ", "-")
+		s.launchWith(hash, name, map[string]string{"attack": attack}, nil)
+		text, _ := os.ReadFile(s.logFile(s.ends(name, time.Minute)))
+		if !strings.Contains(string(text), "ERROR ") || !strings.Contains(string(text), "it used more "+word) && !strings.Contains(string(text), "took more "+word) {
+			t.Errorf("%s: the participant replied\n%s", attack, text)
+		}
+	}
+	s.launchWith(hash, "after", nil, nil)
+	text, _ := os.ReadFile(s.logFile(s.becomes("after", "completed", time.Minute)))
+	if !strings.Contains(string(text), "CLIENTAPP {") {
+		t.Errorf("after that the participant does not answer:\n%s", text)
 	}
 }
 

@@ -31,10 +31,16 @@ var binary struct {
 	err  error
 }
 
+// programEnv names a program that is built already, for tests that run as another user.
+const programEnv = "BLOSSOMTUNE_TEST_PROGRAM"
+
 // bin builds the program once for all tests.
 func bin(t testing.TB) string {
 	t.Helper()
 	binary.Do(func() {
+		if binary.path = os.Getenv(programEnv); binary.path != "" {
+			return
+		}
 		dir, err := os.MkdirTemp("", "blossomtune-e2e-")
 		if err != nil {
 			binary.err = err
@@ -56,7 +62,7 @@ func bin(t testing.TB) string {
 
 func TestMain(m *testing.M) {
 	m.Run()
-	if binary.path != "" {
+	if binary.path != "" && os.Getenv(programEnv) == "" {
 		_ = os.RemoveAll(filepath.Dir(binary.path))
 	}
 }

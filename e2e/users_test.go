@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -71,7 +72,7 @@ func openHome(t *testing.T, dir string) string {
 		t.Fatal(err)
 	}
 	var before, after strings.Builder
-	for i, path := range []string{filepath.Dir(env.Dir), filepath.Dir(filepath.Dir(installed))} {
+	for i, path := range []string{filepath.Dir(env.Dir), filepath.Dir(filepath.Dir(installed)), testflwr.Root(t)} {
 		if strings.HasPrefix(path, home+"/") {
 			keep := filepath.Join(dir, fmt.Sprint("keep", i))
 			fmt.Fprintf(&before, "mkdir -p %[1]s\nmount --bind %[2]s %[1]s\n", keep, path)
@@ -81,6 +82,41 @@ func openHome(t *testing.T, dir string) string {
 	text := fmt.Sprintf("#!/bin/sh -e\n%smount -t tmpfs -o mode=755 home %s\n%s%s -c 'import flwr'\nexec \"$@\"\n", &before, home, &after, env.Bin("python"))
 	return "unshare -m --propagation private " + script(t, dir, "open-home", text)
 }
+
+// asNobody runs a test of this package again, as a user with no rights.
+func asNobody(t *testing.T, name string) {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "nobody-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	env, python := testflwr.Venv(t), filepath.Join(dir, "python")
+	if err := errors.Join(os.Mkdir(python, 0o700), os.Symlink(env.Dir, filepath.Join(python, filepath.Base(env.Dir)))); err != nil {
+		t.Fatal(err)
+	}
+	for target, source := range map[string]string{"e2e.test": "/proc/self/exe", "blossomtune": bin(t)} {
+		program, err := os.ReadFile(source)
+		if err == nil {
+			err = os.WriteFile(filepath.Join(dir, target), program, 0o755)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	command := strings.Fields(openHome(t, dir) + " setpriv --reuid=65534 --regid=65534 --clear-groups " + filepath.Join(dir, "e2e.test"))
+	if err := errors.Join(os.Chown(dir, nobody, nobody), os.Chown(python, nobody, nobody), os.Chmod(filepath.Join(dir, "open-home"), 0o755)); err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.CommandContext(t.Context(), command[0], append(command[1:], "-test.run", "^"+name+"$", "-test.v")...)
+	cmd.Env = append(os.Environ(), "TMPDIR="+dir, "HOME="+dir, "XDG_CACHE_HOME="+dir, "BLOSSOMTUNE_TEST_VENV="+filepath.Join(python, filepath.Base(env.Dir)), programEnv+"="+filepath.Join(dir, "blossomtune"))
+	out, err := cmd.CombinedOutput()
+	if err != nil || !strings.Contains(string(out), "--- PASS: "+name) {
+		t.Errorf("as nobody: %v\n%s", err, out)
+	}
+}
+
+const nobody = 65534
 
 func script(t *testing.T, dir, name, text string) string {
 	t.Helper()

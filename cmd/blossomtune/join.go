@@ -24,6 +24,7 @@ type joinCmd struct {
 	Contain   string        `help:"Run apps in a sandbox: they read their Python environment and the folders of --data, write folders of their own, and reach this machine's SuperNode and web servers. off: they can do whatever you can; the federation's managers see that." enum:"on,off" default:"on"`
 	Data      []string      `help:"Folder with data that apps may read. Repeat it for several." type:"path" placeholder:"DIR"`
 	AppMemory int           `help:"Megabytes that an app may use on this machine; one that takes more is ended. 0: no limit." name:"app-memory" placeholder:"MB"`
+	AppDisk   int64         `help:"Megabytes of disk that the files of an app version may take on this machine; an app that takes more is ended. 0: no limit." name:"app-disk" placeholder:"MB" default:"50000"`
 	AppTime   time.Duration `help:"How long an app may work on one round's message, such as 30m; 0: no limit." name:"app-time"`
 	Parallel  int           `help:"How many messages to work on at the same time." default:"1"`
 	NewKey    bool          `help:"Put a new key in the place of this machine's first; the approval stays." name:"new-key"`
@@ -37,7 +38,7 @@ func (c *joinCmd) Run(ctx context.Context) error {
 	keeper.Conceal()
 	keeper.Adopt()
 	o := agent.Options{URL: c.URL, Token: c.Token, Dir: c.Dir, Deps: agent.Deps(c.Deps), Python: c.Python, PythonDir: c.PythonDir, Requirements: apps.Requirements,
-		NodePort: c.NodePort, Parallel: c.Parallel, ShareOutput: c.Share, ShareLogs: c.ShareLogs, AppLimits: agent.AppLimits{Memory: int64(c.AppMemory) * 1_000_000, Time: c.AppTime}, Approve: c.Approve, Uncontained: c.Contain == "off", Data: c.Data, Service: c.Service, NewKey: c.NewKey, Version: versionOf(), In: os.Stdin, Out: os.Stdout}
+		NodePort: c.NodePort, Parallel: c.Parallel, ShareOutput: c.Share, ShareLogs: c.ShareLogs, AppLimits: agent.AppLimits{Memory: int64(c.AppMemory) * 1_000_000, Time: c.AppTime, Disk: c.AppDisk * 1_000_000}, Approve: c.Approve, Uncontained: c.Contain == "off", Data: c.Data, Service: c.Service, NewKey: c.NewKey, Version: versionOf(), In: os.Stdin, Out: os.Stdout}
 	if !c.Preflight {
 		return agent.Join(ctx, o)
 	}

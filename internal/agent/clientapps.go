@@ -216,8 +216,12 @@ func (c *clientApps) runProgram(ctx context.Context, prog apphost.Program, t *su
 	if err != nil {
 		return exit, "", err
 	}
-	passed = c.n.j.o.AppLimits.hold(ctx, child)
-	return child.Exit(), passed, nil
+	passed = c.n.j.o.AppLimits.hold(ctx, child, room)
+	exit = child.Exit()
+	if passed == overDisk { // else its next process would be ended at once
+		room.Empty()
+	}
+	return exit, passed, nil
 }
 
 // start starts a program. Importing what the app needs can take long the first time; when ctx ends meanwhile, the program is ended as
@@ -305,6 +309,8 @@ func (e appExit) words() string {
 		return "it returned None instead of a reply"
 	case e.Kind == overMemory:
 		return "it used more memory than the participant allows"
+	case e.Kind == overDisk:
+		return "its files took more disk than the participant allows"
 	case e.Kind == overTime:
 		return "it took longer than the participant allows"
 	case e.Module != "":

@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"blossomtune/internal/flower/apphost"
 	"blossomtune/internal/keeper"
 )
 
@@ -11,23 +12,35 @@ import (
 type AppLimits struct {
 	Memory int64         // bytes, of all its processes together
 	Time   time.Duration // from its start, for one message
+	Disk   int64         // bytes, of the folders of its app version together; needs the sandbox
 }
 
 // Kinds of failures that are no exceptions.
 const (
 	overMemory = "MemoryLimit"
 	overTime   = "TimeLimit"
+	overDisk   = "DiskLimit"
 	notStarted = "NotStarted"
 
 	noReply         = "NoReply"         // it ended itself with exit code 0
 	returnedNothing = "ReturnedNothing" // its function returned None
 )
 
-// limitLook is how often a ClientApp's memory is looked at.
-const limitLook = time.Second
+// limitLook is how often a ClientApp's memory and files are measured: a program can take gigabytes of memory in a second.
+const limitLook = 250 * time.Millisecond
+
+// Counting many files takes time, of which the pauses take diskShare times as much.
+const diskShare = 20
 
 // hold waits for a ClientApp's end and ends it when ctx ends or when it passes a limit. It returns which one it passed, if any.
-func (l AppLimits) hold(ctx context.Context, child *keeper.Child) (passed string) {
+func (l AppLimits) hold(ctx context.Context, child *keeper.Child, room *apphost.Room) (passed string) {
+	var count <-chan time.Time
+	var pause *time.Timer
+	if l.Disk > 0 && room != nil {
+		pause = time.NewTimer(limitLook)
+		defer pause.Stop()
+		count = pause.C
+	}
 	var late <-chan time.Time
 	if l.Time > 0 {
 		timer := time.NewTimer(l.Time)
@@ -50,6 +63,13 @@ func (l AppLimits) hold(ctx context.Context, child *keeper.Child) (passed string
 			if held, known := child.Memory(); known && held > l.Memory {
 				passed = overMemory
 			}
+		case <-count:
+			began := time.Now()
+			taken := child.Unlinked(room.Path(apphost.WorkDir))
+			if taken += room.Size(l.Disk - taken); taken > l.Disk {
+				passed = overDisk
+			}
+			pause.Reset(max(limitLook, diskShare*time.Since(began)))
 		case <-ctx.Done():
 			child.Stop(stopGrace)
 			return ""

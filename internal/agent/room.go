@@ -27,7 +27,7 @@ func (n *node) room(fab []byte) (*apphost.Room, error) {
 		return nil, nil
 	}
 	sum := sha256.Sum256(fab)
-	r := &apphost.Room{Dir: filepath.Join(n.h.rooms(), hex.EncodeToString(sum[:])), Read: n.j.o.Data, Port: int(n.port.Load()), Hub: true}
+	r := &apphost.Room{Dir: filepath.Join(n.h.rooms(), hex.EncodeToString(sum[:])), Read: n.j.o.Data, Port: int(n.port.Load()), Hub: true, Disk: n.j.o.AppLimits.Disk}
 	if err := r.Make(); err != nil {
 		return nil, err
 	}

@@ -135,7 +135,10 @@ func (e *Engines) OlderLogs(fedID int64, part string) int {
 }
 
 // runEngine is the manager as the runs package uses it.
-type runEngine struct{ m *engine.Manager }
+type runEngine struct {
+	m    *engine.Manager
+	disk int64 // most bytes of disk that a run's files may take; 0: no limit
+}
 
 func (e runEngine) StartRun(ctx context.Context, fedID int64, app domain.AppVersion, config map[string]any) (uint64, error) {
 	c, err := e.m.Control(fedID)
@@ -177,7 +180,7 @@ func engineRun(r wire.Run) runs.EngineRun {
 }
 
 func (e runEngine) Launch(ctx context.Context, run domain.Run) error {
-	return e.m.Launch(ctx, run.FederationID, launcher.Order{EngineRunID: run.EngineRunID, Settings: run.Settings, NoWeb: run.Sandbox.NoWeb, UID: run.Sandbox.UID})
+	return e.m.Launch(ctx, run.FederationID, launcher.Order{EngineRunID: run.EngineRunID, Settings: run.Settings, NoWeb: run.Sandbox.NoWeb, UID: run.Sandbox.UID, Disk: e.disk})
 }
 
 func (e runEngine) Kill(ctx context.Context, fedID int64, engineRunID uint64, why domain.KillReason) error {
@@ -191,7 +194,7 @@ func (e runEngine) Tasks(ctx context.Context, fedID int64) ([]runs.Task, error) 
 	}
 	out := make([]runs.Task, len(all))
 	for i, t := range all {
-		out[i] = runs.Task{EngineRunID: t.EngineRunID, Alive: t.Alive(), Ended: t.State == launcher.Ended, ExitCode: t.ExitCode, Signal: t.Signal, Reason: t.Reason, Killed: t.Killed, OverMemory: t.OverMemory, ToldAt: t.OutputAt, Shapes: t.Shapes}
+		out[i] = runs.Task{EngineRunID: t.EngineRunID, Alive: t.Alive(), Ended: t.State == launcher.Ended, ExitCode: t.ExitCode, Signal: t.Signal, Reason: t.Reason, Killed: t.Killed, OverMemory: t.OverMemory, OverDisk: t.OverDisk, ToldAt: t.OutputAt, Shapes: t.Shapes}
 	}
 	return out, nil
 }

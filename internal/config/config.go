@@ -39,6 +39,8 @@ type Config struct {
 
 	RunLogMB int64 `help:"Most megabytes that are kept of a run's log; of a longer one its begin, the lines of Flower's logger and its end." default:"256" env:"BLOSSOMTUNE_RUN_LOG_MB" name:"run-log-mb"`
 
+	RunDiskMB int64 `help:"Most megabytes of disk that a run's ServerApp may take on this server; one that takes more is ended. 0: no limit." default:"50000" env:"BLOSSOMTUNE_RUN_DISK_MB" name:"run-disk-mb"`
+
 	AppUIDs string `help:"User IDs that ServerApps run under when the server runs as root, FIRST-LAST: each federation has one of its own. off: they run as the server's user." default:"60706-61182" env:"BLOSSOMTUNE_APP_UIDS" name:"app-uids"`
 
 	Mail Mail `embed:"" prefix:"smtp-" envprefix:"BLOSSOMTUNE_SMTP_"`
@@ -104,6 +106,9 @@ func (c *Config) resolve() error {
 	}
 	if c.RunLogMB < 1 || c.RunLogMB > 100_000 {
 		return fmt.Errorf("--run-log-mb is 1 to 100000, not %d", c.RunLogMB)
+	}
+	if c.RunDiskMB < 0 {
+		return wrong("run-disk-mb", "It is %d.", c.RunDiskMB).Fix("Give megabytes, or 0 for no limit.")
 	}
 	if c.UIDs, err = domain.ParseUIDRange(cmp.Or(c.AppUIDs, DefaultAppUIDs)); err != nil {
 		return at(err, "app-uids")

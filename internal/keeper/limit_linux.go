@@ -2,6 +2,7 @@ package keeper
 
 import (
 	"os"
+	"path/filepath"
 	"strconv"
 
 	"blossomtune/internal/keeper/proc"
@@ -48,6 +49,41 @@ func onCPUs(cpus []int, start func() error) error {
 
 // Memory returns the bytes that the child and all its descendants hold in memory together, and false where that cannot be known.
 func (c *Child) Memory() (int64, bool) {
+	tree, known := c.tree()
+	sum := 0
+	for _, pages := range tree {
+		sum += pages
+	}
+	return int64(sum) * int64(os.Getpagesize()), known
+}
+
+// Unlinked returns the bytes of disk that files take which the child and its descendants have open but which have no name any more, on the
+// file system that a path is on. Processes that this one may not inspect are left out.
+func (c *Child) Unlinked(path string) int64 {
+	var disk unix.Stat_t
+	if unix.Stat(path, &disk) != nil {
+		return 0
+	}
+	tree, _ := c.tree()
+	files := map[uint64]int64{} // by inode
+	for pid := range tree {
+		found, _ := filepath.Glob("/proc/" + strconv.Itoa(pid) + "/fd/*") // the pattern is sound
+		for _, name := range found {
+			var st unix.Stat_t
+			if unix.Stat(name, &st) == nil && st.Mode&unix.S_IFMT == unix.S_IFREG && st.Nlink == 0 && st.Dev == disk.Dev {
+				files[st.Ino] = st.Blocks * 512
+			}
+		}
+	}
+	sum := int64(0)
+	for _, n := range files {
+		sum += n
+	}
+	return sum
+}
+
+// tree returns the pages in memory of the child and of each of its descendants, and false where they are not known.
+func (c *Child) tree() (pages map[int]int, known bool) {
 	type process struct{ parent, pages int }
 	all := map[int]process{}
 	for _, pid := range proc.All() {
@@ -57,16 +93,16 @@ func (c *Child) Memory() (int64, bool) {
 			all[pid] = process{parent, pages}
 		}
 	}
-	_, known := all[c.root]
-	sum := 0
-	for _, p := range all {
+	_, known = all[c.root]
+	pages = map[int]int{}
+	for pid, p := range all {
 		up := p.parent
 		for n := 0; up > 1 && up != c.root && n < len(all); n++ { // the list is not of one moment, so it might hold a cycle
 			up = all[up].parent
 		}
 		if up == c.root {
-			sum += p.pages
+			pages[pid] = p.pages
 		}
 	}
-	return int64(sum) * int64(os.Getpagesize()), known
+	return pages, known
 }

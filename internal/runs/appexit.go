@@ -226,6 +226,8 @@ func appWords(e domain.AppExit) (message, remedy string) {
 		return "cannot import " + e.Module + ".", fmt.Sprintf("Its owner installs %s beside the SuperNode, or lets apps install packages (join --deps=allow).", e.Module)
 	case e.Kind == "MemoryLimit":
 		return "passed the memory limit that its owner has set.", "A smaller model or batch helps; or its owner raises --app-memory."
+	case e.Kind == "DiskLimit":
+		return "passed the disk limit that its owner has set.", "Have the app keep fewer or smaller files; or its owner raises --app-disk."
 	case e.Kind == "TimeLimit":
 		return "passed the time limit that its owner has set.", "Fewer local epochs or samples help; or its owner raises --app-time."
 	case e.Kind == "NoReply":

@@ -9,7 +9,7 @@ import (
 
 // endedByUs reports whether this server ended the ServerApp for a reason of its own, whatever the ServerApp reported before.
 func (t Task) endedByUs() bool {
-	return t.OverMemory > 0 || t.Killed != "" && t.Killed != domain.KilledSilence
+	return t.OverMemory > 0 || t.OverDisk > 0 || t.Killed != "" && t.Killed != domain.KilledSilence
 }
 
 // byProcess returns the cause that the end of the process alone shows, whatever is in the log; false where it shows none.
@@ -22,6 +22,10 @@ func (s *Service) byProcess(ctx context.Context, run domain.Run, e EngineRun, t 
 		c.Code = "memory_limit"
 		c.Message = fmt.Sprintf("The ServerApp held %d MB of memory; its limit is %d MB.", t.OverMemory/1_000_000, run.Settings.MemoryMB)
 		c.Remedy = "Launch it again with a higher limit, or with a smaller model or fewer participants in a round."
+	case t.OverDisk > 0:
+		c.Code = "disk_limit"
+		c.Message = fmt.Sprintf("The ServerApp's files took %d MB of disk; the limit is %d MB.", t.OverDisk/1_000_000, s.MaxDisk/1_000_000)
+		c.Remedy = "Have the app keep fewer or smaller files, or ask the operator to raise the limit: --run-disk-mb or BLOSSOMTUNE_RUN_DISK_MB."
 	case t.Killed == domain.KilledLimit:
 		return s.limitCause(ctx, run), true
 	case t.Killed == domain.KilledSilence:

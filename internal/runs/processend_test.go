@@ -28,6 +28,8 @@ func TestTheEndOfAServerAppIsNamed(t *testing.T) {
 		"SIGTERM of someone else": {func(t *runs.Task) { t.Signal = "SIGTERM" }, domain.Failed, "signal", "The ServerApp was ended by SIGTERM.", false},
 		"our limit on memory": {func(t *runs.Task) { t.Signal, t.Killed, t.OverMemory = "SIGKILL", domain.KilledMemory, 3_000_000 },
 			domain.Failed, "memory_limit", "The ServerApp held 3 MB of memory; its limit is 0 MB.", false},
+		"our limit on disk": {func(t *runs.Task) { t.Signal, t.Killed, t.OverDisk = "SIGKILL", domain.KilledDisk, 3_000_000 },
+			domain.Failed, "disk_limit", "The ServerApp's files took 3 MB of disk; the limit is 0 MB.", false},
 		"our stop":              {func(t *runs.Task) { t.Signal, t.Killed = "SIGKILL", domain.KilledStop }, domain.Failed, "ended_here", "This server ended the ServerApp.", false},
 		"an engine that stops":  {func(t *runs.Task) { t.Signal, t.Killed = "SIGKILL", domain.KilledEngine }, domain.Stopped, "superlink_stopped", "The federation's SuperLink was stopped.", false},
 		"a limit that has gone": {func(t *runs.Task) { t.Signal, t.Killed = "SIGKILL", domain.KilledLimit }, domain.Failed, "limit", "The run passed one of its limits, so this server ended it.", false},

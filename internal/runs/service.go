@@ -141,6 +141,7 @@ type Task struct {
 	ToldAt      time.Time         // when it told the SuperLink how it ended; zero: it has not
 	Shapes      *domain.Shapes    // of a failed one: how the arrays of the newest replies are made; nil: not known
 	Killed      domain.KillReason // why this server ended it; empty: it did not
+	OverDisk    int64             // the bytes of disk that its files took when it was ended for that; 0: it was not
 	OverMemory  int64             // the bytes that it held when it was ended for holding more than its settings allow; 0: it was not
 }
 
@@ -159,6 +160,7 @@ type Options struct {
 
 	Contained func() domain.Containment                 // how ServerApps are contained on this machine; nil: not known
 	AppUID    func(fedID int64) (int, error)            // the user that a federation's ServerApps run as; 0 or nil: the server's own
+	MaxDisk   int64                                     // most bytes of disk that a ServerApp's files may take; 0: no limit
 	MayLaunch func(context.Context, domain.Actor) error // why an actor may launch no app here; may be nil
 
 	Writable func(context.Context) error // why the server cannot keep what a run writes: a full disk, a locked database; may be nil

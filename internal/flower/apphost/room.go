@@ -21,6 +21,7 @@ type Room struct {
 	Port int      // of the Runtime API on this machine
 	Hub  bool     // it can reach web servers anywhere (TCP 443 and 80), for models and data
 	UID  int      // the user that its processes run as; 0: this process's own
+	Disk int64    // most bytes of one file; 0: no limit. The sum is for the caller to watch, see [Room.Size]
 }
 
 // The folders of a room.
@@ -70,7 +71,7 @@ func (p *Pool) policy(r *Room, e *environment) *contain.Policy {
 	if r == nil {
 		return nil
 	}
-	c := &contain.Policy{Write: r.folders(), Connect: []int{r.Port}, UDP: r.Hub, UID: r.UID}
+	c := &contain.Policy{Write: r.folders(), Connect: []int{r.Port}, UDP: r.Hub, UID: r.UID, FileSize: r.Disk}
 	c.Read = slices.Concat(p.pythons(e), certificates(), r.Read)
 	if r.Hub {
 		c.Connect = slices.Concat(c.Connect, webPorts, proxyPorts())

@@ -138,7 +138,7 @@ func prepare(ctx context.Context, j *job) (*app, error) {
 
 // room is the sandbox of the run's ServerApp.
 func (j *job) room() *apphost.Room {
-	return &apphost.Room{Dir: j.dir, Port: j.port, Hub: !j.order.NoWeb, UID: j.order.UID}
+	return &apphost.Room{Dir: j.dir, Port: j.port, Hub: !j.order.NoWeb, UID: j.order.UID, Disk: j.order.Disk}
 }
 
 // fab reads the run's FAB. A database that does not answer is asked again.

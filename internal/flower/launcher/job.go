@@ -200,7 +200,7 @@ func (j *job) attempt(ctx context.Context, app *app, task wire.Task, proxyAddr s
 	j.l.update(task.RunID, func(t *Task) {
 		t.State, t.PID, t.StartedAt, t.Attempts = Running, child.Identity().PID, j.l.Clock().UTC(), t.Attempts+1
 	})
-	j.watchMemory(child)
+	j.watch(child)
 	exit := child.Exit()
 	j.mu.Lock()
 	j.child = nil

@@ -115,6 +115,32 @@ func until(t *testing.T, what string, ok func() bool) {
 	}
 }
 
+// A ServerApp whose files take too much disk is ended for that, also when they have no name any more, or hide in a closed folder.
+func TestAServerAppThatFillsTheDiskIsEnded(t *testing.T) {
+	const fill = "; dd if=/dev/zero of=x bs=1M count=40 2>/dev/null; sleep 60"
+	for name, c := range map[string]struct {
+		script string
+		ended  bool
+	}{
+		"few files":               {"dd if=/dev/zero of=x bs=1M count=2 2>/dev/null; sleep 1.5", false},
+		"a large file":            {":" + fill, true},
+		"many folders":            {"i=0; while [ $i -lt 6000 ]; do mkdir $i; i=$((i+1)); done; sleep 60", true},
+		"a file without a name":   {"exec python3 -c \"import os, time; f = open('x', 'wb'); os.unlink('x'); f.write(bytes(40_000_000)); f.flush(); time.sleep(60)\"", true},
+		"a closed folder":         {"mkdir a && cd a && (dd if=/dev/zero of=x bs=1M count=40 2>/dev/null; chmod 0 .); sleep 60", true},
+		"a closed working folder": {"dd if=/dev/zero of=x bs=1M count=40 2>/dev/null; chmod 0 .; sleep 60", true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			f := newFixture(t, c.script)
+			f.order(Order{EngineRunID: run, Disk: 20_000_000})
+			got := f.ended()
+			if c.ended != (got.Killed == domain.KilledDisk) || c.ended != (got.OverDisk > 20_000_000) {
+				t.Errorf("%+v", got)
+			}
+		})
+	}
+}
+
 // Who ended a ServerApp is known: itself, someone else, or this server and why.
 func TestATaskTellsWhoEndedIt(t *testing.T) {
 	const stays = "echo ready >ready; while :; do sleep 0.02; done"

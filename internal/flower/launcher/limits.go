@@ -4,9 +4,11 @@ import (
 	"maps"
 	"slices"
 	"strconv"
+	"sync"
 	"time"
 
 	"blossomtune/internal/domain"
+	"blossomtune/internal/flower/apphost"
 	"blossomtune/internal/keeper"
 )
 
@@ -48,30 +50,64 @@ func chosenCPUs(o Order, allowed []int) []int {
 	return out
 }
 
-const memoryLook = time.Second
+// How often a ServerApp is measured: a program can take gigabytes of memory in a second. Counting many files takes time, of which the
+// pauses take diskShare times as much.
+const (
+	memoryLook = 250 * time.Millisecond
+	diskLook   = time.Second
+	diskShare  = 20
+)
 
-// watchMemory ends the process when its processes hold more memory than the order allows, and notes how much it held. It returns
-// when the process has ended. A limit on the address space would not do: torch reserves far more than it uses.
-func (j *job) watchMemory(child *keeper.Child) {
-	limit := int64(j.order.Settings.MemoryMB) * 1_000_000
-	if limit <= 0 {
-		return
+// watch ends the process when its processes hold more memory, or its files take more disk, than the order allows, and notes how much that
+// was. It returns when the process has ended. A limit on the address space would not do: torch reserves far more than it uses.
+func (j *job) watch(child *keeper.Child) {
+	var wg sync.WaitGroup
+	defer wg.Wait()
+	memory := int64(j.order.Settings.MemoryMB) * 1_000_000
+	if memory > 0 {
+		wg.Go(func() {
+			j.measure(child, func() time.Duration {
+				held, known := child.Memory()
+				if known && held > memory {
+					j.endFor(child, "memory", held, memory, func(t *Task) { t.OverMemory, t.Killed = held, domain.KilledMemory })
+				}
+				return memoryLook
+			})
+		})
 	}
-	tick := time.NewTicker(memoryLook)
-	defer tick.Stop()
+	if j.order.Disk > 0 {
+		wg.Go(func() {
+			room := j.room()
+			j.measure(child, func() time.Duration {
+				began := time.Now()
+				taken := child.Unlinked(room.Path(apphost.WorkDir))
+				taken += room.Size(j.order.Disk - taken)
+				if taken > j.order.Disk {
+					j.endFor(child, "disk", taken, j.order.Disk, func(t *Task) { t.OverDisk, t.Killed = taken, domain.KilledDisk })
+				}
+				return max(diskLook, diskShare*time.Since(began))
+			})
+		})
+	}
+}
+
+// measure looks at a process again and again until its end. Each look returns how long to pause before the next one.
+func (j *job) measure(child *keeper.Child, look func() time.Duration) {
+	pause := time.NewTimer(0)
+	defer pause.Stop()
 	for {
 		select {
 		case <-child.Done():
 			return
-		case <-tick.C:
+		case <-pause.C:
+			pause.Reset(look())
 		}
-		held, known := child.Memory()
-		if !known || held <= limit {
-			continue
-		}
-		j.l.Log.Warn("a ServerApp holds more memory than its run may", "engine_run", j.order.EngineRunID, "bytes", held, "limit", limit)
-		j.l.update(j.order.EngineRunID, func(t *Task) { t.OverMemory, t.Killed = held, domain.KilledMemory })
-		child.Stop(0)
-		return
 	}
+}
+
+// endFor ends a process that takes too much of something.
+func (j *job) endFor(child *keeper.Child, what string, took, limit int64, note func(*Task)) {
+	j.l.Log.Warn("a ServerApp takes more than its run may", "of", what, "engine_run", j.order.EngineRunID, "bytes", took, "limit", limit)
+	j.l.update(j.order.EngineRunID, note)
+	child.Stop(0)
 }

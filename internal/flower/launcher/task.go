@@ -21,6 +21,7 @@ type Order struct {
 	EngineRunID uint64             `json:"engine_run_id"`
 	Settings    domain.RunSettings `json:"settings"`
 	NoWeb       bool               `json:"no_web,omitempty"` // the ServerApp cannot reach web servers
+	Disk        int64              `json:"disk,omitempty"`   // most bytes of disk that its files may take; 0: no limit
 	UID         int                `json:"uid,omitempty"`    // the user that the ServerApp runs as; 0: this process's own
 }
 
@@ -51,6 +52,7 @@ type Task struct {
 	Reason           string            `json:"reason,omitempty"`            // why the launcher could not start it, or lost it
 	Killed           domain.KillReason `json:"killed,omitempty"`            // why this server ended it; noted before it is signalled
 	OverMemory       int64             `json:"over_memory,omitempty"`       // bytes that its processes held when they were ended for that
+	OverDisk         int64             `json:"over_disk,omitempty"`         // bytes of disk that its files took when it was ended for that
 	OutputSubStatus  string            `json:"output_sub_status,omitempty"` // what it told the SuperLink at its end
 	OutputDetails    string            `json:"output_details,omitempty"`
 	OutputAt         time.Time         `json:"output_at,omitzero"` // when it told it

@@ -20,6 +20,8 @@ type Policy struct {
 	Connect []int    `json:"connect,omitempty"` // TCP ports that it can connect to, on any host
 	UDP     bool     `json:"udp,omitempty"`     // it can send datagrams, which name resolution needs
 
+	FileSize int64 `json:"file_size,omitempty"` // most bytes of a file that the program writes; 0: no limit
+
 	UID int `json:"uid,omitempty"` // the program runs as this user and the group of the same number; 0: as this process; see [CanRunAs]
 
 	NoNamespaces bool `json:"no_namespaces,omitempty"` // the floor only

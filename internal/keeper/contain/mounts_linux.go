@@ -55,6 +55,13 @@ func (p Policy) enterRoot() error {
 	return unix.Mount("", "/", "", unix.MS_REMOUNT|unix.MS_BIND|unix.MS_RDONLY|unix.MS_NOSUID|unix.MS_NODEV, "")
 }
 
+// What the file systems in memory may hold, of the machine's memory. Apps have TMPDIR on a disk; shared memory is what pools of
+// processes need.
+const (
+	tmpSize    = "10%"
+	sharedSize = "50%"
+)
+
 // fill makes what the new root holds.
 func (p Policy) fill() error {
 	for _, dir := range []string{newRoot, newRoot + "/proc", newRoot + "/dev"} {
@@ -68,11 +75,11 @@ func (p Policy) fill() error {
 	if err := unix.Mount("proc", newRoot+"/proc", "proc", unix.MS_NOSUID|unix.MS_NODEV|unix.MS_NOEXEC, ""); err != nil {
 		return fmt.Errorf("mounting /proc: %w", err)
 	}
-	for _, dir := range []string{privateTmp, sharedMemory} {
+	for dir, size := range map[string]string{privateTmp: tmpSize, sharedMemory: sharedSize} {
 		if err := os.MkdirAll(newRoot+dir, 0o755); err != nil {
 			return err
 		}
-		if err := unix.Mount("tmpfs", newRoot+dir, "tmpfs", unix.MS_NOSUID|unix.MS_NODEV, "mode=1777"); err != nil {
+		if err := unix.Mount("tmpfs", newRoot+dir, "tmpfs", unix.MS_NOSUID|unix.MS_NODEV, "mode=1777,nr_inodes=100k,size="+size); err != nil {
 			return fmt.Errorf("mounting %s: %w", dir, err)
 		}
 	}

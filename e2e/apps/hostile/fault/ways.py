@@ -67,30 +67,30 @@ def by_a_child(path: str) -> None:
 
 def of(targets: dict) -> Iterator[tuple[str, Callable[[], object]]]:
     """List the ways to what the test names."""
-    for path in targets["files"]:
+    for path in targets.get("files", []):
         yield f"read {path}", lambda p=path: Path(p).read_bytes()
         yield f"read {path} by a link", lambda p=path: by_link(p)
         yield f"read {path} by another program", lambda p=path: by_a_child(p)
         yield f"append to {path}", lambda p=path: append(p)
         yield f"change the mode of {path}", lambda p=path: os.chmod(p, 0o600)
-    for path, name in targets["folders"]:
+    for path, name in targets.get("folders", []):
         yield f"list {path}", lambda p=path, n=name: listed(p, n)
         yield f"write into {path}", lambda p=path: write(Path(p) / "hostile")
     for path in {sys.prefix, os.__file__, socket.__file__, *[p for p in sys.path if "site-packages" in p]}:
         folder = Path(path) if Path(path).is_dir() else Path(path).parent
         yield f"write into {folder}", lambda p=folder: write(p / "hostile.pth")
-    for port in targets["ports"]:
+    for port in targets.get("ports", []):
         yield f"connect to port {port}", lambda p=port: connect(socket.AF_INET, ("127.0.0.1", p))
-    for path in targets["sockets"]:
+    for path in targets.get("sockets", []):
         yield f"connect to {path}", lambda p=path: connect(socket.AF_UNIX, p)
-    for pid in targets["pids"]:
+    for pid in targets.get("pids", []):
         yield f"signal {pid}", lambda p=pid: os.kill(p, 0)
         yield f"stop {pid}", lambda p=pid: os.kill(p, signal.SIGCONT)
         yield f"read the environment of {pid}", lambda p=pid: environment(p)
         yield f"read the memory of {pid}", lambda p=pid: open(f"/proc/{p}/mem", "rb").close()
         yield f"go through the root of {pid}", lambda p=pid: os.listdir(f"/proc/{p}/root/")
         yield f"trace {pid}", lambda p=pid: trace(p)
-    for name in targets["variables"]:
+    for name in targets.get("variables", []):
         yield f"read {name} in the environment", lambda n=name: os.environ[n]
     yield "listen on a port", lambda: socket.create_server(("127.0.0.1", 0)).close()
     yield "make namespaces", lambda: subprocess.run(["/usr/bin/unshare", "-U", "true"], check=True, capture_output=True)
