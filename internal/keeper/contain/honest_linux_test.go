@@ -133,24 +133,6 @@ func until(t *testing.T, what string, ok func() bool) {
 	}
 }
 
-// BenchmarkStart compares the start of a program with and without a sandbox.
-func BenchmarkStart(b *testing.B) {
-	for name, p := range map[string]*contain.Policy{"uncontained": nil, "floor": {NoNamespaces: true}, "namespaces": {}} {
-		b.Run(name, func(b *testing.B) {
-			log := filepath.Join(b.TempDir(), "log")
-			for b.Loop() {
-				c, err := keeper.Start(keeper.Command{Path: "/bin/true", LogFile: log, Contain: p, DieWithParent: true})
-				if err != nil {
-					b.Fatal(err)
-				}
-				if exit := c.Exit(); exit.Code != 0 {
-					b.Fatal(exit)
-				}
-			}
-		})
-	}
-}
-
 // interpreter returns Python and the folder that it is installed in.
 func interpreter(t *testing.T) (program, prefix string) {
 	t.Helper()

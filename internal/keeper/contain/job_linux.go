@@ -50,9 +50,13 @@ func wrap(j job) (*os.File, []string, error) {
 // firstFile is the first descriptor after the standard ones.
 const firstFile = 3
 
+// policyFile stays referenced: the collector would close the descriptor, which other code names by its number.
+var policyFile *os.File
+
 func readJob(fd int) (job, error) {
 	var j job
-	text, err := io.ReadAll(io.NewSectionReader(os.NewFile(uintptr(fd), "policy"), 0, maxJob))
+	policyFile = os.NewFile(uintptr(fd), "policy")
+	text, err := io.ReadAll(io.NewSectionReader(policyFile, 0, maxJob))
 	if err != nil {
 		return j, err
 	}

@@ -5,10 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"os/exec"
 	"os/signal"
 	"runtime"
-	"slices"
 	"strconv"
 	"syscall"
 	"unsafe"
@@ -84,9 +82,6 @@ func outer(fd int) (code int, err error) {
 	return exitNotStarted, fmt.Errorf("starting %s: %w", j.Path, err)
 }
 
-// inherited keeps the descriptors of this process open: the collector closes those of a file that nobody holds.
-var inherited []*os.File
-
 // inside starts the program in namespaces of its own and waits for its end. A reason means that the system does not allow them; nothing has
 // been started then.
 func inside(j job, fd int) (status syscall.WaitStatus, reason string, err error) {
@@ -94,21 +89,21 @@ func inside(j job, fd int) (status syscall.WaitStatus, reason string, err error)
 	if err != nil {
 		return 0, "", err
 	}
-	cmd := &exec.Cmd{
-		Path: self, Args: []string{Name, strconv.Itoa(fd), "first"}, Env: []string{}, Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr,
-		SysProcAttr: &syscall.SysProcAttr{
+	files := []uintptr{0, 1, 2}
+	for n := firstFile; n <= fd; n++ {
+		files = append(files, uintptr(n))
+	}
+	signal.Notify(make(chan os.Signal, 1)) // the program gets its group's signals itself
+	// Package os would first start a process to try whether the kernel has pidfds.
+	pid, err := syscall.ForkExec(self, []string{Name, strconv.Itoa(fd), "first"}, &syscall.ProcAttr{
+		Env: []string{}, Files: append(files, write.Fd()),
+		Sys: &syscall.SysProcAttr{
 			Cloneflags:  unix.CLONE_NEWUSER | unix.CLONE_NEWNS | unix.CLONE_NEWPID | unix.CLONE_NEWIPC,
 			UidMappings: same(os.Getuid(), j.Policy.UID),
 			GidMappings: same(os.Getgid(), j.Policy.UID),
 			AmbientCaps: []uintptr{unix.CAP_SYS_ADMIN, unix.CAP_SETPCAP}, // an ordinary user's would be lost at the exec
 		},
-	}
-	for n := firstFile; n <= fd; n++ {
-		inherited = append(inherited, os.NewFile(uintptr(n), "inherited"))
-	}
-	cmd.ExtraFiles = append(slices.Clone(inherited), write)
-	signal.Notify(make(chan os.Signal, 1)) // the program gets its group's signals itself
-	err = cmd.Start()
+	})
 	_ = write.Close()
 	if err != nil {
 		return 0, "The system refuses namespaces: " + err.Error() + ".", nil //nolint:nilerr // the floor is in force then
@@ -116,16 +111,16 @@ func inside(j job, fd int) (status syscall.WaitStatus, reason string, err error)
 	from := json.NewDecoder(read)
 	var n news
 	if err := from.Decode(&n); err != nil || !n.Up {
-		_ = cmd.Wait()
+		await(pid)
 		_ = read.Close()
 		return 0, "The system refuses mounts in namespaces: " + n.Failed + ".", nil //nolint:nilerr // the floor is in force then
 	}
-	for _, f := range inherited[:j.Files] {
-		_ = f.Close() // the program has them
+	for n := range j.Files {
+		_ = unix.Close(firstFile + n) // the program has them
 	}
 	n = news{}
 	failed := from.Decode(&n)
-	_ = cmd.Wait()
+	await(pid)
 	if failed != nil || n.Status == nil {
 		if n.Failed != "" {
 			return 0, "", errors.New(n.Failed)
@@ -142,6 +137,15 @@ func same(own, other int) []syscall.SysProcIDMap {
 		out = append(out, syscall.SysProcIDMap{ContainerID: other, HostID: other, Size: 1})
 	}
 	return out
+}
+
+// await waits for the end of a child of this process.
+func await(pid int) {
+	for {
+		if _, err := unix.Wait4(pid, nil, 0, nil); !errors.Is(err, unix.EINTR) {
+			return
+		}
+	}
 }
 
 // end ends this process as the program ended.
