@@ -8,7 +8,7 @@ while IFS=: read -r file line; do
   name=$(sed -E 's/^func (Fuzz[A-Za-z0-9_]*).*/\1/' <<<"$line") package=./$(dirname "$file")
   [ -z "$only" ] || [ "$only" = "$name" ] || continue
   began=$SECONDS status=ok
-  out=$(go test -run '^$' -fuzz "^$name\$" -fuzztime "$time" -fuzzminimizetime 20x -parallel "${FUZZPARALLEL:-1}" "$package" 2>&1) || status=FAILED
+  out=$(go test -run '^$' -fuzz "^$name\$" -fuzztime "$time" -fuzzminimizetime 20x -parallel "${FUZZPARALLEL:-1}" -toolexec "$PWD/scripts/fuzzcover.sh" "$package" 2>&1) || status=FAILED
   runs=$(grep -oE 'execs: [0-9]+' <<<"$out" | tail -n 1 || true)
   printf '%-22s %-32s %s, %d s: %s\n' "$name" "$package" "${runs:-execs: 0}" $((SECONDS - began)) "$status"
   if [ "$status" != ok ]; then
