@@ -129,7 +129,7 @@ func TestAPersonsPageEndsTheirAccess(t *testing.T) {
 	if a := s.get("admin", "/api/v1"+strings.TrimPrefix(path, "/admin")+"/access"); !strings.Contains(a.body, "Nightly job") || strings.Contains(a.body, token) {
 		t.Errorf("the API lists %s", a.body)
 	}
-	if a := s.post("admin", path+"/signout"); a.status != http.StatusSeeOther {
+	if a := s.post("admin", path+"/signout", "confirmed", "yes"); a.status != http.StatusSeeOther {
 		t.Fatalf("%d %s", a.status, a.body)
 	}
 	if a := s.get("manager", "/me"); a.header.Get("Location") != "/signin" {

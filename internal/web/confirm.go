@@ -22,12 +22,15 @@ type hiddenField struct{ name, value string }
 
 // confirmed reports whether the form that was sent has been confirmed. If not, it answers with a page that asks, and sends the same
 // form again.
-func (s *server) confirmed(w http.ResponseWriter, r *http.Request, v *visit, c confirmation) bool {
+func (s *server) confirmed(w http.ResponseWriter, r *http.Request, v *visit, c confirmation) (bool, error) {
+	if err := parseForm(r); err != nil {
+		return false, err
+	}
 	if r.PostForm.Get(confirmedField) == "yes" {
-		return true
+		return true, nil
 	}
 	s.render(w, r, v, http.StatusOK, page{title: c.do, mid: true}, confirmPage(c, r.URL.EscapedPath(), hiddenFields(r.PostForm)))
-	return false
+	return false, nil
 }
 
 func hiddenFields(form url.Values) (out []hiddenField) {

@@ -240,6 +240,13 @@ func (s *server) superLink(w http.ResponseWriter, r *http.Request, v *visit) err
 	case "start":
 		err, result = s.Engines.Start(r.Context(), v.actor(), v.fed.ID), "The SuperLink is starting."
 	case "stop":
+		h, failed := s.head(r.Context(), v, "")
+		if failed != nil {
+			return failed
+		}
+		if ok, err := s.confirmed(w, r, v, stopConfirmation(h)); err != nil || !ok {
+			return err
+		}
 		err, result = s.Engines.Stop(r.Context(), v.actor(), v.fed.ID), "The SuperLink is stopping."
 	default:
 		return domain.Errorf(domain.NotFound, "A SuperLink is started or stopped, nothing else.")

@@ -148,9 +148,17 @@ func (s *server) uploadKey(w http.ResponseWriter, r *http.Request, v *visit) err
 	return s.done(w, r, "/me/"+v.fed.Slug, "Your key is enrolled. Start your SuperNode now.")
 }
 
+// withdrawConfirmation asks before a request to join is withdrawn.
+func withdrawConfirmation(fed domain.Federation) confirmation {
+	return confirmation{"Withdraw your request to join " + fed.Name + "?", "Withdraw request", "/me/" + fed.Slug}
+}
+
 func (s *server) withdraw(w http.ResponseWriter, r *http.Request, v *visit) error {
 	if v.mine.ID == 0 {
 		return noFederation()
+	}
+	if ok, err := s.confirmed(w, r, v, withdrawConfirmation(v.fed)); err != nil || !ok {
+		return err
 	}
 	if _, err := s.Onboarding.Withdraw(r.Context(), v.actor(), v.mine.ID); err != nil {
 		return err

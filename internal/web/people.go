@@ -63,8 +63,8 @@ func (s *server) setAdmin(w http.ResponseWriter, r *http.Request, v *visit) erro
 	if err != nil {
 		return err
 	}
-	if !s.confirmed(w, r, v, adminConfirmation(a.Person, admin)) {
-		return nil
+	if ok, err := s.confirmed(w, r, v, adminConfirmation(a.Person, admin)); err != nil || !ok {
+		return err
 	}
 	p, err := s.Accounts.SetAdmin(r.Context(), v.actor(), id, admin)
 	if err != nil {

@@ -59,9 +59,22 @@ func (s *server) endOne(w http.ResponseWriter, r *http.Request, end func(person,
 	return s.done(w, r, "/admin/people/"+itoa64(person), result)
 }
 
+// signOutConfirmation asks before a person's sessions and tokens are ended.
+func signOutConfirmation(who domain.Person) confirmation {
+	return confirmation{"Sign " + personName(who) + " out everywhere and revoke all their API tokens? They can sign in again.", "Sign out everywhere",
+		"/admin/people/" + itoa64(who.ID)}
+}
+
 func (s *server) endAccess(w http.ResponseWriter, r *http.Request, v *visit) error {
 	person, err := personID(r)
 	if err != nil {
+		return err
+	}
+	a, err := s.Accounts.Access(r.Context(), person)
+	if err != nil {
+		return err
+	}
+	if ok, err := s.confirmed(w, r, v, signOutConfirmation(a.Person)); err != nil || !ok {
 		return err
 	}
 	ended, err := s.Accounts.EndAccess(r.Context(), v.actor(), person)

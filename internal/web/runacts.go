@@ -9,13 +9,23 @@ import (
 )
 
 // stopRun stops a run. One that was still queued is cancelled, which can be taken back.
+// stopRunConfirmation asks before a run in progress is stopped.
+func stopRunConfirmation(fed domain.Federation, run domain.Run) confirmation {
+	return confirmation{"Stop " + run.Name + "? A stopped run cannot be resumed.", "Stop run", "/f/" + fed.Slug + "/runs/" + run.Name}
+}
+
 func (s *server) stopRun(w http.ResponseWriter, r *http.Request, v *visit) error {
 	run, err := s.findRun(r.Context(), r, v)
 	if err != nil {
 		return err
 	}
 	to := "/f/" + v.fed.Slug + "/runs/" + run.Name
-	queued := run.State == domain.Queued
+	queued := run.State == domain.Queued // cancelling is undone with one click
+	if !queued && !run.State.Ended() {
+		if ok, err := s.confirmed(w, r, v, stopRunConfirmation(v.fed, run)); err != nil || !ok {
+			return err
+		}
+	}
 	run, err = s.Runs.Stop(r.Context(), v.actor(), run.ID)
 	switch {
 	case domain.CodeOf(err) == domain.Conflict:
