@@ -256,8 +256,8 @@ func (tx *Tx) SpansOf(ctx context.Context, parts []domain.RunPart) (map[int64][]
 	return ofEach(ctx, tx, "round", scanSpan, "round, MIN(asked_at), MAX(replied_at)", "FROM exchange WHERE federation_id = $f AND engine_run_id = $e AND round >= $r GROUP BY round", parts)
 }
 
-// AskedOf returns the exchanges of the newest round of several runs, by the run's id.
+// AskedOf returns what [Tx.NewestExchanges] does of several runs, by the run's id.
 func (tx *Tx) AskedOf(ctx context.Context, parts []domain.RunPart) (map[int64][]domain.Exchange, error) {
 	return ofEach(ctx, tx, "exchange", scanPlainExchange, "federation_id, engine_run_id, message_id, round, phase, node_id, asked_at, replied_at, failed, error",
-		"FROM exchange WHERE federation_id = $f AND engine_run_id = $e AND round = (SELECT MAX(round) FROM exchange WHERE federation_id = $f AND engine_run_id = $e)", parts)
+		"FROM exchange WHERE federation_id = $f AND engine_run_id = $e AND round = ("+newestRound("$f", "$e")+")", parts)
 }

@@ -215,9 +215,16 @@ func (tx *Tx) Part(ctx context.Context, fedID int64, nodeID uint64) (domain.Part
 		WHERE federation_id = $1 AND node_id = $2 AND replied_at > 0 AND failed = 0) AS taken`, fedID, int64(nodeID))
 }
 
-// NewestExchanges returns the exchanges of a run's newest round, by node.
+// newestRound is the query of the round in which a run asked last: the highest of those asked at that time.
+func newestRound(fedID, engineRunID string) string {
+	return "SELECT round FROM exchange WHERE federation_id = " + fedID + " AND engine_run_id = " + engineRunID + " ORDER BY asked_at DESC, round DESC LIMIT 1"
+}
+
+// NewestExchanges returns the exchanges of the round in which a run asked last, by node. That need not be its highest round: an app
+// with several phases may count from 1 again.
 func (tx *Tx) NewestExchanges(ctx context.Context, fedID int64, engineRunID uint64) ([]domain.Exchange, error) {
-	last, err := tx.LastRound(ctx, fedID, engineRunID)
+	last, err := get(ctx, tx, "exchange", func(s scanner) (n int, err error) { return n, s.Scan(&n) },
+		"SELECT COALESCE(("+newestRound("$1", "$2")+"), 0)", fedID, int64(engineRunID))
 	if err != nil {
 		return nil, err
 	}

@@ -52,6 +52,8 @@ func configRecord(t *testing.T, items ...any) []byte {
 			v.Value = &flwrpb.ConfigRecordValue_Bool{Bool: n}
 		case []float64:
 			v.Value = &flwrpb.ConfigRecordValue_DoubleList{DoubleList: &flwrpb.DoubleList{Vals: n}}
+		case []bool:
+			v.Value = &flwrpb.ConfigRecordValue_BoolList{BoolList: &flwrpb.BoolList{Vals: n}}
 		default:
 			t.Fatalf("%T", n)
 		}
@@ -114,8 +116,8 @@ func TestNumbersAreReadWithTheirRecords(t *testing.T) {
 				[]string{"system/loss=99", "train/num-examples=3", "train/loss=0.5"}},
 			"two records of equal content": {records{"a": equal, "b": equal}, []string{"a/loss=1.5", "b/loss=1.5"}},
 			"lists":                        {records{"m": metricRecord(t, "acc", []float64{0.5, 0.25}, "hist", []int64{7}, "none", []float64{})}, []string{"m/acc[0]=0.5", "m/acc[1]=0.25", "m/hist[0]=7"}},
-			"a config with numbers": {records{"metrics": metricRecord(t, "loss", 0.5), "config": configRecord(t, "seen", 12, "took", 1.5, "done", true, "per", []float64{1, 2}, "round", 3)},
-				[]string{"metrics/loss=0.5", "config/seen=12*", "config/took=1.5*", "config/done=1*", "config/per[0]=1*", "config/per[1]=2*"}},
+			"a config with numbers": {records{"metrics": metricRecord(t, "loss", 0.5), "config": configRecord(t, "seen", 12, "took", 1.5, "done", true, "per", []float64{1, 2}, "kept", []bool{true, false}, "round", 3)},
+				[]string{"metrics/loss=0.5", "config/seen=12*", "config/took=1.5*", "config/done=1*", "config/per[0]=1*", "config/per[1]=2*", "config/kept[0]=1*", "config/kept[1]=0*"}},
 			"the older API": {records{"evaluateres.loss": metricRecord(t, "loss", 0.5), "evaluateres.num_examples": metricRecord(t, "num_examples", 9),
 				"evaluateres.metrics": configRecord(t, "loss", 7.0, "accuracy", 0.75), "evaluateres.status": configRecord(t, "code", 0)},
 				[]string{"/evaluateres.metrics.loss=7", "evaluateres.metrics/accuracy=0.75", "/loss=0.5", "/num_examples=9"}},

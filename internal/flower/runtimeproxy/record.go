@@ -120,21 +120,32 @@ func (o *object) addConfig(it *flwrpb.ConfigRecord_Item) {
 	case *flwrpb.ConfigRecordValue_Uint64:
 		o.config = append(o.config, number(key, v.Uint64))
 	case *flwrpb.ConfigRecordValue_Bool:
-		n := 0.0
-		if v.Bool {
-			n = 1
-		}
-		o.config = append(o.config, number(key, n))
+		o.config = append(o.config, number(key, truth(v.Bool)))
 	case *flwrpb.ConfigRecordValue_DoubleList:
 		o.config = appendList(o, o.config, key, v.DoubleList.GetVals())
 	case *flwrpb.ConfigRecordValue_SintList:
 		o.config = appendList(o, o.config, key, v.SintList.GetVals())
 	case *flwrpb.ConfigRecordValue_UintList:
 		o.config = appendList(o, o.config, key, v.UintList.GetVals())
+	case *flwrpb.ConfigRecordValue_BoolList:
+		vals := v.BoolList.GetVals()
+		numbers := make([]float64, len(vals))
+		for i, b := range vals {
+			numbers[i] = truth(b)
+		}
+		o.config = appendList(o, o.config, key, numbers)
 	}
 	if roundKeys[key] && len(o.config) > 0 && (o.round == 0 || strings.HasPrefix(key, "server")) {
 		o.round = roundIn(o.config[len(o.config)-1].value)
 	}
+}
+
+// truth is a truth value as a number: 1 for true.
+func truth(b bool) float64 {
+	if b {
+		return 1
+	}
+	return 0
 }
 
 func number[T float64 | int64 | uint64](key string, v T) value {

@@ -2735,6 +2735,50 @@ func (x *UintList) GetVals() []uint64 {
 	return nil
 }
 
+type BoolList struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Vals          []bool                 `protobuf:"varint,1,rep,packed,name=vals,proto3" json:"vals,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *BoolList) Reset() {
+	*x = BoolList{}
+	mi := &file_flwr_proto_msgTypes[46]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *BoolList) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*BoolList) ProtoMessage() {}
+
+func (x *BoolList) ProtoReflect() protoreflect.Message {
+	mi := &file_flwr_proto_msgTypes[46]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use BoolList.ProtoReflect.Descriptor instead.
+func (*BoolList) Descriptor() ([]byte, []int) {
+	return file_flwr_proto_rawDescGZIP(), []int{46}
+}
+
+func (x *BoolList) GetVals() []bool {
+	if x != nil {
+		return x.Vals
+	}
+	return nil
+}
+
 type MetricRecordValue struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Types that are valid to be assigned to Value:
@@ -2752,7 +2796,7 @@ type MetricRecordValue struct {
 
 func (x *MetricRecordValue) Reset() {
 	*x = MetricRecordValue{}
-	mi := &file_flwr_proto_msgTypes[46]
+	mi := &file_flwr_proto_msgTypes[47]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2764,7 +2808,7 @@ func (x *MetricRecordValue) String() string {
 func (*MetricRecordValue) ProtoMessage() {}
 
 func (x *MetricRecordValue) ProtoReflect() protoreflect.Message {
-	mi := &file_flwr_proto_msgTypes[46]
+	mi := &file_flwr_proto_msgTypes[47]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2777,7 +2821,7 @@ func (x *MetricRecordValue) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MetricRecordValue.ProtoReflect.Descriptor instead.
 func (*MetricRecordValue) Descriptor() ([]byte, []int) {
-	return file_flwr_proto_rawDescGZIP(), []int{46}
+	return file_flwr_proto_rawDescGZIP(), []int{47}
 }
 
 func (x *MetricRecordValue) GetValue() isMetricRecordValue_Value {
@@ -2890,7 +2934,7 @@ type MetricRecord struct {
 
 func (x *MetricRecord) Reset() {
 	*x = MetricRecord{}
-	mi := &file_flwr_proto_msgTypes[47]
+	mi := &file_flwr_proto_msgTypes[48]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2902,7 +2946,7 @@ func (x *MetricRecord) String() string {
 func (*MetricRecord) ProtoMessage() {}
 
 func (x *MetricRecord) ProtoReflect() protoreflect.Message {
-	mi := &file_flwr_proto_msgTypes[47]
+	mi := &file_flwr_proto_msgTypes[48]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2915,7 +2959,7 @@ func (x *MetricRecord) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MetricRecord.ProtoReflect.Descriptor instead.
 func (*MetricRecord) Descriptor() ([]byte, []int) {
-	return file_flwr_proto_rawDescGZIP(), []int{47}
+	return file_flwr_proto_rawDescGZIP(), []int{48}
 }
 
 func (x *MetricRecord) GetItems() []*MetricRecord_Item {
@@ -2936,6 +2980,7 @@ type ConfigRecordValue struct {
 	//	*ConfigRecordValue_DoubleList
 	//	*ConfigRecordValue_SintList
 	//	*ConfigRecordValue_UintList
+	//	*ConfigRecordValue_BoolList
 	Value         isConfigRecordValue_Value `protobuf_oneof:"value"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -2943,7 +2988,7 @@ type ConfigRecordValue struct {
 
 func (x *ConfigRecordValue) Reset() {
 	*x = ConfigRecordValue{}
-	mi := &file_flwr_proto_msgTypes[48]
+	mi := &file_flwr_proto_msgTypes[49]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2955,7 +3000,7 @@ func (x *ConfigRecordValue) String() string {
 func (*ConfigRecordValue) ProtoMessage() {}
 
 func (x *ConfigRecordValue) ProtoReflect() protoreflect.Message {
-	mi := &file_flwr_proto_msgTypes[48]
+	mi := &file_flwr_proto_msgTypes[49]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2968,7 +3013,7 @@ func (x *ConfigRecordValue) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ConfigRecordValue.ProtoReflect.Descriptor instead.
 func (*ConfigRecordValue) Descriptor() ([]byte, []int) {
-	return file_flwr_proto_rawDescGZIP(), []int{48}
+	return file_flwr_proto_rawDescGZIP(), []int{49}
 }
 
 func (x *ConfigRecordValue) GetValue() isConfigRecordValue_Value {
@@ -3041,6 +3086,15 @@ func (x *ConfigRecordValue) GetUintList() *UintList {
 	return nil
 }
 
+func (x *ConfigRecordValue) GetBoolList() *BoolList {
+	if x != nil {
+		if x, ok := x.Value.(*ConfigRecordValue_BoolList); ok {
+			return x.BoolList
+		}
+	}
+	return nil
+}
+
 type isConfigRecordValue_Value interface {
 	isConfigRecordValue_Value()
 }
@@ -3073,6 +3127,10 @@ type ConfigRecordValue_UintList struct {
 	UintList *UintList `protobuf:"bytes,23,opt,name=uint_list,json=uintList,proto3,oneof"`
 }
 
+type ConfigRecordValue_BoolList struct {
+	BoolList *BoolList `protobuf:"bytes,24,opt,name=bool_list,json=boolList,proto3,oneof"`
+}
+
 func (*ConfigRecordValue_Double) isConfigRecordValue_Value() {}
 
 func (*ConfigRecordValue_Sint64) isConfigRecordValue_Value() {}
@@ -3087,6 +3145,8 @@ func (*ConfigRecordValue_SintList) isConfigRecordValue_Value() {}
 
 func (*ConfigRecordValue_UintList) isConfigRecordValue_Value() {}
 
+func (*ConfigRecordValue_BoolList) isConfigRecordValue_Value() {}
+
 type ConfigRecord struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Items         []*ConfigRecord_Item   `protobuf:"bytes,1,rep,name=items,proto3" json:"items,omitempty"`
@@ -3096,7 +3156,7 @@ type ConfigRecord struct {
 
 func (x *ConfigRecord) Reset() {
 	*x = ConfigRecord{}
-	mi := &file_flwr_proto_msgTypes[49]
+	mi := &file_flwr_proto_msgTypes[50]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3108,7 +3168,7 @@ func (x *ConfigRecord) String() string {
 func (*ConfigRecord) ProtoMessage() {}
 
 func (x *ConfigRecord) ProtoReflect() protoreflect.Message {
-	mi := &file_flwr_proto_msgTypes[49]
+	mi := &file_flwr_proto_msgTypes[50]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3121,7 +3181,7 @@ func (x *ConfigRecord) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ConfigRecord.ProtoReflect.Descriptor instead.
 func (*ConfigRecord) Descriptor() ([]byte, []int) {
-	return file_flwr_proto_rawDescGZIP(), []int{49}
+	return file_flwr_proto_rawDescGZIP(), []int{50}
 }
 
 func (x *ConfigRecord) GetItems() []*ConfigRecord_Item {
@@ -3141,7 +3201,7 @@ type ActivateNodeRequest struct {
 
 func (x *ActivateNodeRequest) Reset() {
 	*x = ActivateNodeRequest{}
-	mi := &file_flwr_proto_msgTypes[50]
+	mi := &file_flwr_proto_msgTypes[51]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3153,7 +3213,7 @@ func (x *ActivateNodeRequest) String() string {
 func (*ActivateNodeRequest) ProtoMessage() {}
 
 func (x *ActivateNodeRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_flwr_proto_msgTypes[50]
+	mi := &file_flwr_proto_msgTypes[51]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3166,7 +3226,7 @@ func (x *ActivateNodeRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ActivateNodeRequest.ProtoReflect.Descriptor instead.
 func (*ActivateNodeRequest) Descriptor() ([]byte, []int) {
-	return file_flwr_proto_rawDescGZIP(), []int{50}
+	return file_flwr_proto_rawDescGZIP(), []int{51}
 }
 
 func (x *ActivateNodeRequest) GetPublicKey() []byte {
@@ -3192,7 +3252,7 @@ type ActivateNodeResponse struct {
 
 func (x *ActivateNodeResponse) Reset() {
 	*x = ActivateNodeResponse{}
-	mi := &file_flwr_proto_msgTypes[51]
+	mi := &file_flwr_proto_msgTypes[52]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3204,7 +3264,7 @@ func (x *ActivateNodeResponse) String() string {
 func (*ActivateNodeResponse) ProtoMessage() {}
 
 func (x *ActivateNodeResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_flwr_proto_msgTypes[51]
+	mi := &file_flwr_proto_msgTypes[52]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3217,7 +3277,7 @@ func (x *ActivateNodeResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ActivateNodeResponse.ProtoReflect.Descriptor instead.
 func (*ActivateNodeResponse) Descriptor() ([]byte, []int) {
-	return file_flwr_proto_rawDescGZIP(), []int{51}
+	return file_flwr_proto_rawDescGZIP(), []int{52}
 }
 
 func (x *ActivateNodeResponse) GetNodeId() uint64 {
@@ -3236,7 +3296,7 @@ type DeactivateNodeRequest struct {
 
 func (x *DeactivateNodeRequest) Reset() {
 	*x = DeactivateNodeRequest{}
-	mi := &file_flwr_proto_msgTypes[52]
+	mi := &file_flwr_proto_msgTypes[53]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3248,7 +3308,7 @@ func (x *DeactivateNodeRequest) String() string {
 func (*DeactivateNodeRequest) ProtoMessage() {}
 
 func (x *DeactivateNodeRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_flwr_proto_msgTypes[52]
+	mi := &file_flwr_proto_msgTypes[53]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3261,7 +3321,7 @@ func (x *DeactivateNodeRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeactivateNodeRequest.ProtoReflect.Descriptor instead.
 func (*DeactivateNodeRequest) Descriptor() ([]byte, []int) {
-	return file_flwr_proto_rawDescGZIP(), []int{52}
+	return file_flwr_proto_rawDescGZIP(), []int{53}
 }
 
 func (x *DeactivateNodeRequest) GetNodeId() uint64 {
@@ -3280,7 +3340,7 @@ type RegisterNodeFleetRequest struct {
 
 func (x *RegisterNodeFleetRequest) Reset() {
 	*x = RegisterNodeFleetRequest{}
-	mi := &file_flwr_proto_msgTypes[53]
+	mi := &file_flwr_proto_msgTypes[54]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3292,7 +3352,7 @@ func (x *RegisterNodeFleetRequest) String() string {
 func (*RegisterNodeFleetRequest) ProtoMessage() {}
 
 func (x *RegisterNodeFleetRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_flwr_proto_msgTypes[53]
+	mi := &file_flwr_proto_msgTypes[54]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3305,7 +3365,7 @@ func (x *RegisterNodeFleetRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RegisterNodeFleetRequest.ProtoReflect.Descriptor instead.
 func (*RegisterNodeFleetRequest) Descriptor() ([]byte, []int) {
-	return file_flwr_proto_rawDescGZIP(), []int{53}
+	return file_flwr_proto_rawDescGZIP(), []int{54}
 }
 
 func (x *RegisterNodeFleetRequest) GetPublicKey() []byte {
@@ -3324,7 +3384,7 @@ type UnregisterNodeFleetRequest struct {
 
 func (x *UnregisterNodeFleetRequest) Reset() {
 	*x = UnregisterNodeFleetRequest{}
-	mi := &file_flwr_proto_msgTypes[54]
+	mi := &file_flwr_proto_msgTypes[55]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3336,7 +3396,7 @@ func (x *UnregisterNodeFleetRequest) String() string {
 func (*UnregisterNodeFleetRequest) ProtoMessage() {}
 
 func (x *UnregisterNodeFleetRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_flwr_proto_msgTypes[54]
+	mi := &file_flwr_proto_msgTypes[55]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3349,7 +3409,7 @@ func (x *UnregisterNodeFleetRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UnregisterNodeFleetRequest.ProtoReflect.Descriptor instead.
 func (*UnregisterNodeFleetRequest) Descriptor() ([]byte, []int) {
-	return file_flwr_proto_rawDescGZIP(), []int{54}
+	return file_flwr_proto_rawDescGZIP(), []int{55}
 }
 
 func (x *UnregisterNodeFleetRequest) GetNodeId() uint64 {
@@ -3369,7 +3429,7 @@ type SendNodeHeartbeatRequest struct {
 
 func (x *SendNodeHeartbeatRequest) Reset() {
 	*x = SendNodeHeartbeatRequest{}
-	mi := &file_flwr_proto_msgTypes[55]
+	mi := &file_flwr_proto_msgTypes[56]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3381,7 +3441,7 @@ func (x *SendNodeHeartbeatRequest) String() string {
 func (*SendNodeHeartbeatRequest) ProtoMessage() {}
 
 func (x *SendNodeHeartbeatRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_flwr_proto_msgTypes[55]
+	mi := &file_flwr_proto_msgTypes[56]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3394,7 +3454,7 @@ func (x *SendNodeHeartbeatRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SendNodeHeartbeatRequest.ProtoReflect.Descriptor instead.
 func (*SendNodeHeartbeatRequest) Descriptor() ([]byte, []int) {
-	return file_flwr_proto_rawDescGZIP(), []int{55}
+	return file_flwr_proto_rawDescGZIP(), []int{56}
 }
 
 func (x *SendNodeHeartbeatRequest) GetNode() *Node {
@@ -3420,7 +3480,7 @@ type SendNodeHeartbeatResponse struct {
 
 func (x *SendNodeHeartbeatResponse) Reset() {
 	*x = SendNodeHeartbeatResponse{}
-	mi := &file_flwr_proto_msgTypes[56]
+	mi := &file_flwr_proto_msgTypes[57]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3432,7 +3492,7 @@ func (x *SendNodeHeartbeatResponse) String() string {
 func (*SendNodeHeartbeatResponse) ProtoMessage() {}
 
 func (x *SendNodeHeartbeatResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_flwr_proto_msgTypes[56]
+	mi := &file_flwr_proto_msgTypes[57]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3445,7 +3505,7 @@ func (x *SendNodeHeartbeatResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SendNodeHeartbeatResponse.ProtoReflect.Descriptor instead.
 func (*SendNodeHeartbeatResponse) Descriptor() ([]byte, []int) {
-	return file_flwr_proto_rawDescGZIP(), []int{56}
+	return file_flwr_proto_rawDescGZIP(), []int{57}
 }
 
 func (x *SendNodeHeartbeatResponse) GetSuccess() bool {
@@ -3465,7 +3525,7 @@ type PullMessagesResponse struct {
 
 func (x *PullMessagesResponse) Reset() {
 	*x = PullMessagesResponse{}
-	mi := &file_flwr_proto_msgTypes[57]
+	mi := &file_flwr_proto_msgTypes[58]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3477,7 +3537,7 @@ func (x *PullMessagesResponse) String() string {
 func (*PullMessagesResponse) ProtoMessage() {}
 
 func (x *PullMessagesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_flwr_proto_msgTypes[57]
+	mi := &file_flwr_proto_msgTypes[58]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3490,7 +3550,7 @@ func (x *PullMessagesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PullMessagesResponse.ProtoReflect.Descriptor instead.
 func (*PullMessagesResponse) Descriptor() ([]byte, []int) {
-	return file_flwr_proto_rawDescGZIP(), []int{57}
+	return file_flwr_proto_rawDescGZIP(), []int{58}
 }
 
 func (x *PullMessagesResponse) GetMessagesList() []*Message {
@@ -3517,7 +3577,7 @@ type PushMessagesResponse struct {
 
 func (x *PushMessagesResponse) Reset() {
 	*x = PushMessagesResponse{}
-	mi := &file_flwr_proto_msgTypes[58]
+	mi := &file_flwr_proto_msgTypes[59]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3529,7 +3589,7 @@ func (x *PushMessagesResponse) String() string {
 func (*PushMessagesResponse) ProtoMessage() {}
 
 func (x *PushMessagesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_flwr_proto_msgTypes[58]
+	mi := &file_flwr_proto_msgTypes[59]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3542,7 +3602,7 @@ func (x *PushMessagesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PushMessagesResponse.ProtoReflect.Descriptor instead.
 func (*PushMessagesResponse) Descriptor() ([]byte, []int) {
-	return file_flwr_proto_rawDescGZIP(), []int{58}
+	return file_flwr_proto_rawDescGZIP(), []int{59}
 }
 
 func (x *PushMessagesResponse) GetObjectsToPush() []string {
@@ -3568,7 +3628,7 @@ type GetRunResponse struct {
 
 func (x *GetRunResponse) Reset() {
 	*x = GetRunResponse{}
-	mi := &file_flwr_proto_msgTypes[59]
+	mi := &file_flwr_proto_msgTypes[60]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3580,7 +3640,7 @@ func (x *GetRunResponse) String() string {
 func (*GetRunResponse) ProtoMessage() {}
 
 func (x *GetRunResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_flwr_proto_msgTypes[59]
+	mi := &file_flwr_proto_msgTypes[60]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3593,7 +3653,7 @@ func (x *GetRunResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetRunResponse.ProtoReflect.Descriptor instead.
 func (*GetRunResponse) Descriptor() ([]byte, []int) {
-	return file_flwr_proto_rawDescGZIP(), []int{59}
+	return file_flwr_proto_rawDescGZIP(), []int{60}
 }
 
 func (x *GetRunResponse) GetRun() *Run {
@@ -3612,7 +3672,7 @@ type GetFabResponse struct {
 
 func (x *GetFabResponse) Reset() {
 	*x = GetFabResponse{}
-	mi := &file_flwr_proto_msgTypes[60]
+	mi := &file_flwr_proto_msgTypes[61]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3624,7 +3684,7 @@ func (x *GetFabResponse) String() string {
 func (*GetFabResponse) ProtoMessage() {}
 
 func (x *GetFabResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_flwr_proto_msgTypes[60]
+	mi := &file_flwr_proto_msgTypes[61]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3637,7 +3697,7 @@ func (x *GetFabResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetFabResponse.ProtoReflect.Descriptor instead.
 func (*GetFabResponse) Descriptor() ([]byte, []int) {
-	return file_flwr_proto_rawDescGZIP(), []int{60}
+	return file_flwr_proto_rawDescGZIP(), []int{61}
 }
 
 func (x *GetFabResponse) GetFab() *Fab {
@@ -3656,7 +3716,7 @@ type PushObjectResponse struct {
 
 func (x *PushObjectResponse) Reset() {
 	*x = PushObjectResponse{}
-	mi := &file_flwr_proto_msgTypes[61]
+	mi := &file_flwr_proto_msgTypes[62]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3668,7 +3728,7 @@ func (x *PushObjectResponse) String() string {
 func (*PushObjectResponse) ProtoMessage() {}
 
 func (x *PushObjectResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_flwr_proto_msgTypes[61]
+	mi := &file_flwr_proto_msgTypes[62]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3681,7 +3741,7 @@ func (x *PushObjectResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PushObjectResponse.ProtoReflect.Descriptor instead.
 func (*PushObjectResponse) Descriptor() ([]byte, []int) {
-	return file_flwr_proto_rawDescGZIP(), []int{61}
+	return file_flwr_proto_rawDescGZIP(), []int{62}
 }
 
 func (x *PushObjectResponse) GetStored() bool {
@@ -3699,7 +3759,7 @@ type DeactivateNodeResponse struct {
 
 func (x *DeactivateNodeResponse) Reset() {
 	*x = DeactivateNodeResponse{}
-	mi := &file_flwr_proto_msgTypes[62]
+	mi := &file_flwr_proto_msgTypes[63]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3711,7 +3771,7 @@ func (x *DeactivateNodeResponse) String() string {
 func (*DeactivateNodeResponse) ProtoMessage() {}
 
 func (x *DeactivateNodeResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_flwr_proto_msgTypes[62]
+	mi := &file_flwr_proto_msgTypes[63]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3724,7 +3784,7 @@ func (x *DeactivateNodeResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeactivateNodeResponse.ProtoReflect.Descriptor instead.
 func (*DeactivateNodeResponse) Descriptor() ([]byte, []int) {
-	return file_flwr_proto_rawDescGZIP(), []int{62}
+	return file_flwr_proto_rawDescGZIP(), []int{63}
 }
 
 type ConfirmMessageReceivedResponse struct {
@@ -3735,7 +3795,7 @@ type ConfirmMessageReceivedResponse struct {
 
 func (x *ConfirmMessageReceivedResponse) Reset() {
 	*x = ConfirmMessageReceivedResponse{}
-	mi := &file_flwr_proto_msgTypes[63]
+	mi := &file_flwr_proto_msgTypes[64]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3747,7 +3807,7 @@ func (x *ConfirmMessageReceivedResponse) String() string {
 func (*ConfirmMessageReceivedResponse) ProtoMessage() {}
 
 func (x *ConfirmMessageReceivedResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_flwr_proto_msgTypes[63]
+	mi := &file_flwr_proto_msgTypes[64]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3760,7 +3820,7 @@ func (x *ConfirmMessageReceivedResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ConfirmMessageReceivedResponse.ProtoReflect.Descriptor instead.
 func (*ConfirmMessageReceivedResponse) Descriptor() ([]byte, []int) {
-	return file_flwr_proto_rawDescGZIP(), []int{63}
+	return file_flwr_proto_rawDescGZIP(), []int{64}
 }
 
 type PullMessagesRequest struct {
@@ -3773,7 +3833,7 @@ type PullMessagesRequest struct {
 
 func (x *PullMessagesRequest) Reset() {
 	*x = PullMessagesRequest{}
-	mi := &file_flwr_proto_msgTypes[64]
+	mi := &file_flwr_proto_msgTypes[65]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3785,7 +3845,7 @@ func (x *PullMessagesRequest) String() string {
 func (*PullMessagesRequest) ProtoMessage() {}
 
 func (x *PullMessagesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_flwr_proto_msgTypes[64]
+	mi := &file_flwr_proto_msgTypes[65]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3798,7 +3858,7 @@ func (x *PullMessagesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PullMessagesRequest.ProtoReflect.Descriptor instead.
 func (*PullMessagesRequest) Descriptor() ([]byte, []int) {
-	return file_flwr_proto_rawDescGZIP(), []int{64}
+	return file_flwr_proto_rawDescGZIP(), []int{65}
 }
 
 func (x *PullMessagesRequest) GetNode() *Node {
@@ -3827,7 +3887,7 @@ type PushMessagesRequest struct {
 
 func (x *PushMessagesRequest) Reset() {
 	*x = PushMessagesRequest{}
-	mi := &file_flwr_proto_msgTypes[65]
+	mi := &file_flwr_proto_msgTypes[66]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3839,7 +3899,7 @@ func (x *PushMessagesRequest) String() string {
 func (*PushMessagesRequest) ProtoMessage() {}
 
 func (x *PushMessagesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_flwr_proto_msgTypes[65]
+	mi := &file_flwr_proto_msgTypes[66]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3852,7 +3912,7 @@ func (x *PushMessagesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PushMessagesRequest.ProtoReflect.Descriptor instead.
 func (*PushMessagesRequest) Descriptor() ([]byte, []int) {
-	return file_flwr_proto_rawDescGZIP(), []int{65}
+	return file_flwr_proto_rawDescGZIP(), []int{66}
 }
 
 func (x *PushMessagesRequest) GetNode() *Node {
@@ -3893,7 +3953,7 @@ type GetRunRequest struct {
 
 func (x *GetRunRequest) Reset() {
 	*x = GetRunRequest{}
-	mi := &file_flwr_proto_msgTypes[66]
+	mi := &file_flwr_proto_msgTypes[67]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3905,7 +3965,7 @@ func (x *GetRunRequest) String() string {
 func (*GetRunRequest) ProtoMessage() {}
 
 func (x *GetRunRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_flwr_proto_msgTypes[66]
+	mi := &file_flwr_proto_msgTypes[67]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3918,7 +3978,7 @@ func (x *GetRunRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetRunRequest.ProtoReflect.Descriptor instead.
 func (*GetRunRequest) Descriptor() ([]byte, []int) {
-	return file_flwr_proto_rawDescGZIP(), []int{66}
+	return file_flwr_proto_rawDescGZIP(), []int{67}
 }
 
 func (x *GetRunRequest) GetNode() *Node {
@@ -3946,7 +4006,7 @@ type GetFabRequest struct {
 
 func (x *GetFabRequest) Reset() {
 	*x = GetFabRequest{}
-	mi := &file_flwr_proto_msgTypes[67]
+	mi := &file_flwr_proto_msgTypes[68]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3958,7 +4018,7 @@ func (x *GetFabRequest) String() string {
 func (*GetFabRequest) ProtoMessage() {}
 
 func (x *GetFabRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_flwr_proto_msgTypes[67]
+	mi := &file_flwr_proto_msgTypes[68]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3971,7 +4031,7 @@ func (x *GetFabRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetFabRequest.ProtoReflect.Descriptor instead.
 func (*GetFabRequest) Descriptor() ([]byte, []int) {
-	return file_flwr_proto_rawDescGZIP(), []int{67}
+	return file_flwr_proto_rawDescGZIP(), []int{68}
 }
 
 func (x *GetFabRequest) GetNode() *Node {
@@ -4006,7 +4066,7 @@ type ConfirmMessageReceivedRequest struct {
 
 func (x *ConfirmMessageReceivedRequest) Reset() {
 	*x = ConfirmMessageReceivedRequest{}
-	mi := &file_flwr_proto_msgTypes[68]
+	mi := &file_flwr_proto_msgTypes[69]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4018,7 +4078,7 @@ func (x *ConfirmMessageReceivedRequest) String() string {
 func (*ConfirmMessageReceivedRequest) ProtoMessage() {}
 
 func (x *ConfirmMessageReceivedRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_flwr_proto_msgTypes[68]
+	mi := &file_flwr_proto_msgTypes[69]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4031,7 +4091,7 @@ func (x *ConfirmMessageReceivedRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ConfirmMessageReceivedRequest.ProtoReflect.Descriptor instead.
 func (*ConfirmMessageReceivedRequest) Descriptor() ([]byte, []int) {
-	return file_flwr_proto_rawDescGZIP(), []int{68}
+	return file_flwr_proto_rawDescGZIP(), []int{69}
 }
 
 func (x *ConfirmMessageReceivedRequest) GetNode() *Node {
@@ -4065,7 +4125,7 @@ type MetricRecord_Item struct {
 
 func (x *MetricRecord_Item) Reset() {
 	*x = MetricRecord_Item{}
-	mi := &file_flwr_proto_msgTypes[74]
+	mi := &file_flwr_proto_msgTypes[75]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4077,7 +4137,7 @@ func (x *MetricRecord_Item) String() string {
 func (*MetricRecord_Item) ProtoMessage() {}
 
 func (x *MetricRecord_Item) ProtoReflect() protoreflect.Message {
-	mi := &file_flwr_proto_msgTypes[74]
+	mi := &file_flwr_proto_msgTypes[75]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4090,7 +4150,7 @@ func (x *MetricRecord_Item) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MetricRecord_Item.ProtoReflect.Descriptor instead.
 func (*MetricRecord_Item) Descriptor() ([]byte, []int) {
-	return file_flwr_proto_rawDescGZIP(), []int{47, 0}
+	return file_flwr_proto_rawDescGZIP(), []int{48, 0}
 }
 
 func (x *MetricRecord_Item) GetKey() string {
@@ -4117,7 +4177,7 @@ type ConfigRecord_Item struct {
 
 func (x *ConfigRecord_Item) Reset() {
 	*x = ConfigRecord_Item{}
-	mi := &file_flwr_proto_msgTypes[75]
+	mi := &file_flwr_proto_msgTypes[76]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4129,7 +4189,7 @@ func (x *ConfigRecord_Item) String() string {
 func (*ConfigRecord_Item) ProtoMessage() {}
 
 func (x *ConfigRecord_Item) ProtoReflect() protoreflect.Message {
-	mi := &file_flwr_proto_msgTypes[75]
+	mi := &file_flwr_proto_msgTypes[76]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4142,7 +4202,7 @@ func (x *ConfigRecord_Item) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ConfigRecord_Item.ProtoReflect.Descriptor instead.
 func (*ConfigRecord_Item) Descriptor() ([]byte, []int) {
-	return file_flwr_proto_rawDescGZIP(), []int{49, 0}
+	return file_flwr_proto_rawDescGZIP(), []int{50, 0}
 }
 
 func (x *ConfigRecord_Item) GetKey() string {
@@ -4397,7 +4457,9 @@ const file_flwr_proto_rawDesc = "" +
 	"\bSintList\x12\x12\n" +
 	"\x04vals\x18\x01 \x03(\x12R\x04vals\"\x1e\n" +
 	"\bUintList\x12\x12\n" +
-	"\x04vals\x18\x01 \x03(\x04R\x04vals\"\xa1\x02\n" +
+	"\x04vals\x18\x01 \x03(\x04R\x04vals\"\x1e\n" +
+	"\bBoolList\x12\x12\n" +
+	"\x04vals\x18\x01 \x03(\bR\x04vals\"\xa1\x02\n" +
 	"\x11MetricRecordValue\x12\x18\n" +
 	"\x06double\x18\x01 \x01(\x01H\x00R\x06double\x12\x18\n" +
 	"\x06sint64\x18\x02 \x01(\x12H\x00R\x06sint64\x12\x18\n" +
@@ -4411,7 +4473,7 @@ const file_flwr_proto_rawDesc = "" +
 	"\x05items\x18\x01 \x03(\v2#.blossomtune.flwr.MetricRecord.ItemR\x05items\x1aS\n" +
 	"\x04Item\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x129\n" +
-	"\x05value\x18\x02 \x01(\v2#.blossomtune.flwr.MetricRecordValueR\x05value\"\xb7\x02\n" +
+	"\x05value\x18\x02 \x01(\v2#.blossomtune.flwr.MetricRecordValueR\x05value\"\xf2\x02\n" +
 	"\x11ConfigRecordValue\x12\x18\n" +
 	"\x06double\x18\x01 \x01(\x01H\x00R\x06double\x12\x18\n" +
 	"\x06sint64\x18\x02 \x01(\x12H\x00R\x06sint64\x12\x18\n" +
@@ -4420,7 +4482,8 @@ const file_flwr_proto_rawDesc = "" +
 	"\vdouble_list\x18\x15 \x01(\v2\x1c.blossomtune.flwr.DoubleListH\x00R\n" +
 	"doubleList\x129\n" +
 	"\tsint_list\x18\x16 \x01(\v2\x1a.blossomtune.flwr.SintListH\x00R\bsintList\x129\n" +
-	"\tuint_list\x18\x17 \x01(\v2\x1a.blossomtune.flwr.UintListH\x00R\buintListB\a\n" +
+	"\tuint_list\x18\x17 \x01(\v2\x1a.blossomtune.flwr.UintListH\x00R\buintList\x129\n" +
+	"\tbool_list\x18\x18 \x01(\v2\x1a.blossomtune.flwr.BoolListH\x00R\bboolListB\a\n" +
 	"\x05value\"\x9e\x01\n" +
 	"\fConfigRecord\x129\n" +
 	"\x05items\x18\x01 \x03(\v2#.blossomtune.flwr.ConfigRecord.ItemR\x05items\x1aS\n" +
@@ -4493,7 +4556,7 @@ func file_flwr_proto_rawDescGZIP() []byte {
 	return file_flwr_proto_rawDescData
 }
 
-var file_flwr_proto_msgTypes = make([]protoimpl.MessageInfo, 76)
+var file_flwr_proto_msgTypes = make([]protoimpl.MessageInfo, 77)
 var file_flwr_proto_goTypes = []any{
 	(*Scalar)(nil),                         // 0: blossomtune.flwr.Scalar
 	(*Error)(nil),                          // 1: blossomtune.flwr.Error
@@ -4541,43 +4604,44 @@ var file_flwr_proto_goTypes = []any{
 	(*DoubleList)(nil),                     // 43: blossomtune.flwr.DoubleList
 	(*SintList)(nil),                       // 44: blossomtune.flwr.SintList
 	(*UintList)(nil),                       // 45: blossomtune.flwr.UintList
-	(*MetricRecordValue)(nil),              // 46: blossomtune.flwr.MetricRecordValue
-	(*MetricRecord)(nil),                   // 47: blossomtune.flwr.MetricRecord
-	(*ConfigRecordValue)(nil),              // 48: blossomtune.flwr.ConfigRecordValue
-	(*ConfigRecord)(nil),                   // 49: blossomtune.flwr.ConfigRecord
-	(*ActivateNodeRequest)(nil),            // 50: blossomtune.flwr.ActivateNodeRequest
-	(*ActivateNodeResponse)(nil),           // 51: blossomtune.flwr.ActivateNodeResponse
-	(*DeactivateNodeRequest)(nil),          // 52: blossomtune.flwr.DeactivateNodeRequest
-	(*RegisterNodeFleetRequest)(nil),       // 53: blossomtune.flwr.RegisterNodeFleetRequest
-	(*UnregisterNodeFleetRequest)(nil),     // 54: blossomtune.flwr.UnregisterNodeFleetRequest
-	(*SendNodeHeartbeatRequest)(nil),       // 55: blossomtune.flwr.SendNodeHeartbeatRequest
-	(*SendNodeHeartbeatResponse)(nil),      // 56: blossomtune.flwr.SendNodeHeartbeatResponse
-	(*PullMessagesResponse)(nil),           // 57: blossomtune.flwr.PullMessagesResponse
-	(*PushMessagesResponse)(nil),           // 58: blossomtune.flwr.PushMessagesResponse
-	(*GetRunResponse)(nil),                 // 59: blossomtune.flwr.GetRunResponse
-	(*GetFabResponse)(nil),                 // 60: blossomtune.flwr.GetFabResponse
-	(*PushObjectResponse)(nil),             // 61: blossomtune.flwr.PushObjectResponse
-	(*DeactivateNodeResponse)(nil),         // 62: blossomtune.flwr.DeactivateNodeResponse
-	(*ConfirmMessageReceivedResponse)(nil), // 63: blossomtune.flwr.ConfirmMessageReceivedResponse
-	(*PullMessagesRequest)(nil),            // 64: blossomtune.flwr.PullMessagesRequest
-	(*PushMessagesRequest)(nil),            // 65: blossomtune.flwr.PushMessagesRequest
-	(*GetRunRequest)(nil),                  // 66: blossomtune.flwr.GetRunRequest
-	(*GetFabRequest)(nil),                  // 67: blossomtune.flwr.GetFabRequest
-	(*ConfirmMessageReceivedRequest)(nil),  // 68: blossomtune.flwr.ConfirmMessageReceivedRequest
-	nil,                                    // 69: blossomtune.flwr.Run.OverrideConfigEntry
-	nil,                                    // 70: blossomtune.flwr.StartRunRequest.OverrideConfigEntry
-	nil,                                    // 71: blossomtune.flwr.ListRunsResponse.RunDictEntry
-	nil,                                    // 72: blossomtune.flwr.Context.NodeConfigEntry
-	nil,                                    // 73: blossomtune.flwr.Context.RunConfigEntry
-	(*MetricRecord_Item)(nil),              // 74: blossomtune.flwr.MetricRecord.Item
-	(*ConfigRecord_Item)(nil),              // 75: blossomtune.flwr.ConfigRecord.Item
+	(*BoolList)(nil),                       // 46: blossomtune.flwr.BoolList
+	(*MetricRecordValue)(nil),              // 47: blossomtune.flwr.MetricRecordValue
+	(*MetricRecord)(nil),                   // 48: blossomtune.flwr.MetricRecord
+	(*ConfigRecordValue)(nil),              // 49: blossomtune.flwr.ConfigRecordValue
+	(*ConfigRecord)(nil),                   // 50: blossomtune.flwr.ConfigRecord
+	(*ActivateNodeRequest)(nil),            // 51: blossomtune.flwr.ActivateNodeRequest
+	(*ActivateNodeResponse)(nil),           // 52: blossomtune.flwr.ActivateNodeResponse
+	(*DeactivateNodeRequest)(nil),          // 53: blossomtune.flwr.DeactivateNodeRequest
+	(*RegisterNodeFleetRequest)(nil),       // 54: blossomtune.flwr.RegisterNodeFleetRequest
+	(*UnregisterNodeFleetRequest)(nil),     // 55: blossomtune.flwr.UnregisterNodeFleetRequest
+	(*SendNodeHeartbeatRequest)(nil),       // 56: blossomtune.flwr.SendNodeHeartbeatRequest
+	(*SendNodeHeartbeatResponse)(nil),      // 57: blossomtune.flwr.SendNodeHeartbeatResponse
+	(*PullMessagesResponse)(nil),           // 58: blossomtune.flwr.PullMessagesResponse
+	(*PushMessagesResponse)(nil),           // 59: blossomtune.flwr.PushMessagesResponse
+	(*GetRunResponse)(nil),                 // 60: blossomtune.flwr.GetRunResponse
+	(*GetFabResponse)(nil),                 // 61: blossomtune.flwr.GetFabResponse
+	(*PushObjectResponse)(nil),             // 62: blossomtune.flwr.PushObjectResponse
+	(*DeactivateNodeResponse)(nil),         // 63: blossomtune.flwr.DeactivateNodeResponse
+	(*ConfirmMessageReceivedResponse)(nil), // 64: blossomtune.flwr.ConfirmMessageReceivedResponse
+	(*PullMessagesRequest)(nil),            // 65: blossomtune.flwr.PullMessagesRequest
+	(*PushMessagesRequest)(nil),            // 66: blossomtune.flwr.PushMessagesRequest
+	(*GetRunRequest)(nil),                  // 67: blossomtune.flwr.GetRunRequest
+	(*GetFabRequest)(nil),                  // 68: blossomtune.flwr.GetFabRequest
+	(*ConfirmMessageReceivedRequest)(nil),  // 69: blossomtune.flwr.ConfirmMessageReceivedRequest
+	nil,                                    // 70: blossomtune.flwr.Run.OverrideConfigEntry
+	nil,                                    // 71: blossomtune.flwr.StartRunRequest.OverrideConfigEntry
+	nil,                                    // 72: blossomtune.flwr.ListRunsResponse.RunDictEntry
+	nil,                                    // 73: blossomtune.flwr.Context.NodeConfigEntry
+	nil,                                    // 74: blossomtune.flwr.Context.RunConfigEntry
+	(*MetricRecord_Item)(nil),              // 75: blossomtune.flwr.MetricRecord.Item
+	(*ConfigRecord_Item)(nil),              // 76: blossomtune.flwr.ConfigRecord.Item
 }
 var file_flwr_proto_depIdxs = []int32{
-	69, // 0: blossomtune.flwr.Run.override_config:type_name -> blossomtune.flwr.Run.OverrideConfigEntry
+	70, // 0: blossomtune.flwr.Run.override_config:type_name -> blossomtune.flwr.Run.OverrideConfigEntry
 	5,  // 1: blossomtune.flwr.Run.status:type_name -> blossomtune.flwr.RunStatus
 	4,  // 2: blossomtune.flwr.StartRunRequest.fab:type_name -> blossomtune.flwr.Fab
-	70, // 3: blossomtune.flwr.StartRunRequest.override_config:type_name -> blossomtune.flwr.StartRunRequest.OverrideConfigEntry
-	71, // 4: blossomtune.flwr.ListRunsResponse.run_dict:type_name -> blossomtune.flwr.ListRunsResponse.RunDictEntry
+	71, // 3: blossomtune.flwr.StartRunRequest.override_config:type_name -> blossomtune.flwr.StartRunRequest.OverrideConfigEntry
+	72, // 4: blossomtune.flwr.ListRunsResponse.run_dict:type_name -> blossomtune.flwr.ListRunsResponse.RunDictEntry
 	3,  // 5: blossomtune.flwr.ListNodesResponse.nodes_info:type_name -> blossomtune.flwr.NodeInfo
 	21, // 6: blossomtune.flwr.Task.status:type_name -> blossomtune.flwr.TaskStatus
 	22, // 7: blossomtune.flwr.AcquireTaskResponse.task:type_name -> blossomtune.flwr.Task
@@ -4586,9 +4650,9 @@ var file_flwr_proto_depIdxs = []int32{
 	6,  // 10: blossomtune.flwr.PullTaskInputResponse.run:type_name -> blossomtune.flwr.Run
 	4,  // 11: blossomtune.flwr.PullTaskInputResponse.fab:type_name -> blossomtune.flwr.Fab
 	3,  // 12: blossomtune.flwr.GetNodesResponse.nodes:type_name -> blossomtune.flwr.NodeInfo
-	72, // 13: blossomtune.flwr.Context.node_config:type_name -> blossomtune.flwr.Context.NodeConfigEntry
+	73, // 13: blossomtune.flwr.Context.node_config:type_name -> blossomtune.flwr.Context.NodeConfigEntry
 	31, // 14: blossomtune.flwr.Context.state:type_name -> blossomtune.flwr.RecordDict
-	73, // 15: blossomtune.flwr.Context.run_config:type_name -> blossomtune.flwr.Context.RunConfigEntry
+	74, // 15: blossomtune.flwr.Context.run_config:type_name -> blossomtune.flwr.Context.RunConfigEntry
 	33, // 16: blossomtune.flwr.Message.metadata:type_name -> blossomtune.flwr.Metadata
 	31, // 17: blossomtune.flwr.Message.content:type_name -> blossomtune.flwr.RecordDict
 	1,  // 18: blossomtune.flwr.Message.error:type_name -> blossomtune.flwr.Error
@@ -4602,35 +4666,36 @@ var file_flwr_proto_depIdxs = []int32{
 	43, // 26: blossomtune.flwr.MetricRecordValue.double_list:type_name -> blossomtune.flwr.DoubleList
 	44, // 27: blossomtune.flwr.MetricRecordValue.sint_list:type_name -> blossomtune.flwr.SintList
 	45, // 28: blossomtune.flwr.MetricRecordValue.uint_list:type_name -> blossomtune.flwr.UintList
-	74, // 29: blossomtune.flwr.MetricRecord.items:type_name -> blossomtune.flwr.MetricRecord.Item
+	75, // 29: blossomtune.flwr.MetricRecord.items:type_name -> blossomtune.flwr.MetricRecord.Item
 	43, // 30: blossomtune.flwr.ConfigRecordValue.double_list:type_name -> blossomtune.flwr.DoubleList
 	44, // 31: blossomtune.flwr.ConfigRecordValue.sint_list:type_name -> blossomtune.flwr.SintList
 	45, // 32: blossomtune.flwr.ConfigRecordValue.uint_list:type_name -> blossomtune.flwr.UintList
-	75, // 33: blossomtune.flwr.ConfigRecord.items:type_name -> blossomtune.flwr.ConfigRecord.Item
-	2,  // 34: blossomtune.flwr.SendNodeHeartbeatRequest.node:type_name -> blossomtune.flwr.Node
-	34, // 35: blossomtune.flwr.PullMessagesResponse.messages_list:type_name -> blossomtune.flwr.Message
-	35, // 36: blossomtune.flwr.PullMessagesResponse.message_object_trees:type_name -> blossomtune.flwr.ObjectTree
-	6,  // 37: blossomtune.flwr.GetRunResponse.run:type_name -> blossomtune.flwr.Run
-	4,  // 38: blossomtune.flwr.GetFabResponse.fab:type_name -> blossomtune.flwr.Fab
-	2,  // 39: blossomtune.flwr.PullMessagesRequest.node:type_name -> blossomtune.flwr.Node
-	2,  // 40: blossomtune.flwr.PushMessagesRequest.node:type_name -> blossomtune.flwr.Node
-	34, // 41: blossomtune.flwr.PushMessagesRequest.messages_list:type_name -> blossomtune.flwr.Message
-	35, // 42: blossomtune.flwr.PushMessagesRequest.message_object_trees:type_name -> blossomtune.flwr.ObjectTree
-	2,  // 43: blossomtune.flwr.GetRunRequest.node:type_name -> blossomtune.flwr.Node
-	2,  // 44: blossomtune.flwr.GetFabRequest.node:type_name -> blossomtune.flwr.Node
-	2,  // 45: blossomtune.flwr.ConfirmMessageReceivedRequest.node:type_name -> blossomtune.flwr.Node
-	0,  // 46: blossomtune.flwr.Run.OverrideConfigEntry.value:type_name -> blossomtune.flwr.Scalar
-	0,  // 47: blossomtune.flwr.StartRunRequest.OverrideConfigEntry.value:type_name -> blossomtune.flwr.Scalar
-	6,  // 48: blossomtune.flwr.ListRunsResponse.RunDictEntry.value:type_name -> blossomtune.flwr.Run
-	0,  // 49: blossomtune.flwr.Context.NodeConfigEntry.value:type_name -> blossomtune.flwr.Scalar
-	0,  // 50: blossomtune.flwr.Context.RunConfigEntry.value:type_name -> blossomtune.flwr.Scalar
-	46, // 51: blossomtune.flwr.MetricRecord.Item.value:type_name -> blossomtune.flwr.MetricRecordValue
-	48, // 52: blossomtune.flwr.ConfigRecord.Item.value:type_name -> blossomtune.flwr.ConfigRecordValue
-	53, // [53:53] is the sub-list for method output_type
-	53, // [53:53] is the sub-list for method input_type
-	53, // [53:53] is the sub-list for extension type_name
-	53, // [53:53] is the sub-list for extension extendee
-	0,  // [0:53] is the sub-list for field type_name
+	46, // 33: blossomtune.flwr.ConfigRecordValue.bool_list:type_name -> blossomtune.flwr.BoolList
+	76, // 34: blossomtune.flwr.ConfigRecord.items:type_name -> blossomtune.flwr.ConfigRecord.Item
+	2,  // 35: blossomtune.flwr.SendNodeHeartbeatRequest.node:type_name -> blossomtune.flwr.Node
+	34, // 36: blossomtune.flwr.PullMessagesResponse.messages_list:type_name -> blossomtune.flwr.Message
+	35, // 37: blossomtune.flwr.PullMessagesResponse.message_object_trees:type_name -> blossomtune.flwr.ObjectTree
+	6,  // 38: blossomtune.flwr.GetRunResponse.run:type_name -> blossomtune.flwr.Run
+	4,  // 39: blossomtune.flwr.GetFabResponse.fab:type_name -> blossomtune.flwr.Fab
+	2,  // 40: blossomtune.flwr.PullMessagesRequest.node:type_name -> blossomtune.flwr.Node
+	2,  // 41: blossomtune.flwr.PushMessagesRequest.node:type_name -> blossomtune.flwr.Node
+	34, // 42: blossomtune.flwr.PushMessagesRequest.messages_list:type_name -> blossomtune.flwr.Message
+	35, // 43: blossomtune.flwr.PushMessagesRequest.message_object_trees:type_name -> blossomtune.flwr.ObjectTree
+	2,  // 44: blossomtune.flwr.GetRunRequest.node:type_name -> blossomtune.flwr.Node
+	2,  // 45: blossomtune.flwr.GetFabRequest.node:type_name -> blossomtune.flwr.Node
+	2,  // 46: blossomtune.flwr.ConfirmMessageReceivedRequest.node:type_name -> blossomtune.flwr.Node
+	0,  // 47: blossomtune.flwr.Run.OverrideConfigEntry.value:type_name -> blossomtune.flwr.Scalar
+	0,  // 48: blossomtune.flwr.StartRunRequest.OverrideConfigEntry.value:type_name -> blossomtune.flwr.Scalar
+	6,  // 49: blossomtune.flwr.ListRunsResponse.RunDictEntry.value:type_name -> blossomtune.flwr.Run
+	0,  // 50: blossomtune.flwr.Context.NodeConfigEntry.value:type_name -> blossomtune.flwr.Scalar
+	0,  // 51: blossomtune.flwr.Context.RunConfigEntry.value:type_name -> blossomtune.flwr.Scalar
+	47, // 52: blossomtune.flwr.MetricRecord.Item.value:type_name -> blossomtune.flwr.MetricRecordValue
+	49, // 53: blossomtune.flwr.ConfigRecord.Item.value:type_name -> blossomtune.flwr.ConfigRecordValue
+	54, // [54:54] is the sub-list for method output_type
+	54, // [54:54] is the sub-list for method input_type
+	54, // [54:54] is the sub-list for extension type_name
+	54, // [54:54] is the sub-list for extension extendee
+	0,  // [0:54] is the sub-list for field type_name
 }
 
 func init() { file_flwr_proto_init() }
@@ -4653,7 +4718,7 @@ func file_flwr_proto_init() {
 	file_flwr_proto_msgTypes[16].OneofWrappers = []any{}
 	file_flwr_proto_msgTypes[22].OneofWrappers = []any{}
 	file_flwr_proto_msgTypes[33].OneofWrappers = []any{}
-	file_flwr_proto_msgTypes[46].OneofWrappers = []any{
+	file_flwr_proto_msgTypes[47].OneofWrappers = []any{
 		(*MetricRecordValue_Double)(nil),
 		(*MetricRecordValue_Sint64)(nil),
 		(*MetricRecordValue_Uint64)(nil),
@@ -4661,7 +4726,7 @@ func file_flwr_proto_init() {
 		(*MetricRecordValue_SintList)(nil),
 		(*MetricRecordValue_UintList)(nil),
 	}
-	file_flwr_proto_msgTypes[48].OneofWrappers = []any{
+	file_flwr_proto_msgTypes[49].OneofWrappers = []any{
 		(*ConfigRecordValue_Double)(nil),
 		(*ConfigRecordValue_Sint64)(nil),
 		(*ConfigRecordValue_Uint64)(nil),
@@ -4669,6 +4734,7 @@ func file_flwr_proto_init() {
 		(*ConfigRecordValue_DoubleList)(nil),
 		(*ConfigRecordValue_SintList)(nil),
 		(*ConfigRecordValue_UintList)(nil),
+		(*ConfigRecordValue_BoolList)(nil),
 	}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
@@ -4676,7 +4742,7 @@ func file_flwr_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_flwr_proto_rawDesc), len(file_flwr_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   76,
+			NumMessages:   77,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

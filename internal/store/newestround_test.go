@@ -1,0 +1,71 @@
+package store_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"blossomtune/internal/domain"
+	"blossomtune/internal/store"
+	"blossomtune/internal/store/storetest"
+)
+
+// An app that counts from 1 again is in round 1, whatever round it reached before: alone and among several runs.
+func TestTheNewestRoundIsTheOneAskedLast(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, db *store.DB) {
+		f, _ := manyRuns(t, db, 1)
+		var asked []domain.Exchange
+		for i, round := range []int{1, 2, 3, 1} {
+			asked = append(asked, domain.Exchange{FederationID: f.ID, EngineRunID: 77, Round: round, Phase: domain.PhaseTrain, NodeID: 5, MessageID: string(rune('a' + i)),
+				AskedAt: now.Add(time.Duration(i) * time.Second)})
+		}
+		in(t, db, func(tx *store.Tx) error {
+			if err := tx.UpsertExchanges(ctx, asked); err != nil {
+				return err
+			}
+			newest, err := tx.NewestExchanges(ctx, f.ID, 77)
+			if err != nil {
+				return err
+			}
+			var ids string
+			for _, e := range newest {
+				ids += e.MessageID
+			}
+			if ids != "ad" { // both times that it was in round 1
+				t.Errorf("the newest exchanges are %q", ids)
+			}
+			several, err := tx.AskedOf(ctx, []domain.RunPart{{Run: domain.Run{ID: 1, FederationID: f.ID, EngineRunID: 77}}})
+			if err != nil {
+				return err
+			}
+			if d := cmp.Diff(newest, several[1]); d != "" {
+				t.Errorf("among several runs: %s", d)
+			}
+			none, err := tx.NewestExchanges(ctx, f.ID, 78)
+			if err == nil && len(none) > 0 {
+				t.Errorf("a run that asked no one has %d exchanges", len(none))
+			}
+			return err
+		})
+	})
+}
+
+// A failed ClientApp is read back as it was kept, with where its app failed.
+func TestAppExitsAreReadBack(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, db *store.DB) {
+		f, _ := manyRuns(t, db, 1)
+		want := domain.AppExit{FederationID: f.ID, EngineRunID: 1<<64 - 5, NodeID: 1<<63 + 9, ExitCode: 1, Signal: "SIGKILL", Kind: "ImportError", Module: "torch", Output: "last lines", At: now,
+			Trouble: "name", Address: "example.org:443", File: "tiny/client_app.py", FileLine: 1 << 40, Func: "train", Code: "int(v)"}
+		in(t, db, func(tx *store.Tx) error {
+			if kept, err := tx.InsertAppExit(ctx, want); err != nil || !kept {
+				t.Fatalf("kept %v, %v", kept, err)
+			}
+			got, err := tx.AppExits(ctx, f.ID, want.EngineRunID)
+			if d := cmp.Diff([]domain.AppExit{want}, got); d != "" {
+				t.Error(d)
+			}
+			return err
+		})
+	})
+}
