@@ -28,7 +28,9 @@ type artifactInput struct {
 }
 
 func (a *api) artifactOps() {
-	add(a, op("list-artifacts", http.MethodGet, "/runs/{run}/artifacts", "The files that a run's ServerApp wrote; none once the federation's rule has removed them", signedIn), a.listArtifacts)
+	files := op("list-artifacts", http.MethodGet, "/runs/{run}/artifacts", "The files that a run's ServerApp wrote; none once the federation's rule has removed them", signedIn)
+	files.Description = "Download each file with download-artifact, which can be resumed. The zip of all files on the run's page is packed as it is sent and cannot be resumed."
+	add(a, files, a.listArtifacts)
 	file := op("download-artifact", http.MethodGet, "/runs/{run}/artifacts/file", "One file that a run's ServerApp wrote", signedIn)
 	file.Responses = fileResponses("The file", "application/octet-stream", bytesSchema)
 	add(a, file, a.artifact)

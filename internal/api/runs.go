@@ -131,7 +131,9 @@ func (a *api) runs() {
 	add(a, op("list-queue", http.MethodGet, "/federations/{federation}/queue", "The queued runs, the next first", signedIn), a.listQueue)
 	add(a, op("run-participants", http.MethodGet, "/runs/{run}/participants", "Who took part in a run, as they were then", signedIn), a.participants)
 	add(a, op("run-metrics", http.MethodGet, "/runs/{run}/metrics", "Metrics in the order of their arrival", signedIn), a.metrics)
-	add(a, op("run-metrics-csv", http.MethodGet, "/runs/{run}/metrics.csv", "All metrics as CSV, one a row", signedIn), a.metricsCSV)
+	export := op("run-metrics-csv", http.MethodGet, "/runs/{run}/metrics.csv", "All metrics as CSV, one a row", signedIn)
+	export.Description = "The file is made as it is sent, so the download cannot be resumed: the answer says Accept-Ranges: none and ignores Range. If the connection ends before the last chunk, download it again."
+	add(a, export, a.metricsCSV)
 	add(a, op("run-round", http.MethodGet, "/runs/{run}/rounds/{round}", "What was asked of whom in a round, and when each part of it was seen", signedIn), a.round)
 	add(a, op("run-traffic", http.MethodGet, "/runs/{run}/traffic", "Bytes to and from each SuperNode because of a run", signedIn), a.traffic)
 	add(a, op("run-log", http.MethodGet, "/runs/{run}/log", "Lines of the ServerApp's log", signedIn), a.log)
@@ -287,6 +289,7 @@ func (a *api) metricsCSV(ctx context.Context, in *RunPath) (*huma.StreamResponse
 	}
 	return &huma.StreamResponse{Body: func(out huma.Context) {
 		out.SetHeader("Content-Type", "text/csv; charset=utf-8")
+		out.SetHeader("Accept-Ranges", "none")
 		out.SetHeader("Content-Disposition", `attachment; filename="metrics-`+r.Name+`.csv"`)
 		if err := a.Runs.WriteCSV(ctx, r, labels, out.BodyWriter()); err != nil {
 			panic(http.ErrAbortHandler) // half a file must not look like a whole one

@@ -177,6 +177,7 @@ func (s *server) auditCSV(w http.ResponseWriter, r *http.Request, _ *visit) erro
 	slugs := slugsOf(feds)
 	h := w.Header()
 	h.Set("Content-Type", "text/csv; charset=utf-8")
+	h.Set("Accept-Ranges", "none") // made as it is sent
 	h.Set("Cache-Control", "no-store")
 	h.Set("Content-Disposition", `attachment; filename="audit.csv"`)
 	out := csv.NewWriter(w)

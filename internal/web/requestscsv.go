@@ -21,6 +21,7 @@ func (s *server) requestsCSV(w http.ResponseWriter, r *http.Request, v *visit) e
 	}
 	h := w.Header()
 	h.Set("Content-Type", "text/csv; charset=utf-8")
+	h.Set("Accept-Ranges", "none") // made as it is sent
 	h.Set("Cache-Control", "no-store")
 	h.Set("Content-Disposition", `attachment; filename="requests-`+v.fed.Slug+`.csv"`)
 	out := csv.NewWriter(w)

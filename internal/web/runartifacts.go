@@ -81,6 +81,7 @@ func (s *server) artifactsZip(w http.ResponseWriter, r *http.Request, v *visit) 
 	h.Set("Content-Type", "application/zip")
 	h.Set("Cache-Control", "no-store")
 	h.Set("Content-Disposition", attachment(run.Name+".zip"))
+	h.Set("Accept-Ranges", "none") // made as it is sent
 	out := zip.NewWriter(w)
 	for _, file := range files {
 		if file.Problem != "" {

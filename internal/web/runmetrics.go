@@ -31,6 +31,7 @@ func (s *server) exportMetrics(w http.ResponseWriter, r *http.Request, v *visit,
 	}
 	h := w.Header()
 	h.Set("Content-Type", kind)
+	h.Set("Accept-Ranges", "none") // made as it is sent
 	h.Set("Cache-Control", "no-store")
 	h.Set("Content-Disposition", `attachment; filename="metrics-`+run.Name+"."+ending+`"`)
 	if err := write(r.Context(), run, labels, w); err != nil {

@@ -27,6 +27,7 @@ func (s *server) runsCSV(w http.ResponseWriter, r *http.Request, v *visit) error
 	}
 	h := w.Header()
 	h.Set("Content-Type", "text/csv; charset=utf-8")
+	h.Set("Accept-Ranges", "none") // made as it is sent
 	h.Set("Cache-Control", "no-store")
 	h.Set("Content-Disposition", attachment("runs-"+v.fed.Slug+".csv"))
 	out := csv.NewWriter(w)
