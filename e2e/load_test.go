@@ -18,10 +18,16 @@ import (
 	"blossomtune/internal/store"
 )
 
-// Twenty SuperNodes of the load generator do two phases with the whole server. The ServerApp is Flower's and reads every array.
+// Twenty SuperNodes of the load generator do two phases with the whole server, on each engine. The ServerApp is Flower's and reads every
+// array.
 func TestTheServerTakesTheLoadForSuperNodes(t *testing.T) {
+	for _, engine := range []string{"flower", "builtin"} {
+		t.Run(engine, func(t *testing.T) { takesTheLoad(t, startWith(t, 21, freeAddr(t), "BLOSSOMTUNE_ENGINE="+engine)) })
+	}
+}
+
+func takesTheLoad(t *testing.T, s *server) {
 	const nodes = 20
-	s := start(t, nodes+1)
 	f := s.load(nodes, elliptic.P256(), fleetload.Options{Duration: 5 * time.Minute})
 	lines := s.phases(nodes, 2)
 	for i, line := range lines {
@@ -41,7 +47,7 @@ func TestTheServerTakesTheLoadForSuperNodes(t *testing.T) {
 }
 
 // BenchmarkLoad has BLOSSOMTUNE_LOAD_NODES (300) idle SuperNodes for BLOSSOMTUNE_LOAD_SECONDS (60), then lets them do BLOSSOMTUNE_LOAD_PHASES
-// (0). The processor time is of the server, its keeper, the SuperLink and the ServerApp.
+// (0). BLOSSOMTUNE_ENGINE chooses the engine. The processor time is of the server, its keeper, the SuperLink and the ServerApp.
 func BenchmarkLoad(b *testing.B) {
 	number := func(name, other string) int {
 		n, err := strconv.Atoi(cmp.Or(os.Getenv(name), other))
