@@ -50,22 +50,3 @@ func TestTheNewestRoundIsTheOneAskedLast(t *testing.T) {
 		})
 	})
 }
-
-// A failed ClientApp is read back as it was kept, with where its app failed.
-func TestAppExitsAreReadBack(t *testing.T) {
-	storetest.Each(t, func(t *testing.T, db *store.DB) {
-		f, _ := manyRuns(t, db, 1)
-		want := domain.AppExit{FederationID: f.ID, EngineRunID: 1<<64 - 5, NodeID: 1<<63 + 9, ExitCode: 1, Signal: "SIGKILL", Kind: "ImportError", Module: "torch", Output: "last lines", At: now,
-			Trouble: "name", Address: "example.org:443", File: "tiny/client_app.py", FileLine: 1 << 40, Func: "train", Code: "int(v)"}
-		in(t, db, func(tx *store.Tx) error {
-			if kept, err := tx.InsertAppExit(ctx, want); err != nil || !kept {
-				t.Fatalf("kept %v, %v", kept, err)
-			}
-			got, err := tx.AppExits(ctx, f.ID, want.EngineRunID)
-			if d := cmp.Diff([]domain.AppExit{want}, got); d != "" {
-				t.Error(d)
-			}
-			return err
-		})
-	})
-}
