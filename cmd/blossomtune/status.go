@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"strings"
@@ -33,6 +34,7 @@ type machineStatus struct {
 	Waiting int             `json:"waiting"`           // app versions
 	Entries int64           `json:"ledger_entries"`
 	Last    []ledger.Entry  `json:"ledger_last"`
+	Rounds  []ledger.Round  `json:"ledger_rounds"` // the newest last
 	Broken  string          `json:"ledger_problem,omitempty"`
 }
 
@@ -75,8 +77,11 @@ func (c *statusCmd) Run() error {
 // errQuiet sets the exit code of a command that has said everything.
 var errQuiet = errors.New("")
 
-// lastEntries is how many lines of the ledger status shows.
-const lastEntries = 3
+// How many entries and rounds of the ledger status shows.
+const (
+	lastEntries = 3
+	lastRounds  = 5
+)
 
 func statusOf(m agent.Machine) (machineStatus, error) {
 	s := machineStatus{Machine: m, Running: m.Running(), Last: []ledger.Entry{}}
@@ -96,7 +101,9 @@ func statusOf(m agent.Machine) (machineStatus, error) {
 			s.Waiting++
 		}
 	}
+	rounds := ledger.Rounds{Most: lastRounds}
 	head, err := ledger.Check(m.Dir, func(e ledger.Entry) error {
+		rounds.Add(e)
 		e.Objects, e.Records = nil, e.Records[:min(len(e.Records), 20)]
 		if s.Last = append(s.Last, e); len(s.Last) > lastEntries {
 			s.Last = s.Last[1:]
@@ -106,8 +113,25 @@ func statusOf(m agent.Machine) (machineStatus, error) {
 	if err != nil {
 		s.Broken = err.Error()
 	}
-	s.Entries = head.N
+	s.Entries, s.Rounds = head.N, rounds.All()
 	return s, nil
+}
+
+// roundLine sums up what a round sent.
+func roundLine(r ledger.Round) string {
+	out := cmp.Or(r.RunName, r.Run)
+	if r.Round != "" {
+		out += ", round " + r.Round
+	}
+	out += fmt.Sprintf(": %d replies, %d errors, %s", r.Replies, r.Errors, size(r.Bytes))
+	var kinds []string
+	for _, k := range r.Kinds {
+		kinds = append(kinds, k.Kind+" "+size(k.Bytes))
+	}
+	if len(kinds) > 0 {
+		out += " (" + strings.Join(kinds, ", ") + ")"
+	}
+	return printable(out)
 }
 
 func (s machineStatus) print() {
@@ -145,6 +169,9 @@ func (s machineStatus) print() {
 		row("ledger", "was changed: %s", s.Broken)
 	} else {
 		row("ledger", "%d entries", s.Entries)
+	}
+	for i, r := range s.Rounds {
+		row([]string{"last rounds", ""}[min(i, 1)], "%s", roundLine(r))
 	}
 	for _, e := range s.Last {
 		row("", "%s", strings.TrimSpace(entryLine(e)))

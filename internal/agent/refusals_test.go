@@ -166,6 +166,12 @@ func TestAttacksOnApprovalAndLedger(t *testing.T) {
 		"a server that calls the federation a trusted one": {func(_ *testing.T, m *machine, _ []byte) {
 			m.write(approval.RulesFile, "federations = [\"trusted\"]\n", 0o600)
 		}, byRule(approval.RuleFederation), "federation", true},
+		"a server that names a listed publisher for another's app": {func(_ *testing.T, m *machine, _ []byte) {
+			m.l.mu.Lock()
+			defer m.l.mu.Unlock()
+			m.l.run.FabId = "north/echo"
+			m.write(approval.RulesFile, "publishers = [\"north\"]\n", 0o600)
+		}, byRule(approval.RulePublisher), "publisher", true},
 		"a clock that was turned back into the allowed hours": {func(_ *testing.T, m *machine, _ []byte) {
 			hour := time.Now().Add(-3 * time.Hour)
 			m.write(approval.RulesFile, "hours = \""+hour.Add(-time.Hour).Format("15:04")+"-"+hour.Add(time.Hour).Format("15:04")+"\"\n", 0o600)

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -17,6 +18,33 @@ import (
 var start = time.Date(2026, 11, 29, 10, 0, 0, 0, time.UTC)
 
 func clock() time.Time { return start }
+
+// The newest rounds are kept, each with its replies, errors, bytes and kinds of records.
+func TestRounds(t *testing.T) {
+	dir := t.TempDir()
+	all := entries()
+	second := entries()[0]
+	second.Round, second.RunName = "2", "digits-1"
+	second.Records = append(second.Records, ledger.Record{Name: "metrics", Kind: "MetricRecord", Bytes: 7}, ledger.Record{Name: "more", Kind: "ArrayRecord", Bytes: 3})
+	late := entries()[2] // of round 1, after round 2 has begun
+	fill(t, dir, append(all, second, late)...)
+	for most, want := range map[int][]ledger.Round{
+		0: {},
+		1: {{Federation: "cardio", Run: "42", Round: "1", Replies: 1, Bytes: 50, Kinds: []ledger.KindOfSent{}}},
+		9: {
+			{Federation: "cardio", Run: "42", RunName: "digits-1", Round: "2", Replies: 1, Bytes: 100, Kinds: []ledger.KindOfSent{{Kind: "ArrayRecord", Bytes: 93}, {Kind: "MetricRecord", Bytes: 7}}},
+			{Federation: "cardio", Run: "42", Round: "1", Replies: 3, Errors: 1, Bytes: 220, Kinds: []ledger.KindOfSent{{Kind: "ArrayRecord", Bytes: 90}}},
+		},
+	} {
+		rounds := ledger.Rounds{Most: most}
+		if _, err := ledger.Check(dir, func(e ledger.Entry) error { rounds.Add(e); return nil }); err != nil {
+			t.Fatal(err)
+		}
+		if got := rounds.All(); !reflect.DeepEqual(got, want) {
+			t.Errorf("%d rounds: %+v, want %+v", most, got, want)
+		}
+	}
+}
 
 func hash(c byte) string { return strings.Repeat(string(c), 64) }
 
