@@ -18,6 +18,10 @@ import (
 // keptRooms is how many app versions' folders stay on this machine: each may hold models that its app downloaded.
 const keptRooms = 20
 
+// roomName is how many digits of an app version's hash name its room. Python's pools make sockets in TMPDIR, whose path has at most 107
+// bytes.
+const roomName = 20
+
 func (h home) rooms() string { return h.file("rooms") }
 
 // room returns the sandbox of an app version; nil when the owner has turned containment off. Another version of the same app has another
@@ -27,7 +31,10 @@ func (n *node) room(fab []byte) (*apphost.Room, error) {
 		return nil, nil
 	}
 	sum := sha256.Sum256(fab)
-	r := &apphost.Room{Dir: filepath.Join(n.h.rooms(), hex.EncodeToString(sum[:])), Read: n.j.o.Data, Port: int(n.port.Load()), Hub: true, Disk: n.j.o.AppLimits.Disk}
+	name := hex.EncodeToString(sum[:])
+	dir := filepath.Join(n.h.rooms(), name[:roomName])
+	_ = os.Rename(filepath.Join(n.h.rooms(), name), dir) // as earlier versions named it
+	r := &apphost.Room{Dir: dir, Read: n.j.o.Data, Port: int(n.port.Load()), Hub: true, Disk: n.j.o.AppLimits.Disk}
 	if err := r.Make(); err != nil {
 		return nil, err
 	}
