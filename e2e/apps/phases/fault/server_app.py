@@ -1,4 +1,7 @@
-"""A ServerApp that asks all SuperNodes, phase by phase, and prints how long their replies took. A message has 12 objects."""
+"""A ServerApp that asks all SuperNodes, phase by phase, and prints how long their replies took.
+
+A message has 12 objects.
+"""
 
 import time
 
