@@ -38,6 +38,7 @@ const (
 	maxObject     = 1<<30 - 1<<20 // bytes of an object, as the gateway takes them
 	transfers     = 6             // objects at the same time
 	runLook       = 4 * time.Second
+	lastQuestion  = 5 * time.Second       // for an answer that is still to come when the work has ended
 	firstLook     = 50 * time.Millisecond // for an object that the ServerApp has not sent yet
 	longestLook   = 2 * time.Second
 	pushTries     = 3
@@ -66,8 +67,15 @@ func (n *Node) handle(ctx context.Context, m *message, release func()) {
 		defer cancel()
 	}
 	working, stop := context.WithCancelCause(limited)
-	defer stop(nil)
-	go n.watchRun(working, m.run(), stop)
+	watched := make(chan struct{})
+	go func() {
+		defer close(watched)
+		n.watchRun(working, m.run(), stop)
+	}()
+	defer func() { // before sent: a question that is under way counts for the message, here and at the server
+		stop(nil)
+		<-watched
+	}()
 
 	err := n.work(working, m, release)
 	if errors.Is(err, errRefused) {
@@ -106,10 +114,13 @@ func errorOf(err error) (code int, reason string) {
 	return wire.ErrorUnknown, "The participant's SuperNode could not handle the message: " + err.Error() + "."
 }
 
-// watchRun ends the work on a message when its run has ended.
+// watchRun ends the work on a message when its run has ended. A question that it has begun it asks to its end.
 func (n *Node) watchRun(ctx context.Context, run uint64, stop context.CancelCauseFunc) {
+	asking, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	defer cancel()
+	defer context.AfterFunc(ctx, func() { time.AfterFunc(lastQuestion, cancel) })()
 	for sleep(ctx, runLook) {
-		if n.over(ctx, run) {
+		if n.over(asking, run) {
 			stop(errRunOver)
 			return
 		}

@@ -2,6 +2,7 @@ package supernode_test
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"slices"
@@ -118,5 +119,43 @@ func TestOddObjectsAreListed(t *testing.T) {
 	}
 	if o := b.outgoing[0]; len(o.Objects) != 2 || o.Objects[1].Bytes != int64(len(content)) || len(o.Records) != 0 {
 		t.Errorf("%+v", o)
+	}
+}
+
+// A question whether the run is still on, which is under way when the work on a message ends, counts for the message: the server has
+// counted it.
+func TestAQuestionUnderWayIsCounted(t *testing.T) {
+	l := newSuperLink(t, fab(t))
+	b := &book{l: l}
+	asked, once := make(chan struct{}), sync.Once{}
+	runs := 0
+	l.hold = func(name string) {
+		if name != "get-run" {
+			return
+		}
+		l.mu.Lock()
+		runs++
+		second := runs == 2
+		l.mu.Unlock()
+		if second {
+			once.Do(func() { close(asked) })
+			l.until("the reply, while a question is open", func() bool { return len(l.replies) == 1 && len(l.wanted) == 0 })
+		}
+	}
+	stop := start(t, l, t.TempDir(), apps(func(_ context.Context, task *supernode.Task) error {
+		_, m, err := take(task)
+		if err != nil {
+			return err
+		}
+		<-asked
+		return give(task, m, []byte("content"), nil)
+	}), func(o *supernode.Options) { o.Recorder = b })
+	l.give("one")
+	l.reply(1)
+	if err := stop(); err != nil {
+		t.Fatal(err)
+	}
+	if runs < 2 || len(b.sent) != 1 || b.sent[0].Bytes != l.up {
+		t.Errorf("%d questions; the server counted %d bytes, the recorder %+v", runs, l.up, b.sent)
 	}
 }

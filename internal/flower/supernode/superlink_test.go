@@ -33,6 +33,8 @@ type superLink struct {
 
 	mu       sync.Mutex
 	fault    func(path string, body []byte) int // an HTTP status to answer with instead; 0: none
+	hold     func(name string)                  // called before a call is answered that has been counted; may be nil
+	up       int64                              // bytes of the calls that belong to messages
 	run      *flwrpb.Run
 	over     bool
 	picky    bool // accepts error replies alone
@@ -146,6 +148,14 @@ func (l *superLink) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			_, _ = w.Write([]byte(`{"code": 2007, "detail": "The current run status does not allow this."}`))
 		}
 		return
+	}
+	name := strings.TrimPrefix(r.URL.Path, "/v1/fleet/")
+	got, poll := out.(*flwrpb.PullMessagesResponse)
+	if poll && len(got.GetMessagesList()) > 0 || !poll && !slices.Contains([]string{"activate-node", "deactivate-node", "send-node-heartbeat"}, name) {
+		l.change(func() { l.up += int64(len(body)) })
+		if l.hold != nil {
+			l.hold(name)
+		}
 	}
 	text, err := proto.Marshal(out)
 	if err != nil {
