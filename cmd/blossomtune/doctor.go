@@ -1,0 +1,187 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"os"
+	"time"
+
+	"blossomtune/internal/agent"
+	"blossomtune/internal/config"
+	"blossomtune/internal/doctor"
+	"blossomtune/internal/domain"
+	"blossomtune/internal/keeper/contain"
+
+	"github.com/alecthomas/kong"
+)
+
+// Exit codes of doctor, besides 0 where all is well.
+const (
+	exitWarning = 3
+	exitFailure = 4
+)
+
+// offClock is by how much a participant's clock may differ from the server's without a warning. The server refuses signatures that are
+// 300 s old or 5 s ahead; the agent corrects for that, a plain SuperNode does not.
+const offClock = 5 * time.Second
+
+type doctorCmd struct {
+	config.Config
+	URL  string `arg:"" optional:"" help:"Address of a server that this machine joined; needed where it joined several."`
+	Dir  string `help:"Directory of this machine's key, state and ledger. Default: below ~/.blossomtune." type:"path"`
+	JSON bool   `help:"Print JSON." name:"json"`
+}
+
+// place is what was looked at, with what was found.
+type place struct {
+	Place    string           `json:"place"`
+	Findings []doctor.Finding `json:"findings"`
+}
+
+// Run looks at the server on this machine, where there is one, and at the federations that this machine has joined.
+func (c *doctorCmd) Run(ctx context.Context, k *kong.Context) error {
+	var places []place
+	if _, err := os.Stat(c.Data); err == nil || given(k, "data") {
+		if err := settle(&c.Config, k); err != nil {
+			return err
+		}
+		places = append(places, place{"server in " + c.Data, doctor.Server(ctx, c.Config, time.Now)})
+	}
+	machines, err := agent.Machines(c.Dir, c.URL)
+	if err != nil && (domain.CodeOf(err) != domain.NotFound || c.Dir != "" || c.URL != "") {
+		return err
+	}
+	for _, m := range machines {
+		places = append(places, place{fmt.Sprintf("%s (%s), partition %d", m.Name, m.Server, m.Partition), machineFindings(ctx, m)})
+	}
+	if len(places) == 0 {
+		return domain.Errorf(domain.NotFound, "There is no server in %s, and this machine has joined no federation.", c.Data).
+			Fix("Name the server's directory with --data, or that of the agent with --dir.")
+	}
+	return report(os.Stdout, places, c.JSON)
+}
+
+func given(k *kong.Context, flag string) bool {
+	for _, p := range k.Path {
+		if p.Flag != nil && p.Flag.Name == flag {
+			return true
+		}
+	}
+	return false
+}
+
+// report prints what was found, and returns the exit code as an error.
+func report(w io.Writer, places []place, asJSON bool) error {
+	var all []doctor.Finding
+	for _, p := range places {
+		all = append(all, p.Findings...)
+	}
+	if asJSON {
+		if err := printJSON(places); err != nil {
+			return err
+		}
+	} else {
+		for _, p := range places {
+			fmt.Fprintln(w, printable(p.Place))
+			for _, f := range p.Findings {
+				fmt.Fprintf(w, "  %-8s %-15s %s\n", f.State, f.Part, printable(f.Says))
+				if f.Remedy != "" {
+					fmt.Fprintf(w, "  %-8s %-15s %s\n", "", "", printable(f.Remedy))
+				}
+			}
+		}
+	}
+	switch doctor.Worst(all) {
+	case doctor.Failure:
+		return withExit{errQuiet, exitFailure}
+	case doctor.Warning:
+		return withExit{errQuiet, exitWarning}
+	}
+	return nil
+}
+
+// machineFindings looks at one federation that this machine has joined.
+func machineFindings(ctx context.Context, m agent.Machine) []doctor.Finding {
+	s, err := statusOf(m)
+	if err != nil {
+		return []doctor.Finding{doctor.Bad("agent", "Join again, or name another directory with --dir.", "Its state cannot be read: %v", err)}
+	}
+	out := append([]doctor.Finding{agentFinding(s)}, serverFindings(ctx, m.Server)...)
+	switch r := contain.Check(); {
+	case s.Running && s.Agent.Contained == string(domain.ContainmentOff):
+		out = append(out, doctor.Warn("containment", "Start the agent without --contain=off.", "It is off: apps can read what your account can read."))
+	case !r.Floor():
+		out = append(out, doctor.Warn("containment", "Run the agent on Linux 6.12 or newer.", "Apps cannot be contained on this machine: %s", r.Reason))
+	default:
+		out = append(out, doctor.Good("containment", "Apps are contained (%s).", r.Level()))
+	}
+	switch {
+	case s.Problem != "":
+		out = append(out, doctor.Bad("approvals", "Mend the file that it names. No app runs until then.", "%s", s.Problem))
+	case s.Waiting > 0:
+		out = append(out, doctor.Warn("approvals", "See them with blossomtune apps.", "%d app versions wait for your decision.", s.Waiting))
+	default:
+		out = append(out, doctor.Good("approvals", "No app version waits (--approve %s).", s.Approve))
+	}
+	if s.Broken != "" {
+		return append(out, doctor.Bad("ledger", "Keep it as evidence; blossomtune ledger shows where it breaks.", "%s", s.Broken))
+	}
+	return append(out, doctor.Good("ledger", "It is whole: %d entries.", s.Entries))
+}
+
+func agentFinding(s machineStatus) doctor.Finding {
+	switch {
+	case !s.Running:
+		return doctor.Bad("agent", "Start it with blossomtune join, or as a service.", "It does not run: %s", s.Agent.Why)
+	case s.Agent.Suspended != "":
+		return doctor.Warn("agent", "Ask the federation's managers.", "A manager has suspended it: %s", s.Agent.Suspended)
+	case !s.Agent.Connected:
+		return doctor.Bad("agent", "See below whether the server can be reached.", "It is not connected: %s", s.Agent.Why)
+	}
+	return doctor.Good("agent", "It is connected as SuperNode %s.", s.NodeID)
+}
+
+// serverFindings looks whether the server can be reached and agrees on the time. What the server says there is not trusted with anything,
+// so its certificate is not checked; the agent checks it against the pin of its token.
+func serverFindings(ctx context.Context, server string) []doctor.Finding {
+	u, err := url.Parse(server)
+	if err != nil {
+		return []doctor.Finding{doctor.Bad("connection", "Join again.", "%q is no address of a server.", server)}
+	}
+	addr := net.JoinHostPort(u.Hostname(), cmp.Or(u.Port(), map[string]string{"http": "80"}[u.Scheme], "443"))
+	at, err := serverTime(ctx, u)
+	if err != nil {
+		return []doctor.Finding{doctor.Bad("connection", "Check this machine's network: it needs outgoing connections to that address and no others.", "%s cannot be reached.", addr)}
+	}
+	out := []doctor.Finding{doctor.Good("connection", "%s answers.", addr)}
+	off := time.Since(at).Truncate(time.Second)
+	if at.IsZero() || off.Abs() <= offClock {
+		return append(out, doctor.Good("clock", "It agrees with the server's."))
+	}
+	return append(out, doctor.Warn("clock", "Let the system set the clock (NTP). The agent corrects for it, plain Flower does not.", "It differs from the server's by %s.", off))
+}
+
+// serverTime returns the time of a server; zero where it does not say.
+func serverTime(ctx context.Context, u *url.URL) (time.Time, error) {
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, http.MethodHead, u.JoinPath("healthz").String(), nil)
+	if err != nil {
+		return time.Time{}, err
+	}
+	res, err := doctor.Unverified().Do(req)
+	if err != nil {
+		return time.Time{}, err
+	}
+	defer res.Body.Close()
+	at, err := http.ParseTime(res.Header.Get("Date"))
+	if err != nil {
+		return time.Time{}, nil //nolint:nilerr // it answers; that it does not say the time is no fault
+	}
+	return at, nil
+}
