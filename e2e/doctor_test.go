@@ -37,6 +37,7 @@ func TestDoctor(t *testing.T) {
 	if code, said := s.doctor(p); code != 4 || said["server"].State != "warning" || said["connection"].State != "failure" {
 		t.Errorf("after the server was stopped: exit code %d, %+v", code, said)
 	}
+	s.serve()
 }
 
 type finding struct{ Part, State, Says, Remedy string }
