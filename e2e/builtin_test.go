@@ -5,6 +5,9 @@ import (
 	"path/filepath"
 	"testing"
 	"time"
+
+	"blossomtune/internal/store/linkstore"
+	"blossomtune/internal/store/storetest"
 )
 
 // A federation goes from Flower's SuperLink to the builtin one. Its SuperNodes, an agent and a stock one, stay and keep their node ids; the
@@ -75,5 +78,29 @@ func (s *server) sameValues(a, b runView) {
 		if got[p] != v {
 			s.t.Errorf("%+v: %v and %v", p, v, got[p])
 		}
+	}
+}
+
+// The builtin SuperLink keeps its state in PostgreSQL where the server's database is there.
+func TestTheBuiltinSuperLinkOnPostgreSQL(t *testing.T) {
+	t.Parallel()
+	address := storetest.PostgresURL(t)
+	s := startWith(t, 10, freeAddr(t), "BLOSSOMTUNE_ENGINE=builtin", "BLOSSOMTUNE_DATABASE="+address)
+	s.approved("Joined").join()
+	s.approved("Plain").plain()
+	r := s.launch(s.app("steady"), map[string]string{"num-server-rounds": "2", "pause": "0"})
+	r = s.becomes(r.Name, "completed", 3*time.Minute)
+	s.sameAsPrinted(r)
+	if _, err := os.Stat(filepath.Join(s.data, "federations", "1", "link.db")); !os.IsNotExist(err) {
+		t.Errorf("there is an SQLite file: %v", err)
+	}
+	store, err := linkstore.Open(t.Context(), address, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer store.Close()
+	kept, err := store.Load(t.Context())
+	if err != nil || len(kept.Nodes) != 2 || len(kept.Runs) != 1 || kept.Runs[0].SubStatus != "completed" || len(kept.Letters)+len(kept.Objects) != 0 {
+		t.Errorf("%v: %d nodes, runs %+v, %d messages, %d objects", err, len(kept.Nodes), kept.Runs, len(kept.Letters), len(kept.Objects))
 	}
 }

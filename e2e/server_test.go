@@ -123,7 +123,9 @@ func startAs(t testing.TB, prog string, partitions int, addr string, settings ..
 	s.url = "http://localhost:" + port
 	t.Cleanup(s.stopAll)
 	s.serve()
-	out, err := exec.CommandContext(t.Context(), bin(t), "token", "create", "--role", "admin", "--data", s.data).Output()
+	token := exec.CommandContext(t.Context(), bin(t), "token", "create", "--role", "admin", "--data", s.data)
+	token.Env = append(os.Environ(), s.with...)
+	out, err := token.Output()
 	if err != nil {
 		t.Fatalf("making a token: %v", err)
 	}

@@ -256,16 +256,16 @@ func (l *Link) confirm(nodeID, runID uint64, id string) error {
 // a message that has been answered, by the SuperNode or in its place, is passed over in silence, as Flower does.
 func (l *Link) announce(m *flwrpb.Message, tree *flwrpb.ObjectTree, nodeID uint64, clientSeconds float64, size int) (missing []string, err error) {
 	meta := m.GetMetadata()
+	ids, fault := checked(m, tree, true, l.o.Clock()) // a large tree takes a while: not under the lock
 	err = l.change(func(now time.Time) ([]Change, error) {
 		if err := l.open(meta.GetRunId()); err != nil {
 			return nil, err
 		}
 		r := l.runs[meta.GetRunId()]
-		ids, err := checked(m, tree, true, now)
 		to := l.letters[meta.GetReplyToMessageId()]
-		if err != nil || to == nil || to.to != nil || to.row.RunID != r.ID || to.row.NodeID != nodeID || meta.GetSrcNodeId() != nodeID ||
+		if fault != nil || to == nil || to.to != nil || to.row.RunID != r.ID || to.row.NodeID != nodeID || meta.GetSrcNodeId() != nodeID ||
 			!now.Before(to.expires()) || seconds(to.expires())-meta.GetCreatedAt()+ttlTolerance < meta.GetTtl() {
-			l.o.Log.Warn("a reply that cannot be taken", "run", r.ID, "node", nodeID, "err", err)
+			l.o.Log.Warn("a reply that cannot be taken", "run", r.ID, "node", nodeID, "err", fault)
 			return nil, nil
 		}
 		if old := to.reply; old != nil && (old.row.ID == meta.GetMessageId() || old.whole()) {

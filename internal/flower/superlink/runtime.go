@@ -134,17 +134,18 @@ func (l *Link) runtimePush(w http.ResponseWriter, r *http.Request, id uint64) er
 	if len(in.GetMessagesList()) == 0 || len(in.GetMessagesList()) != len(in.GetMessageObjectTrees()) {
 		return invalid("each message needs one object tree")
 	}
+	lists := make([][]string, len(in.GetMessagesList()))
+	for i, m := range in.GetMessagesList() { // large trees take a while: not under the lock
+		var err error
+		if lists[i], err = checked(m, in.GetMessageObjectTrees()[i], false, l.o.Clock()); err != nil {
+			return err
+		}
+		if m.GetMetadata().GetRunId() != id {
+			return invalid("the message belongs to another run")
+		}
+	}
 	out := &flwrpb.PushAppMessagesResponse{}
 	err := l.change(func(now time.Time) (changes []Change, err error) {
-		lists := make([][]string, len(in.GetMessagesList()))
-		for i, m := range in.GetMessagesList() {
-			if lists[i], err = checked(m, in.GetMessageObjectTrees()[i], false, now); err != nil {
-				return nil, err
-			}
-			if m.GetMetadata().GetRunId() != id {
-				return nil, invalid("the message is of another run")
-			}
-		}
 		wanted := map[string]bool{}
 		for i, m := range in.GetMessagesList() {
 			c, more := l.post(m, in.GetMessageObjectTrees()[i], lists[i], now)

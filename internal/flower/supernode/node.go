@@ -81,6 +81,7 @@ type Node struct {
 	contexts *contexts
 	lingers  lingers
 	taken    taken
+	handling sync.Map      // message IDs that are being handled
 	refused  chan struct{} // closed when the SuperLink does not accept the node any more
 	refuse   sync.Once
 }
@@ -257,9 +258,19 @@ func (n *Node) poll(ctx context.Context) error {
 		n.tasks.Go(func() {
 			release := sync.OnceFunc(func() { <-n.slots })
 			defer release()
+			defer n.handling.Delete(m.id())
 			n.handle(ctx, m, release)
 		})
 	}
+}
+
+// begin reports whether a message is new. A SuperLink may send a message again when it has not been confirmed for a while.
+func (n *Node) begin(m *message) bool {
+	_, known := n.handling.LoadOrStore(m.id(), true)
+	if known {
+		n.o.Log("Received again while it is being handled, so ignored: %s.", m.words())
+	}
+	return !known
 }
 
 // next waits for a message.
@@ -272,7 +283,7 @@ func (n *Node) next(ctx context.Context) (*message, error) {
 		if err != nil {
 			return nil, err
 		}
-		if m := received(&out); m != nil {
+		if m := received(&out); m != nil && n.begin(m) {
 			m.bytes.Add(int64(proto.Size(in)))
 			return m, nil
 		}

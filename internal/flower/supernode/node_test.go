@@ -552,3 +552,36 @@ func TestAppsThatLingerAreEnded(t *testing.T) {
 	}
 	l.until("at most the last one is left", func() bool { return alive.Load() <= 1 })
 }
+
+// A message that comes again while it is being handled is handled once.
+func TestAMessageThatComesAgainIsHandledOnce(t *testing.T) {
+	l := newSuperLink(t, fab(t))
+	var starts atomic.Int32
+	first, goOn := make(chan struct{}), make(chan struct{})
+	app := apps(func(_ context.Context, task *supernode.Task) error {
+		if starts.Add(1) == 1 {
+			close(first)
+		}
+		<-goOn
+		_, m, err := take(task)
+		if err != nil {
+			return err
+		}
+		return give(task, m, []byte("content"), nil)
+	})
+	stop := start(t, l, t.TempDir(), app, func(o *supernode.Options) { o.Parallel = 2 })
+	l.give("one")
+	<-first
+	l.give("one")
+	l.until("the message was sent twice", func() bool { return len(l.waiting) == 0 })
+	l.give("two") // which the slot that got the message again takes
+	l.until("another message was taken", func() bool { return len(l.waiting) == 0 })
+	close(goOn)
+	l.reply(2)
+	if err := stop(); err != nil {
+		t.Fatal(err)
+	}
+	if n := starts.Load(); n != 2 || len(l.replies) != 2 {
+		t.Errorf("%d ClientApps and %d replies for two messages", n, len(l.replies))
+	}
+}
