@@ -24,7 +24,11 @@ func TestAFederationChangesItsEngine(t *testing.T) {
 	s.kill()
 	s.with = []string{"BLOSSOMTUNE_ENGINE=builtin"}
 	s.serve()
-	await(t, time.Minute, "another keeper runs the federation", func() (string, bool) { pid := s.keeperPID(); return itoa(pid), pid != old && pid != 0 })
+	await(t, time.Minute, "another keeper runs the federation", func() (string, bool) {
+		pid := s.keeperPID()
+		return itoa(pid),
+			pid != old && pid != 0
+	})
 	s.awaitUp()
 	if _, err := os.Stat(filepath.Join(s.data, "federations", "1", "link.db")); err != nil {
 		t.Fatalf("the builtin SuperLink has no store: %v", err)
@@ -100,7 +104,8 @@ func TestTheBuiltinSuperLinkOnPostgreSQL(t *testing.T) {
 	}
 	defer store.Close()
 	kept, err := store.Load(t.Context())
-	if err != nil || len(kept.Nodes) != 2 || len(kept.Runs) != 1 || kept.Runs[0].SubStatus != "completed" || len(kept.Letters)+len(kept.Objects) != 0 {
+	if err != nil || len(kept.Nodes) != 2 || len(kept.Runs) != 1 || kept.Runs[0].SubStatus != "completed" ||
+		len(kept.Letters)+len(kept.Objects) != 0 {
 		t.Errorf("%v: %d nodes, runs %+v, %d messages, %d objects", err, len(kept.Nodes), kept.Runs, len(kept.Letters), len(kept.Objects))
 	}
 }

@@ -41,12 +41,14 @@ func takesTheLoad(t *testing.T, s *server) {
 			t.Errorf("%d times %s", r.Failures[what], what)
 		}
 	}
-	if len(lines) != 2 || r.Online != nodes || r.Left != 0 || r.WrongObjects != 0 || r.Replies != 2*nodes || r.Lost != 0 || r.ObjectsPulled != 2*nodes*12 {
+	if len(lines) != 2 || r.Online != nodes || r.Left != 0 || r.WrongObjects != 0 || r.Replies != 2*nodes || r.Lost != 0 ||
+		r.ObjectsPulled != 2*nodes*12 {
 		t.Errorf("%v; %+v", lines, r)
 	}
 }
 
-// BenchmarkLoad has BLOSSOMTUNE_LOAD_NODES (300) idle SuperNodes for BLOSSOMTUNE_LOAD_SECONDS (60), then lets them do BLOSSOMTUNE_LOAD_PHASES
+// BenchmarkLoad has BLOSSOMTUNE_LOAD_NODES (300) idle SuperNodes for BLOSSOMTUNE_LOAD_SECONDS (60), then lets them do
+// BLOSSOMTUNE_LOAD_PHASES
 // (0). BLOSSOMTUNE_ENGINE chooses the engine. The processor time is of the server, its keeper, the SuperLink and the ServerApp.
 func BenchmarkLoad(b *testing.B) {
 	number := func(name, other string) int {
@@ -56,7 +58,8 @@ func BenchmarkLoad(b *testing.B) {
 		}
 		return n
 	}
-	nodes, idle, phases := number("BLOSSOMTUNE_LOAD_NODES", "300"), number("BLOSSOMTUNE_LOAD_SECONDS", "60"), number("BLOSSOMTUNE_LOAD_PHASES", "0")
+	nodes, idle, phases := number("BLOSSOMTUNE_LOAD_NODES", "300"), number("BLOSSOMTUNE_LOAD_SECONDS",
+		"60"), number("BLOSSOMTUNE_LOAD_PHASES", "0")
 	s := start(b, nodes+1)
 	m := newCPUMeter(b, s.data)
 	began := time.Now()
@@ -136,7 +139,8 @@ func (s *server) enrol(keys []*fleetload.Key) error {
 			if err := tx.InsertPerson(ctx, &p); err != nil {
 				return err
 			}
-			r := domain.Request{Ref: fmt.Sprintf("L%07d", i), FederationID: 1, PersonID: p.ID, Email: p.Email, Name: p.Name, State: domain.Approved, Partition: i,
+			r := domain.Request{Ref: fmt.Sprintf("L%07d", i), FederationID: 1, PersonID: p.ID, Email: p.Email, Name: p.Name,
+				State: domain.Approved, Partition: i,
 				CreatedAt: now, DecidedAt: now}
 			if err := tx.InsertRequest(ctx, &r); err != nil {
 				return err
@@ -145,7 +149,8 @@ func (s *server) enrol(keys []*fleetload.Key) error {
 			if err != nil {
 				return err
 			}
-			row := domain.NodeKey{FederationID: 1, RequestID: r.ID, Partition: i, PublicPEM: k.PublicPEM, Fingerprint: fingerprint, Via: "upload", CreatedAt: now}
+			row := domain.NodeKey{FederationID: 1, RequestID: r.ID, Partition: i, PublicPEM: k.PublicPEM, Fingerprint: fingerprint,
+				Via: "upload", CreatedAt: now}
 			if err := tx.InsertNodeKey(ctx, &row); err != nil {
 				return err
 			}

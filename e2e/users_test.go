@@ -46,7 +46,8 @@ func TestEachFederationsAppsAreAnotherUser(t *testing.T) {
 		return
 	}
 	dir := t.TempDir()
-	wrapper := script(t, dir, "wrapper", "#!/bin/sh\nexec "+openHome(t, dir)+" "+script(t, dir, "without-namespaces", withoutNamespaces)+" "+bin(t)+" \"$@\"\n")
+	wrapper := script(t, dir, "wrapper", "#!/bin/sh\nexec "+openHome(t, dir)+" "+script(t, dir, "without-namespaces",
+		withoutNamespaces)+" "+bin(t)+" \"$@\"\n")
 	for name, prog := range map[string]string{"with namespaces": bin(t), "without namespaces": wrapper} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -79,7 +80,8 @@ func openHome(t *testing.T, dir string) string {
 			fmt.Fprintf(&after, "mkdir -p %[2]s\nmount --bind %[1]s %[2]s\n", keep, path)
 		}
 	}
-	text := fmt.Sprintf("#!/bin/sh -e\n%smount -t tmpfs -o mode=755 home %s\n%s%s -c 'import flwr'\nexec \"$@\"\n", &before, home, &after, env.Bin("python"))
+	text := fmt.Sprintf("#!/bin/sh -e\n%smount -t tmpfs -o mode=755 home %s\n%s%s -c 'import flwr'\nexec \"$@\"\n", &before, home, &after,
+		env.Bin("python"))
 	return "unshare -m --propagation private " + script(t, dir, "open-home", text)
 }
 
@@ -105,11 +107,13 @@ func asNobody(t *testing.T, name string) {
 		}
 	}
 	command := strings.Fields(openHome(t, dir) + " setpriv --reuid=65534 --regid=65534 --clear-groups " + filepath.Join(dir, "e2e.test"))
-	if err := errors.Join(os.Chown(dir, nobody, nobody), os.Chown(python, nobody, nobody), os.Chmod(filepath.Join(dir, "open-home"), 0o755)); err != nil {
+	if err := errors.Join(os.Chown(dir, nobody, nobody), os.Chown(python, nobody, nobody), os.Chmod(filepath.Join(dir, "open-home"),
+		0o755)); err != nil {
 		t.Fatal(err)
 	}
 	cmd := exec.CommandContext(t.Context(), command[0], append(command[1:], "-test.run", "^"+name+"$", "-test.v")...)
-	cmd.Env = append(os.Environ(), "TMPDIR="+dir, "HOME="+dir, "XDG_CACHE_HOME="+dir, "BLOSSOMTUNE_TEST_VENV="+filepath.Join(python, filepath.Base(env.Dir)), programEnv+"="+filepath.Join(dir, "blossomtune"))
+	cmd.Env = append(os.Environ(), "TMPDIR="+dir, "HOME="+dir, "XDG_CACHE_HOME="+dir, "BLOSSOMTUNE_TEST_VENV="+filepath.Join(python,
+		filepath.Base(env.Dir)), programEnv+"="+filepath.Join(dir, "blossomtune"))
 	out, err := cmd.CombinedOutput()
 	if err != nil || !strings.Contains(string(out), "--- PASS: "+name) {
 		t.Errorf("as nobody: %v\n%s", err, out)
@@ -136,11 +140,13 @@ func eachIsAnotherUser(t *testing.T, s *server, namespaces bool) {
 	runs := map[string]runView{}
 	for _, fed := range []string{"fed", "second", "third"} {
 		var r runView
-		s.admin.must("POST", "/federations/"+fed+"/runs", map[string]any{"app": hash, "config": map[string]string{"seconds": "600", "word": fed}}, &r)
+		s.admin.must("POST", "/federations/"+fed+"/runs", map[string]any{"app": hash, "config": map[string]string{"seconds": "600",
+			"word": fed}}, &r)
 		runs[fed] = r
 	}
 	refused := s.ends(runs["third"].Name, 2*time.Minute)
-	if refused.State != "failed" || refused.Cause == nil || refused.Cause.Code != "no_user_id" || !strings.Contains(refused.Cause.Remedy, "--app-uids") {
+	if refused.State != "failed" || refused.Cause == nil || refused.Cause.Code != "no_user_id" || !strings.Contains(refused.Cause.Remedy,
+		"--app-uids") {
 		t.Errorf("the third federation of two user IDs: %s, %+v", refused.State, refused.Cause)
 	}
 	cookie := s.signIn()

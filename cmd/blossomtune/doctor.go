@@ -20,14 +20,14 @@ import (
 	"github.com/alecthomas/kong"
 )
 
-// Exit codes of doctor, besides 0 where all is well.
+// Exit codes of doctor. 0 means that no problem was found.
 const (
 	exitWarning = 3
 	exitFailure = 4
 )
 
-// offClock is by how much a participant's clock may differ from the server's without a warning. The server refuses signatures that are
-// 300 s old or 5 s ahead; the agent corrects for that, a plain SuperNode does not.
+// offClock is how far a participant's clock may differ from the server's before doctor warns. The server rejects signatures that are more
+// than 300 s old or 5 s ahead. The agent corrects for clock differences; a plain SuperNode does not.
 const offClock = 5 * time.Second
 
 type doctorCmd struct {
@@ -37,13 +37,13 @@ type doctorCmd struct {
 	JSON bool   `help:"Print JSON." name:"json"`
 }
 
-// place is what was looked at, with what was found.
+// place is a checked server or machine with its findings.
 type place struct {
 	Place    string           `json:"place"`
 	Findings []doctor.Finding `json:"findings"`
 }
 
-// Run looks at the server on this machine, where there is one, and at the federations that this machine has joined.
+// Run checks the server on this machine, if there is one, and the federations that this machine has joined.
 func (c *doctorCmd) Run(ctx context.Context, k *kong.Context) error {
 	var places []place
 	if _, err := os.Stat(c.Data); err == nil || given(k, "data") {
@@ -60,8 +60,8 @@ func (c *doctorCmd) Run(ctx context.Context, k *kong.Context) error {
 		places = append(places, place{fmt.Sprintf("%s (%s), partition %d", m.Name, m.Server, m.Partition), machineFindings(ctx, m)})
 	}
 	if len(places) == 0 {
-		return domain.Errorf(domain.NotFound, "There is no server in %s, and this machine has joined no federation.", c.Data).
-			Fix("Name the server's directory with --data, or that of the agent with --dir.")
+		return domain.Errorf(domain.NotFound, "No server was found in %s, and this machine has not joined a federation.", c.Data).
+			Fix("Set --data to the server's directory, or --dir to the agent's.")
 	}
 	return report(os.Stdout, places, c.JSON)
 }
@@ -75,7 +75,7 @@ func given(k *kong.Context, flag string) bool {
 	return false
 }
 
-// report prints what was found, and returns the exit code as an error.
+// report prints the findings and returns the exit code as an error.
 func report(w io.Writer, places []place, asJSON bool) error {
 	var all []doctor.Finding
 	for _, p := range places {
@@ -105,65 +105,72 @@ func report(w io.Writer, places []place, asJSON bool) error {
 	return nil
 }
 
-// machineFindings looks at one federation that this machine has joined.
+// machineFindings checks one federation that this machine has joined.
 func machineFindings(ctx context.Context, m agent.Machine) []doctor.Finding {
 	s, err := statusOf(m)
 	if err != nil {
-		return []doctor.Finding{doctor.Bad("agent", "Join again, or name another directory with --dir.", "Its state cannot be read: %v", err)}
+		return []doctor.Finding{doctor.Bad("agent", "Join again, or set --dir to another directory.", "The agent's state cannot be read: %v",
+			err)}
 	}
 	out := append([]doctor.Finding{agentFinding(s)}, serverFindings(ctx, m.Server)...)
 	switch r := contain.Check(); {
 	case s.Running && s.Agent.Contained == string(domain.ContainmentOff):
-		out = append(out, doctor.Warn("containment", "Start the agent without --contain=off.", "It is off: apps can read what your account can read."))
+		out = append(out, doctor.Warn("containment", "Start the agent without --contain=off.",
+			"Containment is off: apps can read everything that your account can read."))
 	case !r.Floor():
-		out = append(out, doctor.Warn("containment", "Run the agent on Linux 6.12 or newer.", "Apps cannot be contained on this machine: %s", r.Reason))
+		out = append(out, doctor.Warn("containment", "Run the agent on Linux 6.12 or newer.", "Apps cannot be contained on this machine: %s",
+			r.Reason))
 	default:
 		out = append(out, doctor.Good("containment", "Apps are contained (%s).", r.Level()))
 	}
 	switch {
 	case s.Problem != "":
-		out = append(out, doctor.Bad("approvals", "Mend the file that it names. No app runs until then.", "%s", s.Problem))
+		out = append(out, doctor.Bad("approvals", "Fix the file named in the message. No app runs until then.", "%s", s.Problem))
 	case s.Waiting > 0:
-		out = append(out, doctor.Warn("approvals", "See them with blossomtune apps.", "%d app versions wait for your decision.", s.Waiting))
+		out = append(out, doctor.Warn("approvals", "List them with blossomtune apps.", "%d app versions are waiting for your approval.",
+			s.Waiting))
 	default:
-		out = append(out, doctor.Good("approvals", "No app version waits (--approve %s).", s.Approve))
+		out = append(out, doctor.Good("approvals", "No app versions are waiting (--approve %s).", s.Approve))
 	}
 	if s.Broken != "" {
-		return append(out, doctor.Bad("ledger", "Keep it as evidence; blossomtune ledger shows where it breaks.", "%s", s.Broken))
+		return append(out, doctor.Bad("ledger", "Keep the file as evidence. Run blossomtune ledger to see where the chain breaks.", "%s",
+			s.Broken))
 	}
-	return append(out, doctor.Good("ledger", "It is whole: %d entries.", s.Entries))
+	return append(out, doctor.Good("ledger", "The ledger is intact (%d entries).", s.Entries))
 }
 
 func agentFinding(s machineStatus) doctor.Finding {
 	switch {
 	case !s.Running:
-		return doctor.Bad("agent", "Start it with blossomtune join, or as a service.", "It does not run: %s", s.Agent.Why)
+		return doctor.Bad("agent", "Start it with blossomtune join, or as a service.", "The agent is not running: %s", s.Agent.Why)
 	case s.Agent.Suspended != "":
-		return doctor.Warn("agent", "Ask the federation's managers.", "A manager has suspended it: %s", s.Agent.Suspended)
+		return doctor.Warn("agent", "Ask the federation's managers.", "A manager has suspended this SuperNode: %s", s.Agent.Suspended)
 	case !s.Agent.Connected:
-		return doctor.Bad("agent", "See below whether the server can be reached.", "It is not connected: %s", s.Agent.Why)
+		return doctor.Bad("agent", "Check the connection below.", "The agent is not connected: %s", s.Agent.Why)
 	}
-	return doctor.Good("agent", "It is connected as SuperNode %s.", s.NodeID)
+	return doctor.Good("agent", "Connected as SuperNode %s.", s.NodeID)
 }
 
-// serverFindings looks whether the server can be reached and agrees on the time. What the server says there is not trusted with anything,
-// so its certificate is not checked; the agent checks it against the pin of its token.
+// serverFindings checks that the server can be reached and that the clocks agree. Nothing relies on the answer, so the certificate is not
+// verified here; the agent verifies it against the pin in its token.
 func serverFindings(ctx context.Context, server string) []doctor.Finding {
 	u, err := url.Parse(server)
 	if err != nil {
-		return []doctor.Finding{doctor.Bad("connection", "Join again.", "%q is no address of a server.", server)}
+		return []doctor.Finding{doctor.Bad("connection", "Join again.", "%q is not a valid server address.", server)}
 	}
 	addr := net.JoinHostPort(u.Hostname(), cmp.Or(u.Port(), map[string]string{"http": "80"}[u.Scheme], "443"))
 	at, err := serverTime(ctx, u)
 	if err != nil {
-		return []doctor.Finding{doctor.Bad("connection", "Check this machine's network: it needs outgoing connections to that address and no others.", "%s cannot be reached.", addr)}
+		return []doctor.Finding{doctor.Bad("connection",
+			"Check the network and firewall. This machine needs outgoing connections to that address only.", "%s cannot be reached.", addr)}
 	}
 	out := []doctor.Finding{doctor.Good("connection", "%s answers.", addr)}
 	off := time.Since(at).Truncate(time.Second)
 	if at.IsZero() || off.Abs() <= offClock {
-		return append(out, doctor.Good("clock", "It agrees with the server's."))
+		return append(out, doctor.Good("clock", "The clock agrees with the server's."))
 	}
-	return append(out, doctor.Warn("clock", "Let the system set the clock (NTP). The agent corrects for it, plain Flower does not.", "It differs from the server's by %s.", off))
+	return append(out, doctor.Warn("clock",
+		"Synchronize the clock with NTP. The agent corrects for the difference; plain Flower does not.", "The clock differs from the server's by %s.", off))
 }
 
 // serverTime returns the time of a server; zero where it does not say.
@@ -181,7 +188,7 @@ func serverTime(ctx context.Context, u *url.URL) (time.Time, error) {
 	defer res.Body.Close()
 	at, err := http.ParseTime(res.Header.Get("Date"))
 	if err != nil {
-		return time.Time{}, nil //nolint:nilerr // it answers; that it does not say the time is no fault
+		return time.Time{}, nil //nolint:nilerr // a server need not report its time
 	}
 	return at, nil
 }

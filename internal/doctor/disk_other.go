@@ -2,5 +2,5 @@
 
 package doctor
 
-// diskFinding says nothing on this system.
+// diskFinding is not implemented on this system.
 func diskFinding(string) Finding { return Finding{} }

@@ -1,5 +1,4 @@
-// Package doctor looks at an installation of the server and says what is well and what is not, with a remedy. It changes nothing, and says
-// no secret.
+// Package doctor checks a server installation and reports problems with remedies. It changes nothing and never prints a secret.
 package doctor
 
 import (
@@ -10,17 +9,17 @@ import (
 	"blossomtune/internal/domain"
 )
 
-// State is how a part of an installation is.
+// State is the result of a check.
 type State string
 
 // States, from good to bad.
 const (
 	OK      State = "ok"
-	Warning State = "warning" // it works, but not all of it, or not for long
-	Failure State = "failure" // it does not work
+	Warning State = "warning" // works, but not completely or not for long
+	Failure State = "failure" // does not work
 )
 
-// Finding is what was found out about one part.
+// Finding is the result of checking one part.
 type Finding struct {
 	Part   string `json:"part"`
 	State  State  `json:"state"`
@@ -28,22 +27,22 @@ type Finding struct {
 	Remedy string `json:"remedy,omitempty"`
 }
 
-// Good returns a finding that all is well.
+// Good returns a finding without a problem.
 func Good(part, says string, args ...any) Finding {
 	return Finding{Part: part, State: OK, Says: fmt.Sprintf(says, args...)}
 }
 
-// Warn returns a finding of something that should be changed.
+// Warn returns a finding about something that should be changed.
 func Warn(part, remedy, says string, args ...any) Finding {
 	return Finding{Part: part, State: Warning, Says: fmt.Sprintf(says, args...), Remedy: remedy}
 }
 
-// Bad returns a finding of something that does not work.
+// Bad returns a finding about something that does not work.
 func Bad(part, remedy, says string, args ...any) Finding {
 	return Finding{Part: part, State: Failure, Says: fmt.Sprintf(says, args...), Remedy: remedy}
 }
 
-// failed puts an error into a finding: cause and remedy where it is one of ours.
+// failed turns an error into a failure. A [domain.Error] supplies the message and the remedy.
 func failed(part string, err error) Finding {
 	f := Finding{Part: part, State: Failure, Says: err.Error()}
 	if e, ok := errors.AsType[*domain.Error](err); ok {
@@ -52,7 +51,7 @@ func failed(part string, err error) Finding {
 	return f
 }
 
-// Worst returns the worst state of findings; OK where there are none.
+// Worst returns the worst state among the findings, or OK if there are none.
 func Worst(all []Finding) State {
 	worst := OK
 	for _, f := range all {
@@ -63,5 +62,5 @@ func Worst(all []Finding) State {
 	return worst
 }
 
-// check is one look at a server; it may find several things.
+// check examines one part of a server. It can return several findings.
 type check func(ctx context.Context) []Finding

@@ -24,11 +24,11 @@ import (
 )
 
 const (
-	reachWithin = 5 * time.Second     // for another machine or process to answer
-	certSoon    = 14 * 24 * time.Hour // before a certificate ends
+	reachWithin = 5 * time.Second     // timeout for connections and queries
+	certSoon    = 14 * 24 * time.Hour // warn this long before a certificate expires
 )
 
-// Server looks at the server that a configuration describes, on its own machine. The configuration must have been resolved.
+// Server checks the server described by a resolved configuration. It must run on the server's machine.
 func Server(ctx context.Context, c config.Config, clock domain.Clock) []Finding {
 	s := server{c: c, clock: clock}
 	var out []Finding
@@ -48,11 +48,12 @@ func (s server) directory(context.Context) []Finding {
 	info, err := os.Stat(s.c.Data)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return []Finding{Bad(part, "Name the server's directory with --data, or start the server, which makes it.", "%s does not exist.", s.c.Data)}
+		return []Finding{Bad(part, "Set --data to the server's directory, or start the server, which creates it.", "%s does not exist.",
+			s.c.Data)}
 	case err != nil:
 		return []Finding{Bad(part, "Run this as the user of the server.", "%s cannot be read: %v.", s.c.Data, err)}
 	case !info.IsDir():
-		return []Finding{Bad(part, "Name the server's directory with --data.", "%s is no directory.", s.c.Data)}
+		return []Finding{Bad(part, "Set --data to the server's directory.", "%s is not a directory.", s.c.Data)}
 	}
 	out := []Finding{Good(part, "%s", s.c.Data)}
 	if f := diskFinding(s.c.Data); f.Says != "" {
@@ -61,32 +62,33 @@ func (s server) directory(context.Context) []Finding {
 	return out
 }
 
-// process looks whether the server runs, and whether it answers.
+// process checks that the server is running and ready.
 func (s server) process(ctx context.Context) []Finding {
 	const part = "server"
 	path := filepath.Join(s.c.Data, "server.lock")
 	held, err := filelock.Held(path)
 	if errors.Is(err, fs.ErrNotExist) || err == nil && !held {
-		return []Finding{Warn(part, "Start it with blossomtune serve.", "It does not run.")}
+		return []Finding{Warn(part, "Start it with blossomtune serve.", "The server is not running.")}
 	}
 	if err != nil {
-		return []Finding{Bad(part, "Run this as the user of the server.", "Whether it runs cannot be seen: %v.", err)}
+		return []Finding{Bad(part, "Run this as the user of the server.", "The server's lock file cannot be read: %v.", err)}
 	}
-	who := "It runs"
+	who := "The server is running"
 	if pid := filelock.Read(path).PID; pid != 0 {
 		who += " (process " + strconv.Itoa(pid) + ")"
 	}
 	status, said, err := s.ready(ctx)
 	switch {
 	case err != nil:
-		return []Finding{Bad(part, "Look at its log. If it listens elsewhere, give this command the same settings.", "%s, but does not answer at %s.", who, s.c.Listen)}
+		return []Finding{Bad(part, "Check its log. If it listens on another address, pass this command the same settings.",
+			"%s but does not respond at %s.", who, s.c.Listen)}
 	case status != http.StatusOK:
-		return []Finding{Bad(part, "Look at its log.", "%s, but is not ready: %s", who, said)}
+		return []Finding{Bad(part, "Check its log.", "%s but not ready: %s", who, said)}
 	}
-	return []Finding{Good(part, "%s and is ready at %s.", who, s.c.Listen)}
+	return []Finding{Good(part, "%s and ready at %s.", who, s.c.Listen)}
 }
 
-// ready asks the server whether it is ready. Only this machine is asked, so no certificate is needed.
+// ready queries the server's /readyz endpoint.
 func (s server) ready(ctx context.Context) (status int, said string, err error) {
 	host, port, err := net.SplitHostPort(s.c.Listen)
 	if err != nil {
@@ -115,9 +117,10 @@ func (s server) ready(ctx context.Context) (status int, said string, err error) 
 	return res.StatusCode, strings.TrimSpace(string(text[:n])), nil
 }
 
-// Unverified returns a client that believes any certificate. It is for questions whose answer is trusted with nothing.
+// Unverified returns a client that accepts any certificate. Use it only if nothing relies on the answer.
 func Unverified() *http.Client {
-	return &http.Client{Transport: &http.Transport{DisableKeepAlives: true, TLSClientConfig: &tls.Config{InsecureSkipVerify: true, MinVersion: tls.VersionTLS12}}} //nolint:gosec // as said
+	return &http.Client{Transport: &http.Transport{DisableKeepAlives: true, TLSClientConfig: &tls.Config{InsecureSkipVerify: true,
+		MinVersion: tls.VersionTLS12}}}
 }
 
 func (s server) database(ctx context.Context) []Finding {
@@ -142,34 +145,34 @@ func (s server) database(ctx context.Context) []Finding {
 func (s server) certificate(context.Context) []Finding {
 	const part = "certificate"
 	if s.c.BehindProxy {
-		return []Finding{Good(part, "The proxy in front has it (--behind-proxy).")}
+		return []Finding{Good(part, "The reverse proxy handles TLS (--behind-proxy).")}
 	}
-	path, renew := s.c.TLSCert, "Put a new certificate there; the server takes it without a restart."
+	path, renew := s.c.TLSCert, "Replace the file. The server reloads it without a restart."
 	if path == "" {
 		path, renew = filepath.Join(s.c.Data, "tls", "server.pem"), "Start the server, which renews it."
 	}
 	text, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) && s.c.TLSCert == "" {
-		return []Finding{Good(part, "It is made at the server's first start.")}
+		return []Finding{Good(part, "The server creates a certificate at its first start.")}
 	}
 	if err != nil {
-		return []Finding{Bad(part, "Check --tls-cert and who may read it.", "%s cannot be read: %v.", path, err)}
+		return []Finding{Bad(part, "Check --tls-cert and the file's permissions.", "%s cannot be read: %v.", path, err)}
 	}
 	block, _ := pem.Decode(text)
 	if block == nil {
-		return []Finding{Bad(part, renew, "%s holds no certificate.", path)}
+		return []Finding{Bad(part, renew, "%s does not contain a certificate.", path)}
 	}
 	cert, err := x509.ParseCertificate(block.Bytes)
 	if err != nil {
-		return []Finding{Bad(part, renew, "%s holds a certificate that cannot be read.", path)}
+		return []Finding{Bad(part, renew, "%s contains an invalid certificate.", path)}
 	}
 	switch left := cert.NotAfter.Sub(s.clock()); {
 	case left <= 0:
-		return []Finding{Bad(part, renew, "It ended on %s.", cert.NotAfter.Format(time.DateOnly))}
+		return []Finding{Bad(part, renew, "The certificate expired on %s.", cert.NotAfter.Format(time.DateOnly))}
 	case left < certSoon:
-		return []Finding{Warn(part, renew, "It ends on %s.", cert.NotAfter.Format(time.DateOnly))}
+		return []Finding{Warn(part, renew, "The certificate expires on %s.", cert.NotAfter.Format(time.DateOnly))}
 	}
-	return []Finding{Good(part, "It is valid until %s.", cert.NotAfter.Format(time.DateOnly))}
+	return []Finding{Good(part, "The certificate is valid until %s.", cert.NotAfter.Format(time.DateOnly))}
 }
 
 func (s server) python(ctx context.Context) []Finding {
@@ -179,15 +182,16 @@ func (s server) python(ctx context.Context) []Finding {
 	defer cancel()
 	path, version, err := python.Find(ctx, s.c.Python)
 	if ctx.Err() != nil {
-		return []Finding{Warn(part, "Try again when the machine is less busy.", "It did not answer within %s.", 2*reachWithin)}
+		return []Finding{Warn(part, "Try again when the machine is less busy.", "Python did not respond within %s.", 2*reachWithin)}
 	}
 	if err != nil {
 		return []Finding{failed(part, err)}
 	}
 	if len(made) == 0 {
-		return []Finding{Warn(part, "Start the server, which prepares it; that needs a package index.", "%s (%s) is there, but no environment with Flower is prepared yet.", path, version)}
+		return []Finding{Warn(part, "Start the server, which installs Flower. It needs access to a package index.",
+			"%s (%s) was found, but Flower is not installed yet.", path, version)}
 	}
-	return []Finding{Good(part, "%s (%s), and an environment for flwr %s.", path, version, python.FlwrVersion)}
+	return []Finding{Good(part, "%s (%s) with flwr %s.", path, version, python.FlwrVersion)}
 }
 
 func (s server) sandbox(context.Context) []Finding {
@@ -195,14 +199,15 @@ func (s server) sandbox(context.Context) []Finding {
 	r := contain.Check()
 	switch {
 	case !r.Floor():
-		return []Finding{Warn(part, "Run the server on Linux 6.12 or newer. Until then only admins can add app versions.", "Apps cannot be contained on this machine: %s", r.Reason)}
+		return []Finding{Warn(part, "Run the server on Linux 6.12 or newer. Until then only admins can add app versions.",
+			"Apps cannot be contained on this machine: %s", r.Reason)}
 	case !r.Namespaces:
 		return []Finding{Good(part, "Apps are contained (Landlock %d, seccomp), without namespaces: %s", r.Landlock, r.Reason)}
 	}
 	return []Finding{Good(part, "Apps are contained (Landlock %d, seccomp, namespaces).", r.Landlock)}
 }
 
-// keepers looks which federations have a keeper.
+// keepers counts the federations whose keeper is running.
 func (s server) keepers(context.Context) []Finding {
 	const part = "keepers"
 	locks, _ := filepath.Glob(filepath.Join(s.c.Data, "federations", "*", "keeper.lock")) // the pattern is sound
@@ -210,22 +215,23 @@ func (s server) keepers(context.Context) []Finding {
 	for _, path := range locks {
 		held, err := filelock.Held(path)
 		if err != nil {
-			return []Finding{Bad(part, "Run this as the user of the server.", "Whether %s is held cannot be seen: %v.", path, err)}
+			return []Finding{Bad(part, "Run this as the user of the server.", "%s cannot be read: %v.", path, err)}
 		}
 		if held {
 			running++
 		}
 	}
-	return []Finding{Good(part, "%d of %d federations have one running; the others start with their next run.", running, len(locks))}
+	return []Finding{Good(part, "%d of %d federations have a running keeper. The others start with their next run.", running, len(locks))}
 }
 
 func (s server) mail(ctx context.Context) []Finding {
 	const part = "mail"
 	switch {
 	case s.c.Mailjet.Key != "":
-		return []Finding{Good(part, "It goes out by Mailjet, which is not asked here.")}
+		return []Finding{Good(part, "Mail is sent through Mailjet. This command does not contact Mailjet.")}
 	case s.c.Mail.Host == "":
-		return []Finding{Warn(part, "Set --smtp-host, or hand codes out from the outbox.", "No SMTP server is set: mails stay in the outbox.")}
+		return []Finding{Warn(part, "Set --smtp-host, or hand out codes from the outbox.",
+			"No SMTP server is configured. Mail stays in the outbox.")}
 	}
 	port := s.c.Mail.Port
 	if port == 0 {
@@ -236,16 +242,17 @@ func (s server) mail(ctx context.Context) []Finding {
 	}
 	addr := net.JoinHostPort(s.c.Mail.Host, strconv.Itoa(port))
 	if err := reach(ctx, addr); err != nil {
-		return []Finding{Bad(part, "Check --smtp-host and --smtp-port, and that this machine may connect to it.", "The SMTP server %s does not answer.", addr)}
+		return []Finding{Bad(part, "Check --smtp-host, --smtp-port and the firewall.", "The SMTP server %s does not respond.", addr)}
 	}
-	return []Finding{Good(part, "The SMTP server %s answers.", addr)}
+	return []Finding{Good(part, "The SMTP server %s responds.", addr)}
 }
 
-// address looks whether participants can find the server by the address that it tells them.
+// address checks that the public URL accepts connections.
 func (s server) address(ctx context.Context) []Finding {
 	const part = "public address"
 	if s.c.PublicURL == "" {
-		return []Finding{Warn(part, "Set --public-url to the address that participants use.", "It is made from --listen (%s).", s.c.Listen)}
+		return []Finding{Warn(part, "Set --public-url to the address that participants use.",
+			"The public URL is not set and defaults to --listen (%s).", s.c.Listen)}
 	}
 	host := strings.TrimPrefix(strings.TrimPrefix(s.c.PublicURL, "https://"), "http://")
 	host, _, _ = strings.Cut(host, "/")
@@ -257,13 +264,14 @@ func (s server) address(ctx context.Context) []Finding {
 		host = net.JoinHostPort(strings.Trim(host, "[]"), port)
 	}
 	if err := reach(ctx, host); err != nil {
-		return []Finding{Warn(part, "Check the name's DNS entry, the firewall, and the proxy in front. From inside its network, a server may not see its own address.",
+		return []Finding{Warn(part,
+			"Check the name's DNS entry, the firewall, and the proxy in front. From inside its network, a server may not see its own address.",
 			"%s cannot be reached from this machine.", s.c.PublicURL)}
 	}
 	return []Finding{Good(part, "%s accepts connections.", s.c.PublicURL)}
 }
 
-// reach connects and closes.
+// reach checks that addr accepts TCP connections.
 func reach(ctx context.Context, addr string) error {
 	d := net.Dialer{Timeout: reachWithin}
 	c, err := d.DialContext(ctx, "tcp", addr)

@@ -68,7 +68,7 @@ func TestWhatIsFoundOfAServer(t *testing.T) {
 	c := config.Config{Data: data, Database: "sqlite:" + filepath.Join(data, "blossomtune.db"), Listen: closed(t)}
 
 	expect(t, c, "database", doctor.Failure, "missing or empty")
-	expect(t, c, "server", doctor.Warning, "does not run")
+	expect(t, c, "server", doctor.Warning, "not running")
 	expect(t, c, "mail", doctor.Warning, "outbox")
 	expect(t, c, "public address", doctor.Warning, "--listen")
 	storetest.Open(t, c.Database)
@@ -79,19 +79,19 @@ func TestWhatIsFoundOfAServer(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer func() { _ = lock.Release() }()
-	expect(t, c, "server", doctor.Failure, "does not answer")
+	expect(t, c, "server", doctor.Failure, "does not respond")
 	c.Listen = at(busy)
 	expect(t, c, "server", doctor.Failure, "being prepared")
 	c.Listen = at(up)
-	expect(t, c, "server", doctor.OK, "is ready")
+	expect(t, c, "server", doctor.OK, "ready at")
 
 	host, port, _ := net.SplitHostPort(closed(t))
 	c.Mail.Host = host
 	c.Mail.Port = number(port)
-	expect(t, c, "mail", doctor.Failure, "does not answer")
+	expect(t, c, "mail", doctor.Failure, "does not respond")
 	_, port, _ = net.SplitHostPort(at(up))
 	c.Mail.Port = number(port)
-	expect(t, c, "mail", doctor.OK, "answers")
+	expect(t, c, "mail", doctor.OK, "responds")
 	c.PublicURL = "https://" + closed(t)
 	expect(t, c, "public address", doctor.Warning, "cannot be reached")
 	c.PublicURL = "http://" + at(up) + "/x"
@@ -119,12 +119,13 @@ func TestTheEndOfACertificate(t *testing.T) {
 		}
 	}
 	write([]byte("?"))
-	expect(t, c, "certificate", doctor.Failure, "no certificate")
+	expect(t, c, "certificate", doctor.Failure, "does not contain")
 	for _, ends := range []struct {
 		in    time.Duration
 		state doctor.State
 		words string
-	}{{-time.Hour, doctor.Failure, "ended"}, {24 * time.Hour, doctor.Warning, "ends on"}, {90 * 24 * time.Hour, doctor.OK, "valid until"}} {
+	}{{-time.Hour, doctor.Failure, "expired"}, {24 * time.Hour, doctor.Warning, "expires on"}, {90 * 24 * time.Hour, doctor.OK,
+		"valid until"}} {
 		key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 		if err != nil {
 			t.Fatal(err)

@@ -116,7 +116,8 @@ func (f *Fleet) notify() {
 	f.changed = make(chan struct{})
 }
 
-// Online waits until n nodes have been activated. It is an error when ctx ends first, or when so many nodes have left that it cannot happen.
+// Online waits until n nodes have been activated. It is an error when ctx ends first, or when so many nodes have left that it cannot
+// happen.
 func (f *Fleet) Online(ctx context.Context, n int) error {
 	for {
 		f.mu.Lock()

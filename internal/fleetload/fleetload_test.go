@@ -184,7 +184,8 @@ func TestOnlyLoopbackIsLoaded(t *testing.T) {
 	for url, want := range map[string]domain.Code{"https://192.0.2.7:443": domain.Forbidden, "https://[2001:db8::1]": domain.Forbidden,
 		"ftp://localhost": domain.Invalid,
 		"localhost:80":    domain.Invalid, "": domain.Invalid} {
-		if _, err := Start(t.Context(), Options{Target: Target{URL: url}, Keys: keysFor(t, 1), Duration: time.Second}); domain.CodeOf(err) != want {
+		if _, err := Start(t.Context(), Options{Target: Target{URL: url}, Keys: keysFor(t, 1),
+			Duration: time.Second}); domain.CodeOf(err) != want {
 			t.Errorf("%q: %v", url, err)
 		}
 		if _, err := NewGrid(t.Context(), Target{URL: url}, 1, "x"); domain.CodeOf(err) != want {

@@ -32,7 +32,8 @@ func NewGrid(ctx context.Context, t Target, run uint64, token string) (*Grid, er
 		return nil, err
 	}
 	g := &Grid{run: run, end: func() {}}
-	g.caller = caller{pool: &pool{dial: dial, count: &g.count}, prefix: "/v1/runtime/", host: dial.host, part: "flwr-serverapp", stats: newStats(),
+	g.caller = caller{pool: &pool{dial: dial, count: &g.count}, prefix: "/v1/runtime/", host: dial.host, part: "flwr-serverapp",
+		stats:  newStats(),
 		random: rand.New(rand.NewPCG(run, 0)), sign: func(b []byte) ([]byte, error) { return appendHeader(b, wire.HeaderTaskToken, token), nil }}
 	return g, nil
 }

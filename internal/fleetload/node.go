@@ -249,8 +249,9 @@ func (n *node) receive(ctx context.Context, m *flwrpb.Metadata, tree *flwrpb.Obj
 func (n *node) reply(ctx context.Context, to *flwrpb.Metadata, took time.Duration) error {
 	c := n.f.model.make(random64(to.GetMessageId()))
 	now := unixTime(time.Now())
-	m, tree, root, err := seal(&flwrpb.Metadata{RunId: to.GetRunId(), SrcNodeId: n.id, DstNodeId: to.GetSrcNodeId(), ReplyToMessageId: to.GetMessageId(),
-		GroupId: to.GetGroupId(), Ttl: to.GetCreatedAt() + to.GetTtl() - now, MessageType: to.GetMessageType(), CreatedAt: now,
+	m, tree, root, err := seal(&flwrpb.Metadata{RunId: to.GetRunId(), SrcNodeId: n.id, DstNodeId: to.GetSrcNodeId(),
+		ReplyToMessageId: to.GetMessageId(),
+		GroupId:          to.GetGroupId(), Ttl: to.GetCreatedAt() + to.GetTtl() - now, MessageType: to.GetMessageType(), CreatedAt: now,
 		SrcTaskId: to.DstTaskId, DstTaskId: to.SrcTaskId}, c)
 	if err != nil {
 		return err

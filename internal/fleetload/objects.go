@@ -131,7 +131,8 @@ func seal(meta *flwrpb.Metadata, c *content) (m *flwrpb.Message, tree *flwrpb.Ob
 	children := []*flwrpb.ObjectTree{c.tree}
 	root = encode("Message", children, body)
 	meta.MessageId = wire.ObjectID(root) // not part of what is hashed
-	return &flwrpb.Message{Metadata: meta, Content: &flwrpb.RecordDict{}}, &flwrpb.ObjectTree{ObjectId: meta.GetMessageId(), Children: children}, root, nil
+	return &flwrpb.Message{Metadata: meta, Content: &flwrpb.RecordDict{}}, &flwrpb.ObjectTree{ObjectId: meta.GetMessageId(),
+		Children: children}, root, nil
 }
 
 func unixTime(t time.Time) float64 { return float64(t.UnixMicro()) / 1e6 }

@@ -125,7 +125,8 @@ func (s settings) someKeys() ([]*fleetload.Key, error) {
 			err = fleetload.SaveKeys(s.keys, keys)
 		}
 		if err == nil && s.flower == "" {
-			return nil, domain.Errorf(domain.NotFound, "%s did not exist; it has %d new keys now.", s.keys, s.nodes).Fix("Register them, then try again.")
+			return nil, domain.Errorf(domain.NotFound, "%s did not exist; it has %d new keys now.", s.keys,
+				s.nodes).Fix("Register them, then try again.")
 		}
 	}
 	return keys, err

@@ -139,7 +139,8 @@ func (b *builtinLink) live(ctx context.Context, log *slog.Logger) error {
 			log.Warn("closing the SuperLink's store", "err", err)
 		}
 	}()
-	link, err := superlink.Open(ctx, superlink.Options{Dir: filepath.Join(b.fedDir, objectsName), Store: store, Clock: b.clock, Log: log, Replied: b.replied})
+	link, err := superlink.Open(ctx, superlink.Options{Dir: filepath.Join(b.fedDir, objectsName), Store: store, Clock: b.clock, Log: log,
+		Replied: b.replied})
 	if err != nil {
 		return err
 	}

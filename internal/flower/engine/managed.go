@@ -58,8 +58,9 @@ const (
 	retryFirst  = 200 * time.Millisecond
 	retryMost   = 30 * time.Second
 	keeperWords = "The engine's keeper ended; it is started again."
-	leaveWords  = "Another version of this server started it, or another engine was chosen. It keeps the runs that it has, gets no new ones, and is restarted by itself when those have ended."
-	renewWords  = "Another version of this server started it, or another engine was chosen; it is started anew."
+	leaveWords  = "This SuperLink belongs to another version or another engine. It finishes its runs, accepts no new ones, " +
+		"and restarts automatically when they have ended."
+	renewWords = "This SuperLink belongs to another version or another engine. It is being restarted."
 )
 
 // keep attaches to the keeper, starting one where there is none, and follows it until ctx ends.
@@ -121,7 +122,8 @@ func (e *managed) follow(ctx context.Context) error {
 
 // told takes over what the keeper says.
 func (e *managed) told(st Status) {
-	if st.SuperLink.Leaving = st.leaving(e.engine()); st.SuperLink.Leaving && (st.SuperLink.Reason == "" || st.SuperLink.State == domain.SuperLinkUp) {
+	if st.SuperLink.Leaving = st.leaving(e.engine()); st.SuperLink.Leaving && (st.SuperLink.Reason == "" ||
+		st.SuperLink.State == domain.SuperLinkUp) {
 		st.SuperLink.Reason = leaveWords
 	}
 	e.mu.Lock()
@@ -147,7 +149,8 @@ func (e *managed) attach(ctx context.Context) error {
 		e.m.o.Log.Info("took a keeper back", "federation", e.fedID, "pid", st.PID)
 		return nil
 	case err == nil && st.busy():
-		e.m.o.Log.Info("took a keeper of another version back; it is replaced when its runs have ended", "federation", e.fedID, "pid", st.PID, "protocol", st.Protocol)
+		e.m.o.Log.Info("took a keeper of another version back; it is replaced when its runs have ended", "federation", e.fedID, "pid", st.PID,
+			"protocol", st.Protocol)
 		return nil
 	case err == nil:
 		e.m.o.Log.Info("replacing a keeper of another version", "federation", e.fedID, "pid", st.PID, "protocol", st.Protocol)
@@ -219,7 +222,8 @@ func (e *managed) spawn(ctx context.Context) error {
 		case <-p.Done():
 			return domain.Errorf(domain.Unavailable, "The engine's keeper ended at its start; its log says why.")
 		case <-limit.C:
-			return errors.Join(domain.Errorf(domain.Unavailable, "The engine's keeper did not come up within %s.", keeperUp), keeper.StopIdentity(p.Identity, stopGrace))
+			return errors.Join(domain.Errorf(domain.Unavailable, "The engine's keeper did not come up within %s.", keeperUp),
+				keeper.StopIdentity(p.Identity, stopGrace))
 		case <-tick.C:
 		}
 	}

@@ -71,7 +71,8 @@ func (m *Manager) engine(fedID int64) *managed {
 	e := m.engines[fedID]
 	if e == nil {
 		dir := FedDir(m.o.DataDir, fedID)
-		e = &managed{m: m, fedID: fedID, dir: dir, link: newLink(dir), streams: newStreams(dir), replies: newReplies(), poke: make(chan struct{}, 1), st: Status{SuperLink: domain.SuperLink{State: domain.SuperLinkStopped}}}
+		e = &managed{m: m, fedID: fedID, dir: dir, link: newLink(dir), streams: newStreams(dir), replies: newReplies(),
+			poke: make(chan struct{}, 1), st: Status{SuperLink: domain.SuperLink{State: domain.SuperLinkStopped}}}
 		m.engines[fedID] = e
 	}
 	return e
@@ -215,7 +216,8 @@ func (m *Manager) Builtin(fedID int64) http.RoundTripper {
 // says: it gets none, and the error is [domain.Unavailable] until it is replaced.
 func (m *Manager) Launch(ctx context.Context, fedID int64, o launcher.Order) error {
 	if m.Status(fedID).Leaving {
-		return domain.Errorf(domain.Unavailable, "The engine was started by another version of this server and takes no new runs.").Fix("It is restarted when the runs that it has have ended.")
+		return domain.Errorf(domain.Unavailable,
+			"The engine was started by another version of this server and takes no new runs.").Fix("It is restarted when the runs that it has have ended.")
 	}
 	return m.engine(fedID).link.order(ctx, "/launch", o)
 }

@@ -125,14 +125,17 @@ func newServer(o ServeOptions, dir string) (*server, error) {
 	}
 	k := &server{o: o, dir: dir, dirID: st.Dir, flwr: set.Env.FlwrVersion, subs: map[chan struct{}]bool{}, key: socketKey(secret)}
 	if k.engine = cmp.Or(set.Engine, Flower); k.engine == Builtin {
-		k.link = &builtinLink{fedDir: dir, open: o.LinkStore, clock: o.Clock, changed: k.changed, policy: o.Policy, again: make(chan struct{}, 1), replied: func(run uint64, message string) {
+		k.link = &builtinLink{fedDir: dir, open: o.LinkStore, clock: o.Clock, changed: k.changed, policy: o.Policy, again: make(chan struct{},
+			1), replied: func(run uint64, message string) {
 			go k.proxies.replied([]runtimeproxy.Reply{{EngineRunID: run, MessageID: message}})
 		}}
 	} else {
-		k.link = &flowerLink{fedDir: dir, env: set.Env, clock: o.Clock, log: o.Log, changed: k.changed, policy: o.Policy, silence: cmp.Or(o.Silence, defaultSilence), again: make(chan struct{}, 1), secret: secret}
+		k.link = &flowerLink{fedDir: dir, env: set.Env, clock: o.Clock, log: o.Log, changed: k.changed, policy: o.Policy,
+			silence: cmp.Or(o.Silence, defaultSilence), again: make(chan struct{}, 1), secret: secret}
 	}
 	k.launcher, err = launcher.New(launcher.Options{
-		FedDir: dir, EnvDir: filepath.Join(filepath.Dir(set.Env.Dir), "apps"), FAB: o.FAB, Env: set.Env, LogMax: set.RunLog, Changed: k.changed, Clock: o.Clock, Log: o.Log, Proxy: k.proxy,
+		FedDir: dir, EnvDir: filepath.Join(filepath.Dir(set.Env.Dir),
+			"apps"), FAB: o.FAB, Env: set.Env, LogMax: set.RunLog, Changed: k.changed, Clock: o.Clock, Log: o.Log, Proxy: k.proxy,
 		Acquire: k.link.acquire,
 	})
 	return k, err
@@ -146,7 +149,8 @@ func (k *server) serve(ctx context.Context) error {
 		return err
 	}
 	defer os.Remove(filepath.Join(k.dir, sockName))
-	srv := &http.Server{Handler: keyed(k.key, k.routes()), ReadHeaderTimeout: 10 * time.Second, Protocols: &http.Protocols{}, HTTP2: &http.HTTP2Config{MaxConcurrentStreams: maxStreams}}
+	srv := &http.Server{Handler: keyed(k.key, k.routes()), ReadHeaderTimeout: 10 * time.Second, Protocols: &http.Protocols{},
+		HTTP2: &http.HTTP2Config{MaxConcurrentStreams: maxStreams}}
 	srv.Protocols.SetHTTP1(true)
 	srv.Protocols.SetUnencryptedHTTP2(true)
 	go func() {
@@ -197,7 +201,8 @@ func (k *server) changed() {
 }
 
 func (k *server) status() Status {
-	return Status{Protocol: protocol, PID: os.Getpid(), Dir: k.dirID, Flwr: k.flwr, Engine: k.engine, SuperLink: k.link.Status(), Tasks: k.launcher.Tasks(), Pushes: k.pushes.Load(), Stored: k.stored.Load()}
+	return Status{Protocol: protocol, PID: os.Getpid(), Dir: k.dirID, Flwr: k.flwr, Engine: k.engine, SuperLink: k.link.Status(),
+		Tasks: k.launcher.Tasks(), Pushes: k.pushes.Load(), Stored: k.stored.Load()}
 }
 
 func (k *server) routes() http.Handler {

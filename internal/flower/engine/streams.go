@@ -34,7 +34,8 @@ func (s *streams) RoundTrip(r *http.Request) (*http.Response, error) {
 	r.URL.Scheme, r.URL.Host = "http", "keeper"
 	r.Header.Set(keyHeader, s.socketKey())
 	res, err := s.tr.RoundTrip(r)
-	if err == nil && res.StatusCode == http.StatusForbidden && res.Header.Get("Content-Type") != "application/json" { // the keeper's own refusal
+	if err == nil && res.StatusCode == http.StatusForbidden &&
+		res.Header.Get("Content-Type") != "application/json" { // the keeper's own refusal
 		s.mu.Lock()
 		s.key = ""
 		s.mu.Unlock()

@@ -212,7 +212,8 @@ func TestErrorReplies(t *testing.T) {
 			meta.Ttl = 5
 			p := pack(meta, model)
 			var out flwrpb.PushAppMessagesResponse
-			r.must(a.call("push-messages", &flwrpb.PushAppMessagesRequest{MessagesList: []*flwrpb.Message{p.message}, MessageObjectTrees: []*flwrpb.ObjectTree{p.tree}}, &out))
+			r.must(a.call("push-messages", &flwrpb.PushAppMessagesRequest{MessagesList: []*flwrpb.Message{p.message},
+				MessageObjectTrees: []*flwrpb.ObjectTree{p.tree}}, &out))
 			r.pass(6 * time.Second)
 			r.eventually("no error", is(a, p, messageUnavailable))
 		})
@@ -292,9 +293,11 @@ func TestRefusals(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, got := range map[string]int{
-		"get-run":  r.fleet("get-run", &flwrpb.GetRunRequest{Node: node, RunId: a.run}, nil),
-		"confirm":  r.fleet("confirm-message-received", &flwrpb.ConfirmMessageReceivedRequest{Node: node, RunId: a.run, MessageObjectId: m.GetMetadata().GetMessageId()}, nil),
-		"announce": r.fleet("push-messages", &flwrpb.PushMessagesRequest{Node: node, MessagesList: []*flwrpb.Message{p.message}, MessageObjectTrees: []*flwrpb.ObjectTree{p.tree}}, nil),
+		"get-run": r.fleet("get-run", &flwrpb.GetRunRequest{Node: node, RunId: a.run}, nil),
+		"confirm": r.fleet("confirm-message-received", &flwrpb.ConfirmMessageReceivedRequest{Node: node, RunId: a.run,
+			MessageObjectId: m.GetMetadata().GetMessageId()}, nil),
+		"announce": r.fleet("push-messages", &flwrpb.PushMessagesRequest{Node: node, MessagesList: []*flwrpb.Message{p.message},
+			MessageObjectTrees: []*flwrpb.ObjectTree{p.tree}}, nil),
 	} {
 		if got != http.StatusForbidden {
 			t.Errorf("%s for a run that was stopped: HTTP %d", name, got)

@@ -106,7 +106,8 @@ func (l *Link) newLetter(m *flwrpb.Message, tree *flwrpb.ObjectTree, ids []strin
 		return nil, invalid(err.Error())
 	}
 	meta := m.GetMetadata()
-	row := LetterRow{ID: meta.GetMessageId(), RunID: meta.GetRunId(), NodeID: meta.GetDstNodeId(), ReplyTo: meta.GetReplyToMessageId(), Message: text, Tree: shape}
+	row := LetterRow{ID: meta.GetMessageId(), RunID: meta.GetRunId(), NodeID: meta.GetDstNodeId(), ReplyTo: meta.GetReplyToMessageId(),
+		Message: text, Tree: shape}
 	if row.ReplyTo != "" {
 		row.NodeID = meta.GetSrcNodeId()
 	}
@@ -254,7 +255,8 @@ func (l *Link) confirm(nodeID, runID uint64, id string) error {
 
 // announce takes a reply. It returns the names of the objects that are still to come. A reply that came before is the same; another one to
 // a message that has been answered, by the SuperNode or in its place, is passed over in silence, as Flower does.
-func (l *Link) announce(m *flwrpb.Message, tree *flwrpb.ObjectTree, nodeID uint64, clientSeconds float64, size int) (missing []string, err error) {
+func (l *Link) announce(m *flwrpb.Message, tree *flwrpb.ObjectTree, nodeID uint64, clientSeconds float64, size int) (missing []string,
+	err error) {
 	meta := m.GetMetadata()
 	ids, fault := checked(m, tree, true, l.o.Clock()) // a large tree takes a while: not under the lock
 	err = l.change(func(now time.Time) ([]Change, error) {
@@ -287,7 +289,7 @@ func (l *Link) announce(m *flwrpb.Message, tree *flwrpb.ObjectTree, nodeID uint6
 			return out, nil //nolint:nilerr // passed over, like every reply that cannot be taken
 		}
 		c.to, to.reply = to, c
-		r.BytesReceived += uint64(size) //nolint:gosec // the length of a body
+		r.BytesReceived += uint64(size)
 		if clientSeconds > 0 && clientSeconds < 1e9 {
 			r.ClientSeconds += clientSeconds
 		}

@@ -85,8 +85,8 @@ func (l *Link) Close() {
 	l.wg.Wait()
 }
 
-// Broken is closed when the store refused a commit, or when the Link was closed. The Link refuses every call from then on, since its
-// memory is ahead of the store: open another.
+// Broken is closed when a commit fails or the Link is closed. The Link then rejects every call, because its memory is ahead of the store.
+// Open a new Link to continue.
 func (l *Link) Broken() <-chan struct{} { return l.broken }
 
 // Err returns why the Link is broken; nil while it is not.

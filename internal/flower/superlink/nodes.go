@@ -45,7 +45,8 @@ func (l *Link) Register(publicPEM []byte, name string, want uint64) (id uint64, 
 		for id = want; id <= ServerID || l.nodes[id] != nil; {
 			id = number()
 		}
-		n := newNode(NodeRow{ID: id, PublicPEM: slices.Clone(publicPEM), Name: name, Status: Registered, Interval: mostInterval, RegisteredAt: now})
+		n := newNode(NodeRow{ID: id, PublicPEM: slices.Clone(publicPEM), Name: name, Status: Registered, Interval: mostInterval,
+			RegisteredAt: now})
 		l.nodes[id], l.byKey[string(publicPEM)] = n, n
 		return []Change{n.NodeRow}, nil
 	})
@@ -85,9 +86,9 @@ func interval(seconds float64) (time.Duration, error) {
 	return time.Duration(seconds * float64(time.Second)), nil
 }
 
-// activate takes a SuperNode that has started. Flower refuses one that it still takes for online, so that a SuperNode which was killed
-// cannot start again for a minute; here only a poll that is open right now is in the way. What the SuperNode had taken before is lost
-// with its memory: a message that it had not confirmed is given again, the others are answered with an error.
+// activate marks a SuperNode as online. Flower rejects a SuperNode that it still considers online, which blocks a killed SuperNode for a
+// minute. This implementation rejects it only while a poll of it is open. A restarted SuperNode has lost the messages it had received:
+// unconfirmed ones are sent again, the others are answered with an error.
 func (l *Link) activate(publicPEM []byte, seconds float64) (id uint64, err error) {
 	err = l.change(func(now time.Time) ([]Change, error) {
 		n := l.byKey[string(publicPEM)]
@@ -132,7 +133,7 @@ func (l *Link) offline(n *node, now time.Time) []Change {
 	return append(l.unreachable(n, now), n.NodeRow)
 }
 
-// beat takes a heartbeat. Only one that changes the SuperNode's state is stored. It reports false for an unknown SuperNode.
+// beat records a heartbeat. It is stored only if it changes the SuperNode's state. beat returns false for an unknown SuperNode.
 func (l *Link) beat(id uint64, seconds float64) (known bool, err error) {
 	every, err := interval(seconds)
 	if err != nil {

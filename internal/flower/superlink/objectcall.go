@@ -54,7 +54,7 @@ func (l *Link) readObject(body io.Reader) (*pushed, error) {
 		if err != nil || tag>>3 == 0 || tag>>3 > 15 {
 			return out, errBadBody
 		}
-		num, kind := protowire.Number(tag>>3), protowire.Type(tag&7) //nolint:gosec // bounded above
+		num, kind := protowire.Number(tag>>3), protowire.Type(tag&7)
 		switch {
 		case num == fieldObjectContent && kind == protowire.BytesType && !seen:
 			seen = true
@@ -95,7 +95,7 @@ func (l *Link) readContent(in *bufio.Reader, out *pushed, sum hash.Hash) error {
 	if err != nil || n > 1<<40 {
 		return errBadBody
 	}
-	out.size = int64(n) //nolint:gosec // bounded above
+	out.size = int64(n)
 	if n <= smallObject {
 		out.small = make([]byte, n)
 		if _, err := io.ReadFull(in, out.small); err != nil {
@@ -154,7 +154,7 @@ func give(w http.ResponseWriter, f found) {
 	for _, field := range []protowire.Number{fieldFound, fieldAvailable} {
 		head = protowire.AppendVarint(protowire.AppendTag(head, field, protowire.VarintType), 1)
 	}
-	head = protowire.AppendVarint(protowire.AppendTag(head, fieldContent, protowire.BytesType), uint64(f.size)) //nolint:gosec // a file's size
+	head = protowire.AppendVarint(protowire.AppendTag(head, fieldContent, protowire.BytesType), uint64(f.size))
 	w.Header().Set("Content-Type", contentType)
 	w.Header().Set("Content-Length", strconv.FormatInt(int64(len(head))+f.size, 10))
 	_, _ = io.Copy(w, io.MultiReader(bytes.NewReader(head), io.LimitReader(f.file, f.size)))

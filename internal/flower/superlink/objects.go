@@ -181,8 +181,8 @@ func (l *Link) path(id string) string { return filepath.Join(l.o.Dir, id) }
 // meter counts what passed between SuperNodes and the SuperLink; it is stored when something else of the run is.
 func (l *Link) meter(runID uint64, on bool, sent, received int, out []Change) []Change {
 	if r := l.runs[runID]; on && r != nil {
-		r.BytesSent += uint64(sent)         //nolint:gosec // lengths
-		r.BytesReceived += uint64(received) //nolint:gosec // lengths
+		r.BytesSent += uint64(sent)
+		r.BytesReceived += uint64(received)
 	}
 	return out
 }

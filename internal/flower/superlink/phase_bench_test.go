@@ -79,7 +79,8 @@ func ours(ctx context.Context, b *testing.B, keys []*fleetload.Key) *side {
 	if err != nil {
 		b.Fatal(err)
 	}
-	link, err := superlink.Open(ctx, superlink.Options{Dir: filepath.Join(b.TempDir(), "objects"), Store: store, Log: slog.New(slog.DiscardHandler)})
+	link, err := superlink.Open(ctx, superlink.Options{Dir: filepath.Join(b.TempDir(), "objects"), Store: store,
+		Log: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		b.Fatal(err)
 	}

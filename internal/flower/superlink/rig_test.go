@@ -66,7 +66,8 @@ func (r *rig) open() {
 	if err != nil {
 		r.t.Fatal(err)
 	}
-	link, err := superlink.Open(context.Background(), superlink.Options{Dir: r.dir, Store: store, Clock: r.clock, Log: slog.New(slog.DiscardHandler)})
+	link, err := superlink.Open(context.Background(), superlink.Options{Dir: r.dir, Store: store, Clock: r.clock,
+		Log: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		r.t.Fatal(err)
 	}
@@ -159,7 +160,8 @@ func (r *rig) app(key string) *app {
 	a := &app{r: r, run: id, token: task.Token}
 	var in flwrpb.PullTaskInputResponse
 	r.must(a.call("pull-task-input", &flwrpb.GetNodesResponse{}, &in))
-	if in.GetRun().GetRunId() != id || string(in.GetFab().GetContent()) != "a FAB "+key || in.GetRun().GetOverrideConfig()["rounds"].GetSint64() != 3 {
+	if in.GetRun().GetRunId() != id || string(in.GetFab().GetContent()) != "a FAB "+key ||
+		in.GetRun().GetOverrideConfig()["rounds"].GetSint64() != 3 {
 		r.t.Fatalf("input %v", &in)
 	}
 	return a
@@ -205,7 +207,8 @@ func (a *app) ask(to uint64, contents ...[]byte) parcel {
 	a.r.t.Helper()
 	p := pack(a.r.metadata(a.run, superlink.ServerID, to, ""), contents...)
 	var out flwrpb.PushAppMessagesResponse
-	a.r.must(a.call("push-messages", &flwrpb.PushAppMessagesRequest{MessagesList: []*flwrpb.Message{p.message}, MessageObjectTrees: []*flwrpb.ObjectTree{p.tree}}, &out))
+	a.r.must(a.call("push-messages", &flwrpb.PushAppMessagesRequest{MessagesList: []*flwrpb.Message{p.message},
+		MessageObjectTrees: []*flwrpb.ObjectTree{p.tree}}, &out))
 	if len(out.GetMessageIds()) != 1 || out.GetMessageIds()[0] != p.id() {
 		a.r.t.Fatalf("the message was not taken: %v", &out)
 	}
@@ -218,7 +221,8 @@ func (a *app) ask(to uint64, contents ...[]byte) parcel {
 func (a *app) push(id string, content []byte) {
 	a.r.t.Helper()
 	var out flwrpb.PushObjectResponse
-	a.r.must(a.call("push-object", &flwrpb.PushObjectRequest{Node: &flwrpb.Node{NodeId: superlink.ServerID}, RunId: a.run, ObjectId: id, ObjectContent: content, SessionId: "s"}, &out))
+	a.r.must(a.call("push-object", &flwrpb.PushObjectRequest{Node: &flwrpb.Node{NodeId: superlink.ServerID}, RunId: a.run, ObjectId: id,
+		ObjectContent: content, SessionId: "s"}, &out))
 	if !out.GetStored() {
 		a.r.t.Fatal("an object was not stored")
 	}
@@ -236,7 +240,8 @@ func (a *app) replies(asked ...parcel) []*flwrpb.Message {
 	for i, m := range out.GetMessagesList() {
 		for _, id := range append([]string{out.GetMessageObjectTrees()[i].GetObjectId()}, childIDs(out.GetMessageObjectTrees()[i])...) {
 			var o flwrpb.PullObjectResponse
-			a.r.must(a.call("pull-object", &flwrpb.PullObjectRequest{Node: &flwrpb.Node{NodeId: superlink.ServerID}, RunId: a.run, ObjectId: id}, &o))
+			a.r.must(a.call("pull-object", &flwrpb.PullObjectRequest{Node: &flwrpb.Node{NodeId: superlink.ServerID}, RunId: a.run, ObjectId: id},
+				&o))
 			if !o.GetObjectAvailable() || wire.ObjectID(o.GetObjectContent()) != id {
 				a.r.t.Fatalf("object %.8s of reply %.8s is not what its name says", id, m.GetMetadata().GetMessageId())
 			}
@@ -254,7 +259,8 @@ func childIDs(t *flwrpb.ObjectTree) (out []string) {
 
 func (a *app) confirm(reply string) {
 	a.r.t.Helper()
-	a.r.must(a.call("confirm-message-received", &flwrpb.ConfirmMessageReceivedRequest{Node: &flwrpb.Node{NodeId: superlink.ServerID}, RunId: a.run, MessageObjectId: reply}, nil))
+	a.r.must(a.call("confirm-message-received", &flwrpb.ConfirmMessageReceivedRequest{Node: &flwrpb.Node{NodeId: superlink.ServerID},
+		RunId: a.run, MessageObjectId: reply}, nil))
 }
 
 // pull polls once for a SuperNode; nil: nothing.
@@ -277,21 +283,24 @@ func (r *rig) object(node, run uint64, id string) (*flwrpb.PullObjectResponse, i
 
 func (r *rig) confirm(node uint64, m *flwrpb.Message) {
 	r.t.Helper()
-	r.must(r.fleet("confirm-message-received", &flwrpb.ConfirmMessageReceivedRequest{Node: &flwrpb.Node{NodeId: node}, RunId: m.GetMetadata().GetRunId(), MessageObjectId: m.GetMetadata().GetMessageId()}, nil))
+	r.must(r.fleet("confirm-message-received", &flwrpb.ConfirmMessageReceivedRequest{Node: &flwrpb.Node{NodeId: node},
+		RunId: m.GetMetadata().GetRunId(), MessageObjectId: m.GetMetadata().GetMessageId()}, nil))
 }
 
 // announce sends a reply without its objects, and returns what is still to come.
 func (r *rig) announce(node uint64, p parcel) []string {
 	r.t.Helper()
 	var out flwrpb.PushMessagesResponse
-	r.must(r.fleet("push-messages", &flwrpb.PushMessagesRequest{Node: &flwrpb.Node{NodeId: node}, MessagesList: []*flwrpb.Message{p.message}, MessageObjectTrees: []*flwrpb.ObjectTree{p.tree}, ClientappRuntimeList: []float64{1.5}}, &out))
+	r.must(r.fleet("push-messages", &flwrpb.PushMessagesRequest{Node: &flwrpb.Node{NodeId: node},
+		MessagesList: []*flwrpb.Message{p.message}, MessageObjectTrees: []*flwrpb.ObjectTree{p.tree}, ClientappRuntimeList: []float64{1.5}}, &out))
 	return out.GetObjectsToPush()
 }
 
 func (r *rig) send(node, run uint64, id string, content []byte) (bool, int) {
 	r.t.Helper()
 	var out flwrpb.PushObjectResponse
-	status := r.fleet("push-object", &flwrpb.PushObjectRequest{Node: &flwrpb.Node{NodeId: node}, RunId: run, ObjectId: id, ObjectContent: content}, &out)
+	status := r.fleet("push-object", &flwrpb.PushObjectRequest{Node: &flwrpb.Node{NodeId: node}, RunId: run, ObjectId: id,
+		ObjectContent: content}, &out)
 	return out.GetStored(), status
 }
 

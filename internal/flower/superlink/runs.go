@@ -72,7 +72,8 @@ func (l *Link) Start(o Order) (id uint64, err error) {
 		// A run's number is positive as Flower's are, also where somebody reads it as signed.
 		for id = number() >> 1; id <= ServerID || l.runs[id] != nil; id = number() >> 1 {
 		}
-		r := newRun(RunRow{ID: id, Key: o.Key, FABHash: fab.Hash, App: o.App, Version: o.Version, Config: o.Config, Status: Pending, PendingAt: now})
+		r := newRun(RunRow{ID: id, Key: o.Key, FABHash: fab.Hash, App: o.App, Version: o.Version, Config: o.Config, Status: Pending,
+			PendingAt: now})
 		l.runs[id] = r
 		return []Change{fab, r.RunRow}, nil
 	})
@@ -176,7 +177,8 @@ func (r *run) describe() *flwrpb.Run {
 		out = &flwrpb.Run{} // it was made by Start
 	}
 	out.RunId, out.FabId, out.FabVersion, out.FabHash = r.ID, r.App, r.Version, r.FABHash
-	out.PendingAt, out.StartingAt, out.RunningAt, out.FinishedAt = stamp(r.PendingAt), stamp(r.StartingAt), stamp(r.RunningAt), stamp(r.FinishedAt)
+	out.PendingAt, out.StartingAt = stamp(r.PendingAt), stamp(r.StartingAt)
+	out.RunningAt, out.FinishedAt = stamp(r.RunningAt), stamp(r.FinishedAt)
 	out.Status = &flwrpb.RunStatus{Status: r.Status, SubStatus: r.SubStatus, Details: r.Details}
 	out.Federation, out.BytesSent, out.BytesRecv, out.ClientappRuntime = federationName, r.BytesSent, r.BytesReceived, r.ClientSeconds
 	out.PrimaryTaskType, out.SeriesId = wire.ServerAppTask, r.ID

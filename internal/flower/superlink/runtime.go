@@ -110,7 +110,8 @@ func (l *Link) runtimeNodes(w http.ResponseWriter, _ *http.Request, _ uint64) er
 }
 
 func describeNode(n NodeRow) *flwrpb.NodeInfo {
-	out := &flwrpb.NodeInfo{NodeId: n.ID, Status: n.Status, RegisteredAt: stamp(n.RegisteredAt), HeartbeatInterval: n.Interval.Seconds(), PublicKey: n.PublicPEM}
+	out := &flwrpb.NodeInfo{NodeId: n.ID, Status: n.Status, RegisteredAt: stamp(n.RegisteredAt), HeartbeatInterval: n.Interval.Seconds(),
+		PublicKey: n.PublicPEM}
 	for _, f := range []struct {
 		to **string
 		at time.Time
@@ -259,7 +260,8 @@ func (l *Link) unknown(runID uint64, id string, now time.Time) (*letter, []Chang
 	if c := r.unknown[id]; c != nil { // made before and not confirmed
 		return c, nil, nil
 	}
-	to := &flwrpb.Message{Metadata: &flwrpb.Metadata{RunId: runID, MessageId: id, SrcNodeId: ServerID, DstNodeId: ServerID, MessageType: "system", CreatedAt: seconds(now)}}
+	to := &flwrpb.Message{Metadata: &flwrpb.Metadata{RunId: runID, MessageId: id, SrcNodeId: ServerID, DstNodeId: ServerID,
+		MessageType: "system", CreatedAt: seconds(now)}}
 	c, changes, err := l.errorLetter(to, codeMessageUnavailable, reasonMessage, now)
 	if err != nil {
 		return nil, nil, err

@@ -11,8 +11,8 @@ import (
 	"blossomtune/internal/flower/superlink"
 )
 
-// ms is how times are stored: Unix microseconds, 0 for none.
-func ms(t time.Time) int64 {
+// micros converts a time to Unix microseconds, the stored form. The zero time becomes 0.
+func micros(t time.Time) int64 {
 	if t.IsZero() {
 		return 0
 	}
@@ -35,22 +35,34 @@ func some(b []byte) []byte {
 }
 
 const (
-	putNode = `INSERT INTO link_node (federation_id, id, public_pem, name, status, interval_ms, registered_at, activated_at, deactivated_at, unregistered_at)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT (federation_id, id) DO UPDATE SET name = excluded.name, status = excluded.status,
-		interval_ms = excluded.interval_ms, activated_at = excluded.activated_at, deactivated_at = excluded.deactivated_at, unregistered_at = excluded.unregistered_at`
-	putRun = `INSERT INTO link_run (federation_id, id, key, fab_hash, app, version, config, status, sub_status, details, task_id, token_hash, bytes_sent,
-		bytes_received, client_seconds, pending_at, starting_at, running_at, finished_at)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19) ON CONFLICT (federation_id, id) DO UPDATE SET
-		status = excluded.status, sub_status = excluded.sub_status, details = excluded.details, task_id = excluded.task_id,
-		token_hash = excluded.token_hash, bytes_sent = excluded.bytes_sent, bytes_received = excluded.bytes_received,
-		client_seconds = excluded.client_seconds, starting_at = excluded.starting_at, running_at = excluded.running_at, finished_at = excluded.finished_at`
+	putNode = `INSERT INTO link_node (federation_id, id, public_pem, name, status, interval_ms,
+			registered_at, activated_at, deactivated_at, unregistered_at)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+		ON CONFLICT (federation_id, id) DO UPDATE SET name = excluded.name, status = excluded.status, interval_ms = excluded.interval_ms,
+			activated_at = excluded.activated_at, deactivated_at = excluded.deactivated_at, unregistered_at = excluded.unregistered_at`
+	putRun = `INSERT INTO link_run (federation_id, id, key, fab_hash, app, version, config, status, sub_status, details, task_id, token_hash,
+			bytes_sent, bytes_received, client_seconds, pending_at, starting_at, running_at, finished_at)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)
+		ON CONFLICT (federation_id, id) DO UPDATE SET status = excluded.status, sub_status = excluded.sub_status, details = excluded.details,
+			task_id = excluded.task_id, token_hash = excluded.token_hash, bytes_sent = excluded.bytes_sent,
+			bytes_received = excluded.bytes_received, client_seconds = excluded.client_seconds, starting_at = excluded.starting_at,
+			running_at = excluded.running_at, finished_at = excluded.finished_at`
 	putFAB    = `INSERT INTO link_fab (federation_id, hash, content) VALUES ($1, $2, $3) ON CONFLICT (federation_id, hash) DO NOTHING`
-	putLetter = `INSERT INTO link_letter (federation_id, id, run_id, node_id, reply_to, message, tree, state) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+	putLetter = `INSERT INTO link_letter (federation_id, id, run_id, node_id, reply_to, message, tree, state)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
 		ON CONFLICT (federation_id, id) DO UPDATE SET state = excluded.state`
 	putObject = `INSERT INTO link_object (federation_id, id, size, content) VALUES ($1, $2, $3, $4)
 		ON CONFLICT (federation_id, id) DO UPDATE SET size = excluded.size, content = excluded.content`
 	dropLetter = `DELETE FROM link_letter WHERE federation_id = $1 AND id = $2`
 	dropObject = `DELETE FROM link_object WHERE federation_id = $1 AND id = $2`
+
+	allNodes = `SELECT id, public_pem, name, status, interval_ms, registered_at, activated_at, deactivated_at, unregistered_at
+		FROM link_node WHERE federation_id = $1`
+	allRuns = `SELECT id, key, fab_hash, app, version, config, status, sub_status, details, task_id, token_hash,
+			bytes_sent, bytes_received, client_seconds, pending_at, starting_at, running_at, finished_at
+		FROM link_run WHERE federation_id = $1`
+	allLetters = `SELECT id, run_id, node_id, reply_to, message, tree, state FROM link_letter WHERE federation_id = $1`
+	allObjects = `SELECT id, size FROM link_object WHERE federation_id = $1`
 )
 
 // Commit makes all changes, in order, or none.
@@ -98,14 +110,16 @@ func (b *batch) close() {
 func (s *Store) apply(ctx context.Context, b *batch, c superlink.Change) error {
 	switch c := c.(type) {
 	case superlink.NodeRow:
-		return b.exec(ctx, putNode, s.fedID, int64(c.ID), some(c.PublicPEM), c.Name, c.Status, c.Interval.Milliseconds(), ms(c.RegisteredAt), ms(c.ActivatedAt), ms(c.DeactivatedAt), ms(c.UnregisteredAt)) //nolint:gosec // two's complement
+		return b.exec(ctx, putNode, s.fedID, int64(c.ID), some(c.PublicPEM), c.Name, c.Status, c.Interval.Milliseconds(),
+			micros(c.RegisteredAt), micros(c.ActivatedAt), micros(c.DeactivatedAt), micros(c.UnregisteredAt))
 	case superlink.RunRow:
-		return b.exec(ctx, putRun, s.fedID, int64(c.ID), c.Key, c.FABHash, c.App, c.Version, some(c.Config), c.Status, c.SubStatus, c.Details, int64(c.TaskID), some(c.TokenHash), //nolint:gosec // two's complement
-			int64(c.BytesSent), int64(c.BytesReceived), c.ClientSeconds, ms(c.PendingAt), ms(c.StartingAt), ms(c.RunningAt), ms(c.FinishedAt)) //nolint:gosec // two's complement
+		return b.exec(ctx, putRun, s.fedID, int64(c.ID), c.Key, c.FABHash, c.App, c.Version, some(c.Config), c.Status, c.SubStatus, c.Details,
+			int64(c.TaskID), some(c.TokenHash), int64(c.BytesSent), int64(c.BytesReceived), c.ClientSeconds,
+			micros(c.PendingAt), micros(c.StartingAt), micros(c.RunningAt), micros(c.FinishedAt))
 	case superlink.FABRow:
 		return b.exec(ctx, putFAB, s.fedID, c.Hash, c.Content)
 	case superlink.LetterRow:
-		return b.exec(ctx, putLetter, s.fedID, c.ID, int64(c.RunID), int64(c.NodeID), c.ReplyTo, some(c.Message), some(c.Tree), int(c.State)) //nolint:gosec // two's complement
+		return b.exec(ctx, putLetter, s.fedID, c.ID, int64(c.RunID), int64(c.NodeID), c.ReplyTo, some(c.Message), some(c.Tree), int(c.State))
 	case superlink.ObjectRow:
 		return b.exec(ctx, putObject, s.fedID, c.ID, c.Size, c.Content)
 	case superlink.DropLetter:
@@ -113,41 +127,28 @@ func (s *Store) apply(ctx context.Context, b *batch, c superlink.Change) error {
 	case superlink.DropObject:
 		return b.exec(ctx, dropObject, s.fedID, string(c))
 	}
-	return fmt.Errorf("a %T is no change of a SuperLink", c)
+	return fmt.Errorf("unknown change %T", c)
 }
 
 // Load returns what was committed last.
 func (s *Store) Load(ctx context.Context) (out superlink.Snapshot, err error) {
 	err = errors.Join(
-		s.rows(ctx, `SELECT id, public_pem, name, status, interval_ms, registered_at, activated_at, deactivated_at, unregistered_at FROM link_node WHERE federation_id = $1`, func(r *sql.Rows) error {
-			var n superlink.NodeRow
-			var id, every, reg, act, deact, unreg int64
-			err := r.Scan(&id, &n.PublicPEM, &n.Name, &n.Status, &every, &reg, &act, &deact, &unreg)
-			n.ID, n.Interval = uint64(id), time.Duration(every)*time.Millisecond //nolint:gosec // two's complement
-			n.RegisteredAt, n.ActivatedAt, n.DeactivatedAt, n.UnregisteredAt = at(reg), at(act), at(deact), at(unreg)
+		s.rows(ctx, allNodes, func(r *sql.Rows) error {
+			n, err := scanNode(r)
 			out.Nodes = append(out.Nodes, n)
 			return err
 		}),
-		s.rows(ctx, `SELECT id, key, fab_hash, app, version, config, status, sub_status, details, task_id, token_hash, bytes_sent, bytes_received, client_seconds,
-			pending_at, starting_at, running_at, finished_at FROM link_run WHERE federation_id = $1`, func(r *sql.Rows) error {
-			var n superlink.RunRow
-			var id, task, sent, received, pending, starting, running, finished int64
-			err := r.Scan(&id, &n.Key, &n.FABHash, &n.App, &n.Version, &n.Config, &n.Status, &n.SubStatus, &n.Details, &task, &n.TokenHash, &sent, &received, &n.ClientSeconds,
-				&pending, &starting, &running, &finished)
-			n.ID, n.TaskID, n.BytesSent, n.BytesReceived = uint64(id), uint64(task), uint64(sent), uint64(received) //nolint:gosec // two's complement
-			n.PendingAt, n.StartingAt, n.RunningAt, n.FinishedAt = at(pending), at(starting), at(running), at(finished)
+		s.rows(ctx, allRuns, func(r *sql.Rows) error {
+			n, err := scanRun(r)
 			out.Runs = append(out.Runs, n)
 			return err
 		}),
-		s.rows(ctx, `SELECT id, run_id, node_id, reply_to, message, tree, state FROM link_letter WHERE federation_id = $1`, func(r *sql.Rows) error {
-			var n superlink.LetterRow
-			var run, node int64
-			err := r.Scan(&n.ID, &run, &node, &n.ReplyTo, &n.Message, &n.Tree, &n.State)
-			n.RunID, n.NodeID = uint64(run), uint64(node) //nolint:gosec // two's complement
+		s.rows(ctx, allLetters, func(r *sql.Rows) error {
+			n, err := scanLetter(r)
 			out.Letters = append(out.Letters, n)
 			return err
 		}),
-		s.rows(ctx, `SELECT id, size FROM link_object WHERE federation_id = $1`, func(r *sql.Rows) error {
+		s.rows(ctx, allObjects, func(r *sql.Rows) error {
 			var n superlink.ObjectRow
 			err := r.Scan(&n.ID, &n.Size)
 			out.Objects = append(out.Objects, n)
@@ -155,6 +156,30 @@ func (s *Store) Load(ctx context.Context) (out superlink.Snapshot, err error) {
 		}),
 	)
 	return out, err
+}
+
+func scanNode(r *sql.Rows) (n superlink.NodeRow, err error) {
+	var id, interval, registered, activated, deactivated, unregistered int64
+	err = r.Scan(&id, &n.PublicPEM, &n.Name, &n.Status, &interval, &registered, &activated, &deactivated, &unregistered)
+	n.ID, n.Interval = uint64(id), time.Duration(interval)*time.Millisecond
+	n.RegisteredAt, n.ActivatedAt, n.DeactivatedAt, n.UnregisteredAt = at(registered), at(activated), at(deactivated), at(unregistered)
+	return n, err
+}
+
+func scanRun(r *sql.Rows) (n superlink.RunRow, err error) {
+	var id, task, sent, received, pending, starting, running, finished int64
+	err = r.Scan(&id, &n.Key, &n.FABHash, &n.App, &n.Version, &n.Config, &n.Status, &n.SubStatus, &n.Details, &task, &n.TokenHash,
+		&sent, &received, &n.ClientSeconds, &pending, &starting, &running, &finished)
+	n.ID, n.TaskID, n.BytesSent, n.BytesReceived = uint64(id), uint64(task), uint64(sent), uint64(received)
+	n.PendingAt, n.StartingAt, n.RunningAt, n.FinishedAt = at(pending), at(starting), at(running), at(finished)
+	return n, err
+}
+
+func scanLetter(r *sql.Rows) (n superlink.LetterRow, err error) {
+	var run, node int64
+	err = r.Scan(&n.ID, &run, &node, &n.ReplyTo, &n.Message, &n.Tree, &n.State)
+	n.RunID, n.NodeID = uint64(run), uint64(node)
+	return n, err
 }
 
 func (s *Store) rows(ctx context.Context, query string, each func(*sql.Rows) error) error {
