@@ -88,7 +88,7 @@ func TestAnOlderKeeperFinishesItsRunAndIsReplaced(t *testing.T) {
 	if w.State != "queued" || w.Waits.Late || s.keeperPID() != first || s.get("before").State != "running" {
 		t.Errorf("%s %+v, keeper %d, was %d; before is %s", w.State, *w.Waits, s.keeperPID(), first, s.get("before").State)
 	}
-	if state, reason := s.superLink(); state != "up" || !strings.Contains(reason, "restarted by itself when") {
+	if state, reason := s.superLink(); state != "up" || !strings.Contains(reason, "restarts automatically when") {
 		t.Errorf("the SuperLink is told to be %s: %s", state, reason)
 	}
 	r := s.becomes("before", "completed", time.Minute)

@@ -268,7 +268,7 @@ func (l *Link) announce(m *flwrpb.Message, tree *flwrpb.ObjectTree, nodeID uint6
 		if fault != nil || to == nil || to.to != nil || to.row.RunID != r.ID || to.row.NodeID != nodeID || meta.GetSrcNodeId() != nodeID ||
 			!now.Before(to.expires()) || seconds(to.expires())-meta.GetCreatedAt()+ttlTolerance < meta.GetTtl() {
 			l.o.Log.Warn("a reply that cannot be taken", "run", r.ID, "node", nodeID, "err", fault)
-			return nil, nil
+			return nil, nil //nolint:nilerr // ignored, as Flower does
 		}
 		if old := to.reply; old != nil && (old.row.ID == meta.GetMessageId() || old.whole()) {
 			if old.row.ID == meta.GetMessageId() {
