@@ -31,9 +31,9 @@ type clientApps struct {
 	n    *node
 	pool *apphost.Pool
 
-	reports sync.WaitGroup
-	ctx     context.Context // of reports
-	stop    context.CancelFunc
+	background sync.WaitGroup // reports and the first template; waited for, so that nothing is written after close
+	ctx        context.Context
+	stop       context.CancelFunc
 }
 
 func (h home) templateLog() string { return h.file("clientapps.log") }
@@ -69,7 +69,7 @@ func (n *node) clientApps() (*clientApps, error) {
 
 func (c *clientApps) close() {
 	c.stop()
-	c.reports.Wait()
+	c.background.Wait()
 	c.pool.Close(stopGrace)
 }
 
@@ -280,7 +280,7 @@ func (h home) trimRunLogs() {
 
 // report tells the server in the background how a ClientApp failed.
 func (c *clientApps) report(e appExit) {
-	c.reports.Go(func() { c.n.report(c.ctx, e) })
+	c.background.Go(func() { c.n.report(c.ctx, e) })
 }
 
 // appExit is how a ClientApp failed, as the server learns it. What an app printed may hold data of this machine's owner, so without

@@ -249,7 +249,7 @@ func (n *node) keep(ctx context.Context) error {
 		return err
 	}
 	defer apps.close()
-	go apps.warm(ctx)
+	apps.background.Go(func() { apps.warm(apps.ctx) })
 	restarts := keeper.Restarts{Policy: supernodePolicy}
 	for {
 		if err := n.tell(ctx); err != nil {
