@@ -12,43 +12,43 @@ import (
 	"blossomtune/internal/web"
 )
 
-var update = flag.Bool("update", false, "write docs/access.md anew")
+var update = flag.Bool("update", false, "regenerate docs/access.md")
 
 const accessDoc = "../../docs/access.md"
 
-const accessIntro = `# Who may do what
+const accessIntro = `# Access rights
 
-This page is made from the table that the tests hold every page and every operation to (` + "`internal/app/access_test.go`" + `): each is
-called as everybody below, and must answer those who may and nobody else. A test fails when this page differs; after a change of
-either make it anew with ` + "`go test ./internal/app -run TestAccessIsDocumented -update`" + `.
+This page lists who can use each page and each API operation. It is generated from the table that the tests use
+(` + "`internal/app/access_test.go`" + `): they call each page and operation in every role and check that only the roles listed here get access.
+After a change, regenerate it with ` + "`go test ./internal/app -run TestAccessIsDocumented -update`" + `.
 
-| column | who that is |
+| role | meaning |
 |---|---|
 | stranger | not signed in |
-| outsider | signed in, with a part in another federation only: this one does not exist for them (404) |
-| asker | has asked to join and is not decided on |
-| revoked | was approved once; their access has ended |
-| participant | approved: holds a partition. Of others they see "partition 3", never names |
-| viewer | was given that role in the federation: sees runs, charts, logs and who takes part |
-| manager | was given that role in the federation: approves people, launches and stops runs |
-| admin | of the whole instance; a manager of every federation |
+| outsider | signed in, but without a role in this federation, which does not exist for them (404) |
+| asker | has asked to join; the request is open |
+| revoked | was approved once; access was revoked |
+| participant | approved: holds a partition. Sees others as "partition 3", without names |
+| viewer | has this role in the federation: sees runs, charts, logs and who takes part |
+| manager | has this role in the federation: approves requests, launches and stops runs |
+| admin | of the whole instance; manager of every federation |
 
-A participant acts on their own requests only: the API answers 404 for another person's. Where no column is marked, neither a
-session nor a token is enough: a SuperNode's own signature is asked for. An API token may do what its person may; one with the
-scope ` + "`read`" + ` changes nothing.
+Participants can act only on their own requests; for those of others the API answers 404. If no column is marked, neither a session nor a
+token gives access: the operation requires a SuperNode's signature. An API token has the rights of its owner; a token with the scope
+` + "`read`" + ` is read-only.
 
-## Which runs a participant sees
+## Runs that participants see
 
-A participant sees queued runs, runs that began after their request was approved, and earlier runs in which they took part: they were
-enrolled when the run began, or their SuperNode was asked in it. Other runs do not exist for them: pages, lists, searches, charts, logs,
-artifacts, receipts, live pages and the API leave them out or answer 404, and so do apps that only such runs used. Viewers, managers and
-admins see every run. A link to a run opens that run for everyone who has it.
+Participants see queued runs, runs that began after their request was approved, and earlier runs in which they took part: they were
+enrolled when the run began, or their SuperNode received a message of the run. They cannot see other runs, or apps that only other runs
+used: pages, lists, searches, charts, logs, artifacts, receipts, live updates and the API leave these out or answer 404. Viewers, managers
+and admins see all runs. A share link shows its run to everyone who has the link.
 
-Of a run that they see, participants get everything but names: partitions and SuperNode ids of all participants and what each did,
-charts, rounds, the ServerApp's log, artifacts and the receipt. Their own page of the federation names the apps that ran on their machine.
+In the runs that they see, participants see everything except names: the partitions and SuperNode IDs of all participants and what each
+did, charts, rounds, the ServerApp's log, artifacts and the receipt. A participant's own page lists the apps that ran on their machine.
 `
 
-// The page of who may do what says what the tests hold the server to.
+// docs/access.md matches the table that the tests check the server against.
 func TestAccessIsDocumented(t *testing.T) {
 	s := newSite(t)
 	var b strings.Builder
