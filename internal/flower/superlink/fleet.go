@@ -3,7 +3,6 @@ package superlink
 import (
 	"context"
 	"net/http"
-	"os"
 	"strconv"
 	"time"
 
@@ -229,14 +228,12 @@ func (l *Link) running(runID uint64, unknown error) (*run, error) {
 }
 
 func (l *Link) fleetPushObject(w http.ResponseWriter, r *http.Request) error {
-	in, err := l.readObject(r.Body)
+	in, err := l.readObject(r.Body, 0)
+	defer l.discard(in)
 	if err == nil {
 		_, err = l.running(in.GetRunId(), errNotRunning)
 	}
 	if err != nil {
-		if in.path != "" {
-			_ = os.Remove(in.path)
-		}
 		return err
 	}
 	stored, err := l.keep(in.GetRunId(), in, true)

@@ -28,6 +28,7 @@ const (
 	reasonMessage = "Error: Message Unavailable - The message is not known. It may have expired, or it never existed."
 	reasonNode    = "Error: Node Unavailable - The SuperNode sent no heartbeat within twice the time that it had announced, or said goodbye."
 	reasonUpload  = "Error: Message Unavailable - The SuperNode sent no object of its reply for 180 s, and the reply is not whole."
+	reasonFull    = "Error: Message Unavailable - The run has reached its limit of messages and replies that the ServerApp has not received."
 	reasonUnsent  = "Error: Message Unavailable - The ServerApp did not send all objects of this message."
 )
 
@@ -112,9 +113,25 @@ func (l *Link) newLetter(m *flwrpb.Message, tree *flwrpb.ObjectTree, ids []strin
 		row.NodeID = meta.GetSrcNodeId()
 	}
 	c := &letter{row: row, meta: meta, objects: ids, until: now.Add(uploadWithin)}
-	l.letters[row.ID] = c
+	l.add(c)
 	l.hold(c)
 	return c, nil
+}
+
+// letterWeight estimates the memory of a message or reply in bytes, from the encoded sizes of the message and of its tree.
+func letterWeight(message, tree int) int64 { return int64(message + 2*tree + 1000) }
+
+func (m *letter) weight() int64 { return letterWeight(len(m.row.Message), len(m.row.Tree)) }
+
+// crowded reports whether a run has no memory left for so many more bytes of messages and replies.
+func (l *Link) crowded(r *run, more int64) bool { return r.pending+more > l.o.MostPending }
+
+// add takes a message or reply into the state.
+func (l *Link) add(c *letter) {
+	l.letters[c.row.ID] = c
+	if r := l.runs[c.row.RunID]; r != nil {
+		r.pending += c.weight()
+	}
 }
 
 // arrived does what follows when all objects of a message or reply are here.
@@ -150,6 +167,9 @@ func (l *Link) drop(c *letter) (out []Change) {
 		return nil
 	}
 	delete(l.letters, c.row.ID)
+	if r := l.runs[c.row.RunID]; r != nil {
+		r.pending -= c.weight()
+	}
 	out = append(out, DropLetter(c.row.ID))
 	out = append(out, l.release(c)...)
 	if c.to != nil {
@@ -279,6 +299,9 @@ func (l *Link) announce(m *flwrpb.Message, tree *flwrpb.ObjectTree, nodeID uint6
 		}
 		if l.letters[meta.GetMessageId()] != nil {
 			return nil, nil // the name of another message
+		}
+		if l.crowded(r, letterWeight(size, 0)) {
+			return l.stand(to, codeMessageUnavailable, reasonFull, now), nil
 		}
 		var out []Change
 		if to.reply != nil {

@@ -24,8 +24,11 @@ type Options struct {
 	// Replied is called when a message can be answered: its reply is here whole, or an error stands in for it. It must return at once and
 	// not call the Link. It may be nil.
 	Replied func(runID uint64, messageID string)
-	// MostBytes bounds the objects of one run, in bytes; 0: 64 GiB.
+	// MostBytes limits the objects of one run, in bytes, including those that are being received. Default: 64 GiB.
 	MostBytes int64
+	// MostPending limits the memory for the messages and replies of one run that the ServerApp has not confirmed, in bytes and without the
+	// objects. Default: 1 GiB.
+	MostPending int64
 }
 
 // Link is the SuperLink of one federation. It is safe for concurrent use.
@@ -58,6 +61,9 @@ func Open(ctx context.Context, o Options) (*Link, error) {
 	}
 	if o.MostBytes == 0 {
 		o.MostBytes = 64 << 30
+	}
+	if o.MostPending == 0 {
+		o.MostPending = 1 << 30
 	}
 	if o.Replied == nil {
 		o.Replied = func(uint64, string) {}

@@ -111,7 +111,7 @@ func (l *Link) loadLetter(row LetterRow, now time.Time) error {
 		return err
 	}
 	c := &letter{row: row, meta: m.GetMetadata(), until: now.Add(uploadWithin)}
-	l.letters[row.ID] = c
+	l.add(c)
 	if row.ReplyTo == "" && row.State == Confirmed {
 		return nil // its objects are not needed any more
 	}

@@ -3,12 +3,14 @@ package superlink
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
 	"hash"
 	"io"
 	"net/http"
+	"os"
 	"strconv"
 
 	"blossomtune/internal/flower/wire"
@@ -37,10 +39,14 @@ type pushed struct {
 	small []byte // the content; nil: it is in the file at path
 	path  string
 	size  int64
+
+	run      uint64 // of a large content
+	reserved int64  // bytes that count for the run
 }
 
-// readObject reads a push-object call. A large content goes into a file as it comes, and is hashed on the way.
-func (l *Link) readObject(body io.Reader) (*pushed, error) {
+// readObject reads a push-object call of a run; of the run that the call names if runID is 0. A large content is hashed as it arrives. It
+// goes into a file if the run needs the object and has room for it; reserved bytes then count for the run until the caller releases them.
+func (l *Link) readObject(body io.Reader, runID uint64) (*pushed, error) {
 	in := bufio.NewReaderSize(body, 32<<10)
 	out := &pushed{}
 	var rest []byte // the other fields
@@ -58,7 +64,7 @@ func (l *Link) readObject(body io.Reader) (*pushed, error) {
 		switch {
 		case num == fieldObjectContent && kind == protowire.BytesType && !seen:
 			seen = true
-			if err := l.readContent(in, out, sum); err != nil {
+			if err := l.readContent(in, out, sum, runID, rest); err != nil {
 				return out, err
 			}
 		case kind == protowire.BytesType && num != fieldObjectContent:
@@ -90,7 +96,7 @@ func (l *Link) readObject(body io.Reader) (*pushed, error) {
 	return out, nil
 }
 
-func (l *Link) readContent(in *bufio.Reader, out *pushed, sum hash.Hash) error {
+func (l *Link) readContent(in *bufio.Reader, out *pushed, sum hash.Hash, runID uint64, before []byte) error {
 	n, err := binaryUvarint(in)
 	if err != nil || n > 1<<40 {
 		return errBadBody
@@ -104,7 +110,22 @@ func (l *Link) readContent(in *bufio.Reader, out *pushed, sum hash.Hash) error {
 		sum.Write(out.small)
 		return nil
 	}
+	var head flwrpb.PushObjectRequest // Flower's clients send the content last
+	if proto.Unmarshal(before, &head) != nil {
+		return errBadBody
+	}
+	out.run = cmp.Or(runID, head.GetRunId())
+	wanted, err := l.reserve(out, head.GetObjectId())
+	if err != nil {
+		return err
+	}
 	var size int64
+	if !wanted { // it is here already, or no message lists it
+		if size, err = io.Copy(sum, io.LimitReader(in, out.size)); err != nil || size != out.size {
+			return errBadBody
+		}
+		return nil
+	}
 	if out.path, size, err = l.spool(io.LimitReader(in, out.size), sum); err != nil {
 		l.o.Log.Warn("taking an object", "err", err)
 		return errUnavailable
@@ -113,6 +134,30 @@ func (l *Link) readContent(in *bufio.Reader, out *pushed, sum hash.Hash) error {
 		return errBadBody
 	}
 	return nil
+}
+
+// reserve reports whether a large object is to be kept, and counts its bytes for the run while it is received.
+func (l *Link) reserve(in *pushed, id string) (wanted bool, err error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	wanted, err = l.room(in.run, id, in.size)
+	if err != nil || !wanted || l.objects[id].here {
+		return false, err
+	}
+	in.reserved = in.size
+	l.charge(in.run, in.reserved)
+	return true, nil
+}
+
+// discard removes what is left of a push-object call.
+func (l *Link) discard(in *pushed) {
+	if in.path != "" {
+		_ = os.Remove(in.path)
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.charge(in.run, -in.reserved)
+	in.reserved = 0
 }
 
 func binaryUvarint(in *bufio.Reader) (uint64, error) {
@@ -134,10 +179,12 @@ func binaryUvarint(in *bufio.Reader) (uint64, error) {
 
 // keep stores the object of a call.
 func (l *Link) keep(runID uint64, in *pushed, meter bool) (bool, error) {
-	if in.path != "" {
-		return l.storeFile(runID, in.GetObjectId(), in.path, in.size, meter)
-	}
-	if in.small == nil {
+	switch {
+	case in.path != "":
+		return l.storeFile(runID, in, meter)
+	case in.size > smallObject:
+		return l.has(runID, in.GetObjectId())
+	case in.small == nil:
 		in.small = []byte{}
 	}
 	return l.store(runID, in.GetObjectId(), in.small, meter)

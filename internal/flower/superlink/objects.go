@@ -159,15 +159,25 @@ func (l *Link) store(runID uint64, id string, content []byte, meter bool) (store
 	return stored, err
 }
 
-// storeFile is store for a large object, whose content is in a file of the Link's directory. The file is gone when it returns.
-func (l *Link) storeFile(runID uint64, id, path string, size int64, meter bool) (stored bool, err error) {
-	defer os.Remove(path)
+// has reports whether an object of a run is here.
+func (l *Link) has(runID uint64, id string) (bool, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	known, err := l.room(runID, id, 0)
+	return known && l.objects[id].here, err
+}
+
+// storeFile is store for a large object, whose content is in a file of the Link's directory.
+func (l *Link) storeFile(runID uint64, in *pushed, meter bool) (stored bool, err error) {
+	id, size := in.GetObjectId(), in.size
 	err = l.change(func(now time.Time) ([]Change, error) {
+		l.charge(in.run, -in.reserved)
+		in.reserved = 0
 		if stored, err = l.room(runID, id, size); err != nil || !stored || l.objects[id].here {
 			return nil, err
 		}
-		// Under the lock: nobody takes an older file of this name away meanwhile.
-		if err := os.Rename(path, l.path(id)); err != nil {
+		// Under the lock, so that sweep does not remove an older file of this name meanwhile.
+		if err := os.Rename(in.path, l.path(id)); err != nil {
 			l.o.Log.Error("keeping an object", "err", err)
 			return nil, errUnavailable
 		}

@@ -27,6 +27,7 @@ type rig struct {
 	t       testing.TB
 	dir     string
 	address string
+	limits  superlink.Options // only its limits
 	store   *linkstore.Store
 	link    *superlink.Link
 
@@ -67,7 +68,7 @@ func (r *rig) open() {
 		r.t.Fatal(err)
 	}
 	link, err := superlink.Open(context.Background(), superlink.Options{Dir: r.dir, Store: store, Clock: r.clock,
-		Log: slog.New(slog.DiscardHandler)})
+		Log: slog.New(slog.DiscardHandler), MostBytes: r.limits.MostBytes, MostPending: r.limits.MostPending})
 	if err != nil {
 		r.t.Fatal(err)
 	}

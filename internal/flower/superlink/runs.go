@@ -22,7 +22,8 @@ type run struct {
 	letters map[string]*letter // messages that the ServerApp may still ask for
 	unknown map[string]*letter // replies to messages that are not known, by the names of those
 	news    chan struct{}      // closed when a message was answered, or the run has ended
-	bytes   int64              // of its objects
+	bytes   int64              // of its objects, with those that are being received
+	pending int64              // bytes of its messages and replies, without objects
 }
 
 func newRun(row RunRow) *run {

@@ -3,7 +3,6 @@ package superlink
 import (
 	"crypto/sha256"
 	"net/http"
-	"os"
 	"time"
 
 	"blossomtune/internal/flower/wire"
@@ -129,7 +128,8 @@ func describeNode(n NodeRow) *flwrpb.NodeInfo {
 // runtimePush takes messages to SuperNodes. One to a SuperNode that is not there gets the empty name, as with Flower.
 func (l *Link) runtimePush(w http.ResponseWriter, r *http.Request, id uint64) error {
 	var in flwrpb.PushAppMessagesRequest
-	if _, err := read(w, r, &in); err != nil {
+	size, err := read(w, r, &in)
+	if err != nil {
 		return err
 	}
 	if len(in.GetMessagesList()) == 0 || len(in.GetMessagesList()) != len(in.GetMessageObjectTrees()) {
@@ -146,7 +146,10 @@ func (l *Link) runtimePush(w http.ResponseWriter, r *http.Request, id uint64) er
 		}
 	}
 	out := &flwrpb.PushAppMessagesResponse{}
-	err := l.change(func(now time.Time) (changes []Change, err error) {
+	err = l.change(func(now time.Time) (changes []Change, err error) {
+		if run := l.runs[id]; run == nil || l.crowded(run, 2*int64(size)+1000*int64(len(lists))) {
+			return nil, errCrowded
+		}
 		wanted := map[string]bool{}
 		for i, m := range in.GetMessagesList() {
 			c, more := l.post(m, in.GetMessageObjectTrees()[i], lists[i], now)
@@ -229,6 +232,15 @@ func (l *Link) runtimePull(w http.ResponseWriter, r *http.Request, id uint64) er
 
 // replies finds the replies to messages of a run. A message that is not known is answered with an error.
 func (l *Link) replies(runID uint64, asked []string, now time.Time) (out []*letter, changes []Change, err error) {
+	strange := 0
+	for _, id := range asked {
+		if !l.known(runID, id) {
+			strange++
+		}
+	}
+	if r := l.runs[runID]; r == nil || strange > 0 && l.crowded(r, int64(strange)*letterWeight(100, 100)) {
+		return nil, nil, errCrowded
+	}
 	seen := map[string]bool{}
 	for _, id := range asked {
 		if seen[id] {
@@ -237,7 +249,7 @@ func (l *Link) replies(runID uint64, asked []string, now time.Time) (out []*lett
 		seen[id] = true
 		m := l.letters[id]
 		switch {
-		case m == nil || m.to != nil || m.row.RunID != runID:
+		case !l.known(runID, id):
 			c, more, err := l.unknown(runID, id, now)
 			if err != nil {
 				return nil, nil, err
@@ -252,6 +264,12 @@ func (l *Link) replies(runID uint64, asked []string, now time.Time) (out []*lett
 		}
 	}
 	return out, changes, nil
+}
+
+// known reports whether a run has a message of this ID.
+func (l *Link) known(runID uint64, id string) bool {
+	m := l.letters[id]
+	return m != nil && m.to == nil && m.row.RunID == runID
 }
 
 // unknown makes the reply to a message that is not known.
@@ -271,15 +289,13 @@ func (l *Link) unknown(runID uint64, id string, now time.Time) (*letter, []Chang
 }
 
 func (l *Link) runtimePushObject(w http.ResponseWriter, r *http.Request, id uint64) error {
-	in, err := l.readObject(r.Body)
-	if err == nil && in.GetNode().GetNodeId() != ServerID {
-		err = errNodeID
-	}
+	in, err := l.readObject(r.Body, id)
+	defer l.discard(in)
 	if err != nil {
-		if in.path != "" {
-			_ = os.Remove(in.path)
-		}
 		return err
+	}
+	if in.GetNode().GetNodeId() != ServerID {
+		return errNodeID
 	}
 	stored, err := l.keep(id, in, false)
 	if err != nil {
