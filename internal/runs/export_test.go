@@ -9,3 +9,6 @@ func (s *Service) Step(ctx context.Context, fedID int64) (active bool, err error
 
 // StopTailers ends what an earlier [Service.Step] began.
 func (s *Service) StopTailers() { s.stopTailers() }
+
+// LargeFrom sets from how many SuperNodes and exchanges on what a run waits for is kept for a moment.
+func (s *Service) LargeFrom(n int) { s.waits.large = n }

@@ -101,8 +101,9 @@ func (x situation) tooLong(code string, limit time.Duration) domain.Cause {
 		c.Remedy = "Have the owners of the SuperNodes that are missing connect, or ask for fewer in the run config; then run it again."
 	case len(out) > 0:
 		var silent []int
+		key := x.keyOf()
 		for _, e := range out {
-			if k, known := x.key(e.NodeID); known {
+			if k, known := key(e.NodeID); known {
 				silent = append(silent, k.Partition)
 			}
 		}

@@ -121,13 +121,14 @@ func failedOf(asked []domain.Exchange, exits []domain.AppExit) (failed, bool) {
 
 // newestOf is what each SuperNode was asked last in a phase, by SuperNode.
 func newestOf(asked []domain.Exchange, phase domain.Phase) (out []domain.Exchange) {
+	at := map[uint64]int{} // in out, by SuperNode
 	for _, e := range asked {
 		if e.Phase != phase {
 			continue
 		}
-		i := slices.IndexFunc(out, func(o domain.Exchange) bool { return o.NodeID == e.NodeID })
-		if i < 0 {
-			out = append(out, e)
+		i, again := at[e.NodeID]
+		if !again {
+			at[e.NodeID], out = len(out), append(out, e)
 		} else if e.AskedAt.After(out[i].AskedAt) {
 			out[i] = e
 		}

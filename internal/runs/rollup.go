@@ -32,6 +32,9 @@ func (r *rollers) stop() {
 	r.wg.Wait()
 }
 
+// rollRest is how many times longer than a step the pause after it lasts, up to a second: a step reads the whole of a round.
+const rollRest = 5
+
 // rollSoon begins to bring a run's bands up to date and returns at once. Who watches the run is told when it is done.
 func (s *Service) rollSoon(run domain.Run) {
 	r := s.rollers
@@ -67,7 +70,8 @@ func (s *Service) roll(run domain.Run) {
 		}
 		r.busy[run.ID] = false
 		r.mu.Unlock()
-		rest := time.NewTimer(s.Clock().Sub(began)) // as long as it took: others use the same processor and database
+		took := s.Clock().Sub(began)
+		rest := time.NewTimer(max(took, min(rollRest*took, time.Second))) // others use the same processor and database
 		select {
 		case <-r.ctx.Done():
 		case <-rest.C:

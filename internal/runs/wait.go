@@ -3,7 +3,9 @@ package runs
 import (
 	"context"
 	"fmt"
+	"maps"
 	"strings"
+	"sync"
 	"time"
 
 	"blossomtune/internal/domain"
@@ -43,11 +45,55 @@ func (s *Service) Wait(ctx context.Context, run domain.Run) (Wait, error) {
 	if run.State.Ended() || run.StopAsked {
 		return Wait{}, nil
 	}
+	if w, ok := s.waits.get(run); ok {
+		return w, nil
+	}
 	x, err := s.situation(ctx, run)
 	if err != nil {
 		return Wait{}, err
 	}
-	return x.wait(), nil
+	w := x.wait()
+	if len(x.keys)+len(x.asked) >= s.waits.large {
+		s.waits.put(run, w)
+	}
+	return w, nil
+}
+
+// largeSituation is how many SuperNodes and exchanges make a situation that costs tens of milliseconds. What it came to is told for a
+// moment to all who ask.
+const largeSituation = 500
+
+const waitServes = time.Second
+
+// waits keeps what large runs wait for, by run. The limits of a run do not go by it.
+type waits struct {
+	large int // [largeSituation], but in tests
+
+	mu    sync.Mutex
+	byRun map[int64]keptWait
+}
+
+func newWaits() waits { return waits{large: largeSituation, byRun: map[int64]keptWait{}} }
+
+type keptWait struct {
+	wait  Wait
+	state domain.RunState
+	until time.Time
+}
+
+func (w *waits) get(run domain.Run) (Wait, bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	k, ok := w.byRun[run.ID]
+	return k.wait, ok && k.state == run.State && time.Now().Before(k.until)
+}
+
+func (w *waits) put(run domain.Run, wait Wait) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	now := time.Now() // not the Service's clock: it is about cost
+	maps.DeleteFunc(w.byRun, func(_ int64, k keptWait) bool { return now.After(k.until) })
+	w.byRun[run.ID] = keptWait{wait, run.State, now.Add(waitServes)}
 }
 
 func (x situation) wait() Wait {
@@ -283,11 +329,19 @@ func (x situation) offline() (off []int) {
 	return off
 }
 
-func (x situation) key(nodeID uint64) (domain.NodeKey, bool) {
-	for _, k := range x.keys {
-		if k.NodeID == nodeID {
-			return k, true
+// keyOf returns a function that finds the key of a node.
+func (x situation) keyOf() func(nodeID uint64) (domain.NodeKey, bool) {
+	at := make(map[uint64]int, len(x.keys))
+	for i, k := range x.keys {
+		if _, known := at[k.NodeID]; !known {
+			at[k.NodeID] = i
 		}
 	}
-	return domain.NodeKey{}, false
+	return func(nodeID uint64) (k domain.NodeKey, ok bool) {
+		i, ok := at[nodeID]
+		if ok {
+			k = x.keys[i]
+		}
+		return k, ok
+	}
 }

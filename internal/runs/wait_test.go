@@ -2,6 +2,7 @@ package runs_test
 
 import (
 	"cmp"
+	"context"
 	"fmt"
 	"strings"
 	"testing"
@@ -378,4 +379,41 @@ func TestTheOlderAPIWaitsForSuperNodes(t *testing.T) {
 		t.Errorf("it says %+v", got)
 	}
 	w.logged(run, "INFO :      configure_fit: strategy sampled 3 clients (out of 3)\n", "")
+}
+
+// counted counts how often the database is read.
+type counted struct {
+	runs.Store
+	views *int
+}
+
+func (c counted) View(ctx context.Context, fn func(runs.Tx) error) error {
+	*c.views++
+	return c.Store.View(ctx, fn)
+}
+
+// Many who look at a run of many SuperNodes share what was read for one of them, and see what is new soon after.
+func TestWhatALargeRunWaitsForIsReadOnceForMany(t *testing.T) {
+	const nodes, looks = 3, 200
+	w := newWorld(t, storetest.SQLite(t))
+	w.server.LargeFrom(2 * nodes)
+	w.nodes(nodes)
+	run := w.running(domain.Limits{})
+	asked := time.Now().Add(-time.Minute)
+	w.ask(run, 1, asked, nodes)
+	views := 0
+	w.server.Store = counted{w.server.Store, &views}
+	for range looks {
+		w.waitsFor(run, "waits for 3 of 3 SuperNodes to train: partitions 0, 1 and 2", false, asked)
+	}
+	if views > looks/4 {
+		t.Errorf("the database was read %d times for %d looks", views, looks)
+	}
+	w.ask(run, 1, asked, nodes, 0, 1)
+	want := "waits for partition 2 to train"
+	for until := time.Now().Add(10 * time.Second); w.waits(run).What != want; {
+		if time.Now().After(until) {
+			t.Fatalf("it still says %+v, want %q", w.waits(run), want)
+		}
+	}
 }

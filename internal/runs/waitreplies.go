@@ -11,11 +11,11 @@ import (
 // outstanding are the newest exchanges of the newest round that SuperNodes have not answered, one for each of them: a round of secure
 // aggregation sends each SuperNode several messages.
 func (x situation) outstanding() (out []domain.Exchange) {
+	seen := map[uint64]bool{}
 	for _, phase := range []domain.Phase{domain.PhaseTrain, domain.PhaseEvaluate, domain.PhaseOther} {
 		for _, e := range newestOf(x.asked, phase) {
-			again := slices.ContainsFunc(out, func(o domain.Exchange) bool { return o.NodeID == e.NodeID })
-			if e.RepliedAt.IsZero() && !e.Failed && !again {
-				out = append(out, e)
+			if e.RepliedAt.IsZero() && !e.Failed && !seen[e.NodeID] {
+				seen[e.NodeID], out = true, append(out, e)
 			}
 		}
 	}
@@ -27,11 +27,12 @@ func (x situation) forReplies(out []domain.Exchange) Wait {
 	var open, gone, stuck []int
 	var remedy string
 	var left time.Time
+	key := x.keyOf()
 	for _, e := range out {
 		if e.AskedAt.Before(first) {
 			first = e.AskedAt
 		}
-		k, known := x.key(e.NodeID)
+		k, known := key(e.NodeID)
 		if !known {
 			continue
 		}
@@ -87,8 +88,9 @@ func (x situation) secured() string {
 	asked := newestOf(x.asked, domain.PhaseTrain)
 	words := " " + x.doing.needs.secureWords(len(asked))
 	var dropped []int
+	key := x.keyOf()
 	for _, e := range asked {
-		if k, known := x.key(e.NodeID); known && e.Failed {
+		if k, known := key(e.NodeID); known && e.Failed {
 			dropped = append(dropped, k.Partition)
 		}
 	}
