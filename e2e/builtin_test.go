@@ -14,7 +14,7 @@ import (
 // same app ends with the same accuracy; and a run whose keeper is killed ends with the cause, and the next one trains.
 func TestAFederationChangesItsEngine(t *testing.T) {
 	t.Parallel()
-	s := startWith(t, 10, freeAddr(t), "BLOSSOMTUNE_ENGINE=flower")
+	s := startWith(t, 10, freeAddr(t), flowerEngine)
 	joined, plain := s.approved("Joined").join(), s.approved("Plain").plain()
 	before := s.launch(s.app("steady"), map[string]string{"num-server-rounds": "2", "pause": "0"})
 	before = s.becomes(before.Name, "completed", 3*time.Minute)
@@ -22,7 +22,7 @@ func TestAFederationChangesItsEngine(t *testing.T) {
 	old := s.keeperPID()
 
 	s.kill()
-	s.with = []string{"BLOSSOMTUNE_ENGINE=builtin"}
+	s.with = []string{builtinEngine}
 	s.serve()
 	await(t, time.Minute, "another keeper runs the federation", func() (string, bool) {
 		pid := s.keeperPID()
@@ -89,7 +89,7 @@ func (s *server) sameValues(a, b runView) {
 func TestTheBuiltinSuperLinkOnPostgreSQL(t *testing.T) {
 	t.Parallel()
 	address := storetest.PostgresURL(t)
-	s := startWith(t, 10, freeAddr(t), "BLOSSOMTUNE_ENGINE=builtin", "BLOSSOMTUNE_DATABASE="+address)
+	s := startWith(t, 10, freeAddr(t), builtinEngine, "BLOSSOMTUNE_DATABASE="+address)
 	s.approved("Joined").join()
 	s.approved("Plain").plain()
 	r := s.launch(s.app("steady"), map[string]string{"num-server-rounds": "2", "pause": "0"})

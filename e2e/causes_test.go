@@ -126,7 +126,7 @@ func TestShapesThatDoNotFitAreNamed(t *testing.T) {
 // A key that the run config lacks: the card says where the app reads it and which file to change, and leads there. Flower itself takes
 // no such key at a launch, so setting it there is no way out.
 func TestAKeyThatTheRunConfigLacks(t *testing.T) {
-	s := start(t, 10)
+	s := startWith(t, 10, freeAddr(t), flowerEngine)
 	hash := s.app("raises")
 	s.launchWith(hash, "lacks", nil, nil)
 	r := s.failedBy("lacks", "201", "ServerApp", "The ServerApp raised KeyError 'lr', server_app.py:12 in main; the run config lacks it", time.Minute)
@@ -217,7 +217,10 @@ func TestTheServerAppsOwnLineIsNamed(t *testing.T) {
 
 // Secure aggregation says how many SuperNodes it needs while it waits, and when too few stayed.
 func TestSecureAggregationNamesWhatItNeeds(t *testing.T) {
-	s := start(t, 10)
+	onBothEngines(t, 10, secureAggregationNamesWhatItNeeds)
+}
+
+func secureAggregationNamesWhatItNeeds(t *testing.T, s *server) {
 	s.approved("First").join()
 	s.approved("Second").join()
 	hash := s.app("secure")

@@ -117,7 +117,7 @@ func (s *server) killKeeper(t testing.TB) {
 // A SuperLink that stands still is restarted, its status says why, and a run that was under way completes.
 func TestASuperLinkThatHangsIsRestarted(t *testing.T) {
 	t.Parallel()
-	s := start(t, 10)
+	s := startWith(t, 10, freeAddr(t), flowerEngine)
 	s.approved("One").join()
 	s.approved("Two").join()
 	r := s.launch(s.app("steady"), map[string]string{"num-server-rounds": "4", "pause": "0.2"})

@@ -15,14 +15,14 @@ import (
 // all these ways leads out. With --contain=off the same ClientApp gets out in most ways, so the ways themselves work.
 func TestHostileAppsStayInside(t *testing.T) { hostileAppsStayInside(t) }
 
-// The same as an ordinary user, where this one is root.
+// The same as an ordinary user and with Flower's SuperLink, where this one is root.
 func TestHostileAppsOfAnOrdinaryUserStayInside(t *testing.T) {
 	if os.Getuid() != 0 {
 		t.Log("TestHostileAppsStayInside runs as an ordinary user already")
 		return
 	}
 	t.Parallel()
-	asNobody(t, "TestHostileAppsStayInside")
+	asNobody(t, "TestHostileAppsStayInside", flowerEngine)
 }
 
 func hostileAppsStayInside(t *testing.T) {
@@ -47,12 +47,16 @@ func hostileAppsStayInside(t *testing.T) {
 	t.Cleanup(func() { _ = os.Remove(mine) })
 	targets := map[string]any{
 		"files": append(keys, filepath.Join(agent, "state.json"), mine, filepath.Join(s.data, "blossomtune.db"), filepath.Join(fed, "superexec.secret"),
-			filepath.Join(fed, "superlink.db"), filepath.Join(fed, "tls", "server.key"), s.logFile(other), filepath.Join(filepath.Dir(s.logFile(other)), "launch.json")),
+			s.linkDatabase(), filepath.Join(fed, "tls", "server.key"), s.logFile(other), filepath.Join(filepath.Dir(s.logFile(other)), "launch.json")),
 		"folders": [][]string{{s.data, "blossomtune.db"}, {fed, "superexec.secret"}, {filepath.Join(fed, "runs"), other.EngineRunID}, {filepath.Dir(s.logFile(other)), "launch.json"},
 			{agent, "state.json"}, {home, filepath.Base(mine)}, {"/etc", "shadow"}, {"/run", "lock"}},
-		"ports": []int{s.superLinkPort(), portNumber(t, s.addr)}, "sockets": []string{filepath.Join(fed, "keeper.sock")},
-		"pids":      []int{s.cmd.Process.Pid, s.keeperPID(), inside.node.Process.Pid, s.superLinkPID(t)},
+		"ports": []int{portNumber(t, s.addr)}, "sockets": []string{filepath.Join(fed, "keeper.sock")},
+		"pids":      []int{s.cmd.Process.Pid, s.keeperPID(), inside.node.Process.Pid},
 		"variables": []string{"BLOSSOMTUNE_SMTP_PASSWORD", "BLOSSOMTUNE_JOIN_TOKEN"},
+	}
+	if s.onFlower() {
+		targets["ports"] = append(targets["ports"].([]int), s.superLinkPort())
+		targets["pids"] = append(targets["pids"].([]int), s.superLinkPID(t))
 	}
 	text, err := json.Marshal(targets)
 	if err != nil {
@@ -157,6 +161,27 @@ func madeInside(way string) bool {
 		}
 	}
 	return true
+}
+
+// onFlower reports whether the federation uses Flower's SuperLink.
+func (s *server) onFlower() bool {
+	var settings struct{ Engine string }
+	readJSON(s.t, filepath.Join(s.data, "federations", "1", "engine.json"), &settings)
+	return settings.Engine == "flower"
+}
+
+// linkDatabase is the database of the federation's SuperLink.
+func (s *server) linkDatabase() string {
+	s.t.Helper()
+	name := "link.db"
+	if s.onFlower() {
+		name = "superlink.db"
+	}
+	path := filepath.Join(s.data, "federations", "1", name)
+	if _, err := os.Stat(path); err != nil {
+		s.t.Fatal(err)
+	}
+	return path
 }
 
 // superLinkPort is where the federation's SuperLink listens.

@@ -38,7 +38,7 @@ func (s *server) atRound(name string, round int) {
 // A run outlives kill -9 of the server and of its SuperLink; nothing of it is lost or doubled.
 func TestARunOutlivesServerAndSuperLink(t *testing.T) {
 	t.Parallel()
-	s := start(t, 10)
+	s := startWith(t, 10, freeAddr(t), flowerEngine)
 	s.approved("One").join()
 	s.approved("Two").join()
 	r := s.launch(s.app("steady"), map[string]string{"num-server-rounds": "6", "pause": "0.2"})

@@ -17,7 +17,10 @@ import (
 // The apps are of the new and the old API, with arrays, without, and one that fails on one machine.
 func TestLedgersAndReceiptsAgree(t *testing.T) {
 	t.Parallel()
-	s := start(t, 10)
+	onBothEngines(t, 10, ledgersAndReceiptsAgree)
+}
+
+func ledgersAndReceiptsAgree(t *testing.T, s *server) {
 	people := []*person{s.approved("One").join(), s.approved("Two").join()}
 	for app, config := range map[string]map[string]string{"steady": {"num-server-rounds": "2", "pause": "0"}, "old_api": nil, "one_fails": {"num-server-rounds": "2", "pause": "0"}} {
 		r := s.ends(s.launch(s.app(app), config).Name, 2*time.Minute)

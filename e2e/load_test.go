@@ -21,8 +21,8 @@ import (
 // Twenty SuperNodes of the load generator do two phases with the whole server, on each engine. The ServerApp is Flower's and reads every
 // array.
 func TestTheServerTakesTheLoadForSuperNodes(t *testing.T) {
-	for _, engine := range []string{"flower", "builtin"} {
-		t.Run(engine, func(t *testing.T) { takesTheLoad(t, startWith(t, 21, freeAddr(t), "BLOSSOMTUNE_ENGINE="+engine)) })
+	for _, engine := range []string{flowerEngine, builtinEngine} {
+		t.Run(engine, func(t *testing.T) { takesTheLoad(t, startWith(t, 21, freeAddr(t), engine)) })
 	}
 }
 

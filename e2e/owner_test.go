@@ -33,7 +33,7 @@ func TestASecondServerOnTheSameDirectoryIsRefused(t *testing.T) {
 func TestACopiedDirectoryLeavesTheOriginalAlone(t *testing.T) {
 	t.Parallel()
 	s := start(t, 2)
-	pid := s.superLinkPID(t)
+	pid := s.keeperPID()
 	s.kill()
 	copied := &server{t: t, data: filepath.Join(t.TempDir(), "copy"), addr: freeAddr(t), env: s.env, prog: s.prog}
 	if out, err := exec.Command("cp", "-a", s.data, copied.data).CombinedOutput(); err != nil {
@@ -45,13 +45,13 @@ func TestACopiedDirectoryLeavesTheOriginalAlone(t *testing.T) {
 	copied.serve()
 	copied.admin = newClient(copied, s.admin.token)
 	copied.awaitUp()
-	if other := copied.superLinkPID(t); other == pid {
-		t.Errorf("the copy took over the SuperLink %d", pid)
+	if other := copied.keeperPID(); other == pid {
+		t.Errorf("the copy took over the keeper %d", pid)
 	}
 	copied.stopAll()
 	s.serve()
 	s.awaitUp()
-	if now := s.superLinkPID(t); now != pid {
-		t.Errorf("the original's SuperLink was process %d, now it is %d", pid, now)
+	if now := s.keeperPID(); now != pid {
+		t.Errorf("the original's keeper was process %d, now it is %d", pid, now)
 	}
 }

@@ -331,7 +331,10 @@ func (s *server) processEnd(t *testing.T, r runView) time.Time {
 
 func TestStoppingARunStopsIt(t *testing.T) {
 	t.Parallel()
-	s := start(t, 10)
+	onBothEngines(t, 10, stoppingARunStopsIt)
+}
+
+func stoppingARunStopsIt(t *testing.T, s *server) {
 	hash := s.app("sleeps")
 	r := s.launch(hash, nil)
 	queued := s.launch(hash, nil)

@@ -109,6 +109,24 @@ func start(t testing.TB, partitions int) *server {
 	return startWith(t, partitions, freeAddr(t))
 }
 
+// The engines of a federation, as settings of a server. Where a test sets none, it is the builtin one, or as the environment says.
+const (
+	builtinEngine = "BLOSSOMTUNE_ENGINE=builtin"
+	flowerEngine  = "BLOSSOMTUNE_ENGINE=flower"
+)
+
+// onBothEngines runs a test with the builtin SuperLink and, at the same time, with Flower's own.
+func onBothEngines(t *testing.T, partitions int, test func(t *testing.T, s *server)) {
+	t.Helper()
+	for _, engine := range []string{builtinEngine, flowerEngine} {
+		_, name, _ := strings.Cut(engine, "=")
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			test(t, startWith(t, partitions, freeAddr(t), engine))
+		})
+	}
+}
+
 // startWith is start with an address to listen on and further settings.
 func startWith(t testing.TB, partitions int, addr string, settings ...string) *server {
 	t.Helper()

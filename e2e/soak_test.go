@@ -51,7 +51,7 @@ type soak struct {
 }
 
 func newSoak(b *testing.B) *soak {
-	k := &soak{b: b, s: start(b, 10), apps: map[string]string{}}
+	k := &soak{b: b, s: startWith(b, 10, freeAddr(b), flowerEngine), apps: map[string]string{}}
 	k.one, k.two, k.three = k.s.approved("One").join(), k.s.approved("Two").join(), k.s.approved("Three").plain()
 	for _, name := range []string{"steady", "raises", "chatty", "one_fails"} {
 		k.apps[name] = k.s.app(name)

@@ -31,7 +31,10 @@ func (s *server) stuck(partition int) string {
 // so, and what to do; after that it works again.
 func TestAStuckSuperNodeIsShownUntilItIsRestarted(t *testing.T) {
 	t.Parallel()
-	s := start(t, 10)
+	onBothEngines(t, 10, aStuckSuperNodeIsShownUntilItIsRestarted)
+}
+
+func aStuckSuperNodeIsShownUntilItIsRestarted(t *testing.T, s *server) {
 	p := s.approved("Plain").plain()
 	cookie := s.signIn()
 	r := s.launch(s.app("hangs"), nil)

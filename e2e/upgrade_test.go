@@ -115,7 +115,7 @@ func TestAnOlderKeeperFinishesItsRunAndIsReplaced(t *testing.T) {
 // A SuperLink that ends again and again is given up: the board and the federation say so with what ended it, even an admin launches only
 // with a reason meanwhile, and "Start" tries it anew.
 func TestASuperLinkThatWasGivenUpIsStartedByHand(t *testing.T) {
-	s := start(t, 10)
+	s := startWith(t, 10, freeAddr(t), flowerEngine)
 	hash := s.app("works")
 	await(t, 2*time.Minute, "the SuperLink is given up", func() (string, bool) {
 		state, reason := s.superLink()

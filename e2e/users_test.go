@@ -86,7 +86,7 @@ func openHome(t *testing.T, dir string) string {
 }
 
 // asNobody runs a test of this package again, as a user with no rights.
-func asNobody(t *testing.T, name string) {
+func asNobody(t *testing.T, name string, settings ...string) {
 	t.Helper()
 	dir, err := os.MkdirTemp("", "nobody-")
 	if err != nil {
@@ -114,6 +114,7 @@ func asNobody(t *testing.T, name string) {
 	cmd := exec.CommandContext(t.Context(), command[0], append(command[1:], "-test.run", "^"+name+"$", "-test.v")...)
 	cmd.Env = append(os.Environ(), "TMPDIR="+dir, "HOME="+dir, "XDG_CACHE_HOME="+dir, "BLOSSOMTUNE_TEST_VENV="+filepath.Join(python,
 		filepath.Base(env.Dir)), programEnv+"="+filepath.Join(dir, "blossomtune"))
+	cmd.Env = append(cmd.Env, settings...)
 	out, err := cmd.CombinedOutput()
 	if err != nil || !strings.Contains(string(out), "--- PASS: "+name) {
 		t.Errorf("as nobody: %v\n%s", err, out)

@@ -223,7 +223,10 @@ var aggregated = regexp.MustCompile(`Aggregated MetricRecord: \{(.*)\}`)
 // makes nothing of them, the mean is ours and says so.
 func TestBothAPIsShowTheirMetrics(t *testing.T) {
 	t.Parallel()
-	s := start(t, 10)
+	onBothEngines(t, 10, bothAPIsShowTheirMetrics)
+}
+
+func bothAPIsShowTheirMetrics(t *testing.T, s *server) {
 	people := []*person{s.approved("One").join(), s.approved("Two").join()}
 	cookie := s.signIn()
 	r := s.becomes(s.launch(s.app("steady"), map[string]string{"num-server-rounds": "3", "pause": "0.2"}).Name, "completed", 3*time.Minute)

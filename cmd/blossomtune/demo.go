@@ -13,7 +13,7 @@ import (
 type demoCmd struct {
 	Exit   bool   `help:"End when the run has ended, with status 0 if it completed."`
 	Data   string `help:"Directory of the demo's server and participants." default:"blossomtune-demo" type:"path"`
-	Engine string `help:"SuperLink implementation: flower (Flower's own) or builtin (part of this program)." default:"flower" enum:"flower,builtin" env:"BLOSSOMTUNE_ENGINE"`
+	Engine string `help:"SuperLink implementation: builtin (part of this program) or flower (Flower's own process)." default:"builtin" enum:"builtin,flower" env:"BLOSSOMTUNE_ENGINE"`
 	Listen string `help:"Address and port; if it is taken, another port is used." default:"127.0.0.1:8443"`
 }
 

@@ -35,7 +35,7 @@ type Config struct {
 	StopEngines bool          `help:"Stop all engines when the server stops; without it they go on and are taken back at the next start." env:"BLOSSOMTUNE_STOP_ENGINE" name:"stop-engine"`
 	StopWait    time.Duration `help:"How long stopping may take before open connections are cut." default:"10s" env:"BLOSSOMTUNE_STOP_WAIT" name:"stop-wait"`
 
-	Engine string `help:"SuperLink implementation: flower (Flower's own) or builtin (part of this program, for many more SuperNodes). A federation switches when it has no active runs." default:"flower" enum:"flower,builtin" env:"BLOSSOMTUNE_ENGINE"`
+	Engine string `help:"SuperLink of federations that have not chosen one: builtin (part of this program) or flower (Flower's own process). A federation switches when it has no active runs." default:"builtin" enum:"builtin,flower" env:"BLOSSOMTUNE_ENGINE"`
 
 	RunLogMB int64 `help:"Most megabytes that are kept of a run's log; of a longer one its begin, the lines of Flower's logger and its end." default:"256" env:"BLOSSOMTUNE_RUN_LOG_MB" name:"run-log-mb"`
 
@@ -100,7 +100,7 @@ func (c *Config) resolve() error {
 	if err := c.takeSiteName(); err != nil {
 		return err
 	}
-	c.Engine = cmp.Or(c.Engine, "flower")
+	c.Engine = cmp.Or(c.Engine, "builtin")
 	if c.RunLogMB == 0 {
 		c.RunLogMB = 256
 	}
