@@ -140,12 +140,12 @@ type runEngine struct {
 	disk int64 // most bytes of disk that a run's files may take; 0: no limit
 }
 
-func (e runEngine) StartRun(ctx context.Context, fedID int64, app domain.AppVersion, config map[string]any) (uint64, error) {
-	c, err := e.m.Control(fedID)
+func (e runEngine) StartRun(ctx context.Context, run domain.Run, app domain.AppVersion) (uint64, error) {
+	c, err := e.m.Control(run.FederationID)
 	if err != nil {
 		return 0, err
 	}
-	return c.StartRun(ctx, engine.RunOrder{FAB: app.FAB, App: app.Publisher + "/" + app.Name, Version: app.Version, Config: config})
+	return c.StartRun(ctx, engine.RunOrder{Key: runs.EngineKey(run), FAB: app.FAB, App: app.ID(), Version: app.Version, Config: run.Config})
 }
 
 func (e runEngine) StopRun(ctx context.Context, fedID int64, engineRunID uint64) error {
@@ -176,7 +176,7 @@ func (e runEngine) EngineRuns(ctx context.Context, fedID int64) ([]runs.EngineRu
 }
 
 func engineRun(r wire.Run) runs.EngineRun {
-	return runs.EngineRun{ID: r.ID, AppHash: r.FABHash, Status: r.Status, SubStatus: r.SubStatus, Details: r.Details, PendingAt: r.PendingAt}
+	return runs.EngineRun{ID: r.ID, Key: r.Key, AppHash: r.FABHash, Status: r.Status, SubStatus: r.SubStatus, Details: r.Details, PendingAt: r.PendingAt}
 }
 
 func (e runEngine) Launch(ctx context.Context, run domain.Run) error {

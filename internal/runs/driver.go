@@ -108,7 +108,7 @@ func (s *Service) step(ctx context.Context, fedID int64) (active bool, err error
 			errs = append(errs, s.followParticipants(ctx, r), s.advance(ctx, r, view))
 		}
 	}
-	errs = append(errs, s.stopStrays(ctx, fedID, engine))
+	errs = append(errs, s.stopLeft(ctx, fedID, engine))
 	if !s.Engine.Status(fedID).Leaving { // else the next waits for its restart
 		errs = append(errs, s.startNext(ctx, fedID))
 	}

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
+	"strings"
 	"time"
 
 	"blossomtune/internal/domain"
@@ -12,10 +14,8 @@ import (
 // startTimeout bounds StartRun; a SuperLink with one worker can be busy for some seconds.
 const startTimeout = 60 * time.Second
 
-// startEngineRun creates the engine run of a committed row, or takes the one that an interrupted attempt left behind.
-//
-// StartRun is not idempotent, so it is never repeated blindly: an engine run with the row's FAB hash that began after the
-// row was committed and belongs to no row is the interrupted attempt's, and is adopted.
+// startEngineRun creates the engine run of a committed row. The engine gives the same one for the same row, so an attempt that was
+// interrupted is simply repeated.
 func (s *Service) startEngineRun(ctx context.Context, run domain.Run) error {
 	uid, err := s.appUID(run.FederationID)
 	if refused := (*domain.Error)(nil); errors.As(err, &refused) {
@@ -24,17 +24,6 @@ func (s *Service) startEngineRun(ctx context.Context, run domain.Run) error {
 	if err != nil {
 		return err
 	}
-	engine, err := s.Engine.EngineRuns(ctx, run.FederationID)
-	if err != nil {
-		return err
-	}
-	for _, e := range engine {
-		if ok, err := s.adoptable(ctx, run, e); err != nil {
-			return err
-		} else if ok {
-			return s.bind(ctx, run, e.ID, uid, "run.adopted")
-		}
-	}
 	var app domain.AppVersion
 	err = s.Store.View(ctx, func(tx Tx) (err error) { app, err = tx.AppVersionByHash(ctx, run.AppHash, true); return err })
 	if err != nil {
@@ -42,36 +31,41 @@ func (s *Service) startEngineRun(ctx context.Context, run domain.Run) error {
 	}
 	startCtx, cancel := context.WithTimeout(ctx, startTimeout)
 	defer cancel()
-	id, err := s.Engine.StartRun(startCtx, run.FederationID, app, run.Config)
+	id, err := s.Engine.StartRun(startCtx, run, app)
 	switch domain.CodeOf(err) {
 	case "":
-		return s.bind(ctx, run, id, uid, "run.handed_over")
+		return s.bind(ctx, run, id, uid)
 	case domain.Unavailable, domain.Internal:
-		return err // whether the engine run exists is not known: the next step looks before it tries again
+		return err // whether the engine run exists is not known: the next step asks for the same one
 	default:
 		return s.fail(ctx, run, domain.Cause{Code: "refused", ExitCode: -1, Where: "SuperLink", Message: "The SuperLink refused the run: " + err.Error() + ".", Remedy: "Check the app version and its run config."})
 	}
 }
 
-func (s *Service) adoptable(ctx context.Context, run domain.Run, e EngineRun) (bool, error) {
-	// Both clocks are this host's; the row keeps milliseconds.
-	if e.AppHash != run.AppHash || e.Finished() || e.PendingAt.Before(run.StartingAt.Truncate(time.Millisecond)) {
-		return false, nil
-	}
-	_, owned, err := s.owner(ctx, run.FederationID, e.ID)
-	return err == nil && !owned, err
-}
+// EngineKey is the name by which an engine knows the engine run of a run, where it keeps such names.
+func EngineKey(run domain.Run) string { return fmt.Sprintf("%d-%d", run.ID, run.CreatedAt.UnixMilli()) }
 
-func (s *Service) owner(ctx context.Context, fedID int64, engineRunID uint64) (run domain.Run, owned bool, err error) {
-	err = s.Store.View(ctx, func(tx Tx) (err error) { run, err = tx.RunByEngineID(ctx, fedID, engineRunID); return err })
+// owner returns the run that an engine run is of; owned is false where there is none.
+func (s *Service) owner(ctx context.Context, fedID int64, e EngineRun) (run domain.Run, owned bool, err error) {
+	err = s.Store.View(ctx, func(tx Tx) (err error) {
+		if run, err = tx.RunByEngineID(ctx, fedID, e.ID); domain.CodeOf(err) != domain.NotFound || e.Key == "" {
+			return err
+		}
+		number, _, _ := strings.Cut(e.Key, "-")
+		id, _ := strconv.ParseInt(number, 10, 64)
+		if run, err = tx.RunByID(ctx, id); err == nil && (EngineKey(run) != e.Key || run.EngineRunID != 0) {
+			return domain.Errorf(domain.NotFound, "No run has the key %s.", e.Key)
+		}
+		return err
+	})
 	if domain.CodeOf(err) == domain.NotFound {
-		return run, false, nil
+		return domain.Run{}, false, nil
 	}
 	return run, err == nil, err
 }
 
 // bind ties an engine run to its row. Only then may the launcher start its ServerApp.
-func (s *Service) bind(ctx context.Context, run domain.Run, engineRunID uint64, uid int, action string) error {
+func (s *Service) bind(ctx context.Context, run domain.Run, engineRunID uint64, uid int) error {
 	level := s.level() // the first call takes a moment
 	err := s.Store.InTx(ctx, func(tx Tx) error {
 		r, err := tx.RunByID(ctx, run.ID)
@@ -79,7 +73,7 @@ func (s *Service) bind(ctx context.Context, run domain.Run, engineRunID uint64, 
 			return err
 		}
 		if r.EngineRunID != 0 || r.State != domain.Starting {
-			return nil // the stray that this may leave is stopped by the next step
+			return nil // what this may leave is stopped by the next step
 		}
 		fed, err := tx.FederationByID(ctx, r.FederationID)
 		if err != nil {
@@ -90,7 +84,7 @@ func (s *Service) bind(ctx context.Context, run domain.Run, engineRunID uint64, 
 		if err := tx.UpdateRun(ctx, r); err != nil {
 			return err
 		}
-		return tx.InsertAudit(ctx, s.entry(domain.System, r, action, map[string]string{"engine_run": fmt.Sprint(engineRunID)}))
+		return tx.InsertAudit(ctx, s.entry(domain.System, r, "run.handed_over", map[string]string{"engine_run": fmt.Sprint(engineRunID)}))
 	})
 	if err != nil || run.EngineRunID != engineRunID {
 		return err
@@ -99,27 +93,22 @@ func (s *Service) bind(ctx context.Context, run domain.Run, engineRunID uint64, 
 	return s.Engine.Launch(ctx, run)
 }
 
-// stopStrays ends engine runs that belong to no row: nobody asked for them here.
-func (s *Service) stopStrays(ctx context.Context, fedID int64, engine []EngineRun) error {
+// stopLeft ends engine runs whose run has ended, as when their SuperLink was stopped with them, and those that belong to no run.
+func (s *Service) stopLeft(ctx context.Context, fedID int64, engine []EngineRun) error {
 	for _, e := range engine {
 		if e.Finished() {
 			continue
 		}
-		run, owned, err := s.owner(ctx, fedID, e.ID)
+		run, owned, err := s.owner(ctx, fedID, e)
+		stray := !owned && e.Key != ""
+		if err == nil && !owned && !stray && s.Stray != nil {
+			stray, err = s.Stray(ctx, fedID, e)
+		}
 		if err != nil {
 			return err
 		}
-		if owned && !run.State.Ended() {
+		if !stray && !(owned && run.State.Ended()) {
 			continue
-		}
-		if !owned {
-			waits, err := s.waitsForEngineRun(ctx, fedID, e)
-			if err != nil {
-				return err
-			}
-			if waits {
-				continue // it may be the attempt of a row that is about to adopt it
-			}
 		}
 		if err := s.Engine.StopRun(ctx, fedID, e.ID); err != nil {
 			return err
@@ -127,12 +116,13 @@ func (s *Service) stopStrays(ctx context.Context, fedID int64, engine []EngineRu
 		if err := s.Engine.Kill(ctx, fedID, e.ID, domain.KilledStop); err != nil {
 			return err
 		}
-		if owned {
+		if !stray {
 			continue
 		}
 		err = s.Store.InTx(ctx, func(tx Tx) error {
-			return tx.InsertAudit(ctx, domain.AuditEntry{At: s.Clock().UTC(), Actor: domain.System, Action: "engine_run.stopped", ObjectKind: "engine_run",
-				ObjectID: fmt.Sprint(e.ID), FederationID: fedID, Detail: map[string]string{"reason": "no run of this server", "app_hash": e.AppHash}})
+			return tx.InsertAudit(ctx, domain.AuditEntry{At: s.Clock().UTC(), Actor: domain.System, Action: "engine_run.stopped",
+				ObjectKind: "engine_run", ObjectID: fmt.Sprint(e.ID), FederationID: fedID,
+				Detail: map[string]string{"reason": "no run of this server", "app_hash": e.AppHash}})
 		})
 		if err != nil {
 			return err
@@ -141,26 +131,11 @@ func (s *Service) stopStrays(ctx context.Context, fedID int64, engine []EngineRu
 	return nil
 }
 
-func (s *Service) waitsForEngineRun(ctx context.Context, fedID int64, e EngineRun) (bool, error) {
-	runs, err := s.unended(ctx, fedID)
-	if err != nil {
-		return false, err
-	}
-	for _, r := range runs {
-		if r.State == domain.Starting && r.EngineRunID == 0 {
-			if ok, err := s.adoptable(ctx, r, e); err != nil || ok {
-				return ok, err
-			}
-		}
-	}
-	return false, nil
-}
-
 // advance reconciles one run that is starting or running with what the engine says.
 func (s *Service) advance(ctx context.Context, run domain.Run, v view) error {
 	if run.EngineRunID == 0 {
 		if run.StopAsked {
-			return s.end(ctx, run, domain.Stopped, run.Cause) // an engine run it may have left is a stray now
+			return s.end(ctx, run, domain.Stopped, run.Cause) // an engine run that it may have left is stopped by this step
 		}
 		return s.startEngineRun(ctx, run)
 	}

@@ -26,6 +26,7 @@ type fakeEngine struct {
 	started int // StartRun calls that took effect
 	up      bool
 	mute    bool // ServerApps give no sign of life
+	keyed   bool // it knows engine runs by their keys, as the builtin SuperLink does
 
 	sandboxes []domain.Sandbox // of the launched runs, in order
 
@@ -51,11 +52,21 @@ func (f *fakeEngine) around(name string, call func() error) error {
 	return err
 }
 
-func (f *fakeEngine) StartRun(_ context.Context, _ int64, app domain.AppVersion, _ map[string]any) (id uint64, err error) {
+func (f *fakeEngine) StartRun(_ context.Context, run domain.Run, app domain.AppVersion) (id uint64, err error) {
 	err = f.around("StartRun", func() error {
+		key := ""
+		if f.keyed {
+			key = runs.EngineKey(run)
+			for _, r := range f.runs {
+				if r.Key == key {
+					id = r.ID
+					return nil
+				}
+			}
+		}
 		f.started++
 		id = uint64(9_000_000_000_000_000_000 + f.started)
-		f.runs = append(f.runs, runs.EngineRun{ID: id, AppHash: app.Hash, Status: "pending", PendingAt: f.clock()})
+		f.runs = append(f.runs, runs.EngineRun{ID: id, Key: key, AppHash: app.Hash, Status: "pending", PendingAt: f.clock()})
 		return nil
 	})
 	return id, err

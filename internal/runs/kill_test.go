@@ -11,6 +11,7 @@ import (
 	"blossomtune/internal/domain"
 	"blossomtune/internal/events"
 	"blossomtune/internal/runs"
+	"blossomtune/internal/runs/unkeyed"
 	"blossomtune/internal/store"
 	"blossomtune/internal/store/storetest"
 )
@@ -82,9 +83,12 @@ type world struct {
 
 var appHash = fmt.Sprintf("%064d", 7)
 
-func newWorld(t *testing.T, db *store.DB) *world {
+func newWorld(t *testing.T, db *store.DB) *world { return newWorldOn(t, db, "f") }
+
+// newWorldOn makes another federation in a database.
+func newWorldOn(t *testing.T, db *store.DB, slug string) *world {
 	t.Helper()
-	w := &world{t: t, db: db, engine: newFakeEngine(t.TempDir(), time.Now), fed: domain.Federation{Slug: "f", Name: "F", TotalPartitions: 10, Parallel: 1, EngineWanted: true}}
+	w := &world{t: t, db: db, engine: newFakeEngine(t.TempDir(), time.Now), fed: domain.Federation{Slug: slug, Name: "F", TotalPartitions: 10, Parallel: 1, EngineWanted: true}}
 	err := db.InTx(t.Context(), func(tx *store.Tx) error {
 		if err := tx.InsertFederation(t.Context(), &w.fed); err != nil {
 			return err
@@ -106,7 +110,12 @@ func (w *world) boot(k *killer) {
 	}
 	w.kills = k
 	w.engine.before, w.engine.after = k.before, k.afterwards
-	w.server = runs.New(runs.Options{Store: killedStore{store.Adapt[runs.Tx](w.db), k}, Engine: w.engine, Events: events.NewBus(), Clock: w.now, Logger: slog.New(slog.DiscardHandler), Flwr: "1.42.0"})
+	o := runs.Options{Store: killedStore{store.Adapt[runs.Tx](w.db), k}, Engine: w.engine, Events: events.NewBus(), Clock: w.now, Logger: slog.New(slog.DiscardHandler), Flwr: "1.42.0"}
+	if !w.engine.keyed {
+		engine := unkeyed.Engine{Engine: w.engine, Store: o.Store, Unkeyed: func(int64) bool { return true }}
+		o.Engine, o.Stray = engine, engine.Stray
+	}
+	w.server = runs.New(o)
 }
 
 func (w *world) launch(name string) domain.Run {
@@ -242,49 +251,100 @@ func (w *world) check(got domain.Run, e ending) {
 // Wherever the server is killed between a launch and its end, there is one engine run, one end, and nothing is left over.
 func TestAKillBetweenAnyTwoCallsLeavesOneRun(t *testing.T) {
 	for _, e := range endings {
-		t.Run(e.name, func(t *testing.T) {
-			w := newWorld(t, storetest.SQLite(t))
-			whole := &killer{}
-			w.check(w.live(e, whole), e)
-			calls := int(whole.calls.Load())
-			if calls < 10 {
-				t.Fatalf("only %d calls are made", calls)
+		t.Run(e.name, func(t *testing.T) { killedAnywhere(t, e, true) })
+	}
+	t.Run("with Flower's SuperLink", func(t *testing.T) { killedAnywhere(t, endings[0], false) }) // they differ in the launch alone
+}
+
+func killedAnywhere(t *testing.T, e ending, keyed bool) {
+	world := func() *world {
+		w := newWorld(t, storetest.SQLite(t))
+		w.engine.keyed = keyed
+		w.boot(&killer{})
+		return w
+	}
+	whole := &killer{}
+	w := world()
+	w.check(w.live(e, whole), e)
+	calls := int(whole.calls.Load())
+	if calls < 10 {
+		t.Fatalf("only %d calls are made", calls)
+	}
+	for at := 1; at <= calls; at++ {
+		for _, after := range []bool{false, true} {
+			w := world()
+			w.check(w.live(e, &killer{at: at, after: after}), e)
+			if t.Failed() {
+				t.Fatalf("killed at call %d of %d, after it took effect: %v", at, calls, after)
 			}
-			for at := 1; at <= calls; at++ {
-				for _, after := range []bool{false, true} {
-					k := &killer{at: at, after: after}
-					w := newWorld(t, storetest.SQLite(t))
-					w.check(w.live(e, k), e)
-					if t.Failed() {
-						t.Fatalf("killed at call %d of %d, after it took effect: %v", at, calls, after)
-					}
-				}
-			}
-		})
+		}
 	}
 }
 
 // An engine run that nobody here asked for is stopped; one of an earlier launch of the same app is not mistaken for a new one.
 func TestStrayEngineRunsAreStopped(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
-		w := newWorld(t, db)
-		if _, err := w.engine.StartRun(t.Context(), w.fed.ID, domain.AppVersion{Hash: appHash}, nil); err != nil {
-			t.Fatal(err)
-		}
-		w.engine.runs[0].PendingAt = time.Now().Add(-time.Hour)
-		run := w.launch("r1")
-		w.until(run.ID, isRunning)
-		run, err := w.server.Get(t.Context(), run.ID)
-		if err != nil || run.EngineRunID != w.engine.runs[1].ID || w.engine.started != 2 {
-			t.Errorf("the run has engine run %d of %+v, %v", run.EngineRunID, w.engine.runs, err)
-		}
-		if !w.engine.runs[0].Finished() || w.engine.runs[1].Finished() {
-			t.Errorf("the stray is %+v, ours %+v", w.engine.runs[0], w.engine.runs[1])
-		}
-		if got := w.audit(fmt.Sprint(w.engine.runs[0].ID)); len(got) != 1 || got[0] != "engine_run.stopped" {
-			t.Errorf("audit of the stray: %v", got)
+		for name, keyed := range map[string]bool{"builtin": true, "flower": false} {
+			t.Run(name, func(t *testing.T) {
+				w := newWorldOn(t, db, name)
+				w.engine.keyed = keyed
+				w.boot(&killer{})
+				w.stray(domain.Run{ID: 77, CreatedAt: time.Now()})
+			})
 		}
 	})
+}
+
+// stray has an engine run of a row that this database lacks, as after a restored backup.
+func (w *world) stray(of domain.Run) {
+	if _, err := w.engine.StartRun(w.t.Context(), of, domain.AppVersion{Hash: appHash}); err != nil {
+		w.t.Fatal(err)
+	}
+	w.engine.runs[0].PendingAt = time.Now().Add(-time.Hour)
+	run := w.launch("r1-" + w.fed.Slug)
+	w.until(run.ID, isRunning)
+	run, err := w.server.Get(w.t.Context(), run.ID)
+	if err != nil || run.EngineRunID != w.engine.runs[1].ID || w.engine.started != 2 {
+		w.t.Errorf("the run has engine run %d of %+v, %v", run.EngineRunID, w.engine.runs, err)
+	}
+	if !w.engine.runs[0].Finished() || w.engine.runs[1].Finished() {
+		w.t.Errorf("the stray is %+v, ours %+v", w.engine.runs[0], w.engine.runs[1])
+	}
+	if got := w.audit(fmt.Sprint(w.engine.runs[0].ID)); len(got) == 0 || got[0] != "engine_run.stopped" {
+		w.t.Errorf("audit of the stray: %v", got)
+	}
+}
+
+// A run that is stopped before it learned of its engine run ends, and the engine run with it.
+func TestARunIsStoppedBeforeItKnowsItsEngineRun(t *testing.T) {
+	for name, keyed := range map[string]bool{"builtin": true, "flower": false} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t, storetest.SQLite(t))
+			w.engine.keyed = keyed
+			k := &killer{}
+			w.boot(k)
+			run := w.launch("r1")
+			started := w.engine.after
+			w.engine.after = func(call string) error {
+				if call == "StartRun" {
+					k.dead.Store(true) // its answer is lost
+				}
+				return started(call)
+			}
+			if w.until(run.ID, isRunning) {
+				t.Fatal("the server was not killed")
+			}
+			w.boot(&killer{})
+			if _, err := w.server.Stop(t.Context(), domain.System, run.ID); err != nil {
+				t.Fatal(err)
+			}
+			w.until(run.ID, hasEnded)
+			got, err := w.server.Get(t.Context(), run.ID)
+			if err != nil || got.State != domain.Stopped || len(w.engine.runs) != 1 || !w.engine.runs[0].Finished() {
+				t.Errorf("%v: the run is %s, the engine has %+v", err, got.State, w.engine.runs)
+			}
+		})
+	}
 }
 
 // What is gone does not say that it runs: an engine run that the SuperLink has forgotten, and a SuperLink that was stopped.

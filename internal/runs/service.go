@@ -95,8 +95,8 @@ type Store interface {
 // Engine is a federation's SuperLink and launcher, as the runs package uses them. A federation whose SuperLink is not up
 // answers every call that needs it with a [domain.Unavailable] error.
 type Engine interface {
-	// StartRun creates an engine run and returns its id. It is not idempotent.
-	StartRun(ctx context.Context, fedID int64, app domain.AppVersion, config map[string]any) (uint64, error)
+	// StartRun creates the engine run of a run and returns its id. For the same run it returns the same one.
+	StartRun(ctx context.Context, run domain.Run, app domain.AppVersion) (uint64, error)
 	// StopRun ends an engine run; ending an ended one is no error.
 	StopRun(ctx context.Context, fedID int64, engineRunID uint64) error
 	// EngineRuns lists what the SuperLink knows.
@@ -120,6 +120,7 @@ type Engine interface {
 // EngineRun is a run as the SuperLink tells it.
 type EngineRun struct {
 	ID        uint64
+	Key       string // the [EngineKey] of its run; empty where the SuperLink keeps none
 	AppHash   string
 	Status    string // pending, starting, running, finished
 	SubStatus string // of a finished one: completed, failed, stopped
@@ -149,6 +150,7 @@ type Task struct {
 type Options struct {
 	Store  Store
 	Engine Engine
+	Stray  func(ctx context.Context, fedID int64, e EngineRun) (bool, error) // whether one without a key belongs to no run; nil: all have keys
 	Events *events.Bus
 	Clock  domain.Clock
 	Logger *slog.Logger

@@ -14,7 +14,8 @@ import (
 
 // Control is what the server asks of a federation's SuperLink, whichever it is.
 type Control interface {
-	// StartRun creates a run. It may have been created when the error is [domain.Unavailable].
+	// StartRun creates a run. It may have been created when the error is [domain.Unavailable]. The builtin SuperLink creates one run for a
+	// key, however often it is asked; Flower's creates another one each time.
 	StartRun(ctx context.Context, o RunOrder) (uint64, error)
 	// StopRun ends a run. One that has ended is no error; one that is unknown is [domain.NotFound].
 	StopRun(ctx context.Context, id uint64) error
@@ -31,7 +32,7 @@ type Control interface {
 
 // RunOrder is a run to start.
 type RunOrder struct {
-	Key     string // the run's own name, which the builtin SuperLink takes once
+	Key     string // the run's own name
 	FAB     []byte
 	App     string // publisher/name
 	Version string
@@ -141,7 +142,7 @@ func (b builtinControl) ListRuns(ctx context.Context) ([]wire.Run, error) {
 	}
 	out := make([]wire.Run, len(rows))
 	for i, r := range rows {
-		out[i] = wire.Run{ID: r.ID, FABHash: r.FABHash, Status: r.Status, SubStatus: r.SubStatus, Details: r.Details, PendingAt: r.PendingAt,
+		out[i] = wire.Run{ID: r.ID, Key: r.Key, FABHash: r.FABHash, Status: r.Status, SubStatus: r.SubStatus, Details: r.Details, PendingAt: r.PendingAt,
 			BytesSent: r.BytesSent, BytesRecv: r.BytesReceived}
 	}
 	return out, nil

@@ -150,6 +150,14 @@ func (m *Manager) Status(fedID int64) domain.SuperLink {
 	return e.st.SuperLink
 }
 
+// Keyed reports whether the federation's SuperLink starts a run with a key once. It is false also while that is not known.
+func (m *Manager) Keyed(fedID int64) bool {
+	e := m.engine(fedID)
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.st.Engine == Builtin
+}
+
 // KeeperPID returns the process of a federation's keeper, 0 while none answers.
 func (m *Manager) KeeperPID(fedID int64) int {
 	e := m.engine(fedID)

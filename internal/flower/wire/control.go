@@ -25,6 +25,7 @@ const federationName = "@none/default"
 // Run is a run as the SuperLink lists it.
 type Run struct {
 	ID        uint64
+	Key       string // the name that it was started with; Flower's own SuperLink keeps none
 	FABHash   string
 	Status    string // pending, starting, running, finished
 	SubStatus string // completed, failed, stopped; of a finished one
