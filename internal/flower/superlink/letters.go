@@ -265,7 +265,7 @@ func (l *Link) confirm(nodeID, runID uint64, id string) error {
 			return nil, err
 		}
 		m := l.letters[id]
-		if m == nil || m.to != nil || m.row.NodeID != nodeID || m.row.RunID != runID || m.row.State == Confirmed {
+		if m == nil || m.to != nil || m.row.NodeID != nodeID || m.row.RunID != runID || m.row.State == Confirmed || !m.whole() {
 			return nil, nil // Flower confirms anything
 		}
 		m.row.State = Confirmed

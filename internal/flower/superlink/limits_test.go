@@ -139,7 +139,7 @@ func TestMessagesOfARunAreLimited(t *testing.T) {
 	}
 	asked := &flwrpb.PullAppMessagesRequest{}
 	for i := range 100 {
-		asked.MessageIds = append(asked.MessageIds, strconv.Itoa(i))
+		asked.MessageIds = append(asked.MessageIds, wire.ObjectID([]byte{byte(i)}))
 	}
 	if status := a.call("pull-messages", asked, nil); status != http.StatusInsufficientStorage {
 		t.Errorf("status %d for messages that do not exist", status)

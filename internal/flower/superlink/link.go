@@ -115,8 +115,7 @@ func (l *Link) fail(err error) {
 	}
 }
 
-// change lets f change the state, and waits until what it returns is committed. f holds the lock; when it returns an error it has
-// changed nothing.
+// change lets f change the state, and waits until what it returns is committed, also when it returns an error. f holds the lock.
 func (l *Link) change(f func(now time.Time) ([]Change, error)) error {
 	l.mu.Lock()
 	if l.fault != nil {

@@ -3,10 +3,12 @@ package superlink
 import (
 	"cmp"
 	"math"
+	"net/http"
 	"slices"
 	"time"
 
 	"blossomtune/internal/domain"
+	"blossomtune/internal/flower/wire/flwrpb"
 )
 
 // What Flower allows between two heartbeats, and how many may be missed (flwr 1.42, common/constant.py).
@@ -154,4 +156,36 @@ func (l *Link) beat(id uint64, seconds float64) (known bool, err error) {
 		return []Change{n.NodeRow}, nil
 	})
 	return known, err
+}
+
+func (l *Link) runtimeNodes(w http.ResponseWriter, _ *http.Request, _ uint64) error {
+	out := &flwrpb.GetNodesResponse{}
+	l.mu.Lock()
+	for _, n := range l.nodes {
+		if n.Status == Online {
+			out.Nodes = append(out.Nodes, n.describe())
+		}
+	}
+	l.mu.Unlock()
+	slices.SortFunc(out.Nodes, func(a, b *flwrpb.NodeInfo) int { return cmp.Compare(a.GetNodeId(), b.GetNodeId()) })
+	answer(w, out)
+	return nil
+}
+
+func (n *node) describe() *flwrpb.NodeInfo {
+	until := seconds(n.until)
+	out := &flwrpb.NodeInfo{NodeId: n.ID, Status: n.Status, RegisteredAt: stamp(n.RegisteredAt), HeartbeatInterval: n.Interval.Seconds(),
+		PublicKey: n.PublicPEM, OnlineUntil: &until}
+	for _, f := range []struct {
+		to **string
+		at time.Time
+	}{{&out.LastActivatedAt, n.ActivatedAt}, {&out.LastDeactivatedAt, n.DeactivatedAt}, {&out.UnregisteredAt, n.UnregisteredAt}} {
+		if text := stamp(f.at); text != "" {
+			*f.to = &text
+		}
+	}
+	if n.Name != "" {
+		out.Name = &n.Name
+	}
+	return out
 }

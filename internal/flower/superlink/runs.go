@@ -121,20 +121,31 @@ func (l *Link) forgetToken(r *run) {
 }
 
 // Stop ends a run. One that has ended stays as it is; one that is unknown is a [domain.NotFound].
-func (l *Link) Stop(runID uint64) error { return l.Finish(runID, Stopped, "") }
-
-// Finish ends a run as its ServerApp, or who watches it, says: completed, failed or stopped. Its messages and objects are gone then. One
-// that has ended stays as it is.
-func (l *Link) Finish(runID uint64, subStatus, details string) error {
+func (l *Link) Stop(runID uint64) error {
 	return l.change(func(now time.Time) ([]Change, error) {
 		r := l.runs[runID]
 		if r == nil {
 			return nil, domain.Errorf(domain.NotFound, "The SuperLink does not know run %d.", runID)
 		}
+		return l.finish(r, Stopped, "", now), nil
+	})
+}
+
+// output ends a run as its ServerApp says. As with Flower, a status that does not exist changes nothing, and only a run whose ServerApp
+// has its input can be completed.
+func (l *Link) output(runID uint64, subStatus, details string) error {
+	return l.change(func(now time.Time) ([]Change, error) {
+		r := l.runs[runID]
+		ends := subStatus == Failed || subStatus == Stopped || subStatus == Completed && r != nil && r.Status == Running
+		if r == nil || !ends {
+			l.o.Log.Warn("a ServerApp cannot end its run this way", "run", runID)
+			return nil, nil
+		}
 		return l.finish(r, subStatus, details, now), nil
 	})
 }
 
+// finish ends a run: completed, failed or stopped. Its messages and objects are gone then. One that has ended stays as it is.
 func (l *Link) finish(r *run, subStatus, details string, now time.Time) (out []Change) {
 	if r.Status == Finished {
 		return nil
@@ -183,6 +194,9 @@ func (r *run) describe() *flwrpb.Run {
 	out.Status = &flwrpb.RunStatus{Status: r.Status, SubStatus: r.SubStatus, Details: r.Details}
 	out.Federation, out.BytesSent, out.BytesRecv, out.ClientappRuntime = federationName, r.BytesSent, r.BytesReceived, r.ClientSeconds
 	out.PrimaryTaskType, out.SeriesId = wire.ServerAppTask, r.ID
+	if task := r.TaskID; task != 0 {
+		out.PrimaryTaskId = &task
+	}
 	return out
 }
 

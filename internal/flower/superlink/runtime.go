@@ -68,10 +68,10 @@ func (l *Link) runtimeInput(w http.ResponseWriter, r *http.Request, id uint64) e
 		if run == nil || run.Status == Finished {
 			return nil, errTaskStart
 		}
+		out.Run, out.TaskId = run.describe(), run.TaskID // as it was, like Flower's
 		if run.Status != Running {
 			run.Status, run.RunningAt = Running, now
 		}
-		out.Run, out.TaskId = run.describe(), run.TaskID
 		out.Context = &flwrpb.Context{RunId: id, NodeId: ServerID, State: &flwrpb.RecordDict{}, SeriesId: id}
 		return []Change{run.RunRow}, nil
 	})
@@ -90,39 +90,11 @@ func (l *Link) runtimeOutput(w http.ResponseWriter, r *http.Request, id uint64) 
 	if _, err := read(w, r, &in); err != nil {
 		return err
 	}
-	if err := l.Finish(id, in.GetSubStatus(), in.GetDetails()); err != nil {
+	if err := l.output(id, in.GetSubStatus(), in.GetDetails()); err != nil {
 		return err
 	}
 	answer(w, &flwrpb.PushTaskOutputResponse{})
 	return nil
-}
-
-func (l *Link) runtimeNodes(w http.ResponseWriter, _ *http.Request, _ uint64) error {
-	out := &flwrpb.GetNodesResponse{}
-	for _, n := range l.Nodes() {
-		if n.Status == Online {
-			out.Nodes = append(out.Nodes, describeNode(n))
-		}
-	}
-	answer(w, out)
-	return nil
-}
-
-func describeNode(n NodeRow) *flwrpb.NodeInfo {
-	out := &flwrpb.NodeInfo{NodeId: n.ID, Status: n.Status, RegisteredAt: stamp(n.RegisteredAt), HeartbeatInterval: n.Interval.Seconds(),
-		PublicKey: n.PublicPEM}
-	for _, f := range []struct {
-		to **string
-		at time.Time
-	}{{&out.LastActivatedAt, n.ActivatedAt}, {&out.LastDeactivatedAt, n.DeactivatedAt}, {&out.UnregisteredAt, n.UnregisteredAt}} {
-		if text := stamp(f.at); text != "" {
-			*f.to = &text
-		}
-	}
-	if n.Name != "" {
-		out.Name = &n.Name
-	}
-	return out
 }
 
 // runtimePush takes messages to SuperNodes. One to a SuperNode that is not there gets the empty name, as with Flower.
@@ -171,7 +143,7 @@ func (l *Link) runtimePush(w http.ResponseWriter, r *http.Request, id uint64) er
 	if err != nil {
 		return err
 	}
-	out.SessionId = out.GetMessageIds()[0]
+	out.SessionId = in.GetMessagesList()[0].GetMetadata().GetMessageId()
 	answer(w, out)
 	return nil
 }
@@ -194,7 +166,11 @@ func (l *Link) post(m *flwrpb.Message, tree *flwrpb.ObjectTree, ids []string, no
 	}
 	r.letters[c.row.ID] = c
 	n.mail = append(n.mail, c)
-	out := []Change{c.row}
+	var out []Change
+	if early := r.unknown[c.row.ID]; early != nil { // somebody asked for its reply before it came
+		out = l.drop(early)
+	}
+	out = append(out, c.row)
 	switch {
 	case n.Status == Offline:
 		out = append(out, l.stand(c, codeNodeUnavailable, reasonNode, now)...)
@@ -230,7 +206,8 @@ func (l *Link) runtimePull(w http.ResponseWriter, r *http.Request, id uint64) er
 	return nil
 }
 
-// replies finds the replies to messages of a run. A message that is not known is answered with an error.
+// replies finds the replies to messages of a run. A message that is not known is answered with an error. The changes are made also
+// when replies returns an error.
 func (l *Link) replies(runID uint64, asked []string, now time.Time) (out []*letter, changes []Change, err error) {
 	strange := 0
 	for _, id := range asked {
@@ -252,7 +229,7 @@ func (l *Link) replies(runID uint64, asked []string, now time.Time) (out []*lett
 		case !l.known(runID, id):
 			c, more, err := l.unknown(runID, id, now)
 			if err != nil {
-				return nil, nil, err
+				return nil, changes, err
 			}
 			out, changes = append(out, c), append(changes, more...)
 		case m.answered():
@@ -277,6 +254,9 @@ func (l *Link) unknown(runID uint64, id string, now time.Time) (*letter, []Chang
 	r := l.runs[runID]
 	if c := r.unknown[id]; c != nil { // made before and not confirmed
 		return c, nil, nil
+	}
+	if !wire.IsObjectID(id) {
+		return nil, nil, invalid("a message's ID is the name of an object")
 	}
 	to := &flwrpb.Message{Metadata: &flwrpb.Metadata{RunId: runID, MessageId: id, SrcNodeId: ServerID, DstNodeId: ServerID,
 		MessageType: "system", CreatedAt: seconds(now)}}

@@ -511,6 +511,7 @@ type Run struct {
 	BytesRecv        uint64                 `protobuf:"varint,14,opt,name=bytes_recv,json=bytesRecv,proto3" json:"bytes_recv,omitempty"`
 	ClientappRuntime float64                `protobuf:"fixed64,15,opt,name=clientapp_runtime,json=clientappRuntime,proto3" json:"clientapp_runtime,omitempty"`
 	PrimaryTaskType  string                 `protobuf:"bytes,16,opt,name=primary_task_type,json=primaryTaskType,proto3" json:"primary_task_type,omitempty"`
+	PrimaryTaskId    *uint64                `protobuf:"varint,17,opt,name=primary_task_id,json=primaryTaskId,proto3,oneof" json:"primary_task_id,omitempty"`
 	SeriesId         uint64                 `protobuf:"varint,18,opt,name=series_id,json=seriesId,proto3" json:"series_id,omitempty"`
 	unknownFields    protoimpl.UnknownFields
 	sizeCache        protoimpl.SizeCache
@@ -649,6 +650,13 @@ func (x *Run) GetPrimaryTaskType() string {
 		return x.PrimaryTaskType
 	}
 	return ""
+}
+
+func (x *Run) GetPrimaryTaskId() uint64 {
+	if x != nil && x.PrimaryTaskId != nil {
+		return *x.PrimaryTaskId
+	}
+	return 0
 }
 
 func (x *Run) GetSeriesId() uint64 {
@@ -4263,7 +4271,7 @@ const file_flwr_proto_rawDesc = "" +
 	"\x06status\x18\x01 \x01(\tR\x06status\x12\x1d\n" +
 	"\n" +
 	"sub_status\x18\x02 \x01(\tR\tsubStatus\x12\x18\n" +
-	"\adetails\x18\x03 \x01(\tR\adetails\"\xa9\x05\n" +
+	"\adetails\x18\x03 \x01(\tR\adetails\"\xea\x05\n" +
 	"\x03Run\x12\x15\n" +
 	"\x06run_id\x18\x01 \x01(\x04R\x05runId\x12\x15\n" +
 	"\x06fab_id\x18\x02 \x01(\tR\x05fabId\x12\x1f\n" +
@@ -4289,11 +4297,13 @@ const file_flwr_proto_rawDesc = "" +
 	"\n" +
 	"bytes_recv\x18\x0e \x01(\x04R\tbytesRecv\x12+\n" +
 	"\x11clientapp_runtime\x18\x0f \x01(\x01R\x10clientappRuntime\x12*\n" +
-	"\x11primary_task_type\x18\x10 \x01(\tR\x0fprimaryTaskType\x12\x1b\n" +
+	"\x11primary_task_type\x18\x10 \x01(\tR\x0fprimaryTaskType\x12+\n" +
+	"\x0fprimary_task_id\x18\x11 \x01(\x04H\x00R\rprimaryTaskId\x88\x01\x01\x12\x1b\n" +
 	"\tseries_id\x18\x12 \x01(\x04R\bseriesId\x1a[\n" +
 	"\x13OverrideConfigEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12.\n" +
-	"\x05value\x18\x02 \x01(\v2\x18.blossomtune.flwr.ScalarR\x05value:\x028\x01\"\x97\x02\n" +
+	"\x05value\x18\x02 \x01(\v2\x18.blossomtune.flwr.ScalarR\x05value:\x028\x01B\x12\n" +
+	"\x10_primary_task_id\"\x97\x02\n" +
 	"\x0fStartRunRequest\x12'\n" +
 	"\x03fab\x18\x01 \x01(\v2\x15.blossomtune.flwr.FabR\x03fab\x12^\n" +
 	"\x0foverride_config\x18\x02 \x03(\v25.blossomtune.flwr.StartRunRequest.OverrideConfigEntryR\x0eoverrideConfig\x12\x1e\n" +
@@ -4712,6 +4722,7 @@ func file_flwr_proto_init() {
 		(*Scalar_Bytes)(nil),
 	}
 	file_flwr_proto_msgTypes[3].OneofWrappers = []any{}
+	file_flwr_proto_msgTypes[6].OneofWrappers = []any{}
 	file_flwr_proto_msgTypes[8].OneofWrappers = []any{}
 	file_flwr_proto_msgTypes[11].OneofWrappers = []any{}
 	file_flwr_proto_msgTypes[15].OneofWrappers = []any{}
