@@ -24,7 +24,7 @@ var (
 )
 
 var pageAccess = map[string][]string{
-	"GET /{$}": everybody, "GET /help": everybody, "GET /api": everybody, "GET /site.css": everybody, "GET /site/logo": everybody, "GET /signin": everybody, "POST /signin": everybody, "GET /signin/{secret}": everybody, "POST /signin/{secret}": everybody,
+	"GET /{$}": everybody, "GET /help": everybody, "GET /docs": everybody, "GET /docs/{name}": everybody, "GET /api": everybody, "GET /site.css": everybody, "GET /site/logo": everybody, "GET /signin": everybody, "POST /signin": everybody, "GET /signin/{secret}": everybody, "POST /signin/{secret}": everybody,
 	"GET /signin/with/{provider}": everybody, "GET /signin/callback/{provider}": everybody, "GET /setup/{secret}": everybody, "POST /setup/{secret}": everybody, "POST /signout": everybody, "GET /join/{fed}": everybody, "POST /join/{fed}": everybody,
 	"GET /i/{secret}": everybody, "POST /i/{secret}": everybody,
 	"GET /verify": everybody, "POST /verify": everybody, "POST /verify/resend": everybody,

@@ -27,6 +27,8 @@ func (s *server) table() []route {
 	return []route{
 		{"GET /{$}", anyone, s.front},
 		{"GET /help", anyone, s.help},
+		{"GET /docs", anyone, s.manualIndex},
+		{"GET /docs/{name}", anyone, s.manualPage},
 		{"GET /api", anyone, s.apiPage},
 		{"GET /site.css", anyone, s.siteCSS},
 		{"GET /site/logo", anyone, s.logo},

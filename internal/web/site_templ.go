@@ -223,7 +223,7 @@ func helpPage(text, contact string, v *visit) templ.Component {
 				return templ_7745c5c3_Err
 			}
 		}
-		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 17, "</div><div><h3>Flower Apps, SuperNodes, Python</h3><p><a href=\"https://flower.ai/docs/\" rel=\"noopener noreferrer\">Flower's documentation</a> explains them. Programs use the <a href=\"/api\">API</a>.</p></div></div></section>")
+		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 17, "</div><div><h3>How things work</h3><p>Read the <a href=\"/docs\">documentation</a> and <a href=\"/docs/troubleshooting\">Troubleshooting</a>. <a href=\"https://flower.ai/docs/\" rel=\"noopener noreferrer\">Flower's documentation</a> explains Flower Apps and SuperNodes. Programs use the <a href=\"/api\">API</a>.</p></div></div></section>")
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
