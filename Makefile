@@ -5,7 +5,7 @@ BIN := bin/blossomtune
 ASSETS := internal/web/assets
 TOOL := $(GO) tool -modfile=tools/go.mod
 
-.PHONY: demo build assets test lint cross generate bench bench-rounds bench-load soak fuzz hooks dist clean
+.PHONY: demo build assets test lint cross generate bench bench-rounds bench-load soak fuzz hooks dist dist-check clean
 
 ## demo: build, then a whole federation on this machine (ARGS=--exit ends when its run has ended)
 demo: build
@@ -14,7 +14,7 @@ demo: build
 ## build: bin/blossomtune, with the pages' assets inside
 build: assets
 	@mkdir -p bin
-	$(GO) build -trimpath -o $(BIN) ./cmd/blossomtune
+	$(GO) build -trimpath -ldflags='-X main.version=$(shell scripts/version.sh)' -o $(BIN) ./cmd/blossomtune
 
 ## assets: style sheets and scripts, from npm, bundled by esbuild; nothing happens when they are up to date
 assets: $(ASSETS)/dist/manifest.json
@@ -38,6 +38,8 @@ lint:
 cross: assets
 	GOOS=darwin GOARCH=arm64 $(GO) vet ./...
 	GOOS=windows GOARCH=amd64 CGO_ENABLED=0 $(GO) build -o /dev/null ./cmd/blossomtune
+	GOOS=windows GOARCH=amd64 CGO_ENABLED=0 $(GO) build -tags participant -o /dev/null ./cmd/blossomtune
+	$(GO) vet -tags participant ./cmd/blossomtune
 
 ## generate: templ and protobuf code
 generate:
@@ -67,12 +69,13 @@ fuzz: assets
 hooks:
 	npx --yes lefthook@2.2.2 install
 
-## dist: release binaries for Linux, macOS and Windows in dist/
+## dist: release binaries in dist/, and in dist/downloads/ the participant's programs that a server hands out
 dist: assets
-	@mkdir -p dist
-	@for t in linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64; do \
-	  os=$${t%/*}; arch=$${t#*/}; ext=; [ $$os = windows ] && ext=.exe; \
-	  CGO_ENABLED=0 GOOS=$$os GOARCH=$$arch $(GO) build -trimpath -ldflags='-s -w' -o dist/blossomtune-$$os-$$arch$$ext ./cmd/blossomtune || exit 1; done
+	./scripts/dist.sh
+
+## dist-check: two builds of this commit are the same, byte for byte (PLATFORMS=linux/amd64 SERVERS= for less)
+dist-check: assets
+	./scripts/dist-check.sh
 
 clean:
 	rm -rf bin dist $(ASSETS)/node_modules

@@ -8,16 +8,12 @@ import (
 	"net"
 	"net/http"
 	"net/url"
-	"os"
 	"time"
 
 	"blossomtune/internal/agent"
-	"blossomtune/internal/config"
 	"blossomtune/internal/doctor"
 	"blossomtune/internal/domain"
 	"blossomtune/internal/keeper/contain"
-
-	"github.com/alecthomas/kong"
 )
 
 // Exit codes of doctor. 0 means that no problem was found.
@@ -30,8 +26,8 @@ const (
 // than 300 s old or 5 s ahead. The agent corrects for clock differences; a plain SuperNode does not.
 const offClock = 5 * time.Second
 
-type doctorCmd struct {
-	config.Config
+// machineFlags are the flags of doctor about federations that this machine has joined.
+type machineFlags struct {
 	URL  string `arg:"" optional:"" help:"Address of a server that this machine joined; needed where it joined several."`
 	Dir  string `help:"Directory of this machine's key, state and ledger. Default: below ~/.blossomtune." type:"path"`
 	JSON bool   `help:"Print JSON." name:"json"`
@@ -43,36 +39,17 @@ type place struct {
 	Findings []doctor.Finding `json:"findings"`
 }
 
-// Run checks the server on this machine, if there is one, and the federations that this machine has joined.
-func (c *doctorCmd) Run(ctx context.Context, k *kong.Context) error {
-	var places []place
-	if _, err := os.Stat(c.Data); err == nil || given(k, "data") {
-		if err := settle(&c.Config, k); err != nil {
-			return err
-		}
-		places = append(places, place{"server in " + c.Data, doctor.Server(ctx, c.Config, time.Now)})
-	}
+// places checks the federations that this machine has joined. None is an error only where one was named.
+func (c machineFlags) places(ctx context.Context) ([]place, error) {
 	machines, err := agent.Machines(c.Dir, c.URL)
 	if err != nil && (domain.CodeOf(err) != domain.NotFound || c.Dir != "" || c.URL != "") {
-		return err
+		return nil, err
 	}
+	var out []place
 	for _, m := range machines {
-		places = append(places, place{fmt.Sprintf("%s (%s), partition %d", m.Name, m.Server, m.Partition), machineFindings(ctx, m)})
+		out = append(out, place{fmt.Sprintf("%s (%s), partition %d", m.Name, m.Server, m.Partition), machineFindings(ctx, m)})
 	}
-	if len(places) == 0 {
-		return domain.Errorf(domain.NotFound, "No server was found in %s, and this machine has not joined a federation.", c.Data).
-			Fix("Set --data to the server's directory, or --dir to the agent's.")
-	}
-	return report(os.Stdout, places, c.JSON)
-}
-
-func given(k *kong.Context, flag string) bool {
-	for _, p := range k.Path {
-		if p.Flag != nil && p.Flag.Name == flag {
-			return true
-		}
-	}
-	return false
+	return out, nil
 }
 
 // report prints the findings and returns the exit code as an error.

@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/signal"
 	"runtime/debug"
+	"strings"
 	"syscall"
 
 	"blossomtune/internal/domain"
@@ -18,31 +19,25 @@ import (
 // version is set at release; otherwise it is that of the source tree.
 var version = ""
 
-// cli is the command line: one file per subcommand.
-type cli struct {
-	Serve    serveCmd    `cmd:"" help:"Run the server."`
-	Demo     demoCmd     `cmd:"" help:"Show a whole federation on this machine: server, two participants, one run."`
+// participantCommands are the commands for a participant's machine. They are in both programs: the whole one, and the smaller one that is
+// built with the tag participant (commands_participant.go).
+type participantCommands struct {
 	Join     joinCmd     `cmd:"" help:"Join a federation with this machine."`
 	Leave    leaveCmd    `cmd:"" help:"Undo join on this machine: the service, the key here and at the server, every file."`
 	Status   statusCmd   `cmd:"" help:"Tell how this machine's agents are. Exit codes: 0 connected, 3 running but not connected, 4 not running."`
-	Doctor   doctorCmd   `cmd:"" help:"Check the server in --data and the federations that this machine has joined, and report problems with remedies. Changes nothing. Exit codes: 0 no problems, 3 warnings, 4 failures."`
+	Doctor   doctorCmd   `cmd:"" help:"${doctor_help} Changes nothing. Exit codes: 0 no problems, 3 warnings, 4 failures."`
 	Apps     appsCmd     `cmd:"" help:"Decide which app versions run on this machine."`
 	Rehearse rehearseCmd `cmd:"" help:"Run one round of an app version on this machine and show what would leave it. Nothing is sent to the server. Exit code 1: a message had no result."`
 	Ledger   ledgerCmd   `cmd:"" help:"Show what left this machine, and check it. Exit code 6: the ledger was changed or does not agree with the receipt."`
-	Token    tokenCmd    `cmd:"" help:"API tokens."`
-	Link     linkCmd     `cmd:"" help:"Print a one-time link that signs this host's admin in."`
-	CA       caCmd       `cmd:"" name:"ca" help:"The server's own CA."`
 	Verify   verifyCmd   `cmd:"" help:"Check offline that a file is the one of which a run's receipt tells. Exit codes: 0 it is, 3 the receipt was changed, 4 another key signed it, 5 the file is not in it."`
-	Config   configCmd   `cmd:"" help:"Print the effective settings, secrets masked."`
 	Version  versionCmd  `cmd:"" help:"Print the version."`
-	Keeper   keeperCmd   `cmd:"" hidden:"" help:"Own a federation's SuperLink (started by the server)."`
 }
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	var c cli
-	k := kong.Parse(&c, kong.Name("blossomtune"), kong.Description("Run federations of Flower: who joins, what runs, what comes out."), kong.UsageOnError(),
+	k := kong.Parse(&c, kong.Name("blossomtune"), kong.Description(description), kong.UsageOnError(), kong.Vars{"doctor_help": doctorHelp},
 		kong.BindTo(ctx, (*context.Context)(nil)))
 	if err := k.Run(); err != nil {
 		complain(err)
@@ -89,17 +84,13 @@ func complain(err error) {
 	}
 }
 
-// versionOf returns the release's version, or the commit that the binary was built from.
+// versionOf returns the release's version, or the one that Go makes of the commit: it sorts by the commit's time.
 func versionOf() string {
 	if version != "" {
 		return version
 	}
-	if info, ok := debug.ReadBuildInfo(); ok {
-		for _, s := range info.Settings {
-			if s.Key == "vcs.revision" && len(s.Value) >= 12 {
-				return "dev-" + s.Value[:12]
-			}
-		}
+	if info, ok := debug.ReadBuildInfo(); ok && strings.HasPrefix(info.Main.Version, "v") {
+		return info.Main.Version[1:]
 	}
 	return "dev"
 }

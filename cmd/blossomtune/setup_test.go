@@ -1,3 +1,5 @@
+//go:build !participant
+
 package main
 
 import (

@@ -49,7 +49,7 @@ type enrolInput struct {
 type reportInput struct {
 	Body struct {
 		Flwr       string `json:"flwr" maxLength:"40"`
-		Agent      string `json:"agent" maxLength:"40"`
+		Agent      string `json:"agent" maxLength:"64"`
 		Python     string `json:"python" maxLength:"40"`
 		System     string `json:"system" maxLength:"40"`
 		Clock      int    `json:"clock_off,omitempty" doc:"What the machine's clock is behind the server's, in seconds"`

@@ -15,7 +15,7 @@ import (
 	"blossomtune/internal/mail"
 	"blossomtune/internal/onboarding"
 	"blossomtune/internal/runs"
-	"blossomtune/internal/safely"
+	"blossomtune/internal/safely/safehttp"
 	"blossomtune/internal/site"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -104,7 +104,7 @@ func New(o Options) http.Handler {
 	mux.HandleFunc("/api/", func(w http.ResponseWriter, _ *http.Request) {
 		writeError(w, domain.Errorf(domain.NotFound, "There is no such operation."))
 	})
-	return safely.Requests(o.Log, "api", a.withClient(mux), panicked)
+	return safehttp.Requests(o.Log, "api", a.withClient(mux), panicked)
 }
 
 // Who may call an operation; what they may do in a federation is checked by its handler.

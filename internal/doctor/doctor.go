@@ -3,8 +3,10 @@ package doctor
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
+	"net/http"
 
 	"blossomtune/internal/domain"
 )
@@ -60,6 +62,12 @@ func Worst(all []Finding) State {
 		}
 	}
 	return worst
+}
+
+// Unverified returns a client that accepts any certificate. Use it only if nothing relies on the answer.
+func Unverified() *http.Client {
+	return &http.Client{Transport: &http.Transport{DisableKeepAlives: true, TLSClientConfig: &tls.Config{InsecureSkipVerify: true,
+		MinVersion: tls.VersionTLS12}}}
 }
 
 // check examines one part of a server. It can return several findings.

@@ -1,8 +1,9 @@
+//go:build !participant
+
 package doctor
 
 import (
 	"context"
-	"crypto/tls"
 	"crypto/x509"
 	"encoding/pem"
 	"errors"
@@ -115,12 +116,6 @@ func (s server) ready(ctx context.Context) (status int, said string, err error) 
 	text := make([]byte, 512)
 	n, _ := res.Body.Read(text)
 	return res.StatusCode, strings.TrimSpace(string(text[:n])), nil
-}
-
-// Unverified returns a client that accepts any certificate. Use it only if nothing relies on the answer.
-func Unverified() *http.Client {
-	return &http.Client{Transport: &http.Transport{DisableKeepAlives: true, TLSClientConfig: &tls.Config{InsecureSkipVerify: true,
-		MinVersion: tls.VersionTLS12}}}
 }
 
 func (s server) database(ctx context.Context) []Finding {

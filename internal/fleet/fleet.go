@@ -16,7 +16,7 @@ import (
 	"golang.org/x/time/rate"
 
 	"blossomtune/internal/domain"
-	"blossomtune/internal/safely"
+	"blossomtune/internal/safely/safehttp"
 )
 
 // Keys finds enrolled keys.
@@ -112,7 +112,7 @@ func New(o Options) *Gateway {
 	g.ups.byFed = map[int64]*upstream{}
 	g.ups.answerWithin = o.AnswerWithin
 	g.proxy = newProxy(g)
-	g.safe = safely.Requests(o.Log, "gateway", http.HandlerFunc(g.serve), panicked)
+	g.safe = safehttp.Requests(o.Log, "gateway", http.HandlerFunc(g.serve), panicked)
 	return g
 }
 

@@ -12,7 +12,7 @@ import (
 
 	"blossomtune/internal/domain"
 	"blossomtune/internal/events"
-	"blossomtune/internal/safely"
+	"blossomtune/internal/safely/safehttp"
 )
 
 // Connection is what a SuperNode needs to reach this server.
@@ -75,5 +75,5 @@ func New(o Options) (http.Handler, error) {
 		return nil, err
 	}
 	s := &server{Options: o, assets: a, shares: domain.NewLimiter(sharedLooksMost, time.Minute), finds: newFinds(), streams: map[string]int{}, searches: make(chan struct{}, maxSearches)}
-	return secureHeaders(safely.Requests(o.Log, "pages", http.NewCrossOriginProtection().Handler(s.routes()), s.panicked)), nil
+	return secureHeaders(safehttp.Requests(o.Log, "pages", http.NewCrossOriginProtection().Handler(s.routes()), s.panicked)), nil
 }

@@ -1,4 +1,6 @@
-package safely
+// Package safehttp keeps a panic of a request handler to its request. It is apart from package safely because of the metrics that it counts
+// in: a participant's program has none.
+package safehttp
 
 import (
 	"crypto/rand"
@@ -10,6 +12,8 @@ import (
 	"net/http"
 	"runtime/debug"
 	"strings"
+
+	"blossomtune/internal/safely"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promauto"
@@ -40,7 +44,7 @@ func Requests(log *slog.Logger, surface string, next http.Handler, answer func(w
 				for _, name := range ofTheAnswer {
 					w.Header().Del(name)
 				}
-				if Do(log, "answering a request that panicked", func() error { answer(seen, r, id); return nil }) != nil && !seen.yes {
+				if safely.Do(log, "answering a request that panicked", func() error { answer(seen, r, id); return nil }) != nil && !seen.yes {
 					http.Error(w, "Something went wrong on the server (request "+id+").", http.StatusInternalServerError)
 				}
 			case kind != "text/event-stream":
