@@ -127,20 +127,29 @@ func (l *Link) Register(ctx context.Context, keys []*fleetload.Key) error {
 	return nil
 }
 
-// Grid starts a run and returns the grid of its ServerApp, which has begun.
-func (l *Link) Grid(ctx context.Context) (*fleetload.Grid, error) {
-	run, err := l.Control.StartRun(ctx, fab(), nil)
-	if err != nil {
-		return nil, err
+// Run starts a run of an app and acquires the task of its ServerApp. It returns the ID of the run and the task's token. Only one call
+// may be in progress at a time.
+func (l *Link) Run(ctx context.Context, fab []byte, config map[string]any) (run uint64, token string, err error) {
+	if run, err = l.Control.StartRun(ctx, fab, config); err != nil {
+		return 0, "", err
 	}
 	task, err := l.Control.AcquireTask(ctx, l.secret, wire.ServerAppTask)
 	if err != nil {
-		return nil, err
+		return 0, "", err
 	}
 	if task == nil || task.RunID != run {
-		return nil, domain.Errorf(domain.Internal, "The SuperLink gave no task for run %d.", run)
+		return 0, "", domain.Errorf(domain.Internal, "The SuperLink gave no task for run %d.", run)
 	}
-	g, err := fleetload.NewGrid(ctx, l.Target, run, task.Token)
+	return run, task.Token, nil
+}
+
+// Grid starts a run and returns the grid of its ServerApp, which has begun.
+func (l *Link) Grid(ctx context.Context) (*fleetload.Grid, error) {
+	run, token, err := l.Run(ctx, FAB(), nil)
+	if err != nil {
+		return nil, err
+	}
+	g, err := fleetload.NewGrid(ctx, l.Target, run, token)
 	if err != nil {
 		return nil, err
 	}
@@ -164,8 +173,8 @@ clientapp = "fleetload.app:client"
 [tool.flwr.app.config]
 `
 
-// fab makes a bundle that a SuperLink takes. Nothing in it is ever run.
-func fab() []byte {
+// FAB returns a bundle that a SuperLink accepts. Nothing in it is ever run.
+func FAB() []byte {
 	var b bytes.Buffer
 	z := zip.NewWriter(&b) // writes to memory do not fail
 	for _, f := range [][2]string{{"pyproject.toml", pyproject}, {"fleetload/app.py", "server = client = None\n"}} {

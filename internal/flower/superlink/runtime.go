@@ -232,7 +232,11 @@ func (l *Link) replies(runID uint64, asked []string, now time.Time) (out []*lett
 				return nil, changes, err
 			}
 			out, changes = append(out, c), append(changes, more...)
-		case m.answered():
+		default:
+			changes = append(changes, l.late(m, now)...)
+			if !m.answered() {
+				continue
+			}
 			out = append(out, m.reply)
 			if m.reply.row.State == Waiting {
 				m.reply.row.State = Given
