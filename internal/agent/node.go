@@ -374,7 +374,8 @@ type signing struct{ n *node }
 // RoundTrip implements http.RoundTripper. A refusal that is the fault of a wrong clock is an error that allows another try: the
 // answer has set the clock right.
 func (s signing) RoundTrip(r *http.Request) (*http.Response, error) {
-	head, err := s.n.sign.headers()
+	sign := s.n.sign
+	head, err := sign.headers()
 	if err != nil {
 		return nil, err
 	}
@@ -383,7 +384,7 @@ func (s signing) RoundTrip(r *http.Request) (*http.Response, error) {
 	for name, v := range head {
 		signed.Header[name] = v
 	}
-	res, err := s.n.conn.transport().RoundTrip(signed)
+	res, err := s.n.conn.transport().RoundTrip(sign.channels.Bind(signed))
 	if err == nil && res.StatusCode == http.StatusUnauthorized && s.n.j.clock.ahead() != ahead {
 		_ = res.Body.Close()
 		return nil, errors.New("the request was signed with a wrong time")

@@ -12,14 +12,17 @@ import (
 // signer signs what goes to the server with the enrolled key. The server takes each signature once, and a signature is of its time
 // alone, in microseconds: a SuperNode pulls objects in many threads, and two of them may meet in one. So no time is signed twice.
 type signer struct {
-	key *ecdsa.PrivateKey
-	now func() time.Time
+	key      *ecdsa.PrivateKey
+	channels *wire.Channels
+	now      func() time.Time
 
 	mu   sync.Mutex
 	last time.Time
 }
 
-func (j *joining) signer(key *ecdsa.PrivateKey) *signer { return &signer{key: key, now: j.clock.now} }
+func (j *joining) signer(key *ecdsa.PrivateKey) *signer {
+	return &signer{key: key, channels: wire.NewChannels(key), now: j.clock.now}
+}
 
 // headers returns the headers of one request.
 func (s *signer) headers() (http.Header, error) { return wire.SignHeaders(s.key, s.next()) }

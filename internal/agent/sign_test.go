@@ -18,7 +18,7 @@ func TestNoTimeIsSignedTwice(t *testing.T) {
 		t.Fatal(err)
 	}
 	at := time.Date(2026, 11, 24, 9, 0, 0, 123456789, time.UTC)
-	s := &signer{key: key, now: func() time.Time { return at }}
+	s := &signer{key: key, channels: wire.NewChannels(key), now: func() time.Time { return at }}
 	var mu sync.Mutex
 	seen := map[time.Time]bool{}
 	var all sync.WaitGroup

@@ -69,7 +69,12 @@ func (n *nodeSync) loop(fedID int64, wake <-chan struct{}) {
 func (n *nodeSync) cutEnded(ctx context.Context, fedID int64) {
 	keys, err := n.app.Onboarding.NodeKeys(ctx, fedID)
 	if err != nil {
-		return // the gateway looks keys up anew every few seconds anyway
+		n.app.gateway.Doubt(fedID)
+		if ctx.Err() == nil {
+			n.app.o.Log.Warn("reading a federation's keys; it is tried again", "federation", fedID, "err", err)
+			time.AfterFunc(time.Second, func() { n.changed(fedID) })
+		}
+		return
 	}
 	for _, k := range keys {
 		switch {

@@ -7,8 +7,6 @@ import (
 	"io"
 
 	"google.golang.org/protobuf/encoding/protowire"
-
-	"blossomtune/internal/flower/wire"
 )
 
 // kind is what a field means for the identity of the caller.
@@ -29,7 +27,7 @@ type field struct {
 	many bool // may be repeated; others not, as readers differ in which one counts
 }
 
-// schema says which fields of a message are checked; others only have to be well formed.
+// schema says which fields of a message are checked, with numbers below 16; others only have to be well formed.
 type schema map[protowire.Number]field
 
 // owner is who a body may speak for.
@@ -42,7 +40,7 @@ var errForeign = errors.New("a node id or key in the body is not the key's own")
 
 // check walks a whole message strictly: one reading of it only, the SuperLink's.
 func (s schema) check(b []byte, o owner) error {
-	seen := map[protowire.Number]bool{}
+	var seen uint16 // a bit for each listed field
 	for len(b) > 0 {
 		num, typ, n, err := tag(b)
 		if err != nil {
@@ -55,22 +53,22 @@ func (s schema) check(b []byte, o owner) error {
 		}
 		f, listed := s[num]
 		if listed {
-			if seen[num] && !f.many {
+			if seen&(1<<num) != 0 && !f.many {
 				return fmt.Errorf("field %d is given twice", num)
 			}
 			if err := f.check(typ, b[:n], o); err != nil {
 				return fmt.Errorf("field %d: %w", num, err)
 			}
-			seen[num] = true
+			seen |= 1 << num
 		}
 		b = b[n:]
 	}
 	return s.complete(seen)
 }
 
-func (s schema) complete(seen map[protowire.Number]bool) error {
+func (s schema) complete(seen uint16) error {
 	for num, f := range s {
-		if f.must && !seen[num] {
+		if f.must && seen&(1<<num) == 0 {
 			return fmt.Errorf("field %d is missing", num)
 		}
 	}
@@ -125,8 +123,8 @@ const (
 // check reads as much of the body as is needed to know that it speaks for the key alone, and returns what to send upstream:
 // all of it, or a stream whose rest is checked as it passes. A stream that proves wrong at its end is broken off there, before
 // it is complete, so that the SuperLink takes nothing of it.
-func (c *call) check(auth wire.NodeAuth) (io.Reader, error) {
-	o := owner{nodeID: c.key.NodeID, pem: auth.PublicPEM}
+func (c *call) check() (io.Reader, error) {
+	o := owner{nodeID: c.key.NodeID, pem: c.signer.PublicPEM}
 	size := c.r.ContentLength
 	if size > wholeUpTo && c.meth.content != 0 {
 		return c.checkHead(o, size)

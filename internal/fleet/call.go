@@ -19,15 +19,16 @@ import (
 
 // call is one request on its way through the gateway.
 type call struct {
-	g    *Gateway
-	w    http.ResponseWriter
-	r    *http.Request
-	meth method
-	node *node
-	key  domain.NodeKey
-	up   *upstream
-	body *body
-	head []byte // the beginning of the body, checked
+	g      *Gateway
+	w      http.ResponseWriter
+	r      *http.Request
+	meth   method
+	signer *wire.Signer
+	node   *node
+	key    domain.NodeKey
+	up     *upstream
+	body   *body
+	head   []byte // the beginning of the body, checked
 
 	began   time.Time  // when the call was let in
 	ended   time.Time  // when the SuperLink answered
@@ -55,7 +56,10 @@ func (c *call) serve() error {
 	if c.g.failures.blocked(ip, now) {
 		return again("Too many refused requests from this address.", 30)
 	}
-	auth, err := wire.VerifyHeaders(c.r.Header, now)
+	claim, err := wire.ReadClaim(c.r.Header, now)
+	if err == nil {
+		c.signer, err = c.g.signers.verify(c.r, claim)
+	}
 	if err != nil {
 		c.g.failures.note(ip, now)
 		return refused("The request is not signed with a valid SuperNode key and the current time. Check the clock of this machine.", err)
@@ -63,19 +67,20 @@ func (c *call) serve() error {
 	ctx, stop := context.WithCancel(c.r.Context())
 	defer stop()
 	c.r, c.stop = c.r.WithContext(ctx), stop
-	c.node = c.g.enter(auth.Fingerprint, c)
+	c.node = c.g.enter(c.signer.Fingerprint, c)
 	defer c.g.leave(c.node, c)
 	defer c.finish()
-	if err := c.authorize(auth, now); err != nil {
+	if err := c.authorize(claim.Timestamp, now); err != nil {
 		if statusOf(err) == http.StatusUnauthorized {
 			c.g.failures.note(ip, now)
 		}
 		return c.orCause(err)
 	}
+	c.g.signers.keep(claim.KeyText, c.signer)
 	portmux.Trust(c.r.Context())
 	c.begin()
 	defer c.finishWork()
-	return c.orCause(c.admit(auth))
+	return c.orCause(c.admit())
 }
 
 // known checks that this is a Fleet call in the one form that SuperNodes use.
@@ -88,8 +93,7 @@ func (c *call) known() error {
 		return &refusal{status: http.StatusMethodNotAllowed, detail: "Method Not Allowed"}
 	}
 	// The SuperLink checks a node's identity only in bodies of this type: nothing else may reach it.
-	kind, _, err := mime.ParseMediaType(c.r.Header.Get("Content-Type"))
-	if err != nil || kind != "application/protobuf" || len(c.r.Header.Values("Content-Type")) != 1 || c.r.Header.Get("Content-Encoding") != "" {
+	if kinds := c.r.Header["Content-Type"]; len(kinds) != 1 || !isProtobuf(kinds[0]) || c.r.Header.Get("Content-Encoding") != "" {
 		return &refusal{status: http.StatusUnsupportedMediaType, code: 1002, detail: "Unsupported content type."}
 	}
 	if c.r.ContentLength > min(m.most, c.g.o.MaxBody) {
@@ -102,8 +106,17 @@ func (c *call) known() error {
 	return nil
 }
 
+func isProtobuf(contentType string) bool {
+	const want = "application/protobuf"
+	if contentType == want {
+		return true
+	}
+	kind, _, err := mime.ParseMediaType(contentType)
+	return err == nil && kind == want
+}
+
 // authorize finds the key and uses up the signature.
-func (c *call) authorize(auth wire.NodeAuth, now time.Time) error {
+func (c *call) authorize(signed, now time.Time) error {
 	key, err := c.node.lookup(c.r.Context(), c.g.o.Keys, now)
 	switch {
 	case domain.CodeOf(err) == domain.NotFound:
@@ -114,18 +127,18 @@ func (c *call) authorize(auth wire.NodeAuth, now time.Time) error {
 		return errRevoked
 	case !key.SuspendedAt.IsZero():
 		return errSuspended
-	case len(key.PublicPEM) > 0 && !bytes.Equal(key.PublicPEM, auth.PublicPEM):
+	case len(key.PublicPEM) > 0 && !bytes.Equal(key.PublicPEM, c.signer.PublicPEM):
 		return refused("The key is enrolled in another form.", nil) // the SuperLink compares the bytes
 	case c.meth.never:
 		return refused("SuperNodes are registered by approval, not by themselves.", nil)
 	}
 	c.key = key
-	if auth.Timestamp.Before(c.g.started) {
+	if signed.Before(c.g.started) {
 		// It may have been used before a restart; nobody can tell. An honest SuperNode signs its next try anew.
 		return again("The signature is older than this server's start.", 1)
 	}
 	c.node.mu.Lock()
-	times, full := c.node.used.use(auth.Timestamp, now)
+	times, full := c.node.used.use(signed, now)
 	c.node.mu.Unlock()
 	if times > 1 {
 		// Two threads of a SuperNode may sign in one moment of a coarse clock: a 401 would end it, and the next try is signed anew.
@@ -142,7 +155,7 @@ func (c *call) authorize(auth wire.NodeAuth, now time.Time) error {
 }
 
 // admit paces the call, checks its body and forwards it.
-func (c *call) admit(auth wire.NodeAuth) error {
+func (c *call) admit() error {
 	up, ok := c.g.ups.find(c.g.o.Upstreams, c.key.FederationID)
 	if !ok || c.key.NodeID == 0 {
 		c.alive(0, 0)
@@ -156,20 +169,31 @@ func (c *call) admit(auth wire.NodeAuth) error {
 	default:
 		return again("Too many requests of this key at once.", 2)
 	}
-	wait, cancel := context.WithTimeout(c.r.Context(), 10*time.Second)
-	defer cancel()
-	if err := c.node.pace.Wait(wait); err != nil {
-		return again("Too many requests of this key.", 5).because(err)
+	if err := c.pace(); err != nil {
+		return err
 	}
 	c.began = c.g.o.Clock().UTC()
 	c.body = &body{call: c, in: c.r.Body, left: c.r.ContentLength}
-	checked, err := c.check(auth)
+	checked, err := c.check()
 	if err != nil {
 		return err
 	}
 	c.alive(0, 0)
 	c.replying()
 	c.forward(checked)
+	return nil
+}
+
+// pace slows a key down that makes too many requests.
+func (c *call) pace() error {
+	if c.node.pace.Allow() {
+		return nil
+	}
+	wait, cancel := context.WithTimeout(c.r.Context(), 10*time.Second)
+	defer cancel()
+	if err := c.node.pace.Wait(wait); err != nil {
+		return again("Too many requests of this key.", 5).because(err)
+	}
 	return nil
 }
 

@@ -7,8 +7,9 @@ import (
 	"context"
 	"crypto/tls"
 	"log/slog"
+	"maps"
 	"net/http"
-	"net/http/httputil"
+	"slices"
 	"sync"
 	"time"
 
@@ -78,9 +79,9 @@ type Gateway struct {
 	o        Options
 	started  time.Time    // signatures older than this may have been used before a restart
 	safe     http.Handler // serve, with what is left of a panic
-	proxy    *httputil.ReverseProxy
 	ups      upstreams
 	failures failures
+	signers  signers
 	wakes    wakes
 	timings  timings
 	buffers  *semaphore.Weighted // bytes of bodies that are read whole
@@ -111,7 +112,6 @@ func New(o Options) *Gateway {
 	g.wakes.byFed = map[int64]chan struct{}{}
 	g.ups.byFed = map[int64]*upstream{}
 	g.ups.answerWithin = o.AnswerWithin
-	g.proxy = newProxy(g)
 	g.safe = safehttp.Requests(o.Log, "gateway", http.HandlerFunc(g.serve), panicked)
 	return g
 }
@@ -136,6 +136,21 @@ func (g *Gateway) serve(w http.ResponseWriter, r *http.Request) {
 func (g *Gateway) Forget(fingerprint string) {
 	if n := g.find(fingerprint); n != nil {
 		n.forget(nil)
+	}
+}
+
+// Doubt is Forget for all keys of a federation: call it when it is not known which of them changed.
+func (g *Gateway) Doubt(federationID int64) {
+	g.mu.Lock()
+	nodes := slices.Collect(maps.Values(g.nodes))
+	g.mu.Unlock()
+	for _, n := range nodes {
+		n.mu.Lock()
+		own := n.key.FederationID == federationID
+		n.mu.Unlock()
+		if own {
+			n.forget(nil)
+		}
 	}
 }
 

@@ -5,10 +5,8 @@ import (
 	"crypto/tls"
 	"errors"
 	"io"
-	"log"
 	"net"
 	"net/http"
-	"net/http/httputil"
 	"net/url"
 	"regexp"
 	"strconv"
@@ -106,28 +104,8 @@ func (u *upstream) scheme() string {
 	return "https"
 }
 
-type callKey struct{}
-
-func callOf(ctx context.Context) *call { return ctx.Value(callKey{}).(*call) }
-
-func newProxy(g *Gateway) *httputil.ReverseProxy {
-	return &httputil.ReverseProxy{
-		Rewrite:        func(p *httputil.ProxyRequest) { callOf(p.In.Context()).rewrite(p.Out) },
-		Transport:      chosen{},
-		ModifyResponse: func(res *http.Response) error { return callOf(res.Request.Context()).answered(res) },
-		ErrorHandler:   func(_ http.ResponseWriter, r *http.Request, err error) { callOf(r.Context()).failed(err) },
-		FlushInterval:  -1,
-		BufferPool:     &buffers{},
-		ErrorLog:       log.New(io.Discard, "", 0), // ErrorHandler tells what matters, without headers
-	}
-}
-
-// chosen sends a request over its federation's connections.
-type chosen struct{}
-
-// RoundTrip implements http.RoundTripper.
-func (chosen) RoundTrip(r *http.Request) (*http.Response, error) {
-	c := callOf(r.Context())
+// roundTrip sends a request over its federation's connections.
+func (c *call) roundTrip(r *http.Request) (*http.Response, error) {
 	if c.up.builtin != nil {
 		return c.straight(r)
 	}
@@ -156,8 +134,6 @@ func (c *call) straight(r *http.Request) (*http.Response, error) {
 
 // forward sends the checked request upstream and streams the answer back.
 func (c *call) forward(checked io.Reader) {
-	r := c.r.WithContext(context.WithValue(c.r.Context(), callKey{}, c))
-	r.Body = io.NopCloser(checked)
 	counted := &meteredWriter{ResponseWriter: c.w}
 	defer func() {
 		if c.polled != nil && counted.n < int64(len(c.polled)) {
@@ -167,24 +143,60 @@ func (c *call) forward(checked io.Reader) {
 		c.alive(c.body.n, counted.n)
 		c.timed(c.body.n, counted.n)
 	}()
-	c.g.proxy.ServeHTTP(counted, r)
+	res, err := c.roundTrip(c.outgoing(checked))
+	if err == nil {
+		if err = c.answered(res); err != nil {
+			_ = res.Body.Close()
+		}
+	}
+	if err != nil {
+		c.failed(err)
+		return
+	}
+	defer res.Body.Close()
+	h := c.w.Header()
+	for name, values := range res.Header {
+		if !perConnection[name] {
+			h[name] = values
+		}
+	}
+	counted.WriteHeader(res.StatusCode)
+	buf := copyBuffers.Get().(*[]byte)
+	defer copyBuffers.Put(buf)
+	if _, err := io.CopyBuffer(counted, res.Body, *buf); err != nil {
+		panic(http.ErrAbortHandler) // half an answer must not look whole
+	}
 }
 
-// rewrite makes the outgoing request from what was checked: the method's own path, the length announced, and no header that
+// perConnection are headers of an answer that are not passed on: they are of one connection, or this server gives its own. An answer to
+// a poll that was held is old, and agents set their clocks by the date.
+var perConnection = map[string]bool{"Connection": true, "Keep-Alive": true, "Proxy-Connection": true, "Te": true, "Trailer": true,
+	"Transfer-Encoding": true, "Upgrade": true, "Date": true}
+
+// passedOn are the headers of a request, besides Flower's, that the SuperLink gets.
+var passedOn = []string{"Accept", "Accept-Encoding", "User-Agent"}
+
+// outgoing makes the outgoing request from what was checked: the method's own path, the length announced, and no header that
 // Flower's Fleet API does not use.
-func (c *call) rewrite(out *http.Request) {
-	out.URL = &url.URL{Scheme: c.up.scheme(), Host: c.up.addr, Path: c.meth.path}
-	out.Host = c.up.addr
-	out.ContentLength = c.r.ContentLength
-	in := out.Header
-	out.Header = http.Header{"Content-Type": {"application/protobuf"}}
-	for name, values := range in {
-		lower := strings.ToLower(name)
-		fleet := strings.HasPrefix(lower, "flwr-") && !strings.HasPrefix(lower, "flwr-superexec-") && lower != "flwr-task-token"
-		if fleet || lower == "accept" || lower == "accept-encoding" || lower == "user-agent" {
+func (c *call) outgoing(checked io.Reader) *http.Request {
+	out := &http.Request{Method: http.MethodPost, URL: &url.URL{Scheme: c.up.scheme(), Host: c.up.addr, Path: c.meth.path}, Host: c.up.addr,
+		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1, ContentLength: c.r.ContentLength, Body: io.NopCloser(checked),
+		Header: make(http.Header, len(c.r.Header)+1)}
+	for name, values := range c.r.Header {
+		if strings.HasPrefix(name, "Flwr-") && !strings.HasPrefix(name, "Flwr-Superexec-") && name != "Flwr-Task-Token" {
 			out.Header[name] = values
 		}
 	}
+	for _, name := range passedOn {
+		if values, given := c.r.Header[name]; given {
+			out.Header[name] = values
+		}
+	}
+	if out.Header["User-Agent"] == nil {
+		out.Header["User-Agent"] = nil // the transport shall not add its own
+	}
+	out.Header["Content-Type"] = []string{"application/protobuf"}
+	return out.WithContext(c.r.Context())
 }
 
 // errUnknownNode: the SuperLink refused what the gateway holds to be right. That is no reason to end a SuperNode for good.
@@ -213,7 +225,6 @@ func (c *call) answered(res *http.Response) error {
 		c.g.o.Log.Info("the SuperLink answered 500; its log says why", "federation", c.key.FederationID, "partition", c.key.Partition, "path", c.meth.path)
 		return errTransient
 	}
-	res.Header.Del("Date") // this server's own: an answer to a poll that was held is old, and agents set their clocks by it
 	if c.meth.content != 0 && c.up.builtin == nil {
 		c.healStored(res)
 	}
@@ -282,7 +293,7 @@ type meteredWriter struct {
 	n int64
 }
 
-// Write counts and writes.
+// Write counts and writes. There is no ReadFrom, so that the count is right.
 func (m *meteredWriter) Write(p []byte) (int, error) {
 	n, err := m.ResponseWriter.Write(p)
 	m.n += int64(n)
@@ -292,16 +303,5 @@ func (m *meteredWriter) Write(p []byte) (int, error) {
 // Unwrap lets http.ResponseController reach the connection.
 func (m *meteredWriter) Unwrap() http.ResponseWriter { return m.ResponseWriter }
 
-// buffers are the copy buffers of answers: memory stays constant per request.
-type buffers struct{ pool sync.Pool }
-
-// Get returns a buffer of 32 KiB.
-func (b *buffers) Get() []byte {
-	if p, ok := b.pool.Get().(*[]byte); ok {
-		return *p
-	}
-	return make([]byte, 32<<10)
-}
-
-// Put takes a buffer back.
-func (b *buffers) Put(p []byte) { b.pool.Put(&p) }
+// copyBuffers are of answers: memory stays constant per request.
+var copyBuffers = sync.Pool{New: func() any { b := make([]byte, 32<<10); return &b }}

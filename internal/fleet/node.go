@@ -12,8 +12,8 @@ import (
 	"blossomtune/internal/domain"
 )
 
-// keyFresh is how long a looked-up key is believed without [Gateway.Forget]; it bounds the harm of a forgotten call.
-const keyFresh = 5 * time.Second
+// keyFresh is how long a looked-up key is believed without [Gateway.Forget]. An idle SuperNode calls every 20 s or so.
+const keyFresh = 5 * time.Minute
 
 // node is what the gateway remembers of one key.
 type node struct {

@@ -22,6 +22,9 @@ type conn struct {
 	in       bool // counted; guarded by crowd.mu, as stranger is
 	stranger bool
 
+	tls    bool // it carries TLS, which ends here
+	memory Memory
+
 	mu    sync.Mutex
 	until time.Time // the deadline for writes that was asked for
 }

@@ -178,6 +178,7 @@ func (l *Listener) protocol(c *conn) net.Conn {
 	c.first = first
 	switch {
 	case first[0] == tlsHandshake && l.opts.TLS != nil:
+		c.tls = true
 		return tls.Server(c, l.opts.TLS)
 	case first[0] != tlsHandshake && l.opts.Plain(c.RemoteAddr()):
 		return c

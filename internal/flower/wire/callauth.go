@@ -47,5 +47,11 @@ func SignCall(key *ecdsa.PrivateKey, method, target string, body []byte, at time
 // VerifyCall checks the headers of an API call against what was called: body is the SHA-256 of its body. As with [VerifyHeaders],
 // whether the key is enrolled, and whether its time was used before, is for the caller.
 func VerifyCall(h http.Header, method, target string, body [sha256.Size]byte, now time.Time) (NodeAuth, error) {
-	return verify(h, [3]string{HeaderCallKey, HeaderCallTime, HeaderCallSignature}, now, func(at string) [sha256.Size]byte { return callText(method, target, at, body) })
+	c, err := readClaim(h, callHeaders, now, func(at string) [sha256.Size]byte { return callText(method, target, at, body) })
+	if err != nil {
+		return NodeAuth{}, err
+	}
+	return c.verify()
 }
+
+var callHeaders = canonical(HeaderCallKey, HeaderCallTime, HeaderCallSignature)

@@ -43,40 +43,96 @@ const maxHeader = 2048
 // within the window, and a signature of that time by that key. Whether the key is enrolled, and whether the signature was
 // used before, is for the caller.
 func VerifyHeaders(h http.Header, now time.Time) (NodeAuth, error) {
-	return verify(h, [3]string{HeaderPublicKey, HeaderTimestamp, HeaderSignature}, now, func(at string) [sha256.Size]byte { return sha256.Sum256([]byte(at)) })
+	c, err := ReadClaim(h, now)
+	if err != nil {
+		return NodeAuth{}, err
+	}
+	return c.verify()
 }
 
-// verify checks the named headers: key, time and a signature over what text makes of the time.
-func verify(h http.Header, names [3]string, now time.Time, text func(at string) [sha256.Size]byte) (NodeAuth, error) {
-	values := [3]string{}
-	for i, name := range names {
-		v := h.Values(name)
-		if len(v) != 1 || v[0] == "" || len(v[0]) > maxHeader {
-			return NodeAuth{}, errNodeAuth
-		}
-		values[i] = v[0]
-	}
-	at, err := parseTimestamp(values[1])
-	if err != nil || now.Sub(at) > Window || at.Sub(now) > Ahead {
-		return NodeAuth{}, errNodeAuth
-	}
-	publicPEM, err := base64.StdEncoding.Strict().DecodeString(values[0])
+// verify checks the claim with the key that it names.
+func (c Claim) verify() (NodeAuth, error) {
+	s, err := ReadSigner(c.KeyText)
 	if err != nil {
-		return NodeAuth{}, errNodeAuth
+		return NodeAuth{}, err
+	}
+	if err := s.Verify(c); err != nil {
+		return NodeAuth{}, err
+	}
+	return NodeAuth{PublicPEM: s.PublicPEM, Fingerprint: s.Fingerprint, Timestamp: c.Timestamp}, nil
+}
+
+// Claim is what the headers of a request say about who signed it, and when. It proves nothing before [Signer.Verify].
+type Claim struct {
+	KeyText   string    // the public key, as in its header
+	Timestamp time.Time // within the window
+	signature string
+	sum       [sha256.Size]byte // what must be signed
+}
+
+// ReadClaim reads the three headers of a Fleet request: each given once, and a time within the window.
+func ReadClaim(h http.Header, now time.Time) (Claim, error) {
+	return readClaim(h, fleetHeaders, now, func(at string) [sha256.Size]byte { return sha256.Sum256([]byte(at)) })
+}
+
+// headerNames are the canonical names of the headers for key, time and signature.
+type headerNames [3]string
+
+func canonical(names ...string) (out headerNames) {
+	for i, name := range names {
+		out[i] = http.CanonicalHeaderKey(name)
+	}
+	return out
+}
+
+var fleetHeaders = canonical(HeaderPublicKey, HeaderTimestamp, HeaderSignature)
+
+// readClaim reads the named headers; text returns the hash that is to be signed at a time.
+func readClaim(h http.Header, names headerNames, now time.Time, text func(at string) [sha256.Size]byte) (Claim, error) {
+	for _, name := range names {
+		if v := h[name]; len(v) != 1 || v[0] == "" || len(v[0]) > maxHeader {
+			return Claim{}, errNodeAuth
+		}
+	}
+	at, err := parseTimestamp(h[names[1]][0])
+	if err != nil || now.Sub(at) > Window || at.Sub(now) > Ahead {
+		return Claim{}, errNodeAuth
+	}
+	return Claim{KeyText: h[names[0]][0], Timestamp: at, signature: h[names[2]][0], sum: text(h[names[1]][0])}, nil
+}
+
+// Signer is a SuperNode's public key. It is immutable.
+type Signer struct {
+	PublicPEM   []byte // the exact bytes of the header
+	Fingerprint string // hex SHA-256 of the DER SubjectPublicKeyInfo
+	key         *ecdsa.PublicKey
+}
+
+// ReadSigner reads the header of a public key: a NIST-curve key in its one PEM form.
+func ReadSigner(keyText string) (*Signer, error) {
+	publicPEM, err := base64.StdEncoding.Strict().DecodeString(keyText)
+	if err != nil {
+		return nil, errNodeAuth
 	}
 	key, fingerprint, err := ParsePublicKey(publicPEM)
 	if err != nil {
-		return NodeAuth{}, errNodeAuth
+		return nil, errNodeAuth
 	}
 	if one, err := PublicPEM(key); err != nil || !bytes.Equal(one, publicPEM) {
-		return NodeAuth{}, errNodeAuth // the SuperLink knows a key by these bytes
+		return nil, errNodeAuth // the SuperLink knows a key by these bytes
 	}
-	signature, err := base64.StdEncoding.Strict().DecodeString(values[2])
-	sum := text(values[1])
-	if err != nil || !ecdsa.VerifyASN1(key, sum[:], signature) {
-		return NodeAuth{}, errNodeAuth
+	return &Signer{PublicPEM: publicPEM, Fingerprint: fingerprint, key: key}, nil
+}
+
+// Verify checks the signature of a claim that names this key.
+func (s *Signer) Verify(c Claim) error { return s.verify(c.sum, c.signature) }
+
+func (s *Signer) verify(sum [sha256.Size]byte, text string) error {
+	signature, err := base64.StdEncoding.Strict().DecodeString(text)
+	if err != nil || !ecdsa.VerifyASN1(s.key, sum[:], signature) {
+		return errNodeAuth
 	}
-	return NodeAuth{PublicPEM: publicPEM, Fingerprint: fingerprint, Timestamp: at}, nil
+	return nil
 }
 
 // ParsePublicKey is [domain.ParseNodeKey]: it reads a SuperNode's public key and returns it with its fingerprint.
