@@ -25,13 +25,14 @@ type SuperLink struct {
 	Since    *time.Time `json:"since,omitempty"`
 	Restarts int        `json:"restarts"`
 	Reason   string     `json:"reason,omitempty"`
+	Engine   string     `json:"engine" doc:"Which it is: builtin, part of this program, or flower, Flower's own"`
 	Idle     bool       `json:"idle,omitempty" doc:"Stopped because nothing ran; it starts with the next run"`
 }
 
 func (a *api) federationView(f domain.Federation, role domain.Role) Federation {
 	st := a.Engines.Status(f.ID)
 	return Federation{Slug: f.Slug, Name: f.Name, Description: f.Description, Partitions: f.TotalPartitions, Role: string(role), CreatedAt: f.CreatedAt,
-		SuperLink: SuperLink{State: string(st.State), Since: when(st.Since), Restarts: st.Restarts, Reason: st.Reason, Idle: st.State == domain.SuperLinkStopped && f.EngineIdle}}
+		SuperLink: SuperLink{State: string(st.State), Since: when(st.Since), Restarts: st.Restarts, Reason: st.Reason, Engine: string(st.Engine), Idle: st.State == domain.SuperLinkStopped && f.EngineIdle}}
 }
 
 // FederationPath names a federation.
@@ -45,6 +46,7 @@ type federationInput struct {
 		Name        string `json:"name" maxLength:"120"`
 		Description string `json:"description,omitempty" maxLength:"4000"`
 		Partitions  int    `json:"partitions" doc:"Total number of partitions"`
+		Engine      string `json:"engine,omitempty" enum:"default,builtin,flower" doc:"Its SuperLink: part of this program, Flower's own, or the server's default"`
 	}
 }
 
@@ -106,7 +108,14 @@ func (a *api) createFederation(ctx context.Context, in *federationInput) (*body[
 	if err := a.admin(ctx); err != nil {
 		return nil, err
 	}
-	f, err := a.Onboarding.CreateFederation(ctx, callerOf(ctx).actor, domain.Federation{Slug: in.Body.Slug, Name: in.Body.Name, Description: in.Body.Description, TotalPartitions: in.Body.Partitions})
+	f := domain.Federation{Slug: in.Body.Slug, Name: in.Body.Name, Description: in.Body.Description, TotalPartitions: in.Body.Partitions}
+	var err error
+	if in.Body.Engine != "" {
+		if f.Engine, err = domain.ParseEngine(in.Body.Engine); err != nil {
+			return nil, err
+		}
+	}
+	f, err = a.Onboarding.CreateFederation(ctx, callerOf(ctx).actor, f)
 	if err != nil {
 		return nil, err
 	}

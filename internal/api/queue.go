@@ -149,24 +149,26 @@ func (a *api) listQueue(ctx context.Context, in *FederationPath) (*body[[]Run], 
 
 // RunPolicy is how a federation runs.
 type RunPolicy struct {
-	Parallel int  `json:"parallel" doc:"Runs at once"`
-	IdleStop int  `json:"idle_stop_minutes" doc:"Minutes without a run after which the SuperLink stops until the next; 0: never"`
-	Web      bool `json:"web_access" doc:"ServerApps can reach web servers (TCP 443 and 80). A change holds for runs that start afterwards."`
+	Parallel int    `json:"parallel" doc:"Runs at once"`
+	IdleStop int    `json:"idle_stop_minutes" doc:"Minutes without a run after which the SuperLink stops until the next; 0: never"`
+	Web      bool   `json:"web_access" doc:"ServerApps can reach web servers (TCP 443 and 80). A change holds for runs that start afterwards."`
+	Engine   string `json:"engine" enum:"default,builtin,flower" doc:"The federation's SuperLink: part of this program, Flower's own, or the server's default"`
 	Limits
 }
 
 type policyInput struct {
 	FederationPath
 	Body struct {
-		Parallel *int  `json:"parallel,omitempty"`
-		IdleStop *int  `json:"idle_stop_minutes,omitempty"`
-		Web      *bool `json:"web_access,omitempty"`
+		Parallel *int   `json:"parallel,omitempty"`
+		IdleStop *int   `json:"idle_stop_minutes,omitempty"`
+		Web      *bool  `json:"web_access,omitempty"`
+		Engine   string `json:"engine,omitempty" enum:"default,builtin,flower" doc:"The SuperLink. It changes only while no run is in progress."`
 		LimitChanges
 	}
 }
 
 func policyView(f domain.Federation) *body[RunPolicy] {
-	return answer(RunPolicy{Parallel: f.Parallel, IdleStop: f.IdleStop, Web: !f.NoWeb, Limits: limitsView(f.Limits)})
+	return answer(RunPolicy{Parallel: f.Parallel, IdleStop: f.IdleStop, Web: !f.NoWeb, Engine: f.Engine.String(), Limits: limitsView(f.Limits)})
 }
 
 func (a *api) getRunPolicy(ctx context.Context, in *FederationPath) (*body[RunPolicy], error) {
@@ -182,7 +184,7 @@ func (a *api) setRunPolicy(ctx context.Context, in *policyInput) (*body[RunPolic
 	if err != nil {
 		return nil, err
 	}
-	p := runs.Policy{Parallel: f.Parallel, IdleStop: f.IdleStop, Limits: in.Body.LimitChanges.over(f.Limits), NoWeb: f.NoWeb}
+	p := runs.Policy{Parallel: f.Parallel, IdleStop: f.IdleStop, Limits: in.Body.LimitChanges.over(f.Limits), NoWeb: f.NoWeb, Engine: f.Engine}
 	if in.Body.Parallel != nil {
 		p.Parallel = *in.Body.Parallel
 	}
@@ -191,6 +193,11 @@ func (a *api) setRunPolicy(ctx context.Context, in *policyInput) (*body[RunPolic
 	}
 	if in.Body.Web != nil {
 		p.NoWeb = !*in.Body.Web
+	}
+	if in.Body.Engine != "" {
+		if p.Engine, err = domain.ParseEngine(in.Body.Engine); err != nil {
+			return nil, err
+		}
 	}
 	if f, err = a.Runs.SetPolicy(ctx, callerOf(ctx).actor, f.ID, p); err != nil {
 		return nil, err

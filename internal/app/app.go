@@ -80,6 +80,7 @@ type App struct {
 	nodes    *nodeSync
 	nodeLogs *nodeLogs
 	noise    noise
+	chosen   sync.Map // by federation: the engine that it chose, as a domain.Engine
 
 	started   time.Time
 	publicURL string
@@ -184,11 +185,11 @@ func (a *App) engine() {
 		keeperSpec = a.keeperSpec
 	}
 	a.manager = engine.NewManager(engine.ManagerOptions{DataDir: a.o.Config.Data, Env: a.python.get, Keeper: keeperSpec, Changed: a.engineChanged,
-		Pushed: func(fedID int64) { a.gateway.Wake(fedID) }, Stored: func(fedID int64) { a.Runs.Observed(fedID) }, RunLog: a.o.Config.RunLogMB * 1e6, Engine: func(int64) string { return a.o.Config.Engine }, Clock: a.o.Clock, Log: a.o.Log})
+		Pushed: func(fedID int64) { a.gateway.Wake(fedID) }, Stored: func(fedID int64) { a.Runs.Observed(fedID) }, RunLog: a.o.Config.RunLogMB * 1e6, Engine: a.engineOf, Clock: a.o.Clock, Log: a.o.Log})
 	runStore := store.Adapt[runs.Tx](a.db)
 	engines := unkeyed.Engine{Engine: runEngine{a.manager, a.o.Config.RunDiskMB * 1e6}, Store: runStore,
 		Unkeyed: func(fedID int64) bool { return !a.manager.Keyed(fedID) }}
-	a.Runs = runs.New(runs.Options{Store: runStore, Engine: engines, Stray: engines.Stray, MaxDisk: a.o.Config.RunDiskMB * 1e6, Events: a.bus, Clock: a.o.Clock, Logger: a.o.Log, Flwr: python.FlwrVersion,
+	a.Runs = runs.New(runs.Options{Store: runStore, Engine: engines, Stray: engines.Stray, EngineChosen: a.engineChosen, MaxDisk: a.o.Config.RunDiskMB * 1e6, Events: a.bus, Clock: a.o.Clock, Logger: a.o.Log, Flwr: python.FlwrVersion,
 		MachineIndex: cmp.Or(os.Getenv("UV_DEFAULT_INDEX"), os.Getenv("UV_INDEX_URL"), os.Getenv("PIP_INDEX_URL")), Writable: a.writable, Disk: a.disk, Contained: a.contained, AppUID: a.appUID, MayLaunch: a.Catalog.MayUse, Receipts: a.receipts, Requirements: python.Requirements(), Version: a.o.Version})
 	a.Overview = overview.New(overview.Options{Store: store.Adapt[overview.Tx](a.db), Runs: a.Runs, Status: a.manager.Status, Clock: a.o.Clock})
 	a.Engines = &Engines{app: a}

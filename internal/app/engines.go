@@ -1,6 +1,7 @@
 package app
 
 import (
+	"cmp"
 	"context"
 	"os"
 	"path/filepath"
@@ -26,6 +27,25 @@ func (a *App) engineChanged(fedID int64) {
 	if a.manager.Status(fedID).State == domain.SuperLinkUp {
 		a.nodes.changed(fedID)
 	}
+}
+
+// engineOf returns the engine that a federation is to have; "" while the database does not answer.
+func (a *App) engineOf(fedID int64) string {
+	chosen, known := a.chosen.Load(fedID)
+	if !known {
+		f, err := a.Onboarding.Federation(a.ctx, fedID)
+		if err != nil {
+			return ""
+		}
+		chosen, _ = a.chosen.LoadOrStore(fedID, f.Engine)
+	}
+	return cmp.Or(string(chosen.(domain.Engine)), a.o.Config.Engine)
+}
+
+// engineChosen lets the federation have the engine that it chose.
+func (a *App) engineChosen(fedID int64) {
+	a.chosen.Delete(fedID)
+	a.manager.Recheck(fedID)
 }
 
 // Engines is what the surfaces do with SuperLinks.
@@ -92,6 +112,9 @@ func (e *Engines) finish(fedID int64) {
 		e.app.o.Log.Error("stopping an engine", "federation", f.Slug, "err", err)
 	}
 }
+
+// Default is the engine of federations that have chosen none.
+func (e *Engines) Default() domain.Engine { return domain.Engine(e.app.o.Config.Engine) }
 
 // Status returns the state of a federation's SuperLink.
 func (e *Engines) Status(fedID int64) domain.SuperLink { return e.app.manager.Status(fedID) }

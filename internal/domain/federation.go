@@ -23,6 +23,7 @@ type Federation struct {
 	NoWeb           bool   // its ServerApps cannot reach web servers
 	IdleStop        int    // minutes without a run after which the SuperLink stops until the next one; 0: never
 	EngineIdle      bool   // it has stopped for that, and starts with the next run
+	Engine          Engine // the implementation of its SuperLink
 }
 
 // MaxIdleStop is the longest that a SuperLink waits for a run, in minutes.
@@ -99,5 +100,6 @@ type SuperLink struct {
 	Restarts int    // since the keeper started
 	Reason   string // for failed, restarting, unreachable and leaving ones, and those restarted for their silence: the cause, for people
 	Leaving  bool   // another version of the server started it: it keeps the runs that it has, gets no new ones, and is restarted when those have ended
+	Engine   Engine // which it is, or will be when it is started: [EngineBuiltin] or [EngineFlower]
 	Idle     bool   // it is stopped because nothing ran, and starts with the next run
 }

@@ -33,7 +33,7 @@ func (s *Service) CreateFederation(ctx context.Context, actor domain.Actor, f do
 			return err
 		}
 		return tx.InsertAudit(ctx, domain.AuditEntry{At: s.now(), Actor: actor, Action: "federation.created", ObjectKind: "federation", ObjectID: f.Slug, FederationID: f.ID,
-			Detail: map[string]string{"partitions": fmt.Sprint(f.TotalPartitions)}})
+			Detail: map[string]string{"partitions": fmt.Sprint(f.TotalPartitions), "engine": f.Engine.String()}})
 	})
 	return f, err
 }

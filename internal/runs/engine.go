@@ -93,6 +93,28 @@ func (s *Service) bind(ctx context.Context, run domain.Run, engineRunID uint64, 
 	return s.Engine.Launch(ctx, run)
 }
 
+// unbind forgets an engine run that is gone before its ServerApp was started, as when the federation changed its SuperLink meanwhile. The
+// next step starts another one: nothing of the run has happened yet.
+func (s *Service) unbind(ctx context.Context, run domain.Run) error {
+	lost := run.EngineRunID
+	err := s.Store.InTx(ctx, func(tx Tx) error {
+		r, err := tx.RunByID(ctx, run.ID)
+		if err != nil || r.State != domain.Starting || r.EngineRunID != lost {
+			return err
+		}
+		r.EngineRunID = 0
+		if err := tx.UpdateRun(ctx, r); err != nil {
+			return err
+		}
+		return tx.InsertAudit(ctx, s.entry(domain.System, r, "run.engine_run_lost", map[string]string{"engine_run": fmt.Sprint(lost)}))
+	})
+	if err == nil {
+		s.untail(run.ID)
+		s.Wake(run.FederationID)
+	}
+	return err
+}
+
 // stopLeft ends engine runs whose run has ended, as when their SuperLink was stopped with them, and those that belong to no run.
 func (s *Service) stopLeft(ctx context.Context, fedID int64, engine []EngineRun) error {
 	for _, e := range engine {
@@ -141,6 +163,9 @@ func (s *Service) advance(ctx context.Context, run domain.Run, v view) error {
 	}
 	engine, known := v.runs[run.EngineRunID]
 	task, launched := v.tasks[run.EngineRunID]
+	if !known && !launched && run.State == domain.Starting {
+		return s.unbind(ctx, run)
+	}
 	if !known {
 		return s.fail(ctx, run, domain.Cause{Code: "engine_lost", ExitCode: -1, Where: "SuperLink",
 			Message: "The SuperLink does not know this run any more; its database was lost or replaced.", Remedy: "Launch it again."})

@@ -3,11 +3,13 @@ package runs_test
 import (
 	"errors"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
 	"blossomtune/internal/domain"
 	"blossomtune/internal/runs"
+	"blossomtune/internal/store"
 	"blossomtune/internal/store/storetest"
 )
 
@@ -107,4 +109,41 @@ func TestAPolicyIsChecked(t *testing.T) {
 			t.Errorf("%s: %v", field, err)
 		}
 	}
+}
+
+// A federation changes its SuperLink between runs alone; who keeps the engines hears of it, and the audit says it.
+func TestTheEngineChangesBetweenRuns(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, db *store.DB) {
+		w := newWorld(t, db)
+		var chosen []int64
+		w.server.EngineChosen = func(fedID int64) { chosen = append(chosen, fedID) }
+		policy := runs.Policy{Parallel: 1, Engine: domain.EngineFlower}
+		run, queued := w.launch("r1"), w.launch("r2")
+		w.until(run.ID, isRunning)
+		_, err := w.server.SetPolicy(t.Context(), domain.System, w.fed.ID, policy)
+		if e := (*domain.Error)(nil); !errors.As(err, &e) || e.Code != domain.Conflict || e.Field != "engine" || e.Remedy == "" ||
+			!strings.Contains(e.Message, "r1 is running") || len(chosen) != 0 {
+			t.Fatalf("while a run runs: %v; told %v", err, chosen)
+		}
+		if _, err := w.server.SetPolicy(t.Context(), domain.System, w.fed.ID, runs.Policy{Parallel: 2}); err != nil {
+			t.Errorf("the rest of the policy while a run runs: %v", err)
+		}
+		for _, id := range []int64{queued.ID, run.ID} {
+			if _, err := w.server.Stop(t.Context(), domain.System, id); err != nil {
+				t.Fatal(err)
+			}
+			w.until(id, hasEnded)
+		}
+		if _, err := w.server.SetPolicy(t.Context(), domain.System, w.fed.ID, policy); err != nil {
+			t.Fatal(err)
+		}
+		var fed domain.Federation
+		err = db.View(t.Context(), func(tx *store.Tx) (err error) { fed, err = tx.FederationByID(t.Context(), w.fed.ID); return err })
+		if err != nil || fed.Engine != domain.EngineFlower || !slices.Contains(chosen, fed.ID) {
+			t.Errorf("%v: it has %q; told %v", err, fed.Engine, chosen)
+		}
+		if got := w.audit("f"); !slices.Contains(got, "federation.run_policy") {
+			t.Errorf("audit %v", got)
+		}
+	})
 }

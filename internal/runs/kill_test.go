@@ -347,6 +347,38 @@ func TestARunIsStoppedBeforeItKnowsItsEngineRun(t *testing.T) {
 	}
 }
 
+// A run whose engine run is gone before its ServerApp started, as after a change of the SuperLink, is started again and is one run.
+func TestAnEngineRunThatIsGoneBeforeItsStartIsMadeAgain(t *testing.T) {
+	w := newWorld(t, storetest.SQLite(t))
+	w.engine.keyed = true
+	k := &killer{}
+	w.boot(k)
+	run := w.launch("r1")
+	before := w.engine.before
+	w.engine.before = func(call string) error {
+		if call == "Launch" {
+			k.dead.Store(true)
+		}
+		return before(call)
+	}
+	if w.until(run.ID, isRunning) {
+		t.Fatal("the server was not killed")
+	}
+	first := w.engine.runs[0].ID
+	w.engine.runs = nil
+	w.boot(&killer{})
+	w.until(run.ID, isRunning)
+	got, err := w.server.Get(t.Context(), run.ID)
+	if err != nil || len(w.engine.runs) != 1 || got.EngineRunID != w.engine.runs[0].ID || got.EngineRunID == first {
+		t.Fatalf("%v: the run has engine run %d, the engine has %+v", err, got.EngineRunID, w.engine.runs)
+	}
+	w.engine.exit(0, "")
+	w.until(run.ID, hasEnded)
+	if got, err = w.server.Get(t.Context(), run.ID); err != nil || got.State != domain.Completed || got.Round != 1 {
+		t.Errorf("%v: it is %s in round %d: %+v", err, got.State, got.Round, got.Cause)
+	}
+}
+
 // What is gone does not say that it runs: an engine run that the SuperLink has forgotten, and a SuperLink that was stopped.
 func TestNothingDeadSaysRunning(t *testing.T) {
 	t.Run("the SuperLink lost its database", func(t *testing.T) {

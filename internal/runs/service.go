@@ -151,6 +151,9 @@ type Options struct {
 	Store  Store
 	Engine Engine
 	Stray  func(ctx context.Context, fedID int64, e EngineRun) (bool, error) // whether one without a key belongs to no run; nil: all have keys
+	// EngineChosen is called after a federation's choice of an engine may have changed; may be nil.
+	EngineChosen func(fedID int64)
+
 	Events *events.Bus
 	Clock  domain.Clock
 	Logger *slog.Logger

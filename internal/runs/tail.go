@@ -165,6 +165,19 @@ func (s *Service) drain(ctx context.Context, run domain.Run) error {
 	return nil
 }
 
+// untail forgets the log of a run whose engine run is gone.
+func (s *Service) untail(id int64) {
+	s.mu.Lock()
+	t := s.tailers[id]
+	delete(s.tailers, id)
+	delete(s.logs, id)
+	s.mu.Unlock()
+	if t != nil {
+		t.cancel()
+		<-t.done
+	}
+}
+
 // Observed takes note that metrics or exchanges of the federation's runs have reached the database: who watches is told when the
 // metrics are summed up.
 func (s *Service) Observed(fedID int64) {

@@ -103,13 +103,13 @@ func (tx *Tx) UpdateNodeMachine(ctx context.Context, id int64, v domain.NodeSeen
 		id, v.Flwr, v.Agent, v.Python, int64(v.ClockOff/time.Second), v.Proxy, bit(v.SharesLogs), v.Approve, v.Ledger.N, v.Ledger.Hash, string(v.Contained), v.Data)
 }
 
-const federationColumns = "id, slug, name, description, total_partitions, parallel, engine_wanted, created_at, proof, question, answer_needed, invitations_only, run_limits, idle_stop, engine_idle, no_web"
+const federationColumns = "id, slug, name, description, total_partitions, parallel, engine_wanted, created_at, proof, question, answer_needed, invitations_only, run_limits, idle_stop, engine_idle, no_web, engine"
 
 func scanFederation(s scanner) (f domain.Federation, err error) {
 	var wanted, created, needed, only, idle, noWeb int64
 	var limits string
 	a := &f.Asking
-	if err = s.Scan(&f.ID, &f.Slug, &f.Name, &f.Description, &f.TotalPartitions, &f.Parallel, &wanted, &created, &a.Proof, &a.Question, &needed, &only, &limits, &f.IdleStop, &idle, &noWeb); err != nil {
+	if err = s.Scan(&f.ID, &f.Slug, &f.Name, &f.Description, &f.TotalPartitions, &f.Parallel, &wanted, &created, &a.Proof, &a.Question, &needed, &only, &limits, &f.IdleStop, &idle, &noWeb, &f.Engine); err != nil {
 		return f, err
 	}
 	f.EngineWanted, f.CreatedAt, a.AnswerNeeded, a.InvitationsOnly, f.EngineIdle = wanted == 1, moment(created), needed == 1, only == 1, idle == 1
@@ -138,10 +138,10 @@ func (tx *Tx) InsertFederation(ctx context.Context, f *domain.Federation) error 
 	if err != nil {
 		return err
 	}
-	err = tx.insert(ctx, "federation", &f.ID, "INSERT INTO federation (slug, name, description, total_partitions, parallel, engine_wanted, created_at, proof, question, answer_needed, invitations_only, run_limits, idle_stop, engine_idle, no_web) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)",
+	err = tx.insert(ctx, "federation", &f.ID, "INSERT INTO federation (slug, name, description, total_partitions, parallel, engine_wanted, created_at, proof, question, answer_needed, invitations_only, run_limits, idle_stop, engine_idle, no_web, engine) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)",
 		f.Slug, f.Name, f.Description, f.TotalPartitions, max(f.Parallel, 1), bit(f.EngineWanted), millis(f.CreatedAt),
 		string(cmp.Or(f.Asking.Proof, domain.ProofBoth)), f.Asking.Question, bit(f.Asking.AnswerNeeded), bit(f.Asking.InvitationsOnly),
-		limits, f.IdleStop, bit(f.EngineIdle), bit(f.NoWeb))
+		limits, f.IdleStop, bit(f.EngineIdle), bit(f.NoWeb), string(f.Engine))
 	if unique(err, "slug") {
 		return domain.Errorf(domain.Conflict, "There is a federation %q already.", f.Slug).Fix("Choose another address.").At("slug").Because(err)
 	}
@@ -155,9 +155,9 @@ func (tx *Tx) UpdateFederation(ctx context.Context, f domain.Federation) error {
 		return err
 	}
 	return tx.one(ctx, "federation", `UPDATE federation SET name = $2, description = $3, total_partitions = $4, parallel = $5, engine_wanted = $6,
-		proof = $7, question = $8, answer_needed = $9, invitations_only = $10, run_limits = $11, idle_stop = $12, engine_idle = $13, no_web = $14 WHERE id = $1`, f.ID, f.Name, f.Description, f.TotalPartitions, max(f.Parallel, 1), bit(f.EngineWanted),
+		proof = $7, question = $8, answer_needed = $9, invitations_only = $10, run_limits = $11, idle_stop = $12, engine_idle = $13, no_web = $14, engine = $15 WHERE id = $1`, f.ID, f.Name, f.Description, f.TotalPartitions, max(f.Parallel, 1), bit(f.EngineWanted),
 		string(cmp.Or(f.Asking.Proof, domain.ProofBoth)), f.Asking.Question, bit(f.Asking.AnswerNeeded), bit(f.Asking.InvitationsOnly),
-		limits, f.IdleStop, bit(f.EngineIdle), bit(f.NoWeb))
+		limits, f.IdleStop, bit(f.EngineIdle), bit(f.NoWeb), string(f.Engine))
 }
 
 // Setting returns a stored value, "" if there is none.

@@ -1,10 +1,12 @@
 package web
 
 import (
+	"cmp"
 	"net/http"
 	"strconv"
 	"strings"
 
+	"blossomtune/internal/domain"
 	"blossomtune/internal/runs"
 )
 
@@ -13,6 +15,7 @@ type policyText struct {
 	parallel, idle string
 	limits         map[string]string
 	web            bool
+	engine         string
 }
 
 // runPolicy changes how a federation runs.
@@ -20,7 +23,8 @@ func (s *server) runPolicy(w http.ResponseWriter, r *http.Request, v *visit) err
 	if err := parseForm(r); err != nil {
 		return err
 	}
-	text := policyText{parallel: strings.TrimSpace(r.PostForm.Get("parallel")), idle: strings.TrimSpace(r.PostForm.Get("idle_stop")), limits: map[string]string{}, web: r.PostForm.Get("web_access") != ""}
+	text := policyText{parallel: strings.TrimSpace(r.PostForm.Get("parallel")), idle: strings.TrimSpace(r.PostForm.Get("idle_stop")), limits: map[string]string{}, web: r.PostForm.Get("web_access") != "",
+		engine: cmp.Or(r.PostForm.Get("engine"), v.fed.Engine.String())}
 	limits, err := readLimits(r.PostForm, text.limits)
 	if err == nil {
 		p := runs.Policy{Limits: limits, NoWeb: !text.web}
@@ -28,14 +32,14 @@ func (s *server) runPolicy(w http.ResponseWriter, r *http.Request, v *visit) err
 			err = notANumber("The number of runs", text.parallel, "parallel")
 		} else if p.IdleStop, err = strconv.Atoi(text.idle); err != nil && text.idle != "" {
 			err = notANumber("The number of minutes", text.idle, "idle_stop")
-		} else {
+		} else if p.Engine, err = domain.ParseEngine(text.engine); err == nil {
 			_, err = s.Runs.SetPolicy(r.Context(), v.actor(), v.fed.ID, p)
 		}
 	}
 	if err == nil {
 		return s.done(w, r, "/f/"+v.fed.Slug+"/settings", "Saved.")
 	}
-	errs, status, err := formError(err, "parallel", "idle_stop", "wall_limit", "round_limit", "no_progress_limit", "first_heartbeat_limit")
+	errs, status, err := formError(err, "engine", "parallel", "idle_stop", "wall_limit", "round_limit", "no_progress_limit", "first_heartbeat_limit")
 	if err != nil {
 		return err
 	}

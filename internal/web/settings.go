@@ -16,6 +16,8 @@ type settingsView struct {
 	want   domain.Federation // of the form of the federation itself, kept input
 	errs   formErrors
 
+	defaultEngine domain.Engine
+
 	policy     policyText
 	policyErrs formErrors
 
@@ -25,7 +27,7 @@ type settingsView struct {
 
 func (s *server) settingsView(ctx context.Context, v *visit) (settingsView, error) {
 	head, err := s.head(ctx, v, "settings")
-	sv := settingsView{fedHead: head, role: string(domain.RoleViewer), want: v.fed, policy: policyTexts(head.fed)}
+	sv := settingsView{fedHead: head, role: string(domain.RoleViewer), want: v.fed, policy: policyTexts(head.fed), defaultEngine: s.Engines.Default()}
 	if err != nil {
 		return sv, err
 	}

@@ -20,8 +20,8 @@ import (
 
 // Kinds of a federation's engine.
 const (
-	Flower  = "flower"  // Flower's own SuperLink, a process
-	Builtin = "builtin" // our SuperLink, in the keeper
+	Flower  = string(domain.EngineFlower)  // Flower's own SuperLink, a process
+	Builtin = string(domain.EngineBuiltin) // our SuperLink, in the keeper
 )
 
 // inKeeper stands for the address of the SuperLink that is part of the keeper; it is reached by the keeper's socket alone.

@@ -87,7 +87,7 @@ type Status struct {
 // leaving reports whether the keeper is to be replaced when its runs have ended: another version of the server started it, or the
 // federation is to have another engine.
 func (st Status) leaving(engine string) bool {
-	return st.Protocol != protocol || cmp.Or(st.Engine, Flower) != engine
+	return st.Protocol != protocol || engine != "" && cmp.Or(st.Engine, Flower) != engine
 }
 
 // busy reports whether the keeper has a ServerApp, or the order for one.

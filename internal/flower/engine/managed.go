@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -27,6 +28,7 @@ type managed struct {
 	streams *streams // of Fleet calls to a builtin SuperLink
 	replies *replies
 	poke    chan struct{} // somebody asks for another try
+	recheck chan struct{} // the federation may have chosen another engine
 
 	mu         sync.Mutex
 	st         Status
@@ -38,8 +40,19 @@ type managed struct {
 	tls        *tls.Config
 }
 
-// engine is the engine that the federation is to have.
+// engine is the engine that the federation is to have; "" while that cannot be told.
 func (e *managed) engine() string { return e.m.o.Engine(e.fedID) }
+
+// runs returns the engine of the keeper that answered last, or else the one that the next keeper gets.
+func (e *managed) runs() domain.Engine {
+	next := e.engine()
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if l := e.st.SuperLink; l.State == domain.SuperLinkUp || l.Leaving {
+		next = cmp.Or(e.st.Engine, Flower)
+	}
+	return domain.Engine(next)
+}
 
 func (e *managed) set(change func(*domain.SuperLink)) {
 	e.mu.Lock()
@@ -78,7 +91,7 @@ func (e *managed) keep(ctx context.Context) {
 		if ctx.Err() != nil {
 			return
 		}
-		if errors.Is(err, errIdle) {
+		if errors.Is(err, errAgain) {
 			continue
 		}
 		e.m.o.Log.Warn("lost the keeper", "federation", e.fedID, "err", err)
@@ -101,21 +114,28 @@ func (e *managed) keep(ctx context.Context) {
 	}
 }
 
-// errIdle ends the following of a keeper of another protocol that has nothing to do any more.
-var errIdle = errors.New("the keeper is of another version and idle")
+// errAgain ends the following of a keeper that may have to be replaced: it has nothing to do any more, or another engine was chosen.
+var errAgain = errors.New("the keeper is looked at again")
 
-// follow follows the keeper until it or ctx ends, or until it can be replaced.
+// follow follows the keeper until it or ctx ends, or until it may have to be replaced.
 func (e *managed) follow(ctx context.Context) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
+	go func() {
+		select {
+		case <-e.recheck:
+			cancel(errAgain)
+		case <-ctx.Done():
+		}
+	}()
 	err := e.link.follow(ctx, func(st Status) {
 		e.told(st)
 		if st.leaving(e.engine()) && !st.busy() {
-			cancel(errIdle)
+			cancel(errAgain)
 		}
 	})
-	if errors.Is(context.Cause(ctx), errIdle) {
-		return errIdle
+	if errors.Is(context.Cause(ctx), errAgain) {
+		return errAgain
 	}
 	return err
 }
@@ -191,7 +211,11 @@ func (e *managed) spawn(ctx context.Context) error {
 	if err := os.MkdirAll(e.dir, 0o700); err != nil {
 		return fmt.Errorf("making %s: %w", e.dir, err)
 	}
-	if err := writeJSON(filepath.Join(e.dir, settingsName), settings{Env: env, RunLog: e.m.o.RunLog, Engine: e.engine()}); err != nil {
+	kind := e.engine()
+	if kind == "" {
+		return domain.Errorf(domain.Unavailable, "The federation's settings cannot be read.")
+	}
+	if err := writeJSON(filepath.Join(e.dir, settingsName), settings{Env: env, RunLog: e.m.o.RunLog, Engine: kind}); err != nil {
 		return err
 	}
 	spec := e.m.o.Keeper(e.fedID)

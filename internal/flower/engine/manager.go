@@ -24,7 +24,8 @@ type ManagerOptions struct {
 	Env func(ctx context.Context) (python.Env, error)
 	// Keeper is how a federation's keeper process is started; LogFile is filled in.
 	Keeper func(fedID int64) keeper.Spec
-	// Engine tells the engine that a federation is to have, [Flower] or [Builtin]; nil: Flower for all.
+	// Engine tells the engine that a federation is to have, [Flower] or [Builtin], or "" while it cannot be told; nil: Flower for all. Call
+	// [Manager.Recheck] when it has changed.
 	Engine  func(fedID int64) string
 	Changed func(fedID int64) // called after every change that a keeper tells; may be nil
 	// Pushed is called when messages for a federation's SuperNodes have reached its SuperLink; may be nil.
@@ -72,7 +73,7 @@ func (m *Manager) engine(fedID int64) *managed {
 	if e == nil {
 		dir := FedDir(m.o.DataDir, fedID)
 		e = &managed{m: m, fedID: fedID, dir: dir, link: newLink(dir), streams: newStreams(dir), replies: newReplies(),
-			poke: make(chan struct{}, 1), st: Status{SuperLink: domain.SuperLink{State: domain.SuperLinkStopped}}}
+			poke: make(chan struct{}, 1), recheck: make(chan struct{}, 1), st: Status{SuperLink: domain.SuperLink{State: domain.SuperLinkStopped}}}
 		m.engines[fedID] = e
 	}
 	return e
@@ -145,9 +146,23 @@ func (m *Manager) StopAll(ctx context.Context) error {
 // Status returns the state of a federation's SuperLink as its keeper told it last.
 func (m *Manager) Status(fedID int64) domain.SuperLink {
 	e := m.engine(fedID)
+	engine := e.runs()
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	return e.st.SuperLink
+	st := e.st.SuperLink
+	st.Engine = engine
+	return st
+}
+
+// Recheck replaces the federation's keeper if it has another engine than the federation is to have, as soon as its runs have ended. It
+// returns at once.
+func (m *Manager) Recheck(fedID int64) {
+	e := m.engine(fedID)
+	select {
+	case e.recheck <- struct{}{}:
+	default: // one waits already
+	}
+	m.notify(fedID)
 }
 
 // Keyed reports whether the federation's SuperLink starts a run with a key once. It is false also while that is not known.
