@@ -32,7 +32,7 @@ type node struct {
 	dirty    bool
 	used     replays
 
-	down, up messageKey // the message being got, and the one being answered
+	down, up trail // the messages being got, and those being answered
 
 	work     work      // what it does with messages
 	sendings []sending // replies on their way to the SuperLink

@@ -5,6 +5,7 @@ import (
 	"context"
 	"io"
 	"net/http"
+	"slices"
 	"sync"
 	"time"
 
@@ -193,7 +194,7 @@ func field2(b []byte, want protowire.Number) ([]byte, bool) {
 	return nil, false
 }
 
-// runAndObject reads the run and the object's id of a request about one object.
+// runAndObject reads the run, and the object's id, of a request about an object, a run or a FAB.
 func runAndObject(b []byte) (run uint64, id string) {
 	for len(b) > 0 {
 		num, typ, n := protowire.ConsumeTag(b)
@@ -202,7 +203,7 @@ func runAndObject(b []byte) (run uint64, id string) {
 		}
 		b = b[n:]
 		switch {
-		case num == 2 && typ == protowire.VarintType:
+		case (num == 2 || num == 3) && typ == protowire.VarintType: // GetFabRequest has it at 3
 			run, n = protowire.ConsumeVarint(b)
 		case num == 3 && typ == protowire.BytesType:
 			id, n = protowire.ConsumeString(b)
@@ -223,11 +224,9 @@ func (c *call) timed(in, out int64) {
 		return
 	}
 	now, fed, own := c.ended, c.key.FederationID, c.key.NodeID
-	about := func(k messageKey) messageKey {
-		if run, _ := runAndObject(c.head); run != k.run {
-			return messageKey{} // another run's object
-		}
-		return k
+	about := func(t *trail) messageKey {
+		run, _ := runAndObject(c.head)
+		return c.node.followed(t, run)
 	}
 	note := func(k messageKey, see func(*domain.Timing)) {
 		c.g.timings.note(k, own, func(t *domain.Timing) {
@@ -242,9 +241,9 @@ func (c *call) timed(in, out int64) {
 			note(c.message, func(t *domain.Timing) { first(&t.TakenAt, now) })
 		}
 	case stepGet:
-		note(about(c.node.followed(&c.node.down)), func(t *domain.Timing) { first(&t.GetAt, c.began) })
+		note(about(&c.node.down), func(t *domain.Timing) { first(&t.GetAt, c.began) })
 	case stepPrepare:
-		note(c.node.followed(&c.node.down), func(*domain.Timing) {})
+		note(about(&c.node.down), func(*domain.Timing) {})
 	case stepGot:
 		run, id := runAndObject(c.head)
 		note(messageKey{fed, run, id}, func(t *domain.Timing) { first(&t.GotAt, now) })
@@ -257,23 +256,36 @@ func (c *call) timed(in, out int64) {
 	case stepSend:
 		k := c.message // with several replies on their way at once, the one that this object belongs to
 		if k.id == "" {
-			k = about(c.node.followed(&c.node.up))
+			k = about(&c.node.up)
 		}
 		note(k, func(t *domain.Timing) { t.SentAt = now })
 	}
 }
 
-// follow remembers the message that a SuperNode is getting, or answering: the calls about its objects do not name it.
-func (n *node) follow(at *messageKey, k messageKey) {
+// trail is the newest message of each run that a SuperNode is getting, or answering, the newest last.
+type trail []messageKey
+
+// maxTrail is how many runs a trail has. Few take turns at one SuperNode.
+const maxTrail = 16
+
+// follow remembers a message: the calls about its objects and its run do not name it.
+func (n *node) follow(t *trail, k messageKey) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	*at = k
+	kept := slices.DeleteFunc(*t, func(old messageKey) bool { return old.run == k.run })
+	*t = append(kept[max(0, len(kept)-maxTrail+1):], k)
 }
 
-func (n *node) followed(at *messageKey) messageKey {
+// followed returns the newest message of a run; none if it is not followed.
+func (n *node) followed(t *trail, run uint64) messageKey {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	return *at
+	for _, k := range *t {
+		if k.run == run {
+			return k
+		}
+	}
+	return messageKey{}
 }
 
 // storedID returns an object's id as it is stored; a text of another form names no object.

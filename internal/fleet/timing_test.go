@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -69,7 +70,8 @@ func TestAMessageIsTimedOnItsWay(t *testing.T) {
 	node := bytesField(nil, 1, nodeMsg(ownID))
 	list := append(aMessage(1, "asked", ""), bytesField(nil, 3, []byte(strings.Repeat("tree", 5000)))...) // longer than is looked at
 	took := step("pull-messages", node, list)
-	step("get-run", bodyFor("/v1/fleet/get-run", ownID, nil, 0), []byte("x"))
+	step("get-run", varint(node, 2, 99), []byte("x"))
+	step("get-fab", varint(bytesField(node, 2, []byte("hash")), 3, 99), []byte("fab"))
 	got := step("pull-object", object("a"), []byte("content"))
 	step("pull-object", object("b"), []byte("content"))
 	have := step("confirm-message-received", object("asked"), nil)
@@ -106,6 +108,60 @@ func TestAMessageIsTimedOnItsWay(t *testing.T) {
 	calls := kept.calls
 	if err := f.g.flushTimings(t.Context()); err != nil || kept.calls != calls {
 		t.Errorf("what is stored is stored again: %v", err)
+	}
+}
+
+// Calls that are about a run count for that run, also when the SuperNode has got a message of another one meanwhile.
+func TestRunsThatTakeTurnsAreCountedApart(t *testing.T) {
+	kept := &timingStore{all: map[string]domain.Timing{}}
+	f := newFixture(t, func(o *Options) { o.Timings = kept })
+	node := bytesField(nil, 1, nodeMsg(ownID))
+	up := map[string]int64{}
+	step := func(id, path string, body, answer []byte) {
+		t.Helper()
+		f.says(answer)
+		if status, text := f.do(f.request("/v1/fleet/"+path, body)); status != 200 {
+			t.Fatalf("%s: %d %s", path, status, text)
+		}
+		up[id] += int64(len(body))
+		eventually(t, func() bool { // a call is noted after its answer is out
+			f.g.timings.mu.Lock()
+			defer f.g.timings.mu.Unlock()
+			var sum, all int64
+			for _, p := range f.g.timings.pending {
+				sum += p.Up
+			}
+			for _, n := range up {
+				all += n
+			}
+			return sum == all
+		})
+	}
+	message := func(run uint64, id string) []byte {
+		return bytesField(nil, 2, bytesField(nil, 1, bytesField(varint(nil, 1, run), 2, []byte(id))))
+	}
+	reply := func(run uint64, id string) []byte {
+		meta := bytesField(varint(varint(nil, 1, run), 3, ownID), 5, []byte(id))
+		return append(slices.Clone(node), bytesField(nil, 2, bytesField(nil, 1, bytesField(meta, 2, []byte("reply"))))...)
+	}
+	object := func(run uint64) []byte { return bytesField(varint(node, 2, run), 3, []byte("object")) }
+	step("one", "pull-messages", node, message(1, "one"))
+	step("two", "pull-messages", node, message(2, "two"))
+	step("one", "get-run", varint(node, 2, 1), nil)
+	step("one", "get-fab", varint(bytesField(node, 2, []byte("a hash")), 3, 1), nil)
+	step("two", "get-run", varint(node, 2, 2), nil)
+	step("one", "pull-object", object(1), nil)
+	step("two", "pull-object", object(2), nil)
+	step("one", "push-messages", reply(1, "one"), nil)
+	step("two", "push-messages", reply(2, "two"), nil)
+	step("one", "push-object", object(1), nil)
+	if err := f.g.flushTimings(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	for id, want := range up {
+		if got := kept.all[id].Up; got != want {
+			t.Errorf("%s: %d bytes, want %d", id, got, want)
+		}
 	}
 }
 
