@@ -25,6 +25,7 @@ type joinCmd struct {
 	Data      []string      `help:"Folder with data that apps may read. Repeat it for several." type:"path" placeholder:"DIR"`
 	AppMemory int           `help:"Megabytes that an app may use on this machine; one that takes more is ended. 0: no limit." name:"app-memory" placeholder:"MB"`
 	AppDisk   int64         `help:"Megabytes of disk that the files of an app version may take on this machine; an app that takes more is ended. 0: no limit." name:"app-disk" placeholder:"MB" default:"50000"`
+	AppUIDs   string        `help:"User IDs that apps run under when this command runs as root, FIRST-LAST: each app version has one of them. off: they run as root without its capabilities." name:"app-uids" default:"60706-61182"`
 	AppTime   time.Duration `help:"How long an app may work on one round's message, such as 30m; 0: no limit." name:"app-time"`
 	Parallel  int           `help:"How many messages to work on at the same time." default:"1"`
 	NewKey    bool          `help:"Put a new key in the place of this machine's first; the approval stays." name:"new-key"`
@@ -37,7 +38,11 @@ type joinCmd struct {
 func (c *joinCmd) Run(ctx context.Context) error {
 	keeper.Conceal()
 	keeper.Adopt()
-	o := agent.Options{URL: c.URL, Token: c.Token, Dir: c.Dir, Deps: agent.Deps(c.Deps), Python: c.Python, PythonDir: c.PythonDir, Requirements: apps.Requirements,
+	ids, err := domain.ParseUIDRange(c.AppUIDs)
+	if err != nil {
+		return err
+	}
+	o := agent.Options{URL: c.URL, AppUIDs: ids, Token: c.Token, Dir: c.Dir, Deps: agent.Deps(c.Deps), Python: c.Python, PythonDir: c.PythonDir, Requirements: apps.Requirements,
 		NodePort: c.NodePort, Parallel: c.Parallel, ShareOutput: c.Share, ShareLogs: c.ShareLogs, AppLimits: agent.AppLimits{Memory: int64(c.AppMemory) * 1_000_000, Time: c.AppTime, Disk: c.AppDisk * 1_000_000}, Approve: c.Approve, Uncontained: c.Contain == "off", Data: c.Data, Service: c.Service, NewKey: c.NewKey, Version: versionOf(), In: os.Stdin, Out: os.Stdout}
 	if !c.Preflight {
 		return agent.Join(ctx, o)

@@ -15,6 +15,7 @@ import (
 	"blossomtune/apps"
 	"blossomtune/internal/agent"
 	"blossomtune/internal/agent/ledger"
+	"blossomtune/internal/domain"
 	"blossomtune/internal/keeper"
 )
 
@@ -25,6 +26,7 @@ type rehearseCmd struct {
 	Data      []string      `help:"Folder with data that the app may read, as with join. Repeat it for several." type:"path" placeholder:"DIR"`
 	Deps      string        `help:"May the app install the Python packages that it names on this machine?" enum:"never,ask,allow" default:"ask"`
 	Contain   string        `help:"off: the app runs without a sandbox." enum:"on,off" default:"on"`
+	AppUIDs   string        `help:"User IDs that the app runs under when this command runs as root, as with join." name:"app-uids" default:"60706-61182"`
 	Timeout   time.Duration `help:"End the round after this time." default:"10m"`
 	JSON      bool          `help:"Print JSON."`
 	Python    string        `help:"Python 3.11 or newer to make the environment with. Default: the newest found on PATH." env:"BLOSSOMTUNE_PYTHON"`
@@ -35,7 +37,11 @@ type rehearseCmd struct {
 func (c *rehearseCmd) Run(ctx context.Context) error {
 	keeper.Conceal()
 	keeper.Adopt()
-	r, err := agent.Rehearse(ctx, agent.Options{URL: c.URL, Dir: c.Dir, Deps: agent.Deps(c.Deps), Python: c.Python, PythonDir: c.PythonDir,
+	ids, err := domain.ParseUIDRange(c.AppUIDs)
+	if err != nil {
+		return err
+	}
+	r, err := agent.Rehearse(ctx, agent.Options{AppUIDs: ids, URL: c.URL, Dir: c.Dir, Deps: agent.Deps(c.Deps), Python: c.Python, PythonDir: c.PythonDir,
 		Requirements: apps.Requirements, Uncontained: c.Contain == "off", Data: c.Data, Version: versionOf(), In: os.Stdin, Out: os.Stderr},
 		agent.RehearsalOptions{App: c.App, File: c.FAB, Timeout: c.Timeout})
 	if err != nil {

@@ -49,12 +49,15 @@ type Options struct {
 	AppLimits    AppLimits // of each ClientApp
 	Uncontained  bool      // ClientApps run without a sandbox
 	Data         []string  // folders that ClientApps can read
-	ShareLogs    bool      // the SuperNode's and the ClientApps' logs go to the federation's managers
-	ShareOutput  bool      // the last lines of a ClientApp that failed go to the federation's managers
-	Version      string    // of this program, reported to the server
-	In           io.Reader
-	Out          io.Writer // progress, one line each
-	Clock        domain.Clock
+
+	AppUIDs domain.UIDRange // user IDs that ClientApps run under where the agent runs as root; zero: they run as root
+
+	ShareLogs   bool   // the SuperNode's and the ClientApps' logs go to the federation's managers
+	ShareOutput bool   // the last lines of a ClientApp that failed go to the federation's managers
+	Version     string // of this program, reported to the server
+	In          io.Reader
+	Out         io.Writer // progress, one line each
+	Clock       domain.Clock
 }
 
 // joining is one run of Join.
@@ -171,6 +174,12 @@ func (j *joining) asService(ctx context.Context, n *node) error {
 	}
 	if n := j.o.Parallel; n > 1 {
 		args = append(args, "--parallel", strconv.Itoa(n))
+	}
+	if d := j.o.AppLimits.Disk; d > 0 {
+		args = append(args, "--app-disk", strconv.FormatInt(d/1_000_000, 10))
+	}
+	if ids := j.o.AppUIDs.String(); ids != domain.DefaultAppUIDs {
+		args = append(args, "--app-uids", ids)
 	}
 	if d := j.o.AppLimits.Time; d > 0 {
 		args = append(args, "--app-time", d.String())

@@ -199,16 +199,18 @@ func (c *clientApps) runOne(ctx context.Context, t *supernode.Task, ready *appho
 
 // runProgram runs one of Flower's programs as runOne does; of the task it uses address and token.
 func (c *clientApps) runProgram(ctx context.Context, prog apphost.Program, t *supernode.Task, ready *apphost.Ready, room *apphost.Room, log string) (exit keeper.Exit, passed string, err error) {
-	token := "task_" + t.Token[:16]
+	name := "task_" + t.Token[:16]
 	args := []string{"--runtime-api-address", t.Address, "--insecure", "--token-file"}
+	var token string
 	if room == nil {
-		token = c.n.h.file(token)
+		token = c.n.h.file(name)
 		args = append(args, token, "--parent-pid", strconv.Itoa(os.Getpid()))
+		err = writeFile(token, []byte(t.Token), 0o600)
 	} else { // it cannot see this process, and its own first process ends with this one
-		token = filepath.Join(room.Path(apphost.FlwrHome), token)
+		token, err = room.Put(name, []byte(t.Token))
 		args = append(args, token)
 	}
-	if err := writeFile(token, []byte(t.Token), 0o600); err != nil {
+	if err != nil {
 		return exit, "", err
 	}
 	defer os.Remove(token)

@@ -29,6 +29,7 @@ type node struct {
 	env    python.Env
 	conn   *connection
 	deps   bool
+	users  appUsers
 	port   atomic.Int32 // of the SuperNode on this machine
 	runs   knownRuns
 	rec    *recorder   // nil until the SuperNode is kept running

@@ -3,6 +3,8 @@ package agent
 import (
 	"archive/zip"
 	"bytes"
+	"crypto/sha256"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -19,18 +21,24 @@ func bundle(t *testing.T, more string) []byte {
 	t.Helper()
 	var b bytes.Buffer
 	z := zip.NewWriter(&b)
-	for _, f := range [][2]string{
-		{"pyproject.toml", "[project]\nname = \"echo\"\nversion = \"1.0.0\"\ndependencies = [\"flwr>=1.42\"]\n[tool.flwr.app]\npublisher = \"blossomtune\"\n[tool.flwr.app.components]\nserverapp = \"echo.app:server\"\nclientapp = \"echo.app:app\"\n"},
-		{"echo/app.py", "app = None\n" + more}, {".info/CONTENT", ""},
-	} {
-		w, err := z.Create(f[0])
+	add := func(name, text string) {
+		w, err := z.Create(name)
 		if err == nil {
-			_, err = w.Write([]byte(f[1]))
+			_, err = w.Write([]byte(text))
 		}
 		if err != nil {
 			t.Fatal(err)
 		}
 	}
+	content := ""
+	for _, f := range [][2]string{
+		{"echo/app.py", "app = None\n" + more},
+		{"pyproject.toml", "[project]\nname = \"echo\"\nversion = \"1.0.0\"\ndependencies = [\"flwr>=1.42\"]\n[tool.flwr.app]\npublisher = \"blossomtune\"\n[tool.flwr.app.components]\nserverapp = \"echo.app:server\"\nclientapp = \"echo.app:app\"\n"},
+	} {
+		add(f[0], f[1])
+		content += fmt.Sprintf("%s,%x,%d\n", f[0], sha256.Sum256([]byte(f[1])), 8*len(f[1]))
+	}
+	add(".info/CONTENT", strings.TrimSuffix(content, "\n"))
 	if err := z.Close(); err != nil {
 		t.Fatal(err)
 	}

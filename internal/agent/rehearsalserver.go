@@ -2,6 +2,7 @@ package agent
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"net"
@@ -27,7 +28,7 @@ func (r *rehearser) serverApp(ctx context.Context, fab []byte) error {
 	if err != nil {
 		return prepareWords(ctx, err)
 	}
-	room, err := r.serverRoom(ln.Addr().(*net.TCPAddr).Port)
+	room, err := r.serverRoom(fab, ln.Addr().(*net.TCPAddr).Port)
 	if err != nil {
 		ready.Release()
 		return err
@@ -62,11 +63,11 @@ func prepareWords(ctx context.Context, err error) error {
 }
 
 // serverRoom is the sandbox of the ServerApp. It sees none of the data.
-func (r *rehearser) serverRoom(port int) (*apphost.Room, error) {
+func (r *rehearser) serverRoom(fab []byte, port int) (*apphost.Room, error) {
 	if r.n.j.o.Uncontained {
 		return nil, nil
 	}
-	room := &apphost.Room{Dir: r.n.h.file("serverapp"), Port: port, Hub: r.web}
+	room := &apphost.Room{Dir: r.n.h.file("serverapp"), Port: port, Hub: r.web, UID: r.n.appUID(sha256.Sum256(fab))}
 	return room, room.Make()
 }
 

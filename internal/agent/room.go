@@ -34,7 +34,7 @@ func (n *node) room(fab []byte) (*apphost.Room, error) {
 	name := hex.EncodeToString(sum[:])
 	dir := filepath.Join(n.h.rooms(), name[:roomName])
 	_ = os.Rename(filepath.Join(n.h.rooms(), name), dir) // as earlier versions named it
-	r := &apphost.Room{Dir: dir, Read: n.j.o.Data, Port: int(n.port.Load()), Hub: true, Disk: n.j.o.AppLimits.Disk}
+	r := &apphost.Room{Dir: dir, Read: n.j.o.Data, Port: int(n.port.Load()), Hub: true, Disk: n.j.o.AppLimits.Disk, UID: n.appUID(sum)}
 	if err := r.Make(); err != nil {
 		return nil, err
 	}
@@ -119,4 +119,5 @@ func (n *node) sayContainment() {
 	default:
 		n.j.say("Apps run in a sandbox: of your files they see %s, which they cannot change.", strings.Join(n.j.o.Data, ", "))
 	}
+	n.sayAppUsers()
 }

@@ -61,9 +61,6 @@ type Config struct {
 // DefaultStopWait is the default of --stop-wait.
 const DefaultStopWait = 10 * time.Second
 
-// DefaultAppUIDs is the default of --app-uids.
-const DefaultAppUIDs = "60706-61182"
-
 // Mail is how e-mail goes out. Without a host, mails stay in the outbox, which an admin can open.
 type Mail struct {
 	Host     string `help:"SMTP server; empty keeps mails in the outbox." env:"HOST"`
@@ -110,7 +107,7 @@ func (c *Config) resolve() error {
 	if c.RunDiskMB < 0 {
 		return wrong("run-disk-mb", "It is %d.", c.RunDiskMB).Fix("Give megabytes, or 0 for no limit.")
 	}
-	if c.UIDs, err = domain.ParseUIDRange(cmp.Or(c.AppUIDs, DefaultAppUIDs)); err != nil {
+	if c.UIDs, err = domain.ParseUIDRange(cmp.Or(c.AppUIDs, domain.DefaultAppUIDs)); err != nil {
 		return at(err, "app-uids")
 	}
 	if c.Database = strings.Trim(c.Database, " \"'\u00a0\ufeff\u200b\r\n\t"); c.Database == "" {

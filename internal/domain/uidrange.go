@@ -1,17 +1,23 @@
 package domain
 
 import (
+	"crypto/sha256"
+	"encoding/binary"
 	"fmt"
 	"strconv"
 	"strings"
 )
 
-// UIDRange are the user IDs that apps run under where the server runs as root: the federation 1 has the first, and so on. The zero range
+// UIDRange are the user IDs that apps run under where the server or the agent runs as root. On a server the federation 1 has the first, and
+// so on; see [UIDRange.Of]. On a participant's machine each app version has one; see [UIDRange.ByHash]. The zero range
 // has none.
 type UIDRange struct{ First, Last int }
 
 // NoUIDs is the text of the zero range.
 const NoUIDs = "off"
+
+// DefaultAppUIDs is the range of servers and agents. systemd keeps it free for uses like this.
+const DefaultAppUIDs = "60706-61182"
 
 // Least and largest user IDs of a range: those of the system and 65534 and 65535, which stand for nobody, are never given to apps.
 const (
@@ -47,6 +53,14 @@ func (r UIDRange) Of(fedID int64) (int, error) {
 			Fix("Ask the operator to extend the range: --app-uids or BLOSSOMTUNE_APP_UIDS. It must hold at least %d user IDs.", fedID)
 	}
 	return r.First + int(fedID-1), nil
+}
+
+// ByHash returns the user ID that belongs to a hash. Other hashes can have the same one. The zero range has 0.
+func (r UIDRange) ByHash(hash [sha256.Size]byte) int {
+	if r == (UIDRange{}) {
+		return 0
+	}
+	return r.First + int(binary.BigEndian.Uint64(hash[:])%uint64(r.Last-r.First+1))
 }
 
 // String returns the text of [ParseUIDRange].

@@ -22,6 +22,13 @@ func TestFederationsHaveDifferentUIDs(t *testing.T) {
 	if uid, err := (UIDRange{}).Of(4); uid != 0 || err != nil {
 		t.Errorf("off: %d, %v", uid, err)
 	}
+	ids := map[int]bool{}
+	for i := range byte(100) {
+		ids[r.ByHash([32]byte{7: i})] = true
+	}
+	if len(ids) != 3 || !ids[60706] || !ids[60708] || (UIDRange{}).ByHash([32]byte{1}) != 0 {
+		t.Errorf("a hundred hashes have the IDs %v", ids)
+	}
 	for _, text := range []string{"", "5", "0-10", "999-2000", "2000-1999", "60000-70000", "x-y", "1000-99999999999"} {
 		if r, err := ParseUIDRange(text); err == nil {
 			t.Errorf("%q is %v", text, r)

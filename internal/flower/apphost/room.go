@@ -1,6 +1,7 @@
 package apphost
 
 import (
+	"errors"
 	"fmt"
 	"net/url"
 	"os"
@@ -17,7 +18,7 @@ import (
 // room's own folders. Processes in the same room share a warm template; those in different rooms never do.
 type Room struct {
 	Dir  string   // holds the folders that the app can change; it cannot change Dir itself
-	Read []string // further folders that it can read
+	Read []string // further folders that it can read, whoever owns them
 	Port int      // of the Runtime API on this machine
 	Hub  bool     // it can reach web servers anywhere (TCP 443 and 80), for models and data
 	UID  int      // the user that its processes run as; 0: this process's own
@@ -46,11 +47,11 @@ func (r *Room) Clear() {
 	}
 }
 
-// Make makes the room's folders. What is in them already becomes the property of the room's user.
+// Make makes the room's folders. Where this process is root, what is in them already becomes the property of the room's user.
 func (r *Room) Make() error {
 	for _, dir := range r.folders() {
 		err := os.MkdirAll(dir, 0o700)
-		if err == nil && r.UID != 0 {
+		if err == nil && (r.UID != 0 || os.Geteuid() == 0) {
 			err = give(dir, r.UID)
 		}
 		if err != nil {
@@ -63,6 +64,27 @@ func (r *Room) Make() error {
 	return os.Chmod(r.Dir, 0o711) // without namespaces its processes must be able to pass through
 }
 
+// Put writes a file into the room's FLWR_HOME, which the room's user can read, and returns its path. The name must be new.
+func (r *Room) Put(name string, text []byte) (string, error) {
+	root, err := os.OpenRoot(r.Path(FlwrHome))
+	if err != nil {
+		return "", fmt.Errorf("opening an app's folder: %w", err)
+	}
+	defer root.Close()
+	f, err := root.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return "", fmt.Errorf("writing into an app's folder: %w", err)
+	}
+	_, err = f.Write(text)
+	if r.UID != 0 {
+		err = errors.Join(err, f.Chown(r.UID, r.UID))
+	}
+	if err = errors.Join(err, f.Close()); err != nil {
+		return "", fmt.Errorf("writing into an app's folder: %w", err)
+	}
+	return filepath.Join(r.Path(FlwrHome), name), nil
+}
+
 // webPorts are those of the web and, for long answers, of name servers.
 var webPorts = []int{443, 80, 53}
 
@@ -72,7 +94,7 @@ func (p *Pool) policy(r *Room, e *environment) *contain.Policy {
 		return nil
 	}
 	c := &contain.Policy{Write: r.folders(), Connect: []int{r.Port}, UDP: r.Hub, UID: r.UID, FileSize: r.Disk}
-	c.Read = slices.Concat(p.pythons(e), certificates(), r.Read)
+	c.Read, c.Lend = slices.Concat(p.pythons(e), certificates()), r.Read
 	if r.Hub {
 		c.Connect = slices.Concat(c.Connect, webPorts, proxyPorts())
 	}

@@ -22,6 +22,10 @@ type Policy struct {
 
 	FileSize int64 `json:"file_size,omitempty"` // most bytes of a file that the program writes; 0: no limit
 
+	// Lend are folders that the program can read as if they were its user's own: what belongs to a folder's owner belongs to the policy's
+	// user there. Without a UID they are like those of Read. With one they need namespaces, see [CanLend].
+	Lend []string `json:"lend,omitempty"`
+
 	UID int `json:"uid,omitempty"` // the program runs as this user and the group of the same number; 0: as this process; see [CanRunAs]
 
 	NoNamespaces bool `json:"no_namespaces,omitempty"` // the floor only

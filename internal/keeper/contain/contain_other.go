@@ -18,6 +18,11 @@ func Check() Report {
 // Command changes nothing: containment is for Linux.
 func Command(*exec.Cmd, Policy) (io.Closer, error) { return io.NopCloser(strings.NewReader("")), nil }
 
+// CanLend always returns an error: containment is for Linux.
+func CanLend(int, ...string) error {
+	return errors.New("Containment needs Linux.") //nolint:staticcheck // a sentence for people
+}
+
 // CanRunAs always returns an error: containment is for Linux.
 func CanRunAs(int, ...string) error {
 	return errors.New("Containment needs Linux.") //nolint:staticcheck // a sentence for people

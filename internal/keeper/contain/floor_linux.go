@@ -92,7 +92,7 @@ func (p Policy) landlock(own bool) error {
 		writable = append(writable, privateTmp)
 	}
 	var rules []landlock.Rule
-	for _, path := range append(append([]string{"/proc"}, systemFiles...), p.Read...) {
+	for _, path := range slices.Concat([]string{"/proc"}, systemFiles, p.Read, p.Lend) {
 		switch st, err := os.Stat(path); {
 		case err != nil:
 		case st.IsDir():

@@ -9,8 +9,10 @@ import (
 	"testing"
 	"time"
 
+	"blossomtune/internal/flower/python"
 	"blossomtune/internal/keeper"
 	"blossomtune/internal/keeper/contain"
+	"blossomtune/internal/testflwr"
 )
 
 // run runs a shell script in a sandbox to its end.
@@ -75,6 +77,29 @@ func TestHonestProgramsRunUnchanged(t *testing.T) {
 	modes(t, func(t *testing.T, p contain.Policy) {
 		p.Read = []string{script, prefix}
 		if exit, out := run(t, p, python, "-I", script); exit.Code != 0 || !strings.HasSuffix(out, "all is well\n") {
+			t.Errorf("%s\n%s", exit, out)
+		}
+	})
+}
+
+// torch's DataLoader gets its batches from two worker processes, in shared memory with and without names.
+func TestADataLoaderHasWorkers(t *testing.T) {
+	env := testflwr.Torch(t)
+	script, err := filepath.Abs("testdata/loader.py")
+	if err != nil {
+		t.Fatal(err)
+	}
+	modes(t, func(t *testing.T, p contain.Policy) {
+		p.Read = append([]string{script, env}, python.Installation(env)...)
+		methods := []string{"fork"}
+		switch users := contain.Check().Users; {
+		case users && p.NoNamespaces == (p.UID != 0):
+			return // others cannot enter the home directory, where torch is; and root's apps have a user of their own
+		case !p.NoNamespaces:
+			methods = append(methods, "spawn") // each worker imports torch again, which takes seconds
+		}
+		exit, out := run(t, p, filepath.Join(env, "bin", "python"), append([]string{"-P", script}, methods...)...)
+		if exit.Code != 0 || out != strings.Join(methods, "\n")+"\n" {
 			t.Errorf("%s\n%s", exit, out)
 		}
 	})
@@ -145,4 +170,58 @@ func interpreter(t *testing.T) (program, prefix string) {
 	}
 	t.Fatal("this test needs python3")
 	return "", ""
+}
+
+// A folder that only root or another user can read is lent to the user of a program, which can change nothing in it.
+func TestFoldersAreLent(t *testing.T) {
+	if os.Getuid() != 0 {
+		t.Log("only root starts programs as other users")
+		return
+	}
+	for name, c := range map[string]struct {
+		owner, uid int
+		mode       os.FileMode
+	}{
+		"root's": {0, appUser, 0o700}, "another's": {nobody, appUser, 0o750}, "everyone's, with a file of root's": {nobody, appUser, 0o755},
+		"root's to root": {0, 0, 0o700},
+	} {
+		t.Run(name, func(t *testing.T) {
+			data := t.TempDir()
+			file := filepath.Join(data, "sub", "table.csv")
+			if err := errors.Join(os.Mkdir(filepath.Dir(file), c.mode), os.WriteFile(file, []byte("the data"), 0o600)); err != nil {
+				t.Fatal(err)
+			}
+			if c.mode != 0o755 {
+				if err := os.Chown(file, c.owner, c.owner); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if err := errors.Join(os.Chown(filepath.Dir(file), c.owner, c.owner), os.Chown(data, c.owner, c.owner), os.Chmod(data, c.mode)); err != nil {
+				t.Fatal(err)
+			}
+			if err := contain.CanLend(c.uid, data); err != nil {
+				t.Fatal(err)
+			}
+			exit, out := run(t, contain.Policy{Lend: []string{data}, UID: c.uid}, "/bin/sh", "-c", `cat "$0" && (echo x >> "$0"; rm -f "$0"; chmod 666 "$0"; echo x > "$0.new") 2>/dev/null; true`, file)
+			if exit.Code != 0 || strings.TrimSpace(out) != "the data" {
+				t.Errorf("%s\n%s", exit, out)
+			}
+			if text, err := os.ReadFile(file); err != nil || string(text) != "the data" {
+				t.Errorf("the file is %q, %v", text, err)
+			}
+			if info, err := os.Stat(file); err != nil || info.Mode().Perm() != 0o600 {
+				t.Errorf("the file has the mode %v, %v", info, err)
+			}
+			if _, err := os.Stat(file + ".new"); err == nil {
+				t.Error("the folder has another file")
+			}
+		})
+	}
+	if err := contain.CanLend(appUser, "/no/such/folder"); err == nil || !strings.Contains(err.Error(), "/no/such/folder") {
+		t.Errorf("a folder that does not exist: %v", err)
+	}
+	exit, out := run(t, contain.Policy{Lend: []string{"/no/such/folder"}, UID: appUser}, "/bin/true")
+	if exit.Code == 0 || !strings.Contains(out, "/no/such/folder") {
+		t.Errorf("a folder that does not exist: %s\n%s", exit, out)
+	}
 }

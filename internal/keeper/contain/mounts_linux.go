@@ -19,8 +19,8 @@ const (
 )
 
 // enterRoot gives this process a file system that holds only what the policy names, under the same paths. It must be alone in its mount and
-// process namespaces, and have all capabilities in its user namespace.
-func (p Policy) enterRoot() error {
+// process namespaces, and have all capabilities in its user namespace. lent are the mounts of the folders of p.Lend.
+func (p Policy) enterRoot(lent []int) error {
 	if err := unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""); err != nil {
 		return fmt.Errorf("making mounts private: %w", err)
 	}
@@ -37,7 +37,7 @@ func (p Policy) enterRoot() error {
 	if err := os.Chdir("/"); err != nil {
 		return err
 	}
-	if err := p.fill(); err != nil {
+	if err := p.fill(lent); err != nil {
 		return err
 	}
 	if err := os.Chdir(newRoot); err != nil {
@@ -63,7 +63,7 @@ const (
 )
 
 // fill makes what the new root holds.
-func (p Policy) fill() error {
+func (p Policy) fill(lent []int) error {
 	for _, dir := range []string{newRoot, newRoot + "/proc", newRoot + "/dev"} {
 		if err := os.Mkdir(dir, 0o755); err != nil {
 			return err
@@ -91,7 +91,11 @@ func (p Policy) fill() error {
 	if err := p.nameUser(); err != nil {
 		return err
 	}
-	for _, path := range slices.Concat(systemFiles, p.Read) {
+	read := slices.Concat(systemFiles, p.Read)
+	if p.UID == 0 {
+		read = append(read, p.Lend...)
+	}
+	for _, path := range read {
 		if p.UID != 0 && (path == passwdFile || path == groupFile) {
 			continue
 		}
@@ -101,6 +105,11 @@ func (p Policy) fill() error {
 	}
 	for _, path := range slices.Concat(plainDevices, oldGPUDevices(), p.Write) {
 		if err := place(path, false, 0); err != nil {
+			return err
+		}
+	}
+	for i, fd := range lent {
+		if err := showLent(p.Lend[i], fd); err != nil {
 			return err
 		}
 	}

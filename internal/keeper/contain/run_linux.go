@@ -33,9 +33,12 @@ func init() {
 		os.Exit(exitNotContained)
 	}
 	var code int
-	if len(os.Args) > 2 {
+	switch {
+	case len(os.Args) > 2 && os.Args[2] == owns:
+		waitForEnd()
+	case len(os.Args) > 2:
 		code = first(fd)
-	} else {
+	default:
 		code, err = outer(fd)
 	}
 	if err != nil {
@@ -93,10 +96,18 @@ func inside(j job, fd int) (status syscall.WaitStatus, reason string, err error)
 	for n := firstFile; n <= fd; n++ {
 		files = append(files, uintptr(n))
 	}
+	files = append(files, write.Fd())
+	lent, err := j.Policy.lend()
+	if err != nil {
+		return 0, "", err
+	}
+	for _, fd := range lent {
+		files = append(files, uintptr(fd))
+	}
 	signal.Notify(make(chan os.Signal, 1)) // the program gets its group's signals itself
 	// Package os would first start a process to try whether the kernel has pidfds.
 	pid, err := syscall.ForkExec(self, []string{Name, strconv.Itoa(fd), "first"}, &syscall.ProcAttr{
-		Env: []string{}, Files: append(files, write.Fd()),
+		Env: []string{}, Files: files,
 		Sys: &syscall.SysProcAttr{
 			Cloneflags:  unix.CLONE_NEWUSER | unix.CLONE_NEWNS | unix.CLONE_NEWPID | unix.CLONE_NEWIPC,
 			UidMappings: same(os.Getuid(), j.Policy.UID),
@@ -105,6 +116,7 @@ func inside(j job, fd int) (status syscall.WaitStatus, reason string, err error)
 		},
 	})
 	_ = write.Close()
+	closeAll(lent)
 	if err != nil {
 		return 0, "The system refuses namespaces: " + err.Error() + ".", nil //nolint:nilerr // the floor is in force then
 	}
@@ -170,7 +182,15 @@ func first(fd int) (code int) {
 	signal.Notify(make(chan os.Signal, 1))
 	j, err := readJob(fd)
 	if err == nil {
-		err = j.Policy.enterRoot()
+		var lent []int
+		if j.Policy.UID != 0 {
+			for i := range j.Policy.Lend {
+				lent = append(lent, fd+2+i)
+				unix.CloseOnExec(fd + 2 + i)
+			}
+		}
+		err = j.Policy.enterRoot(lent)
+		closeAll(lent)
 	}
 	if err == nil {
 		err = j.Policy.apply(true)

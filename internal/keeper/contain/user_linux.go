@@ -31,7 +31,7 @@ func canBecome() bool {
 func CanRunAs(uid int, paths ...string) error {
 	r := Check()
 	if !r.Users {
-		return errors.New("The server does not run as root, or lacks root's capabilities.") //nolint:staticcheck // a sentence for people
+		return errors.New("This process does not run as root, or lacks root's capabilities.") //nolint:staticcheck // a sentence for people
 	}
 	for _, file := range []string{"/proc/self/uid_map", "/proc/self/gid_map"} {
 		if text, err := os.ReadFile(file); err == nil && !mapped(string(text), uid) {

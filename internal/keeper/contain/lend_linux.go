@@ -1,0 +1,132 @@
+package contain
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strconv"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
+
+// owns is the argument of a process that does nothing but own a user namespace.
+const owns = "owns"
+
+// CanLend reports whether programs that run as the user uid can read the given folders whoever owns them, see [Policy]. Its error says
+// what prevents that, as a sentence.
+func CanLend(uid int, folders ...string) error {
+	if r := Check(); !r.Namespaces || !r.Users {
+		return errors.New("Folders can be lent to another user in namespaces only.") //nolint:staticcheck // a sentence for people
+	}
+	fds, err := Policy{UID: uid, Lend: folders}.lend()
+	if err != nil {
+		return fmt.Errorf("A folder cannot be lent to another user: %w.", err) //nolint:staticcheck // a sentence for people
+	}
+	closeAll(fds)
+	return nil
+}
+
+// lend makes a read-only mount of each folder, as yet nowhere, in which its owner is the policy's user. This process must be root.
+func (p Policy) lend() (fds []int, err error) {
+	if p.UID == 0 {
+		return nil, nil
+	}
+	for _, path := range p.Lend {
+		fd, err := lend(path, p.UID)
+		if err != nil {
+			closeAll(fds)
+			return nil, fmt.Errorf("lending %s: %w", path, err)
+		}
+		fds = append(fds, fd)
+	}
+	return fds, nil
+}
+
+func lend(path string, uid int) (int, error) {
+	fd, err := unix.OpenTree(unix.AT_FDCWD, path, unix.OPEN_TREE_CLONE|unix.OPEN_TREE_CLOEXEC|unix.AT_RECURSIVE)
+	if err != nil {
+		return 0, err
+	}
+	var st unix.Stat_t
+	if err = unix.Fstat(fd, &st); err == nil {
+		err = shift(fd, st, uid)
+	}
+	if err != nil {
+		_ = unix.Close(fd)
+		return 0, err
+	}
+	return fd, nil
+}
+
+// shift gives the files of a mount another owner. Where everyone can read a folder, only those of its files are closed to the policy's
+// user that root keeps for itself.
+func shift(fd int, st unix.Stat_t, uid int) error {
+	owner, group := int(st.Uid), int(st.Gid)
+	if st.Mode&0o005 == 0o005 {
+		owner, group = 0, 0
+	}
+	read, write, err := os.Pipe()
+	if err != nil {
+		return err
+	}
+	defer read.Close()
+	pid, err := syscall.ForkExec(self, []string{Name, strconv.Itoa(firstFile), owns}, &syscall.ProcAttr{
+		Env: []string{}, Files: []uintptr{read.Fd(), 1, 2},
+		Sys: &syscall.SysProcAttr{
+			Cloneflags:  unix.CLONE_NEWUSER,
+			UidMappings: []syscall.SysProcIDMap{{ContainerID: owner, HostID: uid, Size: 1}},
+			GidMappings: []syscall.SysProcIDMap{{ContainerID: group, HostID: uid, Size: 1}},
+		},
+	})
+	if err != nil {
+		_ = write.Close()
+		return err
+	}
+	defer await(pid)
+	defer write.Close()
+	users, err := os.Open(filepath.Join("/proc", strconv.Itoa(pid), "ns", "user"))
+	if err != nil {
+		return err
+	}
+	defer users.Close()
+	return unix.MountSetattr(fd, "", unix.AT_EMPTY_PATH|unix.AT_RECURSIVE, &unix.MountAttr{
+		Attr_set: unix.MOUNT_ATTR_IDMAP | unix.MOUNT_ATTR_RDONLY | unix.MOUNT_ATTR_NOSUID | unix.MOUNT_ATTR_NODEV, Userns_fd: uint64(users.Fd()),
+	})
+}
+
+// waitForEnd waits until the process that started this one has seen its namespace.
+func waitForEnd() { _, _ = io.Copy(io.Discard, os.Stdin) }
+
+// showLent shows a lent mount at its path in the new root.
+func showLent(path string, fd int) error {
+	var st unix.Stat_t
+	if err := unix.Fstat(fd, &st); err != nil {
+		return err
+	}
+	at := newRoot + filepath.Clean(path)
+	if err := os.MkdirAll(filepath.Dir(at), 0o755); err != nil {
+		return err
+	}
+	err := error(nil)
+	if st.Mode&unix.S_IFMT == unix.S_IFDIR {
+		err = os.Mkdir(at, 0o755)
+	} else {
+		err = os.WriteFile(at, nil, 0o444)
+	}
+	if err != nil && !errors.Is(err, os.ErrExist) {
+		return err
+	}
+	if err := unix.MoveMount(fd, "", unix.AT_FDCWD, at, unix.MOVE_MOUNT_F_EMPTY_PATH); err != nil {
+		return fmt.Errorf("showing %s: %w", path, err)
+	}
+	return nil
+}
+
+func closeAll(fds []int) {
+	for _, fd := range fds {
+		_ = unix.Close(fd)
+	}
+}
