@@ -13,50 +13,77 @@ import (
 	"blossomtune/internal/agent/ledger"
 )
 
-// What each participant's own ledger says of a run is what the gateway counted, to the byte, and agrees with the run's signed receipt.
-// The apps are of the new and the old API, with arrays, without, and one that fails on one machine.
-func TestLedgersAndReceiptsAgree(t *testing.T) {
-	t.Parallel()
-	onBothEngines(t, 10, ledgersAndReceiptsAgree)
+type ledgerRun struct {
+	app    string
+	config map[string]string
 }
 
-func ledgersAndReceiptsAgree(t *testing.T, s *server) {
-	people := []*person{s.approved("One").join(), s.approved("Two").join()}
-	for app, config := range map[string]map[string]string{"steady": {"num-server-rounds": "2", "pause": "0"}, "old_api": nil, "one_fails": {"num-server-rounds": "2", "pause": "0"}} {
-		r := s.ends(s.launch(s.app(app), config).Name, 2*time.Minute)
+// ledgerRuns are runs of ten apps: of the new and the old API, with a loop of the app's own, queries, secure aggregation, arrays of several
+// chunks, many metrics, and ClientApps that fail.
+var ledgerRuns = []ledgerRun{
+	{"steady", map[string]string{"num-server-rounds": "2", "pause": "0"}},
+	{"old_api", nil},
+	{"one_fails", map[string]string{"num-server-rounds": "2", "pause": "0"}},
+	{"asks", nil},
+	{"measures", map[string]string{"num_rounds": "2"}},
+	{"secure", nil},
+	{"floods", map[string]string{"metrics": "2000"}},
+	{"endings", map[string]string{"how": "raise", "megabytes": "12", "returns": "true"}},
+	{"misfit", nil},
+	{bundled, map[string]string{"num-server-rounds": "2"}},
+}
+
+// bundled stands for apps/quickstart_digits.
+const bundled = "bundled"
+
+// What each participant's own ledger says of a run is what the gateway counted, to the byte, and agrees with the run's signed receipt.
+func TestLedgersAndReceiptsAgree(t *testing.T) {
+	t.Parallel()
+	for engine, all := range map[string][]ledgerRun{builtinEngine: ledgerRuns, flowerEngine: ledgerRuns[:3]} {
+		_, name, _ := strings.Cut(engine, "=")
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			ledgersAndReceiptsAgree(t, startWith(t, 10, freeAddr(t), engine), all)
+		})
+	}
+}
+
+func ledgersAndReceiptsAgree(t *testing.T, s *server, all []ledgerRun) {
+	people := []*person{s.approved("One").join(), s.approved("Two").join(), s.approved("Three").join()}
+	s.admin.must("PATCH", "/federations/fed/run-policy", map[string]int{"parallel": 2}, nil)
+	var runs []runView
+	for _, l := range all {
+		if l.app != bundled {
+			runs = append(runs, s.launch(s.app(l.app), l.config))
+			continue
+		}
+		var a struct{ Hash string }
+		s.admin.must("POST", "/apps?filename=digits.fab", digitsFAB(t), &a)
+		runs = append(runs, s.launch(a.Hash, l.config))
+	}
+	for i, l := range all {
+		r := s.ends(runs[i].Name, 2*time.Minute)
 		file := s.receiptFile(r)
 		for _, p := range people {
 			dir := filepath.Join(p.home, "agent")
 			node := s.node(p.partition).NodeID
-			await(t, 20*time.Second, app+": the bytes of "+p.name, func() (string, bool) {
+			await(t, 20*time.Second, l.app+": the bytes of "+p.name, func() (string, bool) {
 				told, counted := ledgerBytes(t, dir, r.Name), s.counted(r, node)
 				return strconv.FormatInt(told, 10) + " in the ledger, " + strconv.FormatInt(counted, 10) + " counted", told == counted && told > 0
 			})
-			if out, code := verifyLedger(t, dir, file); code != 0 || !strings.Contains(out, "agree") || !strings.Contains(out, "confirms the ledger's entries up to") {
-				t.Errorf("%s, %s: exit code %d: %s", app, p.name, code, out)
+			if out, code := verifyLedger(t, dir, file); code != 0 || !strings.Contains(out, "agree") ||
+				!strings.Contains(out, "confirms the ledger's entries up to") {
+				t.Errorf("%s, %s: exit code %d: %s", l.app, p.name, code, out)
 			}
 		}
-		text, err := os.ReadFile(file)
-		if err != nil {
-			t.Fatal(err)
-		}
-		flipped := filepath.Join(t.TempDir(), "flipped.json")
-		text[len(text)/2] ^= 1
-		if err := os.WriteFile(flipped, text, 0o600); err != nil {
-			t.Fatal(err)
-		}
-		if out, code := verifyLedger(t, filepath.Join(people[0].home, "agent"), flipped); code != 3 {
-			t.Errorf("%s: a flipped byte of the receipt: exit code %d: %s", app, code, out)
+		if out, code := verifyLedger(t, filepath.Join(people[0].home, "agent"), flipped(t, file, t.TempDir())); code != 3 {
+			t.Errorf("%s: a flipped byte of the receipt: exit code %d: %s", l.app, code, out)
 		}
 	}
-	path := filepath.Join(people[0].home, "agent", "ledger.jsonl")
-	text, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
+	agentDir := filepath.Join(people[0].home, "agent")
 	copied := t.TempDir()
-	for _, f := range []string{"state.json", "ledger.head", "key_" + tokenOf(t, filepath.Join(people[0].home, "agent"))} {
-		b, err := os.ReadFile(filepath.Join(people[0].home, "agent", f))
+	for _, f := range []string{"state.json", "ledger.head", "key_" + tokenOf(t, agentDir)} {
+		b, err := os.ReadFile(filepath.Join(agentDir, f))
 		if err == nil {
 			err = os.WriteFile(filepath.Join(copied, f), b, 0o600)
 		}
@@ -64,16 +91,28 @@ func ledgersAndReceiptsAgree(t *testing.T, s *server) {
 			t.Fatal(err)
 		}
 	}
-	text[len(text)/2] ^= 1
-	if err := os.WriteFile(filepath.Join(copied, "ledger.jsonl"), text, 0o600); err != nil {
-		t.Fatal(err)
-	}
+	flipped(t, filepath.Join(agentDir, "ledger.jsonl"), copied)
 	if out, code := run(t, "ledger", "--dir", copied); code != 6 || !strings.Contains(out, "rule") {
 		t.Errorf("a flipped byte of the ledger: exit code %d: %s", code, out)
 	}
-	if out, code := run(t, "status", "--dir", filepath.Join(people[0].home, "agent")); code != 0 || !strings.Contains(out, "connected since") {
+	if out, code := run(t, "status", "--dir", agentDir); code != 0 || !strings.Contains(out, "connected since") {
 		t.Errorf("status: exit code %d: %s", code, out)
 	}
+}
+
+// flipped copies a file into a folder with one bit changed in its middle, and returns the copy's path.
+func flipped(t *testing.T, path, dir string) string {
+	t.Helper()
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text[len(text)/2] ^= 1
+	out := filepath.Join(dir, filepath.Base(path))
+	if err := os.WriteFile(out, text, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return out
 }
 
 func tokenOf(t *testing.T, dir string) string {
