@@ -47,11 +47,11 @@ generate:
 
 ## bench: the benchmarks behind the claims in docs/performance.md
 bench: build bench-rounds
-	$(GO) test -run '^$$' -bench . -skip '^Benchmark(Rounds|Soak|Load)$$' -benchtime 2s -timeout 60m ./...
+	$(GO) test -run '^$$' -bench . -skip '^Benchmark(Rounds|Containment|Soak|Load)$$' -benchtime 2s -timeout 60m ./...
 
-## bench-rounds: the part of it about rounds: plain Flower, this server with plain SuperNodes, with agents (REPEATS=5; half an hour)
+## bench-rounds: the part of it about rounds: plain Flower, this server with plain SuperNodes, with agents, with and without a sandbox (REPEATS=5; an hour)
 bench-rounds: build
-	BLOSSOMTUNE_BENCH_REPEATS=$(or $(REPEATS),5) $(GO) test -run '^$$' -bench '^BenchmarkRounds$$' -benchtime 1x -timeout 120m ./e2e
+	BLOSSOMTUNE_BENCH_REPEATS=$(or $(REPEATS),5) $(GO) test -run '^$$' -bench '^Benchmark(Rounds|Containment)$$' -benchtime 1x -timeout 120m ./e2e
 
 ## bench-load: idle SuperNodes of the load generator, then phases with all of them (NODES=300, SECONDS=60, PHASES=2)
 bench-load: build

@@ -41,10 +41,7 @@ type cost struct{ wall, cpu float64 }
 // BenchmarkRounds compares what a round costs with plain Flower, with this server and plain SuperNodes, and with this server and agents:
 // in turn, each time with everything started anew. BLOSSOMTUNE_BENCH_REPEATS says how often (5). The medians come as a table.
 func BenchmarkRounds(b *testing.B) {
-	repeats, err := strconv.Atoi(cmp.Or(os.Getenv("BLOSSOMTUNE_BENCH_REPEATS"), "5"))
-	if err != nil || repeats < 1 {
-		b.Fatal("BLOSSOMTUNE_BENCH_REPEATS is not a positive number")
-	}
+	repeats := benchRepeats(b)
 	ways := []struct {
 		name, title string
 		start       func(testing.TB) training
@@ -79,6 +76,15 @@ func BenchmarkRounds(b *testing.B) {
 			spread(costs[k], cpu), times(costs, k, cpu))
 	}
 	fmt.Println(out.String())
+}
+
+func benchRepeats(b *testing.B) int {
+	b.Helper()
+	repeats, err := strconv.Atoi(cmp.Or(os.Getenv("BLOSSOMTUNE_BENCH_REPEATS"), "5"))
+	if err != nil || repeats < 1 {
+		b.Fatal("BLOSSOMTUNE_BENCH_REPEATS is not a positive number")
+	}
+	return repeats
 }
 
 // costOf takes the slope, after a run that warms up what is made once.
@@ -191,8 +197,8 @@ func ours(connect func(*person)) func(testing.TB) training {
 	return func(t testing.TB) training { return withServer(t, connect) }
 }
 
-func withServer(t testing.TB, connect func(*person)) training {
-	s := start(t, 2)
+func withServer(t testing.TB, connect func(*person), settings ...string) training {
+	s := startWith(t, 2, freeAddr(t), settings...)
 	var nodes []int
 	for _, name := range []string{"One", "Two"} {
 		p := s.approved(name)
