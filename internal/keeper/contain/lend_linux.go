@@ -110,7 +110,7 @@ func showLent(path string, fd int) error {
 	if err := os.MkdirAll(filepath.Dir(at), 0o755); err != nil {
 		return err
 	}
-	err := error(nil)
+	var err error
 	if st.Mode&unix.S_IFMT == unix.S_IFDIR {
 		err = os.Mkdir(at, 0o755)
 	} else {
