@@ -20,7 +20,7 @@ func BenchmarkContainment(b *testing.B) {
 		for _, k := range []int{i % 2, 1 - i%2} {
 			w := ways[k]
 			b.Run(fmt.Sprintf("%s/%d", w.name, i+1), func(b *testing.B) {
-				c := costOf(b, withServer(b, func(p *person) { p.join(w.flags...) }, "BLOSSOMTUNE_ENGINE=builtin"))
+				c := costOf(b, withServer(b, func(p *person) { p.join(w.flags...) }, builtinEngine))
 				costs[k] = append(costs[k], c)
 				b.ReportMetric(c.wall, "s/round")
 				b.ReportMetric(c.cpu, "cpu-s/round")
