@@ -159,8 +159,8 @@ func (r *rehearser) describe(m Machine, fab []byte) error {
 	case refused.Rule == approval.RuleRejected:
 		return domain.Errorf(domain.Conflict, "You have rejected %s %s.", v.App, v.Version).
 			Fix("Approve it first: blossomtune apps approve %.16s.", v.FAB)
-	case !domain.Containment(o.containment()).Strong():
-		return domain.Errorf(domain.Conflict, "%s %s is not approved, and apps do not run in a sandbox here.", v.App, v.Version).
+	case domain.Containment(o.containment()) != domain.ContainedFully: // only there an app has no network at all
+		return domain.Errorf(domain.Conflict, "%s %s is not approved, and apps cannot be cut off from the network here.", v.App, v.Version).
 			Fix("Read it with blossomtune apps show %.16s, then approve it with blossomtune apps approve %.16s.", v.FAB, v.FAB)
 	default:
 		r.out.Refused = refused.Error()

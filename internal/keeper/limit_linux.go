@@ -4,6 +4,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
 
 	"blossomtune/internal/keeper/proc"
 
@@ -54,7 +55,40 @@ func (c *Child) Memory() (int64, bool) {
 	for _, pages := range tree {
 		sum += pages
 	}
-	return int64(sum) * int64(os.Getpagesize()), known
+	held := int64(sum) * int64(os.Getpagesize())
+	if files := memoryFiles(tree); files > 0 { // what is mapped of them is counted already
+		held += max(0, files-sharedMemory(tree))
+	}
+	return held, known
+}
+
+// memoryFiles returns the bytes of files in memory that processes have open: only what they map of them counts as theirs.
+func memoryFiles(tree map[int]int) (sum int64) {
+	seen := map[uint64]bool{}
+	for pid := range tree {
+		found, _ := filepath.Glob("/proc/" + strconv.Itoa(pid) + "/fd/*") // the pattern is sound
+		for _, name := range found {
+			target, _ := os.Readlink(name)
+			var st unix.Stat_t
+			if strings.HasPrefix(target, "/memfd:") && unix.Stat(name, &st) == nil && !seen[st.Ino] {
+				seen[st.Ino] = true
+				sum += st.Blocks * 512
+			}
+		}
+	}
+	return sum
+}
+
+// sharedMemory returns the bytes that processes map of files in memory.
+func sharedMemory(tree map[int]int) (sum int64) {
+	for pid := range tree {
+		text, _ := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/status")
+		_, rest, _ := strings.Cut(string(text), "\nRssShmem:")
+		line, _, _ := strings.Cut(rest, "\n")
+		kb, _ := strconv.ParseInt(strings.TrimSuffix(strings.TrimSpace(line), " kB"), 10, 64)
+		sum += kb << 10
+	}
+	return sum
 }
 
 // Unlinked returns the bytes of disk that files take which the child and its descendants have open but which have no name any more, on the

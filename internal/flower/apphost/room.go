@@ -95,6 +95,7 @@ func (p *Pool) policy(r *Room, e *environment) *contain.Policy {
 	}
 	c := &contain.Policy{Write: r.folders(), Connect: []int{r.Port}, UDP: r.Hub, UID: r.UID, FileSize: r.Disk}
 	c.Read, c.Lend = slices.Concat(p.pythons(e), certificates()), r.Read
+	c.Local = !r.Hub
 	if r.Hub {
 		c.Connect = slices.Concat(c.Connect, webPorts, proxyPorts())
 	}

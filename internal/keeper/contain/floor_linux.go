@@ -28,12 +28,19 @@ func (p Policy) apply(own bool) error {
 	if err := dropCapabilities(); err != nil {
 		return err
 	}
+	if own { // this process stays beside the program, which must not reach it; the filter forbids this call
+		_ = unix.Prctl(unix.PR_SET_DUMPABLE, 0, 0, 0, 0)
+	}
 	return filterCalls(p.UDP, own)
 }
 
 // mostProcesses bounds the processes and threads of a contained program. It is counted per user and user namespace, so a program that has
 // neither of its own would share it with the user's other processes.
 const mostProcesses = 8192
+
+// noCore is the limit of core files. With 1 byte there is none, also where the system pipes them into a program of root's, which a limit of 0
+// permits: that one would handle an app's memory outside of the sandbox. The filter forbids to change it.
+const noCore = 1
 
 // firstToEnd is how much more likely the kernel is to end an app; 1000 is the most.
 const firstToEnd = "800"
@@ -46,8 +53,7 @@ func (p Policy) limit(processes bool) error {
 			return fmt.Errorf("limiting the size of files: %w", err)
 		}
 	}
-
-	if err := unix.Setrlimit(unix.RLIMIT_CORE, &unix.Rlimit{}); err != nil {
+	if err := unix.Setrlimit(unix.RLIMIT_CORE, &unix.Rlimit{Cur: noCore, Max: noCore}); err != nil {
 		return fmt.Errorf("limiting core files: %w", err)
 	}
 	if !processes {

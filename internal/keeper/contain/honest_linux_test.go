@@ -2,9 +2,13 @@ package contain_test
 
 import (
 	"errors"
+	"fmt"
+	"io"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -224,4 +228,64 @@ func TestFoldersAreLent(t *testing.T) {
 	if exit.Code == 0 || !strings.Contains(out, "/no/such/folder") {
 		t.Errorf("a folder that does not exist: %s\n%s", exit, out)
 	}
+}
+
+// reach connects to a port of two addresses, and says what came of it.
+const reach = `
+import socket, sys
+for host in ("127.0.0.1", "127.0.0.2"):
+    try:
+        with socket.create_connection((host, int(sys.argv[1])), 5) as s:
+            s.sendall(b"x" * 3_000_000)
+            s.shutdown(socket.SHUT_WR)
+            print(host, s.makefile().read())
+    except OSError as err:
+        print(host, "no")
+`
+
+// A port is allowed on every host, unless the policy says that it is on this machine. Then another host is not reached at it.
+func TestALocalPortIsOnThisMachineOnly(t *testing.T) {
+	if !contain.Check().Namespaces {
+		t.Log("without namespaces a port is allowed on every host: see docs/security.md")
+		return
+	}
+	first, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	port := first.Addr().(*net.TCPAddr).Port
+	second, err := net.Listen("tcp", net.JoinHostPort("127.0.0.2", strconv.Itoa(port)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, ln := range []net.Listener{first, second} {
+		defer ln.Close()
+		go func() {
+			for {
+				c, err := ln.Accept()
+				if err != nil {
+					return
+				}
+				n, _ := io.Copy(io.Discard, c)
+				fmt.Fprintf(c, "got %d", n)
+				_ = c.Close()
+			}
+		}()
+	}
+	python, prefix := interpreter(t)
+	modes(t, func(t *testing.T, p contain.Policy) {
+		if p.NoNamespaces {
+			return
+		}
+		p.Read, p.Connect = []string{prefix}, []int{port}
+		for _, c := range []struct {
+			local bool
+			want  string
+		}{{false, "127.0.0.1 got 3000000\n127.0.0.2 got 3000000\n"}, {true, "127.0.0.1 got 3000000\n127.0.0.2 no\n"}} {
+			p.Local = c.local
+			if exit, out := run(t, p, python, "-I", "-c", reach, strconv.Itoa(port)); exit.Code != 0 || out != c.want {
+				t.Errorf("local: %v: %s\n%s", c.local, exit, out)
+			}
+		}
+	})
 }

@@ -104,15 +104,25 @@ func inside(j job, fd int) (status syscall.WaitStatus, reason string, err error)
 	for _, fd := range lent {
 		files = append(files, uintptr(fd))
 	}
+	flags, caps := uintptr(unix.CLONE_NEWUSER|unix.CLONE_NEWNS|unix.CLONE_NEWPID|unix.CLONE_NEWIPC), []uintptr{unix.CAP_SYS_ADMIN, unix.CAP_SETPCAP}
+	var ports handover
+	if j.Policy.Local {
+		if ports, err = newHandover(); err != nil {
+			return 0, "", err
+		}
+		defer ports.close()
+		files = append(files, uintptr(ports.theirs))
+		flags, caps = flags|unix.CLONE_NEWNET, append(caps, unix.CAP_NET_ADMIN)
+	}
 	signal.Notify(make(chan os.Signal, 1)) // the program gets its group's signals itself
 	// Package os would first start a process to try whether the kernel has pidfds.
 	pid, err := syscall.ForkExec(self, []string{Name, strconv.Itoa(fd), "first"}, &syscall.ProcAttr{
 		Env: []string{}, Files: files,
 		Sys: &syscall.SysProcAttr{
-			Cloneflags:  unix.CLONE_NEWUSER | unix.CLONE_NEWNS | unix.CLONE_NEWPID | unix.CLONE_NEWIPC,
+			Cloneflags:  flags,
 			UidMappings: same(os.Getuid(), j.Policy.UID),
 			GidMappings: same(os.Getgid(), j.Policy.UID),
-			AmbientCaps: []uintptr{unix.CAP_SYS_ADMIN, unix.CAP_SETPCAP}, // an ordinary user's would be lost at the exec
+			AmbientCaps: caps, // an ordinary user's would be lost at the exec
 		},
 	})
 	_ = write.Close()
@@ -129,6 +139,11 @@ func inside(j job, fd int) (status syscall.WaitStatus, reason string, err error)
 	}
 	for n := range j.Files {
 		_ = unix.Close(firstFile + n) // the program has them
+	}
+	if j.Policy.Local {
+		if err := ports.forward(j.Policy.Connect); err != nil {
+			return 0, "", err
+		}
 	}
 	n = news{}
 	failed := from.Decode(&n)
@@ -189,7 +204,9 @@ func first(fd int) (code int) {
 				unix.CloseOnExec(fd + 2 + i)
 			}
 		}
-		err = j.Policy.enterRoot(lent)
+		if err = j.Policy.enterRoot(lent); err == nil && j.Policy.Local {
+			err = j.Policy.openPorts(fd + 2 + len(lent))
+		}
 		closeAll(lent)
 	}
 	if err == nil {
@@ -199,7 +216,6 @@ func first(fd int) (code int) {
 		_ = to.Encode(news{Failed: err.Error()})
 		return exitNotContained
 	}
-	_ = unix.Prctl(unix.PR_SET_DUMPABLE, 0, 0, 0, 0)
 	if err := to.Encode(news{Up: true}); err != nil || j.Probe {
 		return exitNotContained // whoever started it is gone
 	}

@@ -32,6 +32,7 @@ type test struct {
 	mask uint32 // 0: all bits
 	vals []uint32
 	not  bool // none of vals; else one of them
+	high bool // of the upper half, for pointers
 }
 
 func is(arg int, vals ...uint32) test    { return test{arg: arg, vals: vals} }
@@ -78,12 +79,19 @@ func rules(udp, ownIPC bool) []rule {
 		rule{call: "socket", errno: unix.EAFNOSUPPORT, tests: []test{isNot(0, unix.AF_UNIX, unix.AF_INET, unix.AF_INET6, unix.AF_NETLINK)}},
 		rule{call: "socket", errno: unix.EPROTONOSUPPORT, tests: []test{inet, kind(true, unix.SOCK_STREAM, unix.SOCK_DGRAM)}},
 		rule{call: "socket", errno: unix.EPROTONOSUPPORT, tests: []test{inet, isNot(2, 0, unix.IPPROTO_TCP, unix.IPPROTO_UDP)}},
+		// Other protocols of netlink show all connections of the machine, or change its settings; name resolution needs the first.
+		rule{call: "socket", errno: unix.EPROTONOSUPPORT, tests: []test{is(0, unix.AF_NETLINK), isNot(2, unix.NETLINK_ROUTE)}},
 		rule{call: "sendto", tests: []test{has(3, msgFastOpen)}},
 		rule{call: "sendmsg", tests: []test{has(2, msgFastOpen)}},
 		rule{call: "sendmmsg", tests: []test{has(3, msgFastOpen)}},
 		rule{call: "setsockopt", tests: []test{is(1, unix.IPPROTO_TCP), is(2, unix.TCP_ULP)}},
 		// What reaches other processes of the same user without a signal.
 		rule{call: "prlimit64", tests: []test{isNot(0, 0)}},
+		rule{call: "prlimit64", tests: []test{is(1, unix.RLIMIT_CORE), has(2, ^uint32(0))}},
+		rule{call: "prlimit64", tests: []test{is(1, unix.RLIMIT_CORE), {arg: 2, vals: []uint32{0}, not: true, high: true}}},
+		rule{call: "setrlimit", tests: []test{is(0, unix.RLIMIT_CORE)}},
+		// The files and the memory of a process that nobody may inspect could not be counted.
+		rule{call: "prctl", tests: []test{is(0, unix.PR_SET_DUMPABLE), is(1, 0)}},
 		rule{call: "setpriority", tests: []test{is(0, prioUser)}},
 		rule{call: "ioprio_set", tests: []test{is(0, ioprioUser)}},
 		rule{call: "mknodat", tests: []test{{arg: 2, mask: unix.S_IFMT, vals: []uint32{unix.S_IFCHR, unix.S_IFBLK}}}},
@@ -141,7 +149,7 @@ func filter(info *arch.Info, rules []rule) ([]bpf.Instruction, error) {
 // code continues when the test is true, and otherwise skips the rest of its block.
 func (t test) code(rest int) []bpf.Instruction {
 	off := uint32(offArgs + 8*t.arg)
-	if bigEndian {
+	if bigEndian != t.high {
 		off += 4
 	}
 	out := []bpf.Instruction{bpf.LoadAbsolute{Off: off, Size: 4}}

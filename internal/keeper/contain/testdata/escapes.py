@@ -286,6 +286,32 @@ def send_a_datagram() -> None:
 
 
 @way
+def connections_of_the_machine() -> None:
+    socket.socket(socket.AF_NETLINK, socket.SOCK_DGRAM, 4).close()  # NETLINK_SOCK_DIAG
+
+
+@way
+def dump_core_into_a_program() -> None:
+    import resource
+
+    try:
+        resource.setrlimit(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))
+    finally:
+        if resource.getrlimit(resource.RLIMIT_CORE)[0] == 1:  # noqa: B012
+            raise StoppedError
+
+
+@way
+def hide_from_the_counting() -> None:
+    child = os.fork()
+    if child == 0:
+        LIBC.prctl(4, 0, 0, 0, 0)  # PR_SET_DUMPABLE
+        os._exit(0 if LIBC.prctl(3, 0, 0, 0, 0) == 0 else 1)
+    if os.waitpid(child, 0)[1]:
+        raise StoppedError
+
+
+@way
 def connect_to_a_socket_with_a_path() -> None:
     with socket.socket(socket.AF_UNIX) as s:
         s.connect(str(FOLDER / "socket"))
@@ -366,6 +392,43 @@ def of_root(f: Callable[[], object]) -> Callable[[], object]:
 @of_root
 def file_of_another_user() -> None:
     secret((FOLDER / "of_nobody").read_bytes())
+
+
+def refused(*call_of: object) -> Callable[[], object]:
+    """Make a system call in a wrong way, which the kernel says unless the call is refused before."""
+
+    def attempt() -> None:
+        try:
+            call(*call_of)
+        except OSError as err:
+            if err.errno in (1, 38):  # EPERM, ENOSYS
+                raise
+
+    return attempt
+
+
+for name, x86, arm, *args in (
+    ("bpf", 321, 280, -1, 0, 0),
+    ("perf_event_open", 298, 241, 0, -1, -1, -1, -1),
+    ("userfaultfd", 323, 282, -1),
+    ("io_uring_setup", 425, 425, 0, 0),
+    ("setns", 308, 268, -1, 0),
+    ("mount", 165, 40, 0, 0, 0, 0, 0),
+    ("open_tree", 428, 428, -1, 0, 0),
+    ("fsopen", 430, 430, 0, 0),
+    ("open_by_handle_at", 304, 265, -1, 0, 0),
+    ("name_to_handle_at", 303, 264, -1, 0, 0, 0, 0),
+    ("fanotify_init", 300, 262, -1, 0),
+    ("add_key", 248, 217, 0, 0, 0, 0, 0),
+    ("kcmp", 312, 272, -1, -1, 0, 0, 0),
+    ("process_madvise", 440, 440, -1, 0, 0, 0, -1),
+    ("init_module", 175, 105, 0, 0, 0),
+    ("acct", 163, 89, 1),
+    ("settimeofday", 170, 170, 1, 0),
+):
+    attempt = refused(nr(x86, arm), *args)
+    attempt.__name__ = f"call_{name}"
+    of_root(attempt)
 
 
 @of_root
