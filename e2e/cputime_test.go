@@ -141,6 +141,18 @@ func (m *cpuMeter) byName() map[string]time.Duration {
 	return out
 }
 
+// pids are the processes that live now, with what they are called.
+func (m *cpuMeter) pids() map[int]string {
+	m.sample()
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	out := map[int]string{}
+	for pid := range m.alive {
+		out[pid] = kindOf(pid)
+	}
+	return out
+}
+
 // kindOf is what a process is called: its program, and of one of ours the subcommand.
 func kindOf(pid int) string {
 	dir := filepath.Join("/proc", strconv.Itoa(pid))

@@ -6,8 +6,10 @@ import (
 	"crypto/x509"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -48,8 +50,8 @@ func takesTheLoad(t *testing.T, s *server) {
 }
 
 // BenchmarkLoad has BLOSSOMTUNE_LOAD_NODES (300) idle SuperNodes for BLOSSOMTUNE_LOAD_SECONDS (60), then lets them do
-// BLOSSOMTUNE_LOAD_PHASES
-// (0). BLOSSOMTUNE_ENGINE chooses the engine. The processor time is of the server, its keeper, the SuperLink and the ServerApp.
+// BLOSSOMTUNE_LOAD_PHASES (0). BLOSSOMTUNE_LOAD_CURVE (p256) is that of their keys, BLOSSOMTUNE_ENGINE the engine. It prints what each
+// kind of process used, in seconds of processor time and megabytes.
 func BenchmarkLoad(b *testing.B) {
 	number := func(name, other string) int {
 		n, err := strconv.Atoi(cmp.Or(os.Getenv(name), other))
@@ -60,24 +62,24 @@ func BenchmarkLoad(b *testing.B) {
 	}
 	nodes, idle, phases := number("BLOSSOMTUNE_LOAD_NODES", "300"), number("BLOSSOMTUNE_LOAD_SECONDS",
 		"60"), number("BLOSSOMTUNE_LOAD_PHASES", "0")
+	curve, ok := map[string]elliptic.Curve{"p256": elliptic.P256(), "p384": elliptic.P384()}[cmp.Or(os.Getenv("BLOSSOMTUNE_LOAD_CURVE"), "p256")]
+	if !ok {
+		b.Fatal("BLOSSOMTUNE_LOAD_CURVE is p256 or p384")
+	}
 	s := start(b, nodes+1)
 	m := newCPUMeter(b, s.data)
 	began := time.Now()
-	f := s.load(nodes, elliptic.P384(), fleetload.Options{Duration: time.Hour, Ramp: time.Duration(nodes) * 20 * time.Millisecond})
+	f := s.load(nodes, curve, fleetload.Options{Duration: 4 * time.Hour, Ramp: time.Duration(nodes) * 10 * time.Millisecond})
 	b.Logf("all online after %s, with %s of the server's processor time", time.Since(began), m.spent())
-	before, own, from := m.byName(), f.Report().CPUSeconds, time.Now()
+	spent := spending(b, m, f)
+	f.ForgetTimes() // those of the start
 	end := time.NewTimer(time.Duration(idle) * time.Second)
 	<-end.C
-	seconds := time.Since(from).Seconds()
-	for name, spent := range m.byName() {
-		if d := spent - before[name]; d > 0 {
-			b.Logf("%d idle nodes: %s used %.3f of a core", nodes, name, d.Seconds()/seconds)
-		}
-	}
-	b.Logf("the generator used %.3f of a core", (f.Report().CPUSeconds-own)/seconds)
-	if phases > 0 {
-		used := m.spent()
-		b.Logf("phases: %q; %s of the server's processor time", s.phases(nodes, phases), m.spent()-used)
+	b.Logf("%d idle nodes, heartbeats: %+v", nodes, f.Report().Heartbeats)
+	spent(fmt.Sprintf("%d idle nodes", nodes))
+	for p := range phases {
+		b.Logf("phase %d: %q", p, s.phases(nodes, 1))
+		spent(fmt.Sprintf("phase %d", p))
 	}
 	text, err := json.MarshalIndent(f.Stop(), "", "  ")
 	if err != nil {
@@ -85,6 +87,27 @@ func BenchmarkLoad(b *testing.B) {
 	}
 	fmt.Printf("%s\n%s\n", text, machine(b))
 	b.ReportMetric(0, "ns/op")
+}
+
+// spending returns a function that logs what each kind of process, and the generator, used since it was called last.
+func spending(b *testing.B, m *cpuMeter, f *fleetload.Fleet) func(what string) {
+	before, own, from := m.byName(), f.Report().CPUSeconds, time.Now()
+	return func(what string) {
+		after, ownNow, now := m.byName(), f.Report().CPUSeconds, time.Now()
+		seconds := now.Sub(from).Seconds()
+		for _, name := range slices.Sorted(maps.Keys(after)) {
+			if d := (after[name] - before[name]).Seconds(); d > 0 {
+				b.Logf("%s, %.0f s: %s used %.2f s, %.3f of a core", what, seconds, name, d, d/seconds)
+			}
+		}
+		b.Logf("%s, %.0f s: the generator used %.2f s, %.3f of a core", what, seconds, ownNow-own, (ownNow-own)/seconds)
+		for pid, name := range m.pids() {
+			if strings.HasPrefix(name, "blossomtune ") {
+				b.Logf("%s: %s holds %.0f MB", what, name, float64(proportional(pid))/1e6)
+			}
+		}
+		before, own, from = m.byName(), f.Report().CPUSeconds, time.Now()
+	}
 }
 
 // load enrols SuperNodes in the federation, starts them, and waits until they are online. Only the last is enrolled as people do it.

@@ -52,6 +52,9 @@ type Heartbeats struct {
 // Report returns what the fleet has experienced so far.
 func (f *Fleet) Report() *Report { return f.report() }
 
+// ForgetTimes makes the report tell of the times of those heartbeats alone that are answered from now on. The counts stay.
+func (f *Fleet) ForgetTimes() { f.stats.beatTimes.reset() }
+
 func (f *Fleet) report() *Report {
 	s, now := f.stats, time.Now()
 	r := &Report{Nodes: len(f.nodes), Polls: s.polls.Load(), EmptyPolls: s.empty.Load(),

@@ -106,6 +106,14 @@ func (h *histogram) add(d time.Duration) {
 	}
 }
 
+// reset forgets all durations.
+func (h *histogram) reset() {
+	for i := range h.buckets {
+		h.buckets[i].Store(0)
+	}
+	h.most.Store(0)
+}
+
 // quantile returns the duration in milliseconds below which a part of all are; 0 without any.
 func (h *histogram) quantile(q float64) float64 {
 	var counts [2000]int64

@@ -32,8 +32,11 @@ func (r *rollers) stop() {
 	r.wg.Wait()
 }
 
-// rollRest is how many times longer than a step the pause after it lasts, up to a second: a step reads the whole of a round.
-const rollRest = 5
+// rollRest is how many times longer than a step the pause after it lasts, up to rollMost: a step reads the whole of a round.
+const (
+	rollRest = 10
+	rollMost = 2 * time.Second
+)
 
 // rollSoon begins to bring a run's bands up to date and returns at once. Who watches the run is told when it is done.
 func (s *Service) rollSoon(run domain.Run) {
@@ -71,7 +74,7 @@ func (s *Service) roll(run domain.Run) {
 		r.busy[run.ID] = false
 		r.mu.Unlock()
 		took := s.Clock().Sub(began)
-		rest := time.NewTimer(max(took, min(rollRest*took, time.Second))) // others use the same processor and database
+		rest := time.NewTimer(max(took, min(rollRest*took, rollMost))) // others use the same processor and database
 		select {
 		case <-r.ctx.Done():
 		case <-rest.C:

@@ -50,7 +50,16 @@ func (tx *Tx) RollUp(ctx context.Context, fedID int64, engineRunID uint64, again
 }
 
 func (tx *Tx) rollRound(ctx context.Context, fedID int64, engineRunID uint64, round int) error {
-	ms, err := list(ctx, tx, "metric", scanMetric, "SELECT "+metricColumns+" FROM metric WHERE federation_id = $1 AND engine_run_id = $2 AND round = $3 ORDER BY phase, name, node_id",
+	ms, err := list(ctx, tx, "metric", func(s scanner) (m domain.Metric, err error) {
+		var node int64
+		var value sql.NullFloat64
+		err = s.Scan(&m.ID, &m.Phase, &node, &m.Name, &value)
+		m.Round, m.NodeID, m.Value = round, uint64(node), value.Float64
+		if !value.Valid {
+			m.Value = math.NaN()
+		}
+		return m, err
+	}, "SELECT id, phase, node_id, name, value FROM metric WHERE federation_id = $1 AND engine_run_id = $2 AND round = $3 ORDER BY phase, name, node_id",
 		fedID, int64(engineRunID), round)
 	if err != nil {
 		return err
