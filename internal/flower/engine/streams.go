@@ -30,7 +30,7 @@ func newStreams(dir string) *streams {
 	s := &streams{dir: dir,
 		held: &http.Transport{DialContext: dial, Protocols: &http.Protocols{}, HTTP2: &http.HTTP2Config{MaxReceiveBufferPerConnection: 64 << 20,
 			MaxReceiveBufferPerStream: 4 << 20}, DisableCompression: true, IdleConnTimeout: time.Minute},
-		brief: &http.Transport{DialContext: dial, DisableCompression: true, MaxIdleConnsPerHost: briefCalls / 4,
+		brief: &http.Transport{DialContext: dial, DisableCompression: true, MaxIdleConnsPerHost: briefCalls,
 			IdleConnTimeout: 10 * time.Second, WriteBufferSize: 32 << 10, ReadBufferSize: 32 << 10},
 	}
 	s.held.Protocols.SetUnencryptedHTTP2(true)

@@ -80,7 +80,7 @@ func TestCallsToTheKeeperTakeFewConnections(t *testing.T) {
 		})
 	}
 	all.Wait()
-	if n := conns.Load(); n > briefCalls+10 {
+	if n := conns.Load(); n > briefCalls+polls/5 { // the first polls dial at once
 		t.Errorf("%d connections", n)
 	}
 	if n := s.calls.Load(); n != 0 {
