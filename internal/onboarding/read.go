@@ -56,6 +56,21 @@ func (s *Service) CountNodes(ctx context.Context, fedID int64) (domain.NodeCount
 	return view(ctx, s, func(tx Tx) (domain.NodeCount, error) { return tx.CountNodes(ctx, fedID) })
 }
 
+// NodeTally counts a federation's SuperNodes by what they are, and the people who hold its partitions.
+func (s *Service) NodeTally(ctx context.Context, fedID int64) (domain.NodeTally, error) {
+	return view(ctx, s, func(tx Tx) (domain.NodeTally, error) { return tx.NodeTally(ctx, fedID) })
+}
+
+// Nodes returns the SuperNodes that a filter chooses, in its order.
+func (s *Service) Nodes(ctx context.Context, f domain.NodeFilter) ([]domain.NodeRow, error) {
+	return view(ctx, s, func(tx Tx) ([]domain.NodeRow, error) { return tx.NodePage(ctx, f) })
+}
+
+// CountChosenNodes counts the SuperNodes that a filter chooses.
+func (s *Service) CountChosenNodes(ctx context.Context, f domain.NodeFilter) (int, error) {
+	return view(ctx, s, func(tx Tx) (int, error) { return tx.CountNodePage(ctx, f) })
+}
+
 // List returns the requests that a filter chooses, in its order.
 func (s *Service) List(ctx context.Context, f domain.RequestFilter) ([]domain.Request, error) {
 	return view(ctx, s, func(tx Tx) ([]domain.Request, error) { return tx.Requests(ctx, f) })

@@ -70,6 +70,9 @@ type Tx interface {
 	InsertNodeKey(ctx context.Context, k *domain.NodeKey) error
 	NodeKeyByFingerprint(ctx context.Context, fp string) (domain.NodeKey, error)
 	NodeKeys(ctx context.Context, fedID int64) ([]domain.NodeKey, error)
+	NodeTally(ctx context.Context, fedID int64) (domain.NodeTally, error)
+	NodePage(ctx context.Context, f domain.NodeFilter) ([]domain.NodeRow, error)
+	CountNodePage(ctx context.Context, f domain.NodeFilter) (int, error)
 	CountNodes(ctx context.Context, fedID int64) (domain.NodeCount, error)
 	NodeKeyOfRequest(ctx context.Context, requestID int64) (domain.NodeKey, error)
 	UpdateNodeKey(ctx context.Context, k domain.NodeKey) error

@@ -28,7 +28,7 @@ type watchTx interface {
 	ListBands(ctx context.Context, fedID int64, engineRunID uint64, of domain.MetricName, round int) ([]domain.Band, error)
 	ListOfNode(ctx context.Context, fedID int64, engineRunID uint64, node uint64, of domain.MetricName, round int) ([]domain.Metric, error)
 	RankedLists(ctx context.Context, fedID int64, engineRunID uint64, round int, of domain.MetricName, highest bool, n int) ([]uint64, error)
-	Waiting(ctx context.Context, fedID int64, engineRunID uint64, round int) ([]uint64, error)
+	WaitingAmong(ctx context.Context, fedID int64, engineRunID uint64, round int, nodes []uint64) ([]uint64, error)
 	RoundSpans(ctx context.Context, fedID int64, engineRunID uint64, from int) ([]domain.RoundSpan, error)
 	SpansOf(ctx context.Context, parts []domain.RunPart) (map[int64][]domain.RoundSpan, error)
 	NamesOf(ctx context.Context, parts []domain.RunPart) (map[int64][]domain.MetricName, error)
@@ -117,14 +117,14 @@ func (s *Service) LastRound(ctx context.Context, run domain.Run) (int, error) {
 	return look(ctx, s, run, func(tx Tx) (int, error) { return tx.LastRound(ctx, run.FederationID, run.EngineRunID) })
 }
 
-// Waiting returns the SuperNodes that were asked in a run's newest round and have not replied.
-func (s *Service) Waiting(ctx context.Context, run domain.Run) ([]uint64, error) {
+// WaitingAmong returns which of some SuperNodes were asked in a run's newest round and have not replied.
+func (s *Service) WaitingAmong(ctx context.Context, run domain.Run, nodes []uint64) ([]uint64, error) {
 	return look(ctx, s, run, func(tx Tx) ([]uint64, error) {
 		last, err := tx.LastRound(ctx, run.FederationID, run.EngineRunID)
 		if err != nil {
 			return nil, err
 		}
-		return tx.Waiting(ctx, run.FederationID, run.EngineRunID, last)
+		return tx.WaitingAmong(ctx, run.FederationID, run.EngineRunID, last, nodes)
 	})
 }
 

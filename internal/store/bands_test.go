@@ -176,8 +176,8 @@ func TestTimingsKeepTheFirstAndAddTheBytes(t *testing.T) {
 			if d := cmp.Diff([]domain.Traffic{{NodeID: 7, Up: 5, Down: 11}}, tr); d != "" || err != nil {
 				t.Error(err, d)
 			}
-			ids, err := tx.Waiting(ctx, 1, aRun, 4)
-			if d := cmp.Diff([]uint64{7, 8}, ids); d != "" || err != nil {
+			ids, err := tx.WaitingAmong(ctx, 1, aRun, 4, []uint64{8, 9})
+			if d := cmp.Diff([]uint64{8}, ids); d != "" || err != nil {
 				t.Error(err, d)
 			}
 			return nil

@@ -76,16 +76,17 @@ func (tx *Tx) UpdateNodeKey(ctx context.Context, k domain.NodeKey) error {
 		k.ID, int64(k.NodeID), millis(k.RevokedAt), millis(k.SuspendedAt), k.Reason)
 }
 
-// countOnline and countStuck are the columns of a [domain.NodeCount].
+// countOnline and countStuck are the columns of a [domain.NodeCount]; goodNode is the condition of what it counts.
 const (
-	countOnline = "COALESCE(SUM(CASE WHEN online = 1 AND stuck = '' THEN 1 ELSE 0 END), 0)"
-	countStuck  = "COALESCE(SUM(CASE WHEN online = 1 AND stuck <> '' THEN 1 ELSE 0 END), 0)"
+	countOnline = "COALESCE(SUM(CASE WHEN status = 'online' THEN 1 ELSE 0 END), 0)"
+	countStuck  = "COALESCE(SUM(CASE WHEN status = 'stuck' THEN 1 ELSE 0 END), 0)"
+	goodNode    = "status <> 'revoked'"
 )
 
 // CountNodes counts a federation's good keys, and those of them that are online or stuck.
 func (tx *Tx) CountNodes(ctx context.Context, fedID int64) (domain.NodeCount, error) {
 	return get(ctx, tx, "key", func(s scanner) (c domain.NodeCount, err error) { return c, s.Scan(&c.Good, &c.Online, &c.Stuck) },
-		"SELECT COUNT(*), "+countOnline+", "+countStuck+" FROM node_key WHERE federation_id = $1 AND revoked_at = 0", fedID)
+		"SELECT COUNT(*), "+countOnline+", "+countStuck+" FROM node_key WHERE federation_id = $1 AND "+goodNode, fedID)
 }
 
 // UpdateNodeSeen writes what the gateway saw of a SuperNode. Empty versions leave the known ones.

@@ -27,8 +27,8 @@ func (tx *Tx) Glances(ctx context.Context, personID int64, all bool) ([]domain.G
 			(SELECT COUNT(*) FROM request r WHERE r.federation_id = f.id AND r.state = 'approved'),
 			COALESCE(k.good, 0), COALESCE(k.online, 0), COALESCE(k.stuck, 0)
 		FROM federation f %s role_grant g ON g.federation_id = f.id AND g.person_id = $1
-			LEFT JOIN (SELECT federation_id, COUNT(*) AS good, %s AS online, %s AS stuck FROM node_key WHERE revoked_at = 0 GROUP BY federation_id) k ON k.federation_id = f.id
-		ORDER BY f.name, f.id`, prefixed("f", federationColumns), role, join, countOnline, countStuck), personID)
+			LEFT JOIN (SELECT federation_id, COUNT(*) AS good, %s AS online, %s AS stuck FROM node_key WHERE %s GROUP BY federation_id) k ON k.federation_id = f.id
+		ORDER BY f.name, f.id`, prefixed("f", federationColumns), role, join, countOnline, countStuck, goodNode), personID)
 }
 
 // also scans more columns behind those that a scan function asks for.

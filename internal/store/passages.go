@@ -70,11 +70,21 @@ func (tx *Tx) LastRound(ctx context.Context, fedID int64, engineRunID uint64) (n
 	return n, err
 }
 
-// Waiting returns the SuperNodes that were asked in a round and have not replied.
-func (tx *Tx) Waiting(ctx context.Context, fedID int64, engineRunID uint64, round int) ([]uint64, error) {
-	// The + and the last condition, which always holds, keep SQLite from an index by SuperNode: it has the order and the columns, but
-	// all rounds of all runs.
-	return list(ctx, tx, "exchange", scanNode, "SELECT DISTINCT +node_id AS node FROM exchange WHERE federation_id = $1 AND engine_run_id = $2 AND round = $3 AND replied_at = 0 AND asked_at >= 0 ORDER BY node", fedID, int64(engineRunID), round)
+// WaitingAmong returns which of some SuperNodes were asked in a round and have not replied.
+func (tx *Tx) WaitingAmong(ctx context.Context, fedID int64, engineRunID uint64, round int, nodes []uint64) ([]uint64, error) {
+	if len(nodes) == 0 {
+		return nil, nil
+	}
+	var w where
+	w.add("federation_id = ?", fedID)
+	w.add("engine_run_id = ?", int64(engineRunID))
+	w.add("round = ?", round)
+	ids := make([]int64, len(nodes))
+	for i, id := range nodes {
+		ids[i] = int64(id)
+	}
+	in(&w, "node_id", ids)
+	return list(ctx, tx, "exchange", scanNode, "SELECT DISTINCT node_id FROM exchange"+w.String()+" AND replied_at = 0", w.args...)
 }
 
 func scanNode(s scanner) (uint64, error) {

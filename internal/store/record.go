@@ -229,7 +229,7 @@ func (tx *Tx) NewestExchanges(ctx context.Context, fedID int64, engineRunID uint
 		return nil, err
 	}
 	return list(ctx, tx, "exchange", scanPlainExchange, `SELECT federation_id, engine_run_id, message_id, round, phase, node_id, asked_at, replied_at, failed, error
-		FROM exchange WHERE federation_id = $1 AND engine_run_id = $2 AND round = $3 ORDER BY +node_id, message_id`, fedID, int64(engineRunID), last) // +: as in Waiting
+		FROM exchange WHERE federation_id = $1 AND engine_run_id = $2 AND round = $3 ORDER BY +node_id, message_id`, fedID, int64(engineRunID), last) // +: else SQLite goes by an index by SuperNode, through all rounds of all runs
 }
 
 // FailedExchanges returns the exchanges of a run whose reply is an error, by round and node, at most 1000.

@@ -23,6 +23,13 @@ type region struct {
 	body templ.Component
 }
 
+// rowed is the body of a region whose rows are sent on their own while nothing else of it changes.
+type rowed struct {
+	templ.Component
+	bare templ.Component // the same with empty rows
+	rows []region
+}
+
 // signal is a named event for the page's script.
 type signal struct {
 	name string
@@ -35,6 +42,7 @@ type conn struct {
 	w    http.ResponseWriter
 	rc   *http.ResponseController
 	sent map[string]string
+	rows map[string]map[string]string // of regions with rows, by their ids
 }
 
 func newConn(s *server, w http.ResponseWriter) *conn {
@@ -42,7 +50,7 @@ func newConn(s *server, w http.ResponseWriter) *conn {
 	h.Set("Content-Type", "text/event-stream")
 	h.Set("Cache-Control", "no-store")
 	h.Set("X-Accel-Buffering", "no")
-	return &conn{s: s, w: w, rc: http.NewResponseController(w), sent: map[string]string{}}
+	return &conn{s: s, w: w, rc: http.NewResponseController(w), sent: map[string]string{}, rows: map[string]map[string]string{}}
 }
 
 // release takes the write limit off again: the connection may serve more.
@@ -59,11 +67,7 @@ func (c *conn) show(ctx context.Context, v *visit, live view) error {
 	}
 	var html bytes.Buffer
 	for _, rg := range now.regions {
-		if c.sent[rg.id] == rg.html {
-			continue
-		}
-		c.sent[rg.id] = rg.html
-		fmt.Fprintf(&html, `<hx-partial hx-target="#%s" hx-swap="outerMorph">%s</hx-partial>`, rg.id, rg.html)
+		c.changed(rg, &html)
 	}
 	if html.Len() > 0 {
 		if err := c.write("", html.String()); err != nil {
@@ -76,6 +80,34 @@ func (c *conn) show(ctx context.Context, v *visit, live view) error {
 		}
 	}
 	return nil
+}
+
+// changed writes what of a region differs from what was sent last: of one with rows the changed rows, unless more has changed.
+func (c *conn) changed(rg drawn, html *bytes.Buffer) {
+	partial := func(id, text string) {
+		fmt.Fprintf(html, `<hx-partial hx-target="#%s" hx-swap="outerMorph">%s</hx-partial>`, id, text)
+	}
+	if rg.bare == "" {
+		if c.sent[rg.id] != rg.html {
+			c.sent[rg.id] = rg.html
+			partial(rg.id, rg.html)
+		}
+		return
+	}
+	known := c.rows[rg.id]
+	if c.sent[rg.id] != rg.bare {
+		c.sent[rg.id] = rg.bare
+		partial(rg.id, rg.html)
+		known = nil
+	}
+	now := make(map[string]string, len(rg.rows))
+	for _, row := range rg.rows {
+		now[row.id] = row.html
+		if known != nil && known[row.id] != row.html {
+			partial(row.id, row.html)
+		}
+	}
+	c.rows[rg.id] = now
 }
 
 // signalOnce sends a signal unless the last one of its name said the same.

@@ -2,6 +2,7 @@ package web
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"strconv"
 	"strings"
@@ -15,6 +16,7 @@ type fedHead struct {
 	fed     domain.Federation
 	link    domain.SuperLink
 	nodes   domain.NodeCount
+	tally   domain.NodeTally
 	pending int
 	manager bool
 	active  int // runs that would end with the SuperLink
@@ -33,7 +35,8 @@ type tile struct {
 // overview is everything the page of a federation shows.
 type overview struct {
 	fedHead
-	tiles   []tile
+	tiles   []tile           // every partition; of a large federation only the visitor's own
+	away    []domain.NodeRow // of a large federation: the first SuperNodes that are stuck, and the first that are offline
 	free    []int
 	running []waitingRun
 	queue   []waitingRun
@@ -41,7 +44,6 @@ type overview struct {
 	waiting []domain.Request // oldest first
 	resize  string           // kept input
 	errs    formErrors
-	more    int // partitions without a tile
 }
 
 // waitingRun is a run that has not ended, with what it waits for.
@@ -50,8 +52,14 @@ type waitingRun struct {
 	wait runs.Wait
 }
 
-// maxTiles bounds the page of a large federation; the table of SuperNodes has all.
-const maxTiles = 200
+const (
+	maxTiles = 200 // partitions that are shown one by one; a federation with more is summed up
+	maxAway  = 5   // SuperNodes that the sum names, of those stuck and of those offline
+	maxWaits = 5   // people who wait for a manager
+)
+
+// large reports whether a federation's partitions are summed up instead of shown one by one.
+func large(fed domain.Federation) bool { return fed.TotalPartitions > maxTiles }
 
 func (s *server) head(ctx context.Context, v *visit, tab string) (fedHead, error) {
 	h := fedHead{fed: v.fed, link: s.Engines.Status(v.fed.ID), manager: v.manager(), tab: tab}
@@ -61,9 +69,10 @@ func (s *server) head(ctx context.Context, v *visit, tab string) (fedHead, error
 	}
 	h.fed = fed
 	h.link.Idle = fed.EngineIdle && h.link.State == domain.SuperLinkStopped
-	if h.nodes, err = s.Onboarding.CountNodes(ctx, v.fed.ID); err != nil {
+	if h.tally, err = s.Onboarding.NodeTally(ctx, v.fed.ID); err != nil {
 		return h, err
 	}
+	h.nodes = h.tally.Count()
 	active, err := s.Runs.List(ctx, domain.RunFilter{FederationID: v.fed.ID, States: []domain.RunState{domain.Starting, domain.Running}})
 	if err != nil {
 		return h, err
@@ -81,10 +90,6 @@ func (s *server) overview(ctx context.Context, v *visit) (overview, error) {
 	if err != nil {
 		return o, err
 	}
-	keys, err := s.Onboarding.NodeKeys(ctx, v.fed.ID)
-	if err != nil {
-		return o, err
-	}
 	all, err := s.Runs.List(ctx, domain.RunFilter{FederationID: v.fed.ID, SeenBy: v.seenBy(), Limit: 30})
 	if err != nil {
 		return o, err
@@ -92,7 +97,7 @@ func (s *server) overview(ctx context.Context, v *visit) (overview, error) {
 	if o.queue, err = s.queueOf(ctx, v); err != nil {
 		return o, err
 	}
-	busy := map[uint64]bool{}
+	var newest domain.Run
 	for _, run := range all {
 		switch run.State {
 		case domain.Queued:
@@ -102,24 +107,46 @@ func (s *server) overview(ctx context.Context, v *visit) (overview, error) {
 				return o, err
 			}
 			o.running = append(o.running, waitingRun{run, wait})
-			if busy, err = s.inRound(ctx, run); err != nil {
-				return o, err
-			}
+			newest = run
 		default:
 			if len(o.last) < 5 {
 				o.last = append(o.last, run)
 			}
 		}
 	}
-	holders, err := s.Onboarding.Holders(ctx, v.fed.ID)
-	if err != nil {
+	if err := s.partitions(ctx, v, &o, newest); err != nil || !head.manager {
 		return o, err
 	}
-	o.tiles, o.more = tilesOf(v, holders, keys, busy)
-	if !head.manager {
-		return o, nil
-	}
 	return o, s.waiting(ctx, v, &o)
+}
+
+// partitions adds what is shown of each partition, or of a large federation its sum and who is away.
+func (s *server) partitions(ctx context.Context, v *visit, o *overview, run domain.Run) error {
+	f := domain.NodeFilter{FederationID: v.fed.ID, Limit: maxTiles}
+	if !large(v.fed) {
+		rows, err := s.Onboarding.Nodes(ctx, f)
+		if err != nil {
+			return err
+		}
+		busy, err := s.busyAmong(ctx, run, rows)
+		o.tiles = tilesOf(v, rows, busy)
+		return err
+	}
+	if !v.names() {
+		return nil
+	}
+	for _, status := range []domain.NodeStatus{domain.NodeStuck, domain.NodeOffline} {
+		if o.tally.By[status] == 0 {
+			continue
+		}
+		f.Status, f.Limit = status, maxAway
+		rows, err := s.Onboarding.Nodes(ctx, f)
+		if err != nil {
+			return err
+		}
+		o.away = append(o.away, rows...)
+	}
+	return nil
 }
 
 // maxQueue bounds what the page shows of a queue.
@@ -144,41 +171,36 @@ func (s *server) queueOf(ctx context.Context, v *visit) (out []waitingRun, err e
 
 // waiting adds what only managers see: who waits, and which partitions are free for them.
 func (s *server) waiting(ctx context.Context, v *visit, o *overview) error {
-	pending, err := s.Onboarding.List(ctx, domain.RequestFilter{FederationID: v.fed.ID, States: []domain.RequestState{domain.Pending}, Limit: 500})
-	if err != nil {
+	if o.pending == 0 {
+		return nil
+	}
+	var err error
+	f := domain.RequestFilter{FederationID: v.fed.ID, States: []domain.RequestState{domain.Pending}, Sort: domain.SortOldest, Limit: maxWaits}
+	if o.waiting, err = s.Onboarding.List(ctx, f); err != nil {
 		return err
 	}
-	for i := len(pending) - 1; i >= 0 && len(o.waiting) < 5; i-- {
-		o.waiting = append(o.waiting, pending[i])
-	}
-	o.free, err = s.Onboarding.NextFree(ctx, v.fed.ID, 5)
+	o.free, err = s.Onboarding.NextFree(ctx, v.fed.ID, maxWaits)
 	return err
 }
 
-func tilesOf(v *visit, holders map[int]domain.Request, keys []domain.NodeKey, busy map[uint64]bool) ([]tile, int) {
-	byPartition := map[int]domain.NodeKey{}
-	for _, k := range keys {
-		if k.RevokedAt.IsZero() {
-			byPartition[k.Partition] = k
-		}
+func tilesOf(v *visit, rows []domain.NodeRow, busy map[uint64]bool) []tile {
+	out := make([]tile, v.fed.TotalPartitions)
+	for p := range out {
+		out[p].n = p
 	}
-	total := min(v.fed.TotalPartitions, maxTiles)
-	out := make([]tile, total)
-	for p := range total {
-		req, held := holders[p]
-		t := tile{n: p, held: held}
-		if held {
-			t.key = byPartition[p]
-			t.busy = busy[t.key.NodeID] && t.key.NodeID != 0
-			if v.names() {
-				t.holder = holderName(req)
-			} else if req.PersonID == v.person.ID {
-				t.holder = "yours"
-			}
+	for _, r := range rows {
+		if r.Holder.Partition >= len(out) {
+			continue // it was shrunk since
 		}
-		out[p] = t
+		t := tile{n: r.Holder.Partition, held: true, key: r.Key, busy: busy[r.Key.NodeID] && r.Key.NodeID != 0}
+		if v.names() {
+			t.holder = holderName(r.Holder)
+		} else if r.Holder.PersonID == v.person.ID {
+			t.holder = "yours"
+		}
+		out[t.n] = t
 	}
-	return out, v.fed.TotalPartitions - total
+	return out
 }
 
 // holderName is how a participant is shown to managers and viewers.
@@ -208,7 +230,9 @@ func (s *server) showFederation(w http.ResponseWriter, r *http.Request, v *visit
 func (s *server) federationEvents(w http.ResponseWriter, r *http.Request, v *visit) error {
 	return s.follow(w, r, aMember, v, view{
 		topics: fedTopics(v.fed.ID),
+		share:  overviewShare(v),
 		poll:   pollActive,
+		gap:    nodesGap,
 		look: func(ctx context.Context, v *visit) ([]region, []signal, error) {
 			fresh, err := s.freshFed(ctx, v)
 			if err != nil {
@@ -218,6 +242,14 @@ func (s *server) federationEvents(w http.ResponseWriter, r *http.Request, v *vis
 			return []region{{"head", federationHead(o.fedHead)}, {"tabs", federationTabs(o.fedHead)}, {"tiles", partitionTiles(o)}, {"now", nowPanel(o)}, {"waiting", waitingPanel(o)}, {"last", lastRuns(o)}}, nil, err
 		},
 	})
+}
+
+// overviewShare is the same for all who see the same page of a federation; participants see which partition is theirs.
+func overviewShare(v *visit) string {
+	if !v.names() {
+		return ""
+	}
+	return fmt.Sprint("federation ", v.fed.ID, v.manager())
 }
 
 func fedTopics(id int64) []string {

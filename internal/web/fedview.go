@@ -19,28 +19,28 @@ func tileTone(t tile, now time.Time) tone {
 	return nodeTone(t.key, t.busy, now)
 }
 
+// statusTones are how SuperNodes look in a sum, in its order.
+var statusTones = []struct {
+	status domain.NodeStatus
+	tone   tone
+}{
+	{domain.NodeOnline, tone{class: "is-ok", icon: "ok", word: "online"}}, {domain.NodeStuck, tone{class: "is-bad", icon: "warn", word: "stuck"}},
+	{domain.NodeOffline, tone{class: "is-off", icon: "off", word: "offline"}}, {domain.NodeSuspended, tone{class: "is-off", icon: "pause", word: "suspended"}},
+	{domain.NodeNeverSeen, tone{class: "is-wait", icon: "wait", word: "never seen"}}, {domain.NodeNotConnected, tone{class: "is-wait", icon: "wait", word: "not connected yet"}},
+}
+
+// freePartitions is how many partitions nobody holds.
+func (h fedHead) freePartitions() int { return max(h.fed.TotalPartitions-h.tally.Approved, 0) }
+
 // tileWords sums the partitions up.
 func tileWords(o overview) string {
-	held := 0
-	for _, t := range o.tiles {
-		if t.held {
-			held++
+	parts := []string{fmt.Sprintf("%d online", o.nodes.Online)}
+	for _, s := range statusTones[1:] {
+		if n := o.tally.By[s.status]; n > 0 {
+			parts = append(parts, fmt.Sprintf("%d %s", n, s.tone.word))
 		}
 	}
-	parts := []string{fmt.Sprintf("%d online", o.nodes.Online)}
-	if o.nodes.Stuck > 0 {
-		parts = append(parts, fmt.Sprintf("%d stuck", o.nodes.Stuck))
-	}
-	if off := o.nodes.Good - o.nodes.Online - o.nodes.Stuck; off > 0 {
-		parts = append(parts, fmt.Sprintf("%d offline", off))
-	}
-	if waits := held - o.nodes.Good; waits > 0 {
-		parts = append(parts, fmt.Sprintf("%d not connected yet", waits))
-	}
-	if o.more == 0 {
-		parts = append(parts, fmt.Sprintf("%d free", len(o.tiles)-held))
-	}
-	return strings.Join(parts, ", ")
+	return strings.Join(append(parts, fmt.Sprintf("%d free", o.freePartitions())), ", ")
 }
 
 // startOf is when a run began to be worked on, or was queued.

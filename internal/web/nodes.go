@@ -2,92 +2,195 @@ package web
 
 import (
 	"context"
+	"fmt"
 	"net/http"
+	"net/url"
 	"slices"
+	"strconv"
+	"strings"
+	"time"
 
 	"blossomtune/internal/domain"
 )
 
-// nodeLine is one SuperNode with its participant.
-type nodeLine struct {
-	key    domain.NodeKey
-	holder domain.Request
-	busy   bool
+const (
+	nodesPageSize = 50
+	nodesGap      = time.Second // between two looks of all who see the same page of SuperNodes
+)
+
+// nodeTab is one of the lists of SuperNodes.
+type nodeTab struct {
+	status domain.NodeStatus // "": everyone who is approved
+	name   string
 }
 
+var nodeTabs = []nodeTab{{"", "All"}, {domain.NodeOnline, "Online"}, {domain.NodeStuck, "Stuck"}, {domain.NodeOffline, "Offline"}, {domain.NodeSuspended, "Suspended"},
+	{domain.NodeNeverSeen, "Never seen"}, {domain.NodeNotConnected, "Not connected yet"}, {domain.NodeRevoked, "Revoked"}}
+
+// nodeQuery is which SuperNodes are shown; it is the page's address.
+type nodeQuery struct {
+	status domain.NodeStatus
+	search string
+	sort   domain.NodeSort
+	after  int64 // cursor
+}
+
+func nodeQueryOf(v url.Values) nodeQuery {
+	after, _ := strconv.ParseInt(v.Get("after"), 10, 64) // nonsense is the first page
+	q := nodeQuery{status: domain.NodeStatus(v.Get("state")), search: domain.Cut(strings.TrimSpace(v.Get("q")), 100), sort: domain.NodeSort(v.Get("sort")), after: max(after, 0)}
+	if !slices.Contains(domain.NodeStatuses, q.status) {
+		q.status = ""
+	}
+	if !slices.Contains(domain.NodeSorts, q.sort) {
+		q.sort = domain.NodesByPartition
+	}
+	return q
+}
+
+// address is the query as an address below a federation's; change alters the query first.
+func (q nodeQuery) address(path string, change func(*nodeQuery)) string {
+	if change != nil {
+		change(&q)
+	}
+	v := url.Values{}
+	for key, text := range map[string]string{"state": string(q.status), "q": q.search} {
+		if text != "" {
+			v.Set(key, text)
+		}
+	}
+	if q.sort != domain.NodesByPartition {
+		v.Set("sort", string(q.sort))
+	}
+	if q.after != 0 {
+		v.Set("after", itoa64(q.after))
+	}
+	if len(v) == 0 {
+		return path
+	}
+	return path + "?" + v.Encode()
+}
+
+func (q nodeQuery) filter(fedID int64) domain.NodeFilter {
+	return domain.NodeFilter{FederationID: fedID, Status: q.status, Search: q.search, Sort: q.sort, AfterID: q.after, Limit: nodesPageSize + 1}
+}
+
+// nodeLine is one participant with their SuperNode.
+type nodeLine struct {
+	domain.NodeRow
+	busy bool
+}
+
+// rowID is the id of the line's row in the page.
+func (n nodeLine) rowID() string {
+	if n.Key.ID == 0 {
+		return "held-" + n.Holder.Ref
+	}
+	return fmt.Sprintf("node-%d", n.Key.ID)
+}
+
+// lastSeen is when the SuperNode was last seen, to the minute while it is online: its row need not be sent for every heartbeat.
+func (n nodeLine) lastSeen() time.Time {
+	if n.Key.Seen.Online {
+		return n.Key.Seen.LastAt.Truncate(time.Minute)
+	}
+	return n.Key.Seen.LastAt
+}
+
+// nodeList is everything the page of SuperNodes shows.
 type nodeList struct {
 	fedHead
-	lines   []nodeLine
-	waiting []domain.Request // approved, without a key
-	flwr    string           // the version that runs need
+	q     nodeQuery
+	lines []nodeLine
+	total int    // that the search finds in this tab
+	next  int64  // cursor of the next page
+	flwr  string // the version that runs need
+	bare  bool   // rows are left empty: what is drawn tells whether anything but a row has changed
 }
 
-func (s *server) nodeList(ctx context.Context, v *visit) (nodeList, error) {
+func (s *server) nodeList(ctx context.Context, v *visit, q nodeQuery) (nodeList, error) {
 	head, err := s.head(ctx, v, "nodes")
-	l := nodeList{fedHead: head, flwr: s.Connection().Flwr}
+	l := nodeList{fedHead: head, q: q, flwr: s.Connection().Flwr, total: tabCount(head.tally, q.status)}
 	if err != nil {
 		return l, err
 	}
-	keys, err := s.Onboarding.NodeKeys(ctx, v.fed.ID)
+	rows, err := s.Onboarding.Nodes(ctx, q.filter(v.fed.ID))
 	if err != nil {
 		return l, err
+	}
+	if len(rows) > nodesPageSize {
+		rows = rows[:nodesPageSize]
+		l.next = rows[nodesPageSize-1].Cursor
+	}
+	if q.search != "" {
+		if l.total, err = s.Onboarding.CountChosenNodes(ctx, q.filter(v.fed.ID)); err != nil {
+			return l, err
+		}
 	}
 	run, err := s.runningRun(ctx, v.fed.ID, 0)
 	if err != nil {
 		return l, err
 	}
+	busy, err := s.busyAmong(ctx, run, rows)
+	for _, r := range rows {
+		l.lines = append(l.lines, nodeLine{r, busy[r.Key.NodeID]})
+	}
+	return l, err
+}
+
+// busyAmong tells which of some SuperNodes were asked in the newest round of a run and have not replied.
+func (s *server) busyAmong(ctx context.Context, run domain.Run, rows []domain.NodeRow) (map[uint64]bool, error) {
+	var nodes []uint64
+	for _, r := range rows {
+		if r.Key.NodeID != 0 {
+			nodes = append(nodes, r.Key.NodeID)
+		}
+	}
 	busy := map[uint64]bool{}
-	if run.ID != 0 {
-		if busy, err = s.inRound(ctx, run); err != nil {
-			return l, err
-		}
+	if run.ID == 0 || len(nodes) == 0 {
+		return busy, nil
 	}
-	holders, err := s.Onboarding.Holders(ctx, v.fed.ID)
-	if err != nil {
-		return l, err
+	waiting, err := s.Runs.WaitingAmong(ctx, run, nodes)
+	for _, id := range waiting {
+		busy[id] = true
 	}
-	connected := map[int64]bool{}
-	for _, k := range keys {
-		line := nodeLine{key: k, busy: k.NodeID != 0 && busy[k.NodeID]}
-		if line.holder, err = s.Onboarding.Request(ctx, k.RequestID); err != nil {
-			return l, err
-		}
-		connected[k.RequestID] = connected[k.RequestID] || k.RevokedAt.IsZero()
-		l.lines = append(l.lines, line)
+	return busy, err
+}
+
+// tabCount is how many SuperNodes a tab has.
+func tabCount(t domain.NodeTally, status domain.NodeStatus) int {
+	if status == "" {
+		return t.Approved
 	}
-	slices.SortStableFunc(l.lines, func(a, b nodeLine) int {
-		if ra, rb := a.key.RevokedAt.IsZero(), b.key.RevokedAt.IsZero(); ra != rb {
-			if ra {
-				return -1
-			}
-			return 1
-		}
-		return a.key.Partition - b.key.Partition
-	})
-	for p := range v.fed.TotalPartitions {
-		if h, held := holders[p]; held && !connected[h.ID] {
-			l.waiting = append(l.waiting, h)
-		}
-	}
-	return l, nil
+	return t.By[status]
 }
 
 func (s *server) nodes(w http.ResponseWriter, r *http.Request, v *visit) error {
-	l, err := s.nodeList(r.Context(), v)
+	q := nodeQueryOf(r.URL.Query())
+	l, err := s.nodeList(r.Context(), v, q)
 	if err != nil {
 		return err
 	}
-	s.render(w, r, v, http.StatusOK, page{title: "SuperNodes · " + v.fed.Name, nav: "f", events: "/f/" + v.fed.Slug + "/nodes/events"}, nodesPage(l))
+	s.render(w, r, v, http.StatusOK, page{title: "SuperNodes · " + v.fed.Name, nav: "f", events: q.address("/f/"+v.fed.Slug+"/nodes/events", nil)}, nodesPage(l))
 	return nil
 }
 
 func (s *server) nodesEvents(w http.ResponseWriter, r *http.Request, v *visit) error {
+	q := nodeQueryOf(r.URL.Query())
 	return s.follow(w, r, aManager, v, view{
 		topics: fedTopics(v.fed.ID),
+		share:  fmt.Sprint("nodes ", v.fed.ID, " ", q.address("", nil)),
 		poll:   pollActive,
+		gap:    nodesGap,
 		look: func(ctx context.Context, v *visit) ([]region, []signal, error) {
-			l, err := s.nodeList(ctx, v)
-			return []region{{"head", federationHead(l.fedHead)}, {"tabs", federationTabs(l.fedHead)}, {"nodes", nodesPanel(l)}}, nil, err
+			l, err := s.nodeList(ctx, v, q)
+			rows := make([]region, len(l.lines))
+			for i, n := range l.lines {
+				rows[i] = region{n.rowID(), nodeRow(l, n)}
+			}
+			bare := l
+			bare.bare = true
+			return []region{{"head", federationHead(l.fedHead)}, {"tabs", federationTabs(l.fedHead)}, {"chips", nodeChips(l)}, {"foot", nodesFoot(l)},
+				{"list", rowed{nodeRows(l), nodeRows(bare), rows}}}, nil, err
 		},
 	})
 }
@@ -101,7 +204,7 @@ func (s *server) suspend(w http.ResponseWriter, r *http.Request, v *visit) error
 	if _, err := s.Onboarding.Suspend(r.Context(), v.actor(), req.ID, r.PostForm.Get("reason")); err != nil {
 		return err
 	}
-	return s.done(w, r, "/f/"+v.fed.Slug+"/nodes", req.Name+" is suspended and told why.")
+	return s.done(w, r, s.backToNodes(r, v), req.Name+" is suspended and told why.")
 }
 
 func (s *server) resume(w http.ResponseWriter, r *http.Request, v *visit) error {
@@ -112,7 +215,7 @@ func (s *server) resume(w http.ResponseWriter, r *http.Request, v *visit) error 
 	if _, err := s.Onboarding.Resume(r.Context(), v.actor(), req.ID); err != nil {
 		return err
 	}
-	return s.done(w, r, "/f/"+v.fed.Slug+"/nodes", req.Name+" goes on within half a minute.")
+	return s.done(w, r, s.backToNodes(r, v), req.Name+" goes on within half a minute.")
 }
 
 func (s *server) nodeOf(r *http.Request, v *visit) (domain.Request, error) {
@@ -124,4 +227,10 @@ func (s *server) nodeOf(r *http.Request, v *visit) (domain.Request, error) {
 		return domain.Request{}, err
 	}
 	return chosen[0], nil
+}
+
+// backToNodes is the page of SuperNodes as it was when a form of it was sent.
+func (s *server) backToNodes(r *http.Request, v *visit) string {
+	was, _ := url.ParseQuery(r.PostForm.Get("back")) // nonsense is the first page
+	return nodeQueryOf(was).address("/f/"+v.fed.Slug+"/nodes", nil)
 }

@@ -26,7 +26,7 @@ type Watching interface {
 
 	Passages(ctx context.Context, run domain.Run, round int) ([]domain.Passage, error)
 	LastRound(ctx context.Context, run domain.Run) (int, error)
-	Waiting(ctx context.Context, run domain.Run) ([]uint64, error)
+	WaitingAmong(ctx context.Context, run domain.Run, nodes []uint64) ([]uint64, error)
 	RoundStarts(ctx context.Context, run domain.Run, rounds []int) (map[int]time.Time, error)
 	RoundSpans(ctx context.Context, run domain.Run, from int) ([]domain.RoundSpan, error)
 	Participation(ctx context.Context, run domain.Run, nodes []uint64, size, open int) (map[uint64]map[int]domain.Cell, error)

@@ -2,15 +2,22 @@ package web
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"sync"
 	"time"
 
 	"blossomtune/internal/safely"
+
+	"github.com/a-h/templ"
 )
 
 // drawn is a region as it is sent.
-type drawn struct{ id, html string }
+type drawn struct {
+	id, html string
+	bare     string  // of a region with rows: what it is without them
+	rows     []drawn // of it
+}
 
 // looked is what a page's stream shows at one moment.
 type looked struct {
@@ -23,7 +30,7 @@ func (s *server) nowOn(ctx context.Context, v *visit, live view) (looked, error)
 	if live.share == "" {
 		return s.draw(ctx, v, live)
 	}
-	return s.looks.do(ctx, live.share, func(ctx context.Context) (out looked, err error) { // in a goroutine of its own, whose panic would end the server
+	return s.looks.do(ctx, live.share, cmp.Or(live.gap, renderGap), func(ctx context.Context) (out looked, err error) { // in a goroutine of its own, whose panic would end the server
 		err = safely.Do(s.Log, "drawing a live page", func() (err error) { out, err = s.draw(ctx, v, live); return err })
 		return out, err
 	})
@@ -36,33 +43,60 @@ func (s *server) draw(ctx context.Context, v *visit, live view) (looked, error) 
 		if err != nil {
 			break
 		}
-		var b bytes.Buffer
-		err = rg.body.Render(s.drawContext(ctx), &b)
-		out.regions = append(out.regions, drawn{rg.id, b.String()})
+		var d drawn
+		d, err = s.drawRegion(ctx, rg)
+		out.regions = append(out.regions, d)
 	}
 	return out, err
+}
+
+func (s *server) drawRegion(ctx context.Context, rg region) (d drawn, err error) {
+	d.id = rg.id
+	if d.html, err = s.drawPart(ctx, rg.body); err != nil {
+		return d, err
+	}
+	table, is := rg.body.(rowed)
+	if !is {
+		return d, nil
+	}
+	if d.bare, err = s.drawPart(ctx, table.bare); err != nil {
+		return d, err
+	}
+	for _, row := range table.rows {
+		html, err := s.drawPart(ctx, row.body)
+		if err != nil {
+			return d, err
+		}
+		d.rows = append(d.rows, drawn{id: row.id, html: html})
+	}
+	return d, nil
+}
+
+func (s *server) drawPart(ctx context.Context, body templ.Component) (string, error) {
+	var b bytes.Buffer
+	err := body.Render(s.drawContext(ctx), &b)
+	return b.String(), err
 }
 
 // lookLimit bounds one shared look; those who wait for it do not end it when they leave.
 const lookLimit = 20 * time.Second
 
-// sharedLooks lets many streams that are woken at once look once. Nobody gets what was read before they asked: who comes while a look
-// is under way shares the next one.
+// sharedLooks lets many streams look once. Nobody gets what was read before they asked: those who come while a look is under way share
+// the next one. However many streams there are, the looks of one key begin a gap apart, so their cost is bounded.
 type sharedLooks struct {
 	mu   sync.Mutex
-	keys map[string]*lookQueue
+	next map[string]*sharedLook // by key, while a goroutine serves it; nil: nobody waits
 }
 
-type lookQueue struct{ running, next *sharedLook }
-
 type sharedLook struct {
+	look func(context.Context) (looked, error)
 	done chan struct{}
 	what looked
 	err  error
 }
 
-func (l *sharedLooks) do(ctx context.Context, key string, look func(context.Context) (looked, error)) (looked, error) {
-	call := l.join(key, look)
+func (l *sharedLooks) do(ctx context.Context, key string, gap time.Duration, look func(context.Context) (looked, error)) (looked, error) {
+	call := l.join(key, gap, look)
 	select {
 	case <-call.done:
 		return call.what, call.err
@@ -71,43 +105,44 @@ func (l *sharedLooks) do(ctx context.Context, key string, look func(context.Cont
 	}
 }
 
-func (l *sharedLooks) join(key string, look func(context.Context) (looked, error)) *sharedLook {
+func (l *sharedLooks) join(key string, gap time.Duration, look func(context.Context) (looked, error)) *sharedLook {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.keys == nil {
-		l.keys = map[string]*lookQueue{}
+	if l.next == nil {
+		l.next = map[string]*sharedLook{}
 	}
-	q := l.keys[key]
-	switch {
-	case q == nil:
-		call := &sharedLook{done: make(chan struct{})}
-		l.keys[key] = &lookQueue{running: call}
-		go l.run(key, call, look)
-		return call
-	case q.next == nil:
-		q.next = &sharedLook{done: make(chan struct{})}
-		go func(before, call *sharedLook) {
-			<-before.done
-			l.run(key, call, look)
-		}(q.running, q.next)
+	call, served := l.next[key]
+	if call == nil {
+		call = &sharedLook{look: look, done: make(chan struct{})}
+		l.next[key] = call
 	}
-	return q.next
+	if !served {
+		go l.serve(key, gap)
+	}
+	return call
 }
 
-func (l *sharedLooks) run(key string, call *sharedLook, look func(context.Context) (looked, error)) {
-	l.mu.Lock()
-	q := l.keys[key] // stays while a call of it runs or waits
-	if q.next == call {
-		q.running, q.next = call, nil
+// serve looks for those who wait, until nobody has come for a gap.
+func (l *sharedLooks) serve(key string, gap time.Duration) {
+	for {
+		l.mu.Lock()
+		call := l.next[key]
+		if call == nil {
+			delete(l.next, key)
+			l.mu.Unlock()
+			return
+		}
+		l.next[key] = nil
+		l.mu.Unlock()
+		pause := time.NewTimer(gap)
+		call.run()
+		<-pause.C
 	}
-	l.mu.Unlock()
+}
+
+func (c *sharedLook) run() {
+	defer close(c.done)
 	ctx, cancel := context.WithTimeout(context.Background(), lookLimit)
 	defer cancel()
-	call.what, call.err = look(ctx)
-	l.mu.Lock()
-	if q.running == call && q.next == nil {
-		delete(l.keys, key)
-	}
-	l.mu.Unlock()
-	close(call.done)
+	c.what, c.err = c.look(ctx)
 }

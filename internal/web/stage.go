@@ -101,11 +101,11 @@ func (s *server) standing(ctx context.Context, v *visit) (standing, error) {
 			return st, err
 		}
 		if st.run.ID != 0 && st.hasKey() {
-			busy, err := s.inRound(ctx, st.run)
+			waiting, err := s.Runs.WaitingAmong(ctx, st.run, []uint64{st.key.NodeID})
 			if err != nil {
 				return st, err
 			}
-			st.training = busy[st.key.NodeID]
+			st.training = len(waiting) > 0
 		}
 	}
 	st.stage = stageOf(st, s.Clock().UTC())
@@ -119,16 +119,6 @@ func (s *server) runningRun(ctx context.Context, fedID, personID int64) (domain.
 		return domain.Run{}, err
 	}
 	return all[0], nil
-}
-
-// inRound tells which nodes were asked in the run and have not replied.
-func (s *server) inRound(ctx context.Context, run domain.Run) (map[uint64]bool, error) {
-	nodes, err := s.Runs.Waiting(ctx, run)
-	busy := map[uint64]bool{}
-	for _, id := range nodes {
-		busy[id] = true
-	}
-	return busy, err
 }
 
 func stageOf(st standing, now time.Time) stage {
