@@ -101,7 +101,7 @@ func TestPeopleWhoNeverConnectedAreANeed(t *testing.T) {
 	s.put(func(tx *store.Tx) error {
 		k, err := tx.NodeKeyByFingerprint(t.Context(), "f")
 		if err == nil {
-			err = tx.UpdateNodeSeen(t.Context(), k.ID, domain.NodeSeen{FirstAt: s.now(), LastAt: s.now()})
+			err = tx.UpdateNodesSeen(t.Context(), map[int64]domain.NodeSeen{k.ID: {FirstAt: s.now(), LastAt: s.now()}})
 		}
 		return err
 	})

@@ -64,7 +64,7 @@ func (s *site) fillFed(tx *store.Tx, at int, f domain.Federation) error {
 		if err := tx.InsertNodeKey(ctx, &k); err != nil {
 			return err
 		}
-		if err := tx.UpdateNodeSeen(ctx, k.ID, domain.NodeSeen{FirstAt: s.now(), LastAt: s.now(), Online: i > 0}); err != nil {
+		if err := tx.UpdateNodesSeen(ctx, map[int64]domain.NodeSeen{k.ID: {FirstAt: s.now(), LastAt: s.now(), Online: i > 0}}); err != nil {
 			return err
 		}
 	}

@@ -145,7 +145,7 @@ func TestASuperNodeThatLeavesARunIsANeed(t *testing.T) {
 		s.put(func(tx *store.Tx) error {
 			k, err := tx.NodeKeyByFingerprint(t.Context(), "f")
 			if err == nil {
-				err = tx.UpdateNodeSeen(t.Context(), k.ID, domain.NodeSeen{FirstAt: at, LastAt: at, Online: online})
+				err = tx.UpdateNodesSeen(t.Context(), map[int64]domain.NodeSeen{k.ID: {FirstAt: at, LastAt: at, Online: online}})
 			}
 			return err
 		})

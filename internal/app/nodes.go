@@ -274,13 +274,10 @@ type seenStore struct{ db *store.DB }
 
 // SaveSeen stores it; what changes here changes nobody's rights, so it has no audit row.
 func (s seenStore) SaveSeen(ctx context.Context, seen []fleet.Seen) error {
-	return s.db.InTx(ctx, func(tx *store.Tx) error {
-		for _, v := range seen {
-			v.Seen.Agent, v.Seen.Python = "", "" // the gateway hears of flwr alone
-			if err := tx.UpdateNodeSeen(ctx, v.Key.ID, v.Seen); err != nil && domain.CodeOf(err) != domain.NotFound {
-				return err
-			}
-		}
-		return nil
-	})
+	byKey := make(map[int64]domain.NodeSeen, len(seen))
+	for _, v := range seen {
+		v.Seen.Agent, v.Seen.Python = "", "" // the gateway hears of flwr alone
+		byKey[v.Key.ID] = v.Seen
+	}
+	return s.db.InTx(ctx, func(tx *store.Tx) error { return tx.UpdateNodesSeen(ctx, byKey) })
 }

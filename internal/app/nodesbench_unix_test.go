@@ -9,16 +9,15 @@ import (
 	"syscall"
 	"testing"
 	"time"
-)
 
-// nodePages are the pages that show the SuperNodes of a federation, as they open.
-var nodePages = []string{"/f/fed/nodes", "/f/fed"}
+	"blossomtune/internal/domain"
+)
 
 // BenchmarkNodesPage tells what the page of 10,000 SuperNodes, and their federation's, cost the server, and how large they are compressed.
 // The CPU time is that of the whole process, so on PostgreSQL it is without the database's.
 func BenchmarkNodesPage(b *testing.B) {
-	onEach(b, func(s *site) { s.fillNodes(manyNodes) }, func(b *testing.B, s *site) {
-		for _, path := range append(nodePages, "/f/fed/nodes?state=offline", "/f/fed/nodes?sort=latest", "/f/fed/nodes?q=hospital+2", "/f/fed/launch", "/") {
+	onEach(b, func(s *site) { s.fillNodes(1, domain.MaxPartitions) }, func(b *testing.B, s *site) {
+		for _, path := range nodePages {
 			b.Run(path, func(b *testing.B) { s.benchCPU(b, path) })
 		}
 	})

@@ -98,7 +98,7 @@ func TestARunShowsWhoTookPartForEver(t *testing.T) {
 			if err != nil {
 				return err
 			}
-			return tx.UpdateNodeSeen(ctx, keys[0].ID, domain.NodeSeen{FirstAt: s.now(), LastAt: s.now(), Online: true})
+			return tx.UpdateNodesSeen(ctx, map[int64]domain.NodeSeen{keys[0].ID: {FirstAt: s.now(), LastAt: s.now(), Online: true}})
 		})
 		idle := s.request("idle", s.fed, domain.Approved)
 		s.took("r-2", 43, map[uint64]string{7: "ok"})

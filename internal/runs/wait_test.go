@@ -43,7 +43,7 @@ func (w *world) seen(partition int, online bool, at time.Time) {
 		if err != nil {
 			return err
 		}
-		return tx.UpdateNodeSeen(w.t.Context(), keys[partition].ID, domain.NodeSeen{FirstAt: at, LastAt: at, Online: online})
+		return tx.UpdateNodesSeen(w.t.Context(), map[int64]domain.NodeSeen{keys[partition].ID: {FirstAt: at, LastAt: at, Online: online}})
 	})
 	if err != nil {
 		w.t.Fatal(err)
@@ -191,7 +191,7 @@ func (w *world) stuck(partition int, s domain.Stuck) {
 		}
 		seen := keys[partition].Seen
 		seen.Online, seen.Stuck = true, s
-		return tx.UpdateNodeSeen(w.t.Context(), keys[partition].ID, seen)
+		return tx.UpdateNodesSeen(w.t.Context(), map[int64]domain.NodeSeen{keys[partition].ID: seen})
 	})
 	if err != nil {
 		w.t.Fatal(err)

@@ -55,3 +55,6 @@ func (tx *Tx) LockHolder(ctx context.Context) (name string, err error) {
 		WHERE l.locktype = 'advisory' AND l.granted AND l.classid = $1 AND a.datname = current_database()), '')`, ownKey).Scan(&name)
 	return name, err
 }
+
+// TallyVersion tells whether tallies have to be counted again.
+func (db *DB) TallyVersion() uint64 { return db.tallies.version.Load() }

@@ -9,30 +9,6 @@ import (
 	"blossomtune/internal/domain"
 )
 
-// NodeTally counts a federation's SuperNodes and the people who hold its partitions, from indexes alone.
-func (tx *Tx) NodeTally(ctx context.Context, fedID int64) (domain.NodeTally, error) {
-	t := domain.NodeTally{By: map[domain.NodeStatus]int{}, Releases: map[string]int{}}
-	type group struct {
-		status domain.NodeStatus
-		flwr   string
-		n      int
-	}
-	groups, err := list(ctx, tx, "key", func(s scanner) (g group, err error) { return g, s.Scan(&g.status, &g.flwr, &g.n) },
-		"SELECT status, flwr, COUNT(*) FROM node_key WHERE federation_id = $1 GROUP BY status, flwr", fedID)
-	if err != nil {
-		return t, err
-	}
-	for _, g := range groups {
-		t.By[g.status] += g.n
-		if g.status == domain.NodeOnline {
-			t.Releases[g.flwr] = g.n
-		}
-	}
-	t.Approved, err = get(ctx, tx, "request", scanInt, "SELECT COUNT(*) FROM request WHERE federation_id = $1 AND state = 'approved'", fedID)
-	t.By[domain.NodeNotConnected] = max(t.Approved-t.Count().Good, 0)
-	return t, err
-}
-
 func scanInt(s scanner) (n int, err error) { return n, s.Scan(&n) }
 
 // nodeOrder is the expression of each order but that by partition, and whether it falls.

@@ -4,6 +4,9 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -28,6 +31,7 @@ func scanNodeKey(s scanner) (k domain.NodeKey, err error) {
 // InsertNodeKey adds a key and sets its id. A key that was ever enrolled, in whatever federation, is a [domain.Conflict], and
 // so is a second good key of one request.
 func (tx *Tx) InsertNodeKey(ctx context.Context, k *domain.NodeKey) error {
+	tx.nodes = true
 	err := tx.insert(ctx, "key", &k.ID, `INSERT INTO node_key (federation_id, request_id, partition_id, public_pem, fingerprint, node_id, via, created_at, revoked_at,
 		first_at, last_at, online, bytes_in, bytes_out, flwr, agent, python) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, 0, 0, 0, 0, 0, '', '', '')`,
 		k.FederationID, k.RequestID, k.Partition, k.PublicPEM, k.Fingerprint, int64(k.NodeID), k.Via, millis(k.CreatedAt), millis(k.RevokedAt))
@@ -72,6 +76,7 @@ func (tx *Tx) NodeKeyOfRequest(ctx context.Context, requestID int64) (domain.Nod
 
 // UpdateNodeKey writes a key's node id, revocation and suspension.
 func (tx *Tx) UpdateNodeKey(ctx context.Context, k domain.NodeKey) error {
+	tx.nodes = true
 	return tx.one(ctx, "key", "UPDATE node_key SET node_id = $2, revoked_at = $3, suspended_at = $4, suspend_reason = $5 WHERE id = $1",
 		k.ID, int64(k.NodeID), millis(k.RevokedAt), millis(k.SuspendedAt), k.Reason)
 }
@@ -89,15 +94,66 @@ func (tx *Tx) CountNodes(ctx context.Context, fedID int64) (domain.NodeCount, er
 		"SELECT COUNT(*), "+countOnline+", "+countStuck+" FROM node_key WHERE federation_id = $1 AND "+goodNode, fedID)
 }
 
-// UpdateNodeSeen writes what the gateway saw of a SuperNode. Empty versions leave the known ones.
-func (tx *Tx) UpdateNodeSeen(ctx context.Context, id int64, v domain.NodeSeen) error {
-	return tx.one(ctx, "key", `UPDATE node_key SET first_at = $2, last_at = $3, online = $4, bytes_in = $5, bytes_out = $6,
-		flwr = CASE WHEN $7 = '' THEN flwr ELSE $7 END, agent = CASE WHEN $8 = '' THEN agent ELSE $8 END, python = CASE WHEN $9 = '' THEN python ELSE $9 END, stuck = $10 WHERE id = $1`,
-		id, millis(v.FirstAt), millis(v.LastAt), bit(v.Online), v.BytesIn, v.BytesOut, v.Flwr, v.Agent, v.Python, string(v.Stuck))
+const seenAtOnce = 100
+
+// UpdateNodesSeen writes what the gateway saw of SuperNodes, by the ids of their keys; unknown ones are left out. Empty versions leave the
+// known ones. A heartbeat alone touches no index: where nothing but times and bytes is new, nothing else is written.
+func (tx *Tx) UpdateNodesSeen(ctx context.Context, seen map[int64]domain.NodeSeen) error {
+	ids := slices.Sorted(maps.Keys(seen)) // always in one order: two that write the same rows do not wait for each other
+	for part := range slices.Chunk(ids, seenAtOnce) {
+		var traffic, states rowValues
+		for _, id := range part {
+			v := seen[id]
+			traffic.add(id, millis(v.LastAt), v.BytesIn, v.BytesOut)
+			states.add(id, millis(v.FirstAt), bit(v.Online), v.Flwr, v.Agent, v.Python, string(v.Stuck))
+		}
+		err := tx.exec(ctx, "key", "WITH v(id, last_at, bytes_in, bytes_out) AS (VALUES "+traffic.String()+`)
+			UPDATE node_key SET last_at = v.last_at, bytes_in = v.bytes_in, bytes_out = v.bytes_out FROM v WHERE node_key.id = v.id`, traffic.args...)
+		if err != nil {
+			return err
+		}
+		res, err := tx.q.ExecContext(ctx, "WITH v(id, first_at, online, flwr, agent, python, stuck) AS (VALUES "+states.String()+`)
+			UPDATE node_key SET first_at = v.first_at, online = v.online, stuck = v.stuck, flwr = CASE WHEN v.flwr = '' THEN node_key.flwr ELSE v.flwr END,
+				agent = CASE WHEN v.agent = '' THEN node_key.agent ELSE v.agent END, python = CASE WHEN v.python = '' THEN node_key.python ELSE v.python END
+			FROM v WHERE node_key.id = v.id AND (node_key.first_at <> v.first_at OR node_key.online <> v.online OR node_key.stuck <> v.stuck
+				OR v.flwr NOT IN ('', node_key.flwr) OR v.agent NOT IN ('', node_key.agent) OR v.python NOT IN ('', node_key.python))`, states.args...)
+		if err != nil {
+			return fmt.Errorf("writing keys: %w", err)
+		}
+		n, err := res.RowsAffected()
+		if err != nil {
+			return err
+		}
+		tx.nodes = tx.nodes || n > 0
+	}
+	return nil
 }
+
+// rowValues are rows of a VALUES list, of numbers and text.
+type rowValues struct {
+	rows []string
+	args []any
+}
+
+func (r *rowValues) add(values ...any) {
+	marks := make([]string, len(values))
+	for i, v := range values {
+		r.args = append(r.args, v)
+		kind := "BIGINT"
+		if _, text := v.(string); text {
+			kind = "TEXT"
+		}
+		marks[i] = fmt.Sprintf("CAST($%d AS %s)", len(r.args), kind)
+	}
+	r.rows = append(r.rows, "("+strings.Join(marks, ", ")+")")
+}
+
+// String returns the list.
+func (r *rowValues) String() string { return strings.Join(r.rows, ", ") }
 
 // UpdateNodeMachine writes what an agent told of its machine. Of its ledger, the highest line that was ever told stays.
 func (tx *Tx) UpdateNodeMachine(ctx context.Context, id int64, v domain.NodeSeen) error {
+	tx.nodes = true
 	return tx.one(ctx, "key", `UPDATE node_key SET flwr = $2, agent = $3, python = $4, clock_off = $5, proxy = $6, shares_logs = $7, approve = $8,
 		ledger_hash = CASE WHEN $9 > ledger_n THEN $10 ELSE ledger_hash END, ledger_n = CASE WHEN $9 > ledger_n THEN $9 ELSE ledger_n END,
 		contained = $11, data_folders = $12 WHERE id = $1`,

@@ -50,6 +50,7 @@ type DB struct {
 	release  func() error                                     // of what [DB.Own] took
 	noteStop func(ctx context.Context, until time.Time) error // likewise
 	health   health
+	tallies  tallies
 }
 
 // Open opens the database at an address: "sqlite:FILE" or "postgres://…". It does not migrate; see [DB.Migrate].

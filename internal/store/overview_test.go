@@ -42,7 +42,7 @@ func TestWhatTheOverviewReads(t *testing.T) {
 				if err := tx.InsertNodeKey(ctx, &k); err != nil {
 					return err
 				}
-				if err := tx.UpdateNodeSeen(ctx, k.ID, domain.NodeSeen{FirstAt: now, LastAt: now.Add(time.Minute)}); err != nil {
+				if err := tx.UpdateNodesSeen(ctx, map[int64]domain.NodeSeen{k.ID: {FirstAt: now, LastAt: now.Add(time.Minute)}}); err != nil {
 					return err
 				}
 			}

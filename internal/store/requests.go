@@ -25,6 +25,7 @@ func scanRequest(s scanner) (r domain.Request, err error) {
 
 // InsertRequest adds a request and sets its id. A second active one of the same person is a [domain.Conflict].
 func (tx *Tx) InsertRequest(ctx context.Context, r *domain.Request) error {
+	tx.nodes = true
 	err := tx.insert(ctx, "request", &r.ID, `INSERT INTO request (ref, federation_id, person_id, state, partition_id, name, organisation, message, reason, decided_by,
 		created_at, verified_at, decided_at, expires_at, code_hash, code_expires_at, code_tries, code_sent, code_sent_at, invitation_id, search)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21)`, append([]any{r.Ref, r.FederationID, r.PersonID}, requestValues(*r)...)...)
@@ -46,6 +47,7 @@ func requestValues(r domain.Request) []any {
 
 // UpdateRequest writes a request. A partition that another approved request holds is a [domain.Conflict] at field "partition".
 func (tx *Tx) UpdateRequest(ctx context.Context, r domain.Request) error {
+	tx.nodes = true
 	err := tx.one(ctx, "request", `UPDATE request SET state = $2, partition_id = $3, name = $4, organisation = $5, message = $6, reason = $7, decided_by = $8,
 		created_at = $9, verified_at = $10, decided_at = $11, expires_at = $12, code_hash = $13, code_expires_at = $14, code_tries = $15, code_sent = $16, code_sent_at = $17, invitation_id = $18, search = $19
 		WHERE id = $1`, append([]any{r.ID}, requestValues(r)...)...)

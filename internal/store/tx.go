@@ -19,6 +19,10 @@ import (
 type Tx struct {
 	q        querier
 	postgres bool
+
+	tallies *tallies // of a transaction that only reads
+	version uint64   // of tallies when it began
+	nodes   bool     // it changed what is counted there
 }
 
 // conflictRetries is how often a PostgreSQL transaction is run again after a serialization failure.
@@ -87,6 +91,10 @@ func (db *DB) once(ctx context.Context, pool *sql.DB, opts *sql.TxOptions, fn fu
 	if err := db.lostTo(); err != nil && pool == db.write {
 		return err
 	}
+	tx := &Tx{postgres: db.engine == "postgres"}
+	if opts.ReadOnly {
+		tx.tallies, tx.version = &db.tallies, db.tallies.version.Load()
+	}
 	q, err := pool.BeginTx(ctx, opts)
 	if err != nil {
 		return fmt.Errorf("beginning transaction: %w", err)
@@ -96,7 +104,13 @@ func (db *DB) once(ctx context.Context, pool *sql.DB, opts *sql.TxOptions, fn fu
 			return errors.Join(err, ignoreDone(q.Rollback()))
 		}
 	}
-	if err := fn(&Tx{q: querier{q}, postgres: db.engine == "postgres"}); err != nil {
+	tx.q = querier{q}
+	defer func() {
+		if tx.nodes {
+			db.tallies.version.Add(1)
+		}
+	}()
+	if err := fn(tx); err != nil {
 		return errors.Join(err, ignoreDone(q.Rollback()))
 	}
 	if err := q.Commit(); err != nil {

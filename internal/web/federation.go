@@ -179,7 +179,9 @@ func (s *server) waiting(ctx context.Context, v *visit, o *overview) error {
 	if o.waiting, err = s.Onboarding.List(ctx, f); err != nil {
 		return err
 	}
-	o.free, err = s.Onboarding.NextFree(ctx, v.fed.ID, maxWaits)
+	if o.freePartitions() > 0 {
+		o.free, err = s.Onboarding.NextFree(ctx, v.fed.ID, maxWaits)
+	}
 	return err
 }
 
