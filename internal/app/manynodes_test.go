@@ -77,7 +77,7 @@ func TestPagesDoNotGrowWithTheNodes(t *testing.T) {
 		if size > 30_000 {
 			t.Errorf("%s has %d bytes compressed", path, size)
 		}
-		if made > few[path]*2 {
+		if made > few[path]*2 && !strings.Contains(path, "q=") { // a search looks at all
 			t.Errorf("%s allocates %d times with 10,000 SuperNodes, %d with 1,200", path, made, few[path])
 		}
 	}

@@ -72,6 +72,7 @@ var NodeSorts = []NodeSort{NodesByPartition, NodesByName, NodesLatest, NodesSile
 type NodeFilter struct {
 	FederationID int64
 	Status       NodeStatus // "": everyone who is approved, with or without a SuperNode
+	Release      string     // the version of flwr; "": any
 	Search       string     // part of the participant's name, organisation, e-mail or request, in any case; or a partition's number
 	Sort         NodeSort
 	Limit        int   // 0: 50

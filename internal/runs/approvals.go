@@ -3,12 +3,11 @@ package runs
 import (
 	"context"
 	"fmt"
-	"strings"
 
 	"blossomtune/internal/domain"
 )
 
-// Approvals returns where each SuperNode of a federation stands with an app version.
+// Approvals returns where the SuperNodes of a federation stand with an app version whose owners decide or have decided.
 func (s *Service) Approvals(ctx context.Context, fedID int64, hash string) (all []domain.NodeApproval, err error) {
 	err = s.Store.View(ctx, func(tx Tx) (err error) { all, err = tx.NodeApprovals(ctx, fedID, hash); return err })
 	return all, err
@@ -16,33 +15,44 @@ func (s *Service) Approvals(ctx context.Context, fedID int64, hash string) (all 
 
 // ApprovalsCheck is the board's line for an app version that participants have to approve first. It reports false where none has to.
 func ApprovalsCheck(all []domain.NodeApproval) (Check, bool) {
-	var given, waiting, rejected, unasked []string
+	given := 0
+	var waiting, rejected, unasked someNodes
 	for _, n := range all {
-		part := fmt.Sprint(n.Partition)
 		switch {
 		case n.State == domain.ApprovalRejected:
-			rejected = append(rejected, part)
+			rejected.name(n.Partition)
 		case n.State == domain.ApprovalWaiting:
-			waiting = append(waiting, part)
+			waiting.name(n.Partition)
 		case n.Asks() && n.State == domain.ApprovalGiven:
-			given = append(given, part)
+			given++
 		case n.Asks():
-			unasked = append(unasked, part)
+			unasked.name(n.Partition)
 		}
 	}
-	asks := len(given) + len(waiting) + len(rejected) + len(unasked)
-	c := Check{Mark: Go, What: "Approvals", Needed: "by participants who decide", Found: fmt.Sprintf("%d of %d have approved this version", len(given), asks)}
+	asks := given + waiting.n + rejected.n + unasked.n
+	c := Check{Mark: Go, What: "Approvals", Needed: "by participants who decide", Found: fmt.Sprintf("%d of %d have approved this version", given, asks)}
 	for _, part := range []struct {
-		who  []string
-		what string
-	}{{waiting, "waits for its owner"}, {rejected, "has rejected it"}, {unasked, "was not asked yet"}} {
-		if len(part.who) > 0 {
+		who       someNodes
+		one, more string
+	}{{waiting, "waits for its owner", "wait for their owners"}, {rejected, "has rejected it", "have rejected it"}, {unasked, "was not asked yet", "were not asked yet"}} {
+		what := part.more
+		if part.who.n == 1 {
+			what = part.one
+		}
+		if part.who.n > 0 {
 			c.Mark = Caution
-			c.Found += "; partition " + strings.Join(part.who, ", ") + " " + part.what
+			c.Found += "; " + part.who.String() + " " + what
 		}
 	}
 	if c.Mark == Caution {
 		c.Fix = "Their owners are mailed when it waits, and approve it on their machines. Until then they answer with an error."
 	}
 	return c, asks > 0
+}
+
+// name adds a SuperNode; those come by partition.
+func (s *someNodes) name(partition int) {
+	if s.n++; len(s.first) < named {
+		s.first = append(s.first, partition)
+	}
 }

@@ -24,19 +24,20 @@ type Check struct {
 	What   string // "SuperLink"
 	Needed string
 	Found  string
-	Fix    string // what to do; empty where nothing needs doing
+	Fix    string            // what to do; empty where nothing needs doing
+	Nodes  domain.NodeStatus // of the SuperNodes that stand against a launch; empty for none
 }
 
 // Board says whether a launch in the federation can go: the worst mark of its checks is the verdict.
 func (s *Service) Board(ctx context.Context, fedID int64) (verdict Mark, checks []Check, err error) {
 	var fed domain.Federation
-	var keys []domain.NodeKey
+	var nodes boardNodes
 	var active []domain.Run
 	err = s.Store.View(ctx, func(tx Tx) error {
 		if fed, err = tx.FederationByID(ctx, fedID); err != nil {
 			return err
 		}
-		if keys, err = tx.NodeKeys(ctx, fedID); err != nil {
+		if nodes, err = s.boardNodes(ctx, tx, fedID); err != nil {
 			return err
 		}
 		active, err = tx.Runs(ctx, domain.RunFilter{FederationID: fedID, States: []domain.RunState{domain.Queued, domain.Starting, domain.Running}, Limit: 100})
@@ -45,7 +46,7 @@ func (s *Service) Board(ctx context.Context, fedID int64) (verdict Mark, checks 
 	if err != nil {
 		return NoGo, nil, err
 	}
-	checks = []Check{s.superLinkCheck(fed), nodesCheck(keys), s.versionsCheck(keys), queueCheck(fed, active)}
+	checks = []Check{s.superLinkCheck(fed), nodes.check(), s.versionsCheck(nodes), queueCheck(fed, active)}
 	if s.Disk != nil {
 		if err := s.Disk(); err != nil {
 			checks = append(checks, diskCheck(err))
@@ -104,55 +105,6 @@ func (s *Service) superLinkCheck(fed domain.Federation) Check {
 		c.Mark, c.Fix = Caution, "It runs but does not answer at the moment; a queued run starts when it does."
 	default:
 		c.Mark, c.Fix = NoGo, strings.TrimSpace(st.Reason+" Look at the SuperLink's log; then a manager starts it on the federation's page.")
-	}
-	return c
-}
-
-func nodesCheck(keys []domain.NodeKey) Check {
-	online, offline, stuck, remedy := 0, []string{}, []string{}, ""
-	for _, k := range keys {
-		if !k.RevokedAt.IsZero() {
-			continue
-		}
-		switch {
-		case !there(k):
-			offline = append(offline, fmt.Sprint(k.Partition))
-		case k.Seen.Stuck != "":
-			stuck = append(stuck, fmt.Sprint(k.Partition))
-			_, remedy = k.Stuck()
-		default:
-			online++
-		}
-	}
-	c := Check{Mark: Go, What: "SuperNodes", Needed: "at least 1 online", Found: fmt.Sprintf("%d online", online)}
-	if online == 0 {
-		c.Mark, c.Fix = Caution, "The run waits until a SuperNode is online."
-	}
-	if len(offline) > 0 && online > 0 {
-		c.Mark, c.Found = Caution, c.Found+", partition "+strings.Join(offline, ", ")+" offline"
-		c.Fix = "The run continues without them if the app's strategy allows it."
-	}
-	if len(stuck) > 0 {
-		c.Mark, c.Found = Caution, c.Found+", partition "+strings.Join(stuck, ", ")+" stuck"
-		c.Fix = strings.TrimSpace("A run that asks a stuck SuperNode waits for it. " + remedy + " " + c.Fix)
-	}
-	return c
-}
-
-// versionsCheck looks at what the SuperNodes that are there run.
-func (s *Service) versionsCheck(keys []domain.NodeKey) Check {
-	c := Check{Mark: Go, What: "Versions", Needed: "flwr " + s.Flwr, Found: "all compatible"}
-	var wrong []string
-	for _, k := range keys {
-		if !k.RevokedAt.IsZero() || !k.Seen.Online || k.Seen.Stuck != "" {
-			continue
-		}
-		if good, why, _ := k.Verdict(s.Flwr); !good && k.SuspendedAt.IsZero() {
-			wrong = append(wrong, fmt.Sprintf("partition %d: %s", k.Partition, why))
-		}
-	}
-	if len(wrong) > 0 {
-		c.Mark, c.Found, c.Fix = Caution, strings.Join(wrong, "; "), "Their owners update blossomtune and connect again, or suspend them for this run."
 	}
 	return c
 }

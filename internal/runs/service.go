@@ -25,6 +25,8 @@ type Tx interface {
 	AppVersionByHash(ctx context.Context, hash string, withFAB bool) (domain.AppVersion, error)
 	HeldPartitions(ctx context.Context, fedID int64) (map[int]domain.Request, error)
 	NodeKeys(ctx context.Context, fedID int64) ([]domain.NodeKey, error)
+	NodeTally(ctx context.Context, fedID int64) (domain.NodeTally, error)
+	NodePage(ctx context.Context, f domain.NodeFilter) ([]domain.NodeRow, error)
 	GoodKeys(ctx context.Context, feds []int64) (map[int64][]domain.NodeKey, error)
 
 	InsertRun(ctx context.Context, r *domain.Run) error

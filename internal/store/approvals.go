@@ -30,14 +30,16 @@ func (tx *Tx) PutAppApproval(ctx context.Context, a domain.AppApproval) error {
 		a.RequestID, a.AppHash, string(a.State), a.Reason, millis(a.ChangedAt), bit(a.Mailed))
 }
 
-// NodeApprovals returns where each SuperNode of a federation stands with an app version, by partition.
+// NodeApprovals returns where the SuperNodes of a federation stand with an app version whose owners decide or have decided, by partition.
 func (tx *Tx) NodeApprovals(ctx context.Context, fedID int64, hash string) ([]domain.NodeApproval, error) {
 	return list(ctx, tx, "approval", func(s scanner) (n domain.NodeApproval, err error) {
 		var node int64
 		err = s.Scan(&n.Partition, &node, &n.Approve, &n.State)
 		n.NodeID = uint64(node)
 		return n, err
-	}, `SELECT k.partition_id, k.node_id, k.approve, COALESCE(a.state, '') FROM node_key k
-		LEFT JOIN app_approval a ON a.request_id = k.request_id AND a.app_hash = $2
-		WHERE k.federation_id = $1 AND k.revoked_at = 0 ORDER BY k.partition_id, k.id`, fedID, hash)
+	}, `SELECT k.partition_id AS place, k.node_id, k.approve, COALESCE(a.state, '') FROM node_key k LEFT JOIN app_approval a ON a.request_id = k.request_id AND a.app_hash = $2
+			WHERE k.federation_id = $1 AND k.approve IN ('ask', 'listed') AND k.revoked_at = 0
+		UNION SELECT k.partition_id, k.node_id, k.approve, a.state FROM app_approval a JOIN node_key k ON k.request_id = a.request_id AND k.revoked_at = 0
+			WHERE a.app_hash = $2 AND k.federation_id = $1
+		ORDER BY place`, fedID, hash)
 }

@@ -40,6 +40,9 @@ func sourceOf(f domain.NodeFilter) nodeSource {
 		s.where.add("k.federation_id = ?", f.FederationID)
 		s.where.add("k.status = ?", string(f.Status))
 	}
+	if f.Release != "" {
+		s.where.add("k.flwr = ?", f.Release)
+	}
 	words := strings.TrimSpace(f.Search)
 	if n, err := strconv.Atoi(words); err == nil && n >= 0 && n < domain.MaxPartitions {
 		s.where.args = append(s.where.args, n, like(words))

@@ -3,6 +3,7 @@ package web
 import (
 	"cmp"
 	"context"
+	"fmt"
 	"net/http"
 	"strconv"
 	"strings"
@@ -93,6 +94,8 @@ func (s *server) launchEvents(w http.ResponseWriter, r *http.Request, v *visit) 
 	app := r.URL.Query().Get("app")
 	return s.follow(w, r, aManager, v, view{
 		topics: fedTopics(v.fed.ID),
+		share:  fmt.Sprint("launch ", v.fed.ID, " ", from.ID, " ", wrong, " ", app),
+		gap:    nodesGap,
 		look: func(ctx context.Context, v *visit) ([]region, []signal, error) {
 			b, err := s.launchBoard(ctx, v, from, app, min(max(wrong, 0), 1000))
 			return []region{{"board", launchBoard(b)}}, nil, err

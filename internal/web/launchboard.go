@@ -11,6 +11,7 @@ import (
 
 // board is the go/no-go board beside the launch form.
 type board struct {
+	fed     domain.Federation
 	verdict runs.Mark
 	checks  []runs.Check
 	wrong   int // fields of the form that have an error
@@ -38,7 +39,7 @@ func (s *server) launchBoard(ctx context.Context, v *visit, from domain.Run, app
 			checks = append(checks, c)
 		}
 	}
-	return board{verdict: runs.Verdict(checks), checks: checks, wrong: wrong}, nil
+	return board{fed: fed, verdict: runs.Verdict(checks), checks: checks, wrong: wrong}, nil
 }
 
 // fieldsWrong counts the fields to correct. What the board itself is against is not one of them.

@@ -6,4 +6,5 @@ ALTER TABLE node_key ADD COLUMN status TEXT NOT NULL GENERATED ALWAYS AS (CASE
 CREATE INDEX node_key_by_status ON node_key (federation_id, status, partition_id, id);
 CREATE INDEX node_key_by_release ON node_key (federation_id, status, flwr);
 CREATE INDEX node_key_by_node ON node_key (federation_id, node_id);
+CREATE INDEX node_key_by_approve ON node_key (federation_id, approve);
 DROP INDEX node_key_by_federation;
