@@ -51,6 +51,11 @@ func (c *call) serve() error {
 	if err := c.known(); err != nil {
 		return err
 	}
+	leave, many := c.crowded()
+	defer leave()
+	if many {
+		return errCrowded
+	}
 	now := c.g.o.Clock()
 	ip := clientIP(c.r)
 	if c.g.failures.blocked(ip, now) {
@@ -58,7 +63,10 @@ func (c *call) serve() error {
 	}
 	claim, err := wire.ReadClaim(c.r.Header, now)
 	if err == nil {
-		c.signer, err = c.g.signers.verify(c.r, claim)
+		c.signer, err = c.identify(claim, ip)
+	}
+	if errors.Is(err, errChecking) {
+		return err
 	}
 	if err != nil {
 		c.g.failures.note(ip, now)
@@ -250,17 +258,32 @@ type body struct {
 	in   io.ReadCloser
 	left int64
 	n    int64 // read so far
+
+	waited time.Duration // for the client
 }
+
+// A body must bring bodyRate bytes for each second that it is waited for, beyond bodyGrace pauses: it holds one of its key's places.
+const (
+	bodyGrace = 2
+	bodyRate  = 1 << 10
+)
 
 // Read extends the deadline before each read and takes it away at the end: an expired one would end a call that waits for its answer.
 func (b *body) Read(p []byte) (int, error) {
 	if b.left == 0 {
 		return 0, io.EOF
 	}
-	if err := b.deadline(time.Now().Add(b.call.g.o.BodyIdle)); err != nil {
+	idle := b.call.g.o.BodyIdle
+	left := bodyGrace*idle + time.Duration(b.n/bodyRate)*time.Second - b.waited
+	if left <= 0 {
+		return 0, portmux.ErrSlow
+	}
+	began := time.Now()
+	if err := b.deadline(began.Add(min(left, idle))); err != nil {
 		return 0, err
 	}
 	n, err := b.in.Read(p)
+	b.waited += time.Since(began)
 	b.n += int64(n)
 	b.left -= int64(n)
 	if b.left == 0 {

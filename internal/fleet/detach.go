@@ -26,15 +26,21 @@ type answer struct {
 
 // send forwards a request. It returns early when the client leaves.
 func (c *call) send(r *http.Request) (*http.Response, error) {
+	leave, err := c.turn(r.Context())
+	if err != nil {
+		return nil, err
+	}
 	if c.whole == nil {
+		defer leave()
 		return c.up.tr.RoundTrip(r)
 	}
 	ctx, cancel := context.WithCancel(context.WithoutCancel(r.Context()))
 	out := r.WithContext(ctx)
-	out.Body = io.NopCloser(bytes.NewReader(c.whole)) // the reverse proxy closes its own when the client leaves
+	out.Body = io.NopCloser(bytes.NewReader(c.whole)) // r may be sent several times
 	got := make(chan answer, 1)
 	c.inside.Add(1)
 	go func() {
+		defer leave()
 		var a answer
 		if err := safely.Do(c.g.o.Log, "forwarding a call", func() error {
 			if a.res, a.err = c.up.tr.RoundTrip(out); a.err == nil && c.meth.held == heldPoll { //nolint:bodyclose // the receiver closes it

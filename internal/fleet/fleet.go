@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/semaphore"
@@ -68,6 +69,7 @@ type Options struct {
 	RatePerKey   float64       // requests per second and key; more are slowed down, then refused; 200
 	BurstPerKey  int           // 1000, as agents transfer the objects of a message side by side
 	CallsPerKey  int           // requests of one key at once; 24
+	Calls        int           // requests at once, held ones included; a tenth is for heartbeats alone; 60,000
 	MaxBody      int64         // of any request; 1 GiB
 	BodyIdle     time.Duration // longest pause inside a body; 30 s
 	AnswerWithin time.Duration // for the SuperLink's answer to begin; 2 min
@@ -82,6 +84,9 @@ type Gateway struct {
 	ups      upstreams
 	failures failures
 	signers  signers
+	checks   lane[string] // of signatures, by client address
+	lanes    lanesOf
+	inside   atomic.Int64 // requests
 	wakes    wakes
 	timings  timings
 	buffers  *semaphore.Weighted // bytes of bodies that are read whole
@@ -101,10 +106,11 @@ func New(o Options) *Gateway {
 	setDefault(&o.RatePerKey, 200)
 	setDefault(&o.BurstPerKey, 1000)
 	setDefault(&o.CallsPerKey, 24)
+	setDefault(&o.Calls, 60_000)
 	setDefault(&o.MaxBody, 1<<30)
 	setDefault(&o.BodyIdle, 30*time.Second)
 	setDefault(&o.AnswerWithin, 2*time.Minute)
-	g := &Gateway{o: o, started: o.Clock(), nodes: map[string]*node{}}
+	g := &Gateway{o: o, started: o.Clock(), nodes: map[string]*node{}, checks: newChecks()}
 	g.failures.limit = rate.Limit(5)
 	g.buffers = semaphore.NewWeighted(64 << 20)
 	setDefault(&g.o.Hold, defaultHold)

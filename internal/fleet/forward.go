@@ -117,7 +117,12 @@ func (c *call) roundTrip(r *http.Request) (*http.Response, error) {
 
 // straight sends a request to our own SuperLink.
 func (c *call) straight(r *http.Request) (*http.Response, error) {
-	if c.meth.held != heldPoll {
+	if c.meth.held != heldPoll { // a poll waits there, and costs nothing meanwhile
+		leave, err := c.turn(r.Context())
+		if err != nil {
+			return nil, err
+		}
+		defer leave()
 		return c.up.builtin.RoundTrip(r)
 	}
 	if res := c.keptPoll(r); res != nil {

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"net/http"
 	"strconv"
 )
@@ -13,7 +14,7 @@ type refusal struct {
 	status int
 	code   int // Flower's number; 0 gives none
 	detail string
-	retry  int // seconds, for Retry-After
+	retry  int // seconds, for Retry-After, which is up to twice as much
 	err    error
 }
 
@@ -73,7 +74,7 @@ func (c *call) refuse(err error) {
 	}
 	h := c.w.Header()
 	if r.retry > 0 {
-		h.Set("Retry-After", strconv.Itoa(r.retry))
+		h.Set("Retry-After", strconv.Itoa(r.retry+rand.IntN(r.retry+1))) // not all at once
 	}
 	if c.body == nil || c.body.left > 0 {
 		h.Set("Connection", "close")

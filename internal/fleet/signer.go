@@ -17,12 +17,12 @@ type signers struct {
 	byText map[string]*wire.Signer
 }
 
-// verify returns the key that signed a request.
+// verify returns the key that signed a request. turn calls the check of a signature when it is its turn, and returns its error.
 //
 // A signature covers only its time. What makes it worth checking again on each request is that anyone may have sent that request. On a
 // connection whose other end has proved that it holds the key ([wire.HeaderChannel]), only that one sends requests, so a signature would
 // prove nothing new. Its time is checked by [wire.ReadClaim] and by the caller all the same.
-func (s *signers) verify(r *http.Request, claim wire.Claim) (*wire.Signer, error) {
+func (s *signers) verify(r *http.Request, claim wire.Claim, turn func(check func() error) error) (*wire.Signer, error) {
 	s.mu.RLock()
 	signer := s.byText[claim.KeyText]
 	s.mu.RUnlock()
@@ -33,20 +33,19 @@ func (s *signers) verify(r *http.Request, claim wire.Claim) (*wire.Signer, error
 		}
 	}
 	memory := portmux.MemoryOf(r.Context())
-	if memory == nil || r.TLS == nil {
-		return signer, signer.Verify(claim)
-	}
-	if memory.Proved(signer.Fingerprint) {
+	if memory != nil && r.TLS != nil && memory.Proved(signer.Fingerprint) {
 		return signer, nil
 	}
-	if err := signer.Verify(claim); err != nil {
-		return nil, err
-	}
-	// A binding that does not fit is no error: a proxy between may have ended TLS.
-	if bound := r.Header.Get(wire.HeaderChannel); bound != "" && signer.VerifyChannel(*r.TLS, bound) == nil {
-		memory.Prove(signer.Fingerprint)
-	}
-	return signer, nil
+	return signer, turn(func() error {
+		if err := signer.Verify(claim); err != nil {
+			return err
+		}
+		// A binding that does not fit is no error: a proxy between may have ended TLS.
+		if bound := r.Header.Get(wire.HeaderChannel); bound != "" && memory != nil && r.TLS != nil && signer.VerifyChannel(*r.TLS, bound) == nil {
+			memory.Prove(signer.Fingerprint)
+		}
+		return nil
+	})
 }
 
 // keep keeps the key of a request that was let in. Keys of strangers leave nothing in memory.
