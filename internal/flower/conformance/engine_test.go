@@ -32,8 +32,14 @@ type engine struct {
 	handler    http.Handler
 	register   func(key *ecdsa.PrivateKey) uint64
 	unregister func(node uint64)
-	start      func(fab []byte, config map[string]any) (run uint64, token string)
+	start      func(b bundle, config map[string]any) (run uint64, token string)
 	stop       func(run uint64)
+}
+
+// bundle is an app.
+type bundle struct {
+	fab           []byte
+	name, version string
 }
 
 // both returns Flower's SuperLink, a process, and ours, behind the gateway, which holds empty polls open for a while.
@@ -60,8 +66,8 @@ func flowers(t *testing.T) *engine {
 			return id
 		},
 		unregister: func(node uint64) { check(t, l.Control.UnregisterNode(t.Context(), node)) },
-		start: func(fab []byte, config map[string]any) (uint64, string) {
-			run, token, err := l.Run(t.Context(), fab, config)
+		start: func(b bundle, config map[string]any) (uint64, string) {
+			run, token, err := l.Run(t.Context(), b.fab, config)
 			check(t, err)
 			return run, token
 		},
@@ -140,10 +146,10 @@ func ours(t *testing.T, hold time.Duration) *engine {
 			gateway.Cut(keys.revoke(node))
 			check(t, link.Unregister(node))
 		},
-		start: func(fab []byte, config map[string]any) (uint64, string) {
+		start: func(b bundle, config map[string]any) (uint64, string) {
 			encoded, err := superlink.EncodeConfig(config)
 			check(t, err)
-			run, err := link.Start(superlink.Order{FAB: fab, App: "blossomtune/fleetload", Version: "1.0.0", Config: encoded})
+			run, err := link.Start(superlink.Order{FAB: b.fab, App: b.name, Version: b.version, Config: encoded})
 			check(t, err)
 			task, err := link.Acquire(run)
 			check(t, err)

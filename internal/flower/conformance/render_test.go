@@ -23,11 +23,11 @@ type names struct {
 	ids  map[uint64]string
 	text map[string]string // of Message objects and sessions
 	root map[string]bool   // objects that are Messages: their content holds times, so their names differ
-	seen map[string]int
+	many map[string]bool   // objects of several messages: who sends one depends on who is first
 }
 
 func newNames() *names {
-	return &names{ids: map[uint64]string{0: "0", 1: "SuperLink"}, text: map[string]string{}, root: map[string]bool{}, seen: map[string]int{}}
+	return &names{ids: map[uint64]string{0: "0", 1: "SuperLink"}, text: map[string]string{}, root: map[string]bool{}, many: map[string]bool{}}
 }
 
 func (n *names) id(id uint64, name string) {
@@ -97,10 +97,13 @@ func (n *names) field(f protoreflect.FieldDescriptor, v protoreflect.Value) stri
 	case f.IsList():
 		var out []string
 		for i := range v.List().Len() {
+			if f.Name() == "objects_to_push" && n.many[v.List().Get(i).String()] {
+				continue
+			}
 			out = append(out, n.value(f, v.List().Get(i)))
 		}
-		if f.Name() == "objects_to_push" || f.Name() == "nodes" || f.Name() == "children" {
-			slices.Sort(out) // in no order with Flower
+		if f.Kind() == protoreflect.MessageKind || f.Kind() == protoreflect.StringKind {
+			slices.Sort(out) // in no order with Flower, or in that of random IDs
 		}
 		return "[" + strings.Join(out, " ") + "]"
 	}
@@ -136,8 +139,8 @@ func (n *names) number(field string, v uint64) string {
 	switch field {
 	case "bytes_sent", "bytes_recv":
 		return "bytes"
-	case "task_id", "series_id", "primary_task_id":
-		return field // a random number
+	case "task_id", "series_id", "primary_task_id", "src_task_id", "dst_task_id":
+		return "number" // a random one
 	}
 	n.mu.Lock()
 	defer n.mu.Unlock()

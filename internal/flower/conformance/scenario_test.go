@@ -235,4 +235,4 @@ func (s *script) ends(a, b app, one, two participant) {
 // record is an object in Flower's form.
 func record(text string) string { return fmt.Sprintf("ConfigRecord  %d\x00%s", len(text), text) }
 
-func (s *script) fab() []byte { return bytes.Clone(appBundle) }
+func (s *script) fab() []byte { return bytes.Clone(appBundle.fab) }
