@@ -5,7 +5,7 @@ BIN := bin/blossomtune
 ASSETS := internal/web/assets
 TOOL := $(GO) tool -modfile=tools/go.mod
 
-.PHONY: demo build assets test lint cross generate bench bench-rounds bench-load soak fuzz hooks dist dist-check clean
+.PHONY: demo build assets test lint cross generate bench bench-rounds bench-load soak fuzz flwr-diff hooks dist dist-check clean
 
 ## demo: build, then a whole federation on this machine (ARGS=--exit ends when its run has ended)
 demo: build
@@ -64,6 +64,11 @@ soak: build
 ## fuzz: every fuzz target in turn, so many inputs each (FUZZTIME=1000000x, or a time such as 60s)
 fuzz: assets
 	./scripts/fuzz.sh $(or $(FUZZTIME),1000000x)
+
+## flwr-diff: what another release of flwr adds to, takes from or changes in the calls and messages that we know (FLWR=1.43.0)
+flwr-diff:
+	@BLOSSOMTUNE_TEST_FLWR=$(or $(FLWR),$(error FLWR=X.Y.Z is needed)) $(GO) test ./internal/flower/wire -count=1 -v \
+	  -run '^Test(MessagesAreFlwrs|NothingOfFlwrIsNew|ErrorCodesAreFlwrs|EveryErrorOfFlwr)$$'
 
 ## hooks: install the git hooks (lefthook, from npm; the same commands as CI)
 hooks:

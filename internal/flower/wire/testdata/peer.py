@@ -11,6 +11,7 @@ import json
 import pkgutil
 import sys
 from types import SimpleNamespace
+from typing import get_args, get_type_hints
 
 import flwr.proto
 import httpx
@@ -88,6 +89,21 @@ def routes(_):
         for route in router.routes
         for method in route.methods
     }
+
+
+def surface(_):
+    """Answer with the request and the response message of every route; of a stream, what it consists of."""
+    out = {}
+    requests = routes(None)
+    for router in routers():
+        for route in router.routes:
+            response = get_type_hints(route.endpoint).get("return")
+            parts = get_args(response)
+            name = (parts[0] if parts else response).__name__
+            for method in route.methods:
+                key = f"{method} {route.path}"
+                out[key] = {"request": requests[key], "response": name}
+    return out
 
 
 def errors(_):
