@@ -6,56 +6,65 @@ import (
 	"testing"
 	"time"
 
+	"blossomtune/internal/domain"
 	"blossomtune/internal/store/linkstore"
 	"blossomtune/internal/store/storetest"
 )
 
-// A federation goes from Flower's SuperLink to the builtin one. Its SuperNodes, an agent and a stock one, stay and keep their node ids; the
-// same app ends with the same accuracy; and a run whose keeper is killed ends with the cause, and the next one trains.
+// A federation changes its SuperLink in its settings, from Flower's to the builtin one and back twice. Its SuperNodes, an agent and a stock
+// one, stay and keep their node ids, whichever SuperLink gave them; the same app ends with the same values. It changes only between runs. A
+// run whose keeper is killed ends with the cause, and the next one trains.
 func TestAFederationChangesItsEngine(t *testing.T) {
 	t.Parallel()
 	s := startWith(t, 10, freeAddr(t), flowerEngine)
-	joined, plain := s.approved("Joined").join(), s.approved("Plain").plain()
-	before := s.launch(s.app("steady"), map[string]string{"num-server-rounds": "2", "pause": "0"})
-	before = s.becomes(before.Name, "completed", 3*time.Minute)
-	ids := [2]string{s.node(joined.partition).NodeID, s.node(plain.partition).NodeID}
-	old := s.keeperPID()
-
-	s.kill()
-	s.with = []string{builtinEngine}
-	s.serve()
-	await(t, time.Minute, "another keeper runs the federation", func() (string, bool) {
-		pid := s.keeperPID()
-		return itoa(pid),
-			pid != old && pid != 0
-	})
-	s.awaitUp()
+	joined := s.approved("Joined").join()
+	s.engine("builtin")
 	if _, err := os.Stat(filepath.Join(s.data, "federations", "1", "link.db")); err != nil {
 		t.Fatalf("the builtin SuperLink has no store: %v", err)
 	}
-	joined.online()
-	plain.online()
-	if now := [2]string{s.node(joined.partition).NodeID, s.node(plain.partition).NodeID}; now != ids {
-		t.Errorf("the node ids were %v and are %v", ids, now)
-	}
-	after := s.launch(s.app("steady"), map[string]string{"num-server-rounds": "2", "pause": "0"})
-	after = s.becomes(after.Name, "completed", 3*time.Minute)
-	s.sameAsPrinted(after)
-	s.sameLog(after)
-	s.sameValues(before, after)
-	s.receiptHolds(after, "steady", joined, plain)
-	if plain.node.ProcessState != nil || joined.node.ProcessState != nil {
-		t.Error("a SuperNode ended")
+	plain := s.approved("Plain").plain()
+	before := s.launch(s.app("steady"), map[string]string{"num-server-rounds": "2", "pause": "0"})
+	before = s.becomes(before.Name, "completed", 3*time.Minute)
+	ids := [2]string{s.node(joined.partition).NodeID, s.node(plain.partition).NodeID}
+
+	for _, engine := range []string{"flower", "builtin"} {
+		s.engine(engine)
+		joined.online()
+		plain.online()
+		after := s.launch(s.app("steady"), map[string]string{"num-server-rounds": "2", "pause": "0"})
+		after = s.becomes(after.Name, "completed", 3*time.Minute)
+		if now := [2]string{s.node(joined.partition).NodeID, s.node(plain.partition).NodeID}; now != ids {
+			t.Errorf("%s: the node ids were %v and are %v", engine, ids, now)
+		}
+		s.sameAsPrinted(after)
+		s.sameLog(after)
+		s.sameValues(before, after)
+		s.receiptHolds(after, "steady", joined, plain)
+		if plain.node.ProcessState != nil || joined.node.ProcessState != nil {
+			t.Fatalf("%s: a SuperNode ended", engine)
+		}
 	}
 
 	r := s.launch(s.app("steady"), map[string]string{"num-server-rounds": "6", "pause": "0.2"})
 	s.atRound(r.Name, 2)
+	refused(t, s.admin.try("PATCH", "/federations/fed/run-policy", map[string]string{"engine": "flower"}, nil), domain.Conflict, "engine")
 	s.killKeeper(t)
-	if r = s.ends(r.Name, 2*time.Minute); r.State == "completed" || r.Cause.Message == "" {
+	if r = s.ends(r.Name, 20*time.Second); r.State != "failed" || r.Cause.Message != "The keeper was killed, and the ServerApp with it." {
 		t.Errorf("the run whose keeper was killed is %s: %+v", r.State, r.Cause)
 	}
 	r = s.launch(s.app("old_api"), nil)
 	s.becomes(r.Name, "completed", 3*time.Minute)
+}
+
+// engine has the federation use an engine and waits until it is up.
+func (s *server) engine(name string) {
+	s.t.Helper()
+	s.admin.must("PATCH", "/federations/fed/run-policy", map[string]string{"engine": name}, nil)
+	await(s.t, time.Minute, "the SuperLink is "+name, func() (string, bool) {
+		var f struct{ SuperLink struct{ State, Engine string } }
+		s.admin.must("GET", "/federations/fed", nil, &f)
+		return f.SuperLink.State + " " + f.SuperLink.Engine, f.SuperLink.State == "up" && f.SuperLink.Engine == name
+	})
 }
 
 // sameValues checks that two runs measured the same on the same SuperNodes.

@@ -193,7 +193,7 @@ func (a *App) engine() {
 		MachineIndex: cmp.Or(os.Getenv("UV_DEFAULT_INDEX"), os.Getenv("UV_INDEX_URL"), os.Getenv("PIP_INDEX_URL")), Writable: a.writable, Disk: a.disk, Contained: a.contained, AppUID: a.appUID, MayLaunch: a.Catalog.MayUse, Receipts: a.receipts, Requirements: python.Requirements(), Version: a.o.Version})
 	a.Overview = overview.New(overview.Options{Store: store.Adapt[overview.Tx](a.db), Runs: a.Runs, Status: a.manager.Status, Clock: a.o.Clock})
 	a.Engines = &Engines{app: a}
-	a.gateway = fleet.New(fleet.Options{Keys: a.Onboarding, Upstreams: a.manager, Store: seenStore{a.db}, Timings: timingStore{a}, OnSeen: a.nodeSeen, OnUnknown: a.nodeUnknown,
+	a.gateway = fleet.New(fleet.Options{Keys: a.Onboarding, Upstreams: upstreams{a}, Store: seenStore{a.db}, Timings: timingStore{a}, OnSeen: a.nodeSeen, OnUnknown: a.nodeUnknown,
 		OnReply: a.replyArrived, OnStuck: a.nodeStuck, ActiveRuns: a.activeRuns, Flwr: python.FlwrVersion, Clock: a.o.Clock, Log: a.o.Log})
 }
 

@@ -99,42 +99,6 @@ func (n *nodeSync) sync(ctx context.Context, fedID int64) error {
 	return err
 }
 
-// adopt tells a builtin SuperLink, once for each keeper, of the keys that had their node ids from another engine: a SuperNode that is
-// told of another id, or that its own is unknown, ends.
-func (n *nodeSync) adopt(ctx context.Context, fedID int64) error {
-	pid := n.app.manager.KeeperPID(fedID)
-	n.mu.Lock()
-	done := n.adopted[fedID] == pid
-	n.mu.Unlock()
-	if done || n.app.manager.Builtin(fedID) == nil {
-		return nil
-	}
-	c, err := n.app.manager.Control(fedID)
-	if err != nil {
-		return err
-	}
-	keys, err := n.app.Onboarding.NodeKeys(ctx, fedID)
-	if err != nil {
-		return err
-	}
-	known, err := registrar{n.app}.RegisteredNodes(ctx, fedID)
-	if err != nil {
-		return err
-	}
-	for _, k := range keys {
-		if k.NodeID == 0 || !k.RevokedAt.IsZero() || known[string(k.PublicPEM)] != 0 {
-			continue
-		}
-		if _, err := c.RegisterNode(ctx, k.PublicPEM, fmt.Sprintf("partition-%d", k.Partition), k.NodeID); err != nil {
-			return err
-		}
-	}
-	n.mu.Lock()
-	n.adopted[fedID] = pid
-	n.mu.Unlock()
-	return nil
-}
-
 // registrar is a SuperLink as onboarding uses it.
 type registrar struct{ app *App }
 

@@ -21,8 +21,8 @@ type Control interface {
 	StopRun(ctx context.Context, id uint64) error
 	// ListRuns lists all runs.
 	ListRuns(ctx context.Context) ([]wire.Run, error)
-	// RegisterNode makes a key known. want is the id that it had with another engine; 0: none. A key that is registered already may be a
-	// [domain.Conflict].
+	// RegisterNode makes a key known. want is the id that it had with another engine; 0: none. It gets another one where the SuperLink
+	// cannot take that one. A key that is registered already may be a [domain.Conflict].
 	RegisterNode(ctx context.Context, publicPEM []byte, name string, want uint64) (uint64, error)
 	// UnregisterNode ends a node for good; one that is gone is no error.
 	UnregisterNode(ctx context.Context, id uint64) error
@@ -38,22 +38,6 @@ type RunOrder struct {
 	Version string
 	Config  map[string]any // in place of the app's own defaults: string, int64, float64 or bool
 }
-
-// flowerControl is Flower's own SuperLink.
-type flowerControl struct{ c *wire.Client }
-
-func (f flowerControl) StartRun(ctx context.Context, o RunOrder) (uint64, error) {
-	return f.c.StartRun(ctx, o.FAB, o.Config)
-}
-func (f flowerControl) StopRun(ctx context.Context, id uint64) error     { return f.c.StopRun(ctx, id) }
-func (f flowerControl) ListRuns(ctx context.Context) ([]wire.Run, error) { return f.c.ListRuns(ctx, 0) }
-func (f flowerControl) RegisterNode(ctx context.Context, publicPEM []byte, name string, _ uint64) (uint64, error) {
-	return f.c.RegisterNode(ctx, publicPEM, name)
-}
-func (f flowerControl) UnregisterNode(ctx context.Context, id uint64) error {
-	return f.c.UnregisterNode(ctx, id)
-}
-func (f flowerControl) ListNodes(ctx context.Context) ([]wire.Node, error) { return f.c.ListNodes(ctx) }
 
 // builtinControl is the SuperLink in the keeper, reached by the keeper's socket.
 type builtinControl struct{ l *link }
@@ -75,9 +59,14 @@ const maxRunOrder = 32 << 20
 const linkTime = 30 * time.Second
 
 func (b builtinControl) do(ctx context.Context, method, path string, in, out any) error {
+	return order(ctx, b.l, method, path, in, out)
+}
+
+// order gives an order to the SuperLink of a keeper and reads the answer.
+func order(ctx context.Context, l *link, method, path string, in, out any) error {
 	ctx, cancel := context.WithTimeout(ctx, linkTime)
 	defer cancel()
-	res, err := b.l.do(ctx, method, path, in)
+	res, err := l.do(ctx, method, path, in)
 	if err != nil {
 		return err
 	}

@@ -193,7 +193,7 @@ func (m *Manager) Control(fedID int64) (Control, error) {
 	if err != nil {
 		return nil, err
 	}
-	return flowerControl{c}, nil
+	return flowerControl{c, e.link, m.o.Log}, nil
 }
 
 // flower returns a client of Flower's SuperLink. The caller holds the lock.

@@ -37,6 +37,7 @@ type ServeOptions struct {
 	Log          *slog.Logger
 	Policy       keeper.Policy // of the SuperLink; zero: [keeper.DefaultPolicy]
 	LinkStore    LinkStore     // of the builtin SuperLink
+	SetNodeID    SetNodeID     // of Flower's SuperLink; nil: nodes have the ids that it gives them
 	Silence      time.Duration // a SuperLink that answers no health check for so long is restarted; zero: 30 s
 }
 
@@ -130,7 +131,7 @@ func newServer(o ServeOptions, dir string) (*server, error) {
 			go k.proxies.replied([]runtimeproxy.Reply{{EngineRunID: run, MessageID: message}})
 		}}
 	} else {
-		k.link = &flowerLink{fedDir: dir, env: set.Env, clock: o.Clock, log: o.Log, changed: k.changed, policy: o.Policy,
+		k.link = &flowerLink{fedDir: dir, env: set.Env, clock: o.Clock, log: o.Log, changed: k.changed, policy: o.Policy, setNodeID: o.SetNodeID,
 			silence: cmp.Or(o.Silence, defaultSilence), again: make(chan struct{}, 1), secret: secret}
 	}
 	k.launcher, err = launcher.New(launcher.Options{

@@ -37,6 +37,8 @@ type flowerLink struct {
 	again   chan struct{} // a request for another start
 	secret  []byte        // with which tasks are acquired
 
+	setNodeID SetNodeID
+
 	mu     sync.Mutex
 	status domain.SuperLink
 	client *wire.Client
@@ -252,5 +254,26 @@ func (s *flowerLink) transport() (http.RoundTripper, error) {
 	return transport, nil
 }
 
-// routes adds nothing: what the server asks of Flower's SuperLink goes to its own API.
-func (s *flowerLink) routes(*http.ServeMux) {}
+// SetNodeID gives a node that was registered and never active another id, in the database of Flower's SuperLink.
+type SetNodeID func(ctx context.Context, database string, from, to uint64) error
+
+// renumber is an order to give a node another id.
+type renumber struct {
+	From uint64 `json:"from"`
+	To   uint64 `json:"to"`
+}
+
+// routes is the one order that Flower's own API does not take.
+func (s *flowerLink) routes(mux *http.ServeMux) {
+	mux.HandleFunc("POST /link/nodes/renumber", func(w http.ResponseWriter, r *http.Request) {
+		var o renumber
+		err := decodeTyped(w, r, &o)
+		switch {
+		case err == nil && s.setNodeID == nil:
+			err = domain.Errorf(domain.Unavailable, "This keeper does not change node IDs.")
+		case err == nil:
+			err = s.setNodeID(r.Context(), filepath.Join(s.fedDir, databaseName), o.From, o.To)
+		}
+		reply(w, nil, err)
+	})
+}
