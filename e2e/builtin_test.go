@@ -61,7 +61,9 @@ func (s *server) engine(name string) {
 	s.t.Helper()
 	s.admin.must("PATCH", "/federations/fed/run-policy", map[string]string{"engine": name}, nil)
 	await(s.t, time.Minute, "the SuperLink is "+name, func() (string, bool) {
-		var f struct{ SuperLink struct{ State, Engine string } }
+		var f struct {
+			SuperLink struct{ State, Engine string }
+		}
 		s.admin.must("GET", "/federations/fed", nil, &f)
 		return f.SuperLink.State + " " + f.SuperLink.Engine, f.SuperLink.State == "up" && f.SuperLink.Engine == name
 	})
