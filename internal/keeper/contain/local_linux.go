@@ -31,7 +31,7 @@ func (h handover) close() { closeAll([]int{h.ours, h.theirs}) }
 
 // openPorts listens on the policy's ports in a network namespace that has nothing yet, and hands over the sockets.
 func (p Policy) openPorts(fd int) error {
-	defer unix.Close(fd)
+	defer closeAll([]int{fd})
 	if err := loopbackUp(); err != nil {
 		return fmt.Errorf("setting up a network: %w", err)
 	}
@@ -56,7 +56,7 @@ func loopbackUp() error {
 	if err != nil {
 		return err
 	}
-	defer unix.Close(s)
+	defer closeAll([]int{s})
 	lo, err := unix.NewIfreq("lo")
 	if err != nil {
 		return err
@@ -105,7 +105,7 @@ func accept(ln net.Listener, address string) {
 
 // connect copies both ways until both ends are closed.
 func connect(inside *net.TCPConn, address string) {
-	defer inside.Close()
+	defer func() { _ = inside.Close() }()
 	c, err := net.DialTimeout("tcp", address, dialLimit)
 	if err != nil {
 		_ = inside.SetLinger(0) // it is reset
