@@ -24,6 +24,12 @@ func (n *node) appUID(fab [sha256.Size]byte) int {
 	return n.users.ids.ByHash(fab)
 }
 
+// buildUID returns the user that the installation of an app's packages runs as; 0: the agent's own.
+func (n *node) buildUID() int {
+	n.users.once.Do(n.findAppUsers)
+	return n.users.ids.Last
+}
+
 func (n *node) findAppUsers() {
 	o := n.j.o
 	if o.Uncontained || o.AppUIDs == (domain.UIDRange{}) || os.Geteuid() != 0 {

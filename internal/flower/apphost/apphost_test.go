@@ -4,6 +4,7 @@ import (
 	"archive/zip"
 	"bytes"
 	"context"
+	"errors"
 	"os/exec"
 	"path/filepath"
 	"strings"
@@ -63,6 +64,9 @@ func prepare(t testing.TB, p *apphost.Pool, fab []byte, env ...string) *apphost.
 	defer cancel()
 	r, err := p.Prepare(ctx, fab, env...)
 	if err != nil {
+		if b, ok := errors.AsType[*apphost.BuildError](err); ok {
+			t.Log(strings.Join(b.Output, "\n"))
+		}
 		t.Fatal(err)
 	}
 	t.Cleanup(r.Release)

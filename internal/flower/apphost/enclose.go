@@ -39,15 +39,30 @@ func (s *steps) enclose() error {
 		return nil
 	}
 	paths, ports := indexes(append(os.Environ(), s.env...))
-	s.room = &contain.Policy{
-		Read:    slices.Concat([]string{s.p.base.env.Dir}, python.Installation(s.p.base.env.Dir), certificates(), paths),
-		Write:   []string{s.work, s.venv, cache},
-		Connect: slices.Concat(webPorts, proxyPorts(), ports), UDP: true,
-	}
 	if !s.p.o.Sources {
-		s.room.Read = append(s.room.Read, passwords()...)
+		paths = append(paths, passwords()...)
 	}
+	s.room = &contain.Policy{
+		Read:      slices.Concat([]string{s.p.base.env.Dir}, python.Installation(s.p.base.env.Dir), certificates()),
+		Lend:      slices.DeleteFunc(paths, missing),
+		LendWrite: []string{s.work, s.venv, cache},
+		Connect:   slices.Concat(webPorts, proxyPorts(), ports), UDP: true,
+	}
+	s.room.UID = s.p.builder(append(slices.Clone(s.room.Lend), s.room.LendWrite...)...)
 	return nil
+}
+
+// builder returns the user that a build runs as; 0 where it cannot use these folders as another user.
+func (p *Pool) builder(folders ...string) int {
+	if p.o.BuildUID == 0 || !p.others || contain.CanLend(p.o.BuildUID, folders...) != nil {
+		return 0
+	}
+	return p.o.BuildUID
+}
+
+func missing(path string) bool {
+	_, err := os.Stat(path)
+	return err != nil
 }
 
 // machineCache asks uv where its cache is. It asks in a folder that has nothing of the app's, which could name another.
@@ -77,7 +92,7 @@ func (s *steps) compile(site string) error {
 	cmd.WaitDelay = time.Second
 	if !s.p.o.Uncontained {
 		policy, err := contain.Command(cmd, contain.Policy{
-			Read: append([]string{base.Dir}, python.Installation(base.Dir)...), Write: []string{s.venv, s.file("tmp")},
+			Read: append([]string{base.Dir}, python.Installation(base.Dir)...), LendWrite: []string{s.venv, s.file("tmp")}, UID: s.room.UID,
 		})
 		if err != nil {
 			return err

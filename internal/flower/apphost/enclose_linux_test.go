@@ -14,6 +14,7 @@ import (
 	"testing"
 
 	"blossomtune/internal/flower/apphost"
+	"blossomtune/internal/keeper/contain"
 )
 
 // backend is a build backend that needs no other package. It notes in the wheel what it could do.
@@ -34,6 +35,7 @@ def build_wheel(wheel_directory, config_settings=None, metadata_directory=None):
         attempt("write", lambda: secret.with_name("left").write_text("x")),
         attempt("cache", lambda: pathlib.Path(%q).write_text("x")),
         attempt("connect", lambda: socket.create_connection(("127.0.0.1", %d), 5)),
+        f"user {os.getuid()}",
     ]
     name = "probe-1.0.0-py3-none-any.whl"
     info = "probe-1.0.0.dist-info/"
@@ -68,18 +70,25 @@ func TestABuildFromSourceIsHeld(t *testing.T) {
 		"pyproject.toml", "[project]\nname = \"app\"\nversion = \"1.0.0\"\ndependencies = [\"flwr\", \"probe\"]\n[tool.uv.sources]\nprobe = { path = \"libs/probe\" }\n",
 		"libs/probe/pyproject.toml", "[project]\nname = \"probe\"\nversion = \"1.0.0\"\n[build-system]\nrequires = []\nbuild-backend = \"backend\"\nbackend-path = [\".\"]\n",
 		"libs/probe/backend.py", fmt.Sprintf(backend, secret, filepath.Join(cache, "spoiled"), l.Addr().(*net.TCPAddr).Port))
+	const held = "read FileNotFoundError; write FileNotFoundError; cache FileNotFoundError; connect PermissionError"
+	me, other := os.Getuid(), os.Getuid()
+	if report := contain.Check(); report.Users && report.Namespaces {
+		other = 62300
+	}
 	for name, tt := range map[string]struct {
 		sources, uncontained bool
+		uid                  int
 		want                 string
 	}{
-		"held":    {true, false, "read FileNotFoundError; write FileNotFoundError; cache FileNotFoundError; connect PermissionError"},
-		"at will": {true, true, "read yes; write yes; cache yes; connect yes"},
-		"never":   {false, true, ""},
+		"held":                  {true, false, 0, fmt.Sprintf("%s; user %d", held, me)},
+		"held, as another user": {true, false, 62300, fmt.Sprintf("%s; user %d", held, other)},
+		"at will":               {true, true, 0, fmt.Sprintf("read yes; write yes; cache yes; connect yes; user %d", me)},
+		"never":                 {false, true, 0, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			p := pool(t, t.TempDir(), func(o *apphost.Options) {
 				noTemplates(o)
-				o.Sources, o.Uncontained = tt.sources, tt.uncontained
+				o.Sources, o.Uncontained, o.BuildUID = tt.sources, tt.uncontained, tt.uid
 			})
 			if !tt.sources {
 				_, err := p.Prepare(context.Background(), app)
@@ -109,7 +118,7 @@ func TestAWheelRunsNothingWhenItIsInstalled(t *testing.T) {
 		"[project]\nname = \"app\"\nversion = \"1.0.0\"\ndependencies = [\"flwr\", \"probe\"]\n[tool.uv]\ncompile-bytecode = true\nlink-mode = \"hardlink\"\n"+
 			"[tool.uv.sources]\nprobe = { path = \"libs/probe-1.0.0-py3-none-any.whl\" }\n",
 		"libs/probe-1.0.0-py3-none-any.whl", string(wheel(t, "probe.py", "", "probe.pth", fmt.Sprintf("import pathlib; pathlib.Path(%q).touch()\n", mark))))
-	r := prepare(t, pool(t, t.TempDir(), nil), app)
+	r := prepare(t, pool(t, t.TempDir(), func(o *apphost.Options) { o.BuildUID = 62300 }), app)
 	if _, err := os.Stat(mark); err == nil {
 		t.Error("its .pth file was run")
 	}

@@ -37,6 +37,7 @@ type Options struct {
 	MaxAge  time.Duration // an environment unused for longer is removed; default 30 days
 	Limit   time.Duration // of one build; default 30 minutes
 
+	BuildUID    int  // the user that builds run as, where this process is root and can lend them its folders; 0: this process's own
 	Uncontained bool // environments are built with all rights of this process; apps themselves: see [Ready.Enter]
 
 	MaxTemplates int  // warm templates at a time; default 2; negative: none

@@ -36,7 +36,12 @@ type apps struct {
 	o Options
 
 	mu    sync.Mutex
-	pools map[bool]*appPool
+	pools map[poolKey]*appPool
+}
+
+type poolKey struct {
+	install bool // apps may install packages
+	uid     int  // the user that apps, and their packages' installation, run as
 }
 
 type appPool struct {
@@ -46,13 +51,13 @@ type appPool struct {
 }
 
 // open returns a pool in use; done ends the use.
-func (a *apps) open(install bool) (p *apphost.Pool, done func(), err error) {
+func (a *apps) open(key poolKey) (p *apphost.Pool, done func(), err error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	pool := a.pools[install]
+	pool := a.pools[key]
 	if pool == nil {
 		opened, err := apphost.New(apphost.Options{
-			Base: a.o.Env, Dir: a.o.EnvDir, Install: install, MaxTemplates: 1, Home: filepath.Join(a.o.FedDir, appsHome), Work: a.o.FedDir,
+			Base: a.o.Env, Dir: a.o.EnvDir, Install: key.install, BuildUID: key.uid, MaxTemplates: 1, Home: filepath.Join(a.o.FedDir, appsHome), Work: a.o.FedDir,
 			Log: filepath.Join(a.o.FedDir, appsLog), LogKeep: logfile.Keep{Max: appsLogMax, Old: 1}, Clock: a.o.Clock,
 			Progress: func(line string) { a.o.Log.Info("app environment", "progress", line) },
 		})
@@ -60,8 +65,8 @@ func (a *apps) open(install bool) (p *apphost.Pool, done func(), err error) {
 			return nil, nil, err
 		}
 		pool = &appPool{Pool: opened}
-		pool.idle = time.AfterFunc(appsIdle, func() { a.closeIdle(install, pool) })
-		a.pools[install] = pool
+		pool.idle = time.AfterFunc(appsIdle, func() { a.closeIdle(key, pool) })
+		a.pools[key] = pool
 	}
 	pool.users++
 	pool.idle.Stop()
@@ -74,11 +79,11 @@ func (a *apps) open(install bool) (p *apphost.Pool, done func(), err error) {
 	}), nil
 }
 
-func (a *apps) closeIdle(install bool, pool *appPool) {
+func (a *apps) closeIdle(key poolKey, pool *appPool) {
 	a.mu.Lock()
-	busy := pool.users > 0 || a.pools[install] != pool
+	busy := pool.users > 0 || a.pools[key] != pool
 	if !busy {
-		delete(a.pools, install)
+		delete(a.pools, key)
 	}
 	a.mu.Unlock()
 	if !busy {
@@ -110,7 +115,7 @@ func prepare(ctx context.Context, j *job) (*app, error) {
 	if err != nil {
 		return nil, err
 	}
-	pool, done, err := j.l.apps.open(j.order.Settings.InstallDependencies)
+	pool, done, err := j.l.apps.open(poolKey{j.order.Settings.InstallDependencies, j.order.UID})
 	if err != nil {
 		return nil, err
 	}

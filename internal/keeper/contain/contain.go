@@ -26,6 +26,8 @@ type Policy struct {
 	// Lend are folders that the program can read as if they were its user's own: what belongs to a folder's owner belongs to the policy's
 	// user there. Without a UID they are like those of Read. With one they need namespaces, see [CanLend].
 	Lend []string `json:"lend,omitempty"`
+	// LendWrite are folders that it can also change. What it makes there belongs to the folder's owner.
+	LendWrite []string `json:"lend_write,omitempty"`
 
 	UID int `json:"uid,omitempty"` // the program runs as this user and the group of the same number; 0: as this process; see [CanRunAs]
 

@@ -93,7 +93,7 @@ func (p Policy) landlock(own bool) error {
 	if err != nil || abi == 0 {
 		return nil //nolint:nilerr // Check says that it is missing
 	}
-	writable := append(slices.Clone(p.Write), sharedMemory)
+	writable := append(slices.Concat(p.Write, p.LendWrite), sharedMemory)
 	if own {
 		writable = append(writable, privateTmp)
 	}

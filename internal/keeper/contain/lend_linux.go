@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"syscall"
 
@@ -15,7 +16,7 @@ import (
 // owns is the argument of a process that does nothing but own a user namespace.
 const owns = "owns"
 
-// CanLend reports whether programs that run as the user uid can read the given folders whoever owns them, see [Policy]. Its error says
+// CanLend reports whether programs that run as the user uid can use the given folders whoever owns them, see [Policy]. Its error says
 // what prevents that, as a sentence.
 func CanLend(uid int, folders ...string) error {
 	if r := Check(); !r.Namespaces || !r.Users {
@@ -29,13 +30,22 @@ func CanLend(uid int, folders ...string) error {
 	return nil
 }
 
-// lend makes a read-only mount of each folder, as yet nowhere, in which its owner is the policy's user. This process must be root.
-func (p Policy) lend() (fds []int, err error) {
+// lent are the folders that need a mount of their own.
+func (p Policy) lent() []string {
 	if p.UID == 0 {
-		return nil, nil
+		return nil
 	}
-	for _, path := range p.Lend {
-		fd, err := lend(path, p.UID)
+	return slices.Concat(p.Lend, p.LendWrite)
+}
+
+// lend makes a mount of each lent folder, as yet nowhere, in which its owner is the policy's user. This process must be root.
+func (p Policy) lend() (fds []int, err error) {
+	for i, path := range p.lent() {
+		attr := uint64(unix.MOUNT_ATTR_NOSUID | unix.MOUNT_ATTR_NODEV)
+		if i < len(p.Lend) {
+			attr |= unix.MOUNT_ATTR_RDONLY
+		}
+		fd, err := lend(path, p.UID, attr)
 		if err != nil {
 			closeAll(fds)
 			return nil, fmt.Errorf("lending %s: %w", path, err)
@@ -45,14 +55,14 @@ func (p Policy) lend() (fds []int, err error) {
 	return fds, nil
 }
 
-func lend(path string, uid int) (int, error) {
+func lend(path string, uid int, attr uint64) (int, error) {
 	fd, err := unix.OpenTree(unix.AT_FDCWD, path, unix.OPEN_TREE_CLONE|unix.OPEN_TREE_CLOEXEC|unix.AT_RECURSIVE)
 	if err != nil {
 		return 0, err
 	}
 	var st unix.Stat_t
 	if err = unix.Fstat(fd, &st); err == nil {
-		err = shift(fd, st, uid)
+		err = shift(fd, st, uid, attr)
 	}
 	if err != nil {
 		_ = unix.Close(fd)
@@ -63,7 +73,7 @@ func lend(path string, uid int) (int, error) {
 
 // shift gives the files of a mount another owner. Where everyone can read a folder, only those of its files are closed to the policy's
 // user that root keeps for itself.
-func shift(fd int, st unix.Stat_t, uid int) error {
+func shift(fd int, st unix.Stat_t, uid int, attr uint64) error {
 	owner, group := int(st.Uid), int(st.Gid)
 	if st.Mode&0o005 == 0o005 {
 		owner, group = 0, 0
@@ -93,7 +103,7 @@ func shift(fd int, st unix.Stat_t, uid int) error {
 	}
 	defer users.Close()
 	return unix.MountSetattr(fd, "", unix.AT_EMPTY_PATH|unix.AT_RECURSIVE, &unix.MountAttr{
-		Attr_set: unix.MOUNT_ATTR_IDMAP | unix.MOUNT_ATTR_RDONLY | unix.MOUNT_ATTR_NOSUID | unix.MOUNT_ATTR_NODEV, Userns_fd: uint64(users.Fd()),
+		Attr_set: attr | unix.MOUNT_ATTR_IDMAP, Userns_fd: uint64(users.Fd()),
 	})
 }
 
@@ -110,19 +120,29 @@ func showLent(path string, fd int) error {
 	if err := os.MkdirAll(filepath.Dir(at), 0o755); err != nil {
 		return err
 	}
-	var err error
-	if st.Mode&unix.S_IFMT == unix.S_IFDIR {
-		err = os.Mkdir(at, 0o755)
-	} else {
-		err = os.WriteFile(at, nil, 0o444)
+	_, err := os.Lstat(at) // in a folder that is shown already
+	if errors.Is(err, os.ErrNotExist) {
+		err = makePlace(at, st.Mode&unix.S_IFMT == unix.S_IFDIR)
 	}
-	if err != nil && !errors.Is(err, os.ErrExist) {
+	if err != nil {
 		return err
 	}
 	if err := unix.MoveMount(fd, "", unix.AT_FDCWD, at, unix.MOVE_MOUNT_F_EMPTY_PATH); err != nil {
 		return fmt.Errorf("showing %s: %w", path, err)
 	}
 	return nil
+}
+
+// makePlace makes what something is mounted on.
+func makePlace(at string, dir bool) error {
+	if dir {
+		return os.Mkdir(at, 0o755)
+	}
+	f, err := os.OpenFile(at, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o444)
+	if err != nil {
+		return err
+	}
+	return f.Close()
 }
 
 func closeAll(fds []int) {

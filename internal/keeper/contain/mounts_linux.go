@@ -19,7 +19,7 @@ const (
 )
 
 // enterRoot gives this process a file system that holds only what the policy names, under the same paths. It must be alone in its mount and
-// process namespaces, and have all capabilities in its user namespace. lent are the mounts of the folders of p.Lend.
+// process namespaces, and have all capabilities in its user namespace. lent are the mounts of the lent folders.
 func (p Policy) enterRoot(lent []int) error {
 	if err := unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""); err != nil {
 		return fmt.Errorf("making mounts private: %w", err)
@@ -91,9 +91,9 @@ func (p Policy) fill(lent []int) error {
 	if err := p.nameUser(); err != nil {
 		return err
 	}
-	read := slices.Concat(systemFiles, p.Read)
+	read, write := slices.Concat(systemFiles, p.Read), slices.Concat(plainDevices, oldGPUDevices(), p.Write)
 	if p.UID == 0 {
-		read = append(read, p.Lend...)
+		read, write = append(read, p.Lend...), append(write, p.LendWrite...)
 	}
 	for _, path := range read {
 		if p.UID != 0 && (path == passwdFile || path == groupFile) {
@@ -103,13 +103,13 @@ func (p Policy) fill(lent []int) error {
 			return err
 		}
 	}
-	for _, path := range slices.Concat(plainDevices, oldGPUDevices(), p.Write) {
+	for _, path := range write {
 		if err := place(path, false, 0); err != nil {
 			return err
 		}
 	}
 	for i, fd := range lent {
-		if err := showLent(p.Lend[i], fd); err != nil {
+		if err := showLent(p.lent()[i], fd); err != nil {
 			return err
 		}
 	}
@@ -201,15 +201,7 @@ func bind(path string, old fs.FileInfo, readOnly bool) error {
 	if there, err := os.Lstat(newRoot + path); err == nil && readOnly && os.SameFile(there, old) {
 		return nil // it is in a folder that is shown already
 	}
-	var err error
-	if old.IsDir() {
-		err = os.Mkdir(newRoot+path, 0o755)
-	} else if f, e := os.OpenFile(newRoot+path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o444); e == nil {
-		err = f.Close()
-	} else {
-		err = e
-	}
-	if err != nil && !errors.Is(err, fs.ErrExist) {
+	if err := makePlace(newRoot+path, old.IsDir()); err != nil && !errors.Is(err, fs.ErrExist) {
 		return err
 	}
 	if err := unix.Mount(oldRoot+path, newRoot+path, "", unix.MS_BIND|unix.MS_REC, ""); err != nil {

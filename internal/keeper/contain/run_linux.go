@@ -135,6 +135,9 @@ func inside(j job, fd int) (status syscall.WaitStatus, reason string, err error)
 	if err := from.Decode(&n); err != nil || !n.Up {
 		await(pid)
 		_ = read.Close()
+		if len(j.Policy.lent()) > 0 { // the program would not find its files
+			return 0, "", errors.New("lending folders: " + n.Failed)
+		}
 		return 0, "The system refuses mounts in namespaces: " + n.Failed + ".", nil //nolint:nilerr // the floor is in force then
 	}
 	for n := range j.Files {
@@ -198,11 +201,9 @@ func first(fd int) (code int) {
 	j, err := readJob(fd)
 	if err == nil {
 		var lent []int
-		if j.Policy.UID != 0 {
-			for i := range j.Policy.Lend {
-				lent = append(lent, fd+2+i)
-				unix.CloseOnExec(fd + 2 + i)
-			}
+		for i := range j.Policy.lent() {
+			lent = append(lent, fd+2+i)
+			unix.CloseOnExec(fd + 2 + i)
 		}
 		if err = j.Policy.enterRoot(lent); err == nil && j.Policy.Local {
 			err = j.Policy.openPorts(fd + 2 + len(lent))
