@@ -46,6 +46,9 @@ func (c *call) send(r *http.Request) (*http.Response, error) {
 			if a.res, a.err = c.up.tr.RoundTrip(out); a.err == nil && c.meth.held == heldPoll { //nolint:bodyclose // the receiver closes it
 				a.message, a.err = readPoll(a.res)
 			}
+			if c.meth.sign == signHeartbeat && a.err == nil {
+				c.noteBeat(a.res)
+			}
 			return nil
 		}); err != nil {
 			a.err = err

@@ -112,6 +112,9 @@ func (c *call) roundTrip(r *http.Request) (*http.Response, error) {
 	if c.meth.held != heldNot {
 		return c.hold(r)
 	}
+	if c.meth.sign == signHeartbeat {
+		return c.heartbeat(r)
+	}
 	return c.send(r)
 }
 
@@ -208,7 +211,7 @@ func (c *call) outgoing(checked io.Reader) *http.Request {
 var errUnknownNode = again("The SuperLink does not know this SuperNode yet.", 5)
 
 // errStillOnline: a SuperNode that died is taken for online until its heartbeats are missed. Waiting heals it; Flower's 412 would end the SuperNode.
-var errStillOnline = again("The SuperLink takes this SuperNode for online still; wait until it notices, within a minute.", 5)
+var errStillOnline = again("The SuperLink takes this SuperNode for online still; wait until it notices, within two minutes.", 5)
 
 // answered looks at the SuperLink's status before it is passed on.
 func (c *call) answered(res *http.Response) error {
@@ -250,9 +253,9 @@ func (c *call) answered(res *http.Response) error {
 	case c.meth.sign == signHeartbeat && ok:
 		c.node.heartbeatAt = now
 	case c.meth.sign == signBye && ok:
-		c.node.byeAt = now.UTC()
+		c.node.byeAt, c.node.beat = now.UTC(), beaten{}
 	case c.meth.sign == signHello && ok:
-		c.node.refusedAt = time.Time{}
+		c.node.refusedAt, c.node.beat = time.Time{}, beaten{}
 		if v := c.r.Header.Get(headerVersion); versionPattern.MatchString(v) {
 			c.node.seen.Flwr = v
 		}

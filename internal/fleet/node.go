@@ -40,6 +40,7 @@ type node struct {
 	failing map[string]failure // since when a method's calls get a 500, by path
 	kept    []poll             // messages whose poll was given up before they came
 
+	beat        beaten    // the last one that the SuperLink got
 	heartbeatAt time.Time // of the last heartbeat
 	byeAt       time.Time // of the last goodbye
 	refusedAt   time.Time // first activation refused because the key is online; zero after a good one
