@@ -78,6 +78,7 @@ type App struct {
 	gateway  *fleet.Gateway
 	python   *environment
 	nodes    *nodeSync
+	news     *nodeNews
 	nodeLogs *nodeLogs
 	noise    noise
 	chosen   sync.Map // by federation: the engine that it chose, as a domain.Engine
@@ -179,6 +180,7 @@ func mailTakes(m *mail.Service) func(context.Context, string) error {
 // engine makes the parts that know Flower.
 func (a *App) engine() {
 	a.nodeLogs = newNodeLogs(a.o.Config.Data)
+	a.news = &nodeNews{app: a}
 	a.nodes = &nodeSync{app: a, wakes: map[int64]chan struct{}{}, adopted: map[int64]int{}}
 	keeperSpec := a.o.Keeper
 	if keeperSpec == nil {

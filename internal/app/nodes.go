@@ -7,10 +7,8 @@ import (
 	"time"
 
 	"blossomtune/internal/domain"
-	"blossomtune/internal/events"
 	"blossomtune/internal/fleet"
 	"blossomtune/internal/flower/runtimeproxy"
-	"blossomtune/internal/onboarding"
 	"blossomtune/internal/safely"
 	"blossomtune/internal/store"
 )
@@ -129,40 +127,6 @@ func (r registrar) RegisteredNodes(ctx context.Context, fedID int64) (map[string
 		out[string(n.PublicPEM)] = n.ID
 	}
 	return out, err
-}
-
-// nodeSeen tells pages that a SuperNode came or went.
-func (a *App) nodeSeen(s fleet.Seen) {
-	a.background(func() { // the gateway's own flush is seconds later; pages look in the database
-		if err := (seenStore{a.db}).SaveSeen(context.WithoutCancel(a.ctx), []fleet.Seen{s}); err != nil {
-			a.o.Log.Warn("keeping what was seen of a SuperNode", "err", err)
-		}
-		if s.Key.NodeID != 0 {
-			p := domain.Presence{FederationID: s.Key.FederationID, NodeID: s.Key.NodeID, At: a.o.Clock().UTC(), Online: s.Seen.Online}
-			if err := a.db.InTx(a.ctx, func(tx *store.Tx) error { return tx.InsertPresence(a.ctx, p) }); err != nil && a.ctx.Err() == nil {
-				a.o.Log.Warn("keeping that a SuperNode came or went", "err", err)
-			}
-		}
-		a.publishNode(s.Key)
-	})
-}
-
-func (a *App) publishNode(k domain.NodeKey) {
-	a.bus.Publish(events.Event{Topic: onboarding.RequestTopic(k.RequestID), Kind: "node"})
-	a.bus.Publish(events.Event{Topic: onboarding.RequestsTopic(k.FederationID), Kind: "node"})
-}
-
-// nodeStuck shows that a SuperNode got stuck, or is no longer.
-func (a *App) nodeStuck(s fleet.Seen) {
-	cause, _ := s.Key.Stuck()
-	a.o.Log.Info("a SuperNode's state changed", "federation", s.Key.FederationID, "partition", s.Key.Partition, "stuck", cause)
-	a.background(func() {
-		if err := (seenStore{a.db}).SaveSeen(context.WithoutCancel(a.ctx), []fleet.Seen{s}); err != nil {
-			a.o.Log.Warn("keeping what was seen of a SuperNode", "err", err)
-		}
-		a.publishNode(s.Key)
-		a.Runs.Observed(s.Key.FederationID)
-	})
 }
 
 // activeRuns returns the engine ids of a federation's runs that have not ended.

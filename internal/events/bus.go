@@ -24,12 +24,12 @@ const (
 type Bus struct {
 	mu   sync.Mutex
 	seq  uint64
-	ring []Event // the newest, oldest first
-	subs map[*Subscription]struct{}
+	ring []Event                               // the newest, oldest first
+	subs map[string]map[*Subscription]struct{} // by topic
 }
 
 // NewBus returns an empty bus.
-func NewBus() *Bus { return &Bus{subs: map[*Subscription]struct{}{}} }
+func NewBus() *Bus { return &Bus{subs: map[string]map[*Subscription]struct{}{}} }
 
 // Publish hands the event to all who watch its topic and returns at once: a subscriber whose queue is full is dropped and
 // has to look anew.
@@ -42,10 +42,8 @@ func (b *Bus) Publish(e Event) {
 		b.ring = slices.Delete(b.ring, 0, ringSize/4)
 	}
 	b.ring = append(b.ring, e)
-	for s := range b.subs {
-		if slices.Contains(s.topics, e.Topic) {
-			b.offer(s, e)
-		}
+	for s := range b.subs[e.Topic] {
+		b.offer(s, e)
 	}
 }
 
@@ -59,10 +57,16 @@ func (b *Bus) offer(s *Subscription, e Event) {
 }
 
 func (b *Bus) drop(s *Subscription) {
-	if _, ok := b.subs[s]; ok {
-		delete(b.subs, s)
-		close(s.ch)
+	if s.ended {
+		return
 	}
+	s.ended = true
+	for _, topic := range s.topics {
+		if delete(b.subs[topic], s); len(b.subs[topic]) == 0 {
+			delete(b.subs, topic)
+		}
+	}
+	close(s.ch)
 }
 
 // Subscription receives the events of some topics.
@@ -71,6 +75,7 @@ type Subscription struct {
 	topics []string
 	ch     chan Event
 	lagged bool // guarded by bus.mu
+	ended  bool // likewise
 }
 
 // Events is closed after [Subscription.Close], or when the subscriber fell too far behind.
@@ -100,7 +105,12 @@ func (b *Bus) Subscribe(topics ...string) (*Subscription, uint64) {
 
 func (b *Bus) subscribe(topics []string) *Subscription {
 	s := &Subscription{bus: b, topics: slices.Clone(topics), ch: make(chan Event, queueSize)}
-	b.subs[s] = struct{}{}
+	for _, topic := range s.topics {
+		if b.subs[topic] == nil {
+			b.subs[topic] = map[*Subscription]struct{}{}
+		}
+		b.subs[topic][s] = struct{}{}
+	}
 	return s
 }
 

@@ -108,6 +108,11 @@ func (s *Service) NodeKeys(ctx context.Context, fedID int64) ([]domain.NodeKey, 
 	return view(ctx, s, func(tx Tx) ([]domain.NodeKey, error) { return tx.NodeKeys(ctx, fedID) })
 }
 
+// HaltedKeys returns a federation's keys that are revoked or suspended.
+func (s *Service) HaltedKeys(ctx context.Context, fedID int64) ([]domain.NodeKey, error) {
+	return view(ctx, s, func(tx Tx) ([]domain.NodeKey, error) { return tx.HaltedKeys(ctx, fedID) })
+}
+
 // KeyOf returns the good key of a request.
 func (s *Service) KeyOf(ctx context.Context, requestID int64) (domain.NodeKey, error) {
 	return view(ctx, s, func(tx Tx) (domain.NodeKey, error) { return tx.NodeKeyOfRequest(ctx, requestID) })

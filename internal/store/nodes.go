@@ -54,6 +54,21 @@ func (tx *Tx) NodeKeys(ctx context.Context, fedID int64) ([]domain.NodeKey, erro
 	return list(ctx, tx, "key", scanNodeKey, "SELECT "+nodeKeyColumns+" FROM node_key WHERE federation_id = $1 ORDER BY partition_id, id", fedID)
 }
 
+// UnsyncedKeys returns a federation's good keys without a node id, and its revoked ones with one.
+func (tx *Tx) UnsyncedKeys(ctx context.Context, fedID int64) ([]domain.NodeKey, error) {
+	fresh, err := list(ctx, tx, "key", scanNodeKey, "SELECT "+nodeKeyColumns+" FROM node_key WHERE federation_id = $1 AND node_id = 0 AND revoked_at = 0 ORDER BY partition_id", fedID)
+	if err != nil {
+		return nil, err
+	}
+	revoked, err := list(ctx, tx, "key", scanNodeKey, "SELECT "+nodeKeyColumns+" FROM node_key WHERE federation_id = $1 AND status = 'revoked' AND node_id <> 0 ORDER BY id", fedID)
+	return append(fresh, revoked...), err
+}
+
+// HaltedKeys returns a federation's keys that are revoked or suspended.
+func (tx *Tx) HaltedKeys(ctx context.Context, fedID int64) ([]domain.NodeKey, error) {
+	return list(ctx, tx, "key", scanNodeKey, "SELECT "+nodeKeyColumns+" FROM node_key WHERE federation_id = $1 AND status IN ('revoked', 'suspended')", fedID)
+}
+
 // GoodKeys returns the keys of some federations that are not revoked, of each by partition.
 func (tx *Tx) GoodKeys(ctx context.Context, feds []int64) (map[int64][]domain.NodeKey, error) {
 	out := map[int64][]domain.NodeKey{}
