@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -170,4 +171,64 @@ func startVictim(t *testing.T, python string) string {
 		}
 	}
 	return strings.TrimSpace(line)
+}
+
+// A file that this process has open, and lets its children have, is not open in the program.
+func TestNoFileIsInherited(t *testing.T) {
+	secret := filepath.Join(t.TempDir(), "secret")
+	if err := os.WriteFile(secret, []byte("x"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	fd, err := syscall.Open(secret, syscall.O_RDWR, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = syscall.Close(fd) }()
+	modes(t, func(t *testing.T, p contain.Policy) {
+		exit, out := run(t, p, "/bin/sh", "-c", "for f in /proc/self/fd/*; do readlink $f; done; exec ls /proc/self/fd")
+		if strings.Contains(out, "secret") || exit.Code != 0 || !strings.HasSuffix(out, "0\n1\n2\n3\n") {
+			t.Errorf("%s\n%s", exit, out)
+		}
+	})
+}
+
+// The process that stands beside a program, the first of its namespace, shows it nothing.
+func TestTheFirstProcessIsClosed(t *testing.T) {
+	modes(t, func(t *testing.T, p contain.Policy) {
+		_, out := run(t, p, "/bin/sh", "-c", "for f in environ mem auxv maps; do head -c 1 /proc/1/$f >/dev/null 2>&1 && echo $f; done; for n in 0 3 4 5 6 7; do readlink /proc/1/fd/$n; done; kill -USR1 1 2>/dev/null && echo signal")
+		if out != "" && (p.NoNamespaces || out != "signal\n") { // the first process is in the same sandbox, and a signal does nothing to it
+			t.Errorf("the first process shows\n%s", out)
+		}
+	})
+}
+
+// leaves makes a process that is its parent's child, in a session of its own, and ends.
+const leaves = `
+import ctypes, os, platform, sys, time
+number = {"x86_64": 56, "aarch64": 220}[platform.machine()]
+CLONE_PARENT, SIGCHLD = 0x8000, 17
+if ctypes.CDLL(None).syscall(number, CLONE_PARENT | SIGCHLD, None, None, None, None) == 0:
+    os.setsid()
+    if os.fork() == 0:
+        time.sleep(600)
+    time.sleep(600)
+print("left", flush=True)
+`
+
+// A process that a program has made its parent's child does not outlive it.
+func TestNoSiblingIsLeft(t *testing.T) {
+	python, prefix := interpreter(t)
+	modes(t, func(t *testing.T, p contain.Policy) {
+		p.Read = []string{prefix}
+		mark := "sibling-of-" + strconv.Itoa(os.Getpid())
+		if exit, out := run(t, p, python, "-I", "-c", leaves, mark); exit.Code != 0 || out != "left\n" {
+			t.Fatalf("%s\n%s", exit, out)
+		}
+		found, _ := filepath.Glob("/proc/[0-9]*/cmdline")
+		for _, name := range found {
+			if text, _ := os.ReadFile(name); strings.Contains(string(text), mark) {
+				t.Errorf("it is still there: %s", name)
+			}
+		}
+	})
 }

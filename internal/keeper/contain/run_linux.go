@@ -222,10 +222,9 @@ func first(fd int) (code int) {
 	}
 	files := []uintptr{0, 1, 2}
 	for n := range j.Files {
-		unix.CloseOnExec(firstFile + n)
 		files = append(files, uintptr(firstFile+n))
 	}
-	unix.CloseOnExec(fd)
+	closeFrom(firstFile) // the program gets its own again
 	pid, err := syscall.ForkExec(j.Path, j.Args, &syscall.ProcAttr{Dir: j.Dir, Env: j.Env, Files: files})
 	if err != nil {
 		_ = to.Encode(news{Failed: fmt.Sprintf("starting %s: %v", j.Path, err)})
