@@ -179,8 +179,10 @@ func fleetMessages(route string) (in, out proto.Message) {
 
 // skipped reports whether a call depends on time alone: a heartbeat, a log, or an object that also belongs to another message.
 func (rec *recorder) skipped(c call) bool {
-	in, object := c.request.(*flwrpb.PushObjectRequest)
-	return slices.Contains([]string{"send-node-heartbeat", "send-task-heartbeat", "push-logs"}, c.route) || object && rec.n.many[in.GetObjectId()]
+	if in, ok := c.request.(*flwrpb.PushObjectRequest); ok {
+		return rec.n.many[in.GetObjectId()]
+	}
+	return slices.Contains([]string{"send-node-heartbeat", "send-task-heartbeat", "push-logs"}, c.route)
 }
 
 // line describes a call: who asks for what with which fields, and what the answer says.
@@ -225,8 +227,8 @@ func (rec *recorder) ofNode(calls []call, who string) (out []string) {
 	return out
 }
 
-// ofApp is what a ServerApp said and heard from its first push of messages to the next after a reply, sorted. How many polls it made depends on the time, so each
-// reply that came counts, and each different answer about the nodes.
+// ofApp is what a ServerApp said and heard from its first push of messages to the next after a reply, sorted. How many polls it made
+// depends on the time, so each reply that came counts, and each different answer about the nodes.
 func (rec *recorder) ofApp(calls []call) (out []string) {
 	var since []string
 	flush := func() {
