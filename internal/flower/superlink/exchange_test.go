@@ -160,7 +160,6 @@ func (r *rig) eventually(what string, is func() bool) {
 
 // A message that cannot be answered is answered with an error that says why.
 func TestErrorReplies(t *testing.T) {
-	const messageUnavailable, nodeUnavailable = 3, 5
 	is := func(a *app, p parcel, code int64) func() bool {
 		return func() bool { e := a.errorOf(p); return e != nil && e.GetCode() == code }
 	}

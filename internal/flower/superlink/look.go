@@ -59,7 +59,7 @@ func (l *Link) late(m *letter, now time.Time) []Change {
 	switch {
 	case m.answered():
 		return nil
-	case now.After(m.expires()):
+	case !now.Before(m.expires()):
 		return l.stand(m, codeMessageUnavailable, reasonMessage, now)
 	case !m.whole() && now.After(m.until):
 		return l.stand(m, codeMessageUnavailable, reasonUnsent, now)
