@@ -79,7 +79,8 @@ func base() *memory {
 	fab := wire.ObjectID([]byte(fabContent))
 	m.fabs[fab] = []byte(fabContent)
 	for id, r := range map[uint64]RunRow{
-		runOne: {Status: Running, TaskID: 1001, TokenHash: hashed(tokenOne)}, runTwo: {Status: Running, TaskID: 1002, TokenHash: hashed(tokenTwo)},
+		runOne: {Status: Running, TaskID: 1001, TokenHash: hashed(tokenOne)},
+		runTwo: {Status: Running, TaskID: 1002, TokenHash: hashed(tokenTwo)},
 		runEnded: {Status: Finished, SubStatus: Stopped}, runPending: {Status: Pending},
 	} {
 		r.ID, r.Key, r.FABHash, r.App, r.Version, r.PendingAt = id, fmt.Sprint(id), fab, "a/b", "1", at
@@ -101,8 +102,8 @@ func openWorld(t testing.TB, dir string, store *memory) *world {
 }
 
 func (w *world) openLink() *Link {
-	l, err := Open(context.Background(), Options{Dir: w.dir, Store: w.store, Clock: func() time.Time { return time.Unix(0, w.now.Load()).UTC() },
-		Log: slog.New(slog.DiscardHandler), MostBytes: 1 << 20})
+	l, err := Open(context.Background(), Options{Dir: w.dir, Store: w.store, Log: slog.New(slog.DiscardHandler), MostBytes: 1 << 20,
+		Clock: func() time.Time { return time.Unix(0, w.now.Load()).UTC() }})
 	if err != nil {
 		w.t.Fatal(err)
 	}
