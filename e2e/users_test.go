@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -205,6 +207,63 @@ func eachIsAnotherUser(t *testing.T, s *server, namespaces bool) {
 		s.admin.must("POST", "/runs/"+runs[fed].Name+"/stop", nil, nil)
 		s.ends(runs[fed].Name, time.Minute)
 	}
+}
+
+// The runs of a server whose ServerApps ran as its own user stay readable when they run as users of their own, and the other way round.
+func TestRunsOfOtherUsersStayReadable(t *testing.T) {
+	if os.Getuid() != 0 {
+		t.Log("only root can start processes of other users")
+		return
+	}
+	t.Parallel()
+	s := startWith(t, 1, freeAddr(t), builtinEngine, "BLOSSOMTUNE_APP_UIDS=off")
+	hash := s.app("works")
+	var runs []runView
+	for i, ids := range []string{"off", "62001-62002", "off"} {
+		if i > 0 {
+			s.kill()
+			s.with = []string{builtinEngine, "BLOSSOMTUNE_APP_UIDS=" + ids}
+			s.serve()
+			s.awaitUp()
+		}
+		r := s.becomes(s.launch(hash, map[string]string{"word": "w" + itoa(i)}).Name, "completed", time.Minute)
+		runs = append(runs, r)
+		info, err := os.Stat(filepath.Join(filepath.Dir(s.logFile(r)), "work", "out.txt"))
+		if err != nil || (info.Sys().(*syscall.Stat_t).Uid == 0) != (ids == "off") {
+			t.Errorf("with the IDs %s: %v, %+v", ids, err, info)
+		}
+	}
+	for i, r := range runs {
+		word := "w" + itoa(i)
+		var lines json.RawMessage
+		s.admin.must("GET", "/runs/"+r.Name+"/log", nil, &lines)
+		if !strings.Contains(string(lines), "DONE "+word) {
+			t.Errorf("the log of %s: %s", r.Name, lines)
+		}
+		if text := s.artifact(r.Name, "out.txt"); text != word {
+			t.Errorf("the artifact of %s is %q", r.Name, text)
+		}
+	}
+}
+
+// artifact returns the text of a file that a ServerApp wrote.
+func (s *server) artifact(run, path string) string {
+	s.t.Helper()
+	req, err := http.NewRequestWithContext(s.t.Context(), http.MethodGet, s.url+"/api/v1/runs/"+run+"/artifacts/file?path="+path, nil)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	req.Header.Set("Authorization", "Bearer "+s.admin.token)
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	defer res.Body.Close()
+	text, err := io.ReadAll(res.Body)
+	if err != nil || res.StatusCode != http.StatusOK {
+		s.t.Fatalf("%s of %s: %s, %v, %s", path, run, res.Status, err, text)
+	}
+	return string(text)
 }
 
 // readableTo fails the test for each file of the data directory that a user can open by its name, but for those below some folders.
