@@ -26,6 +26,9 @@ func (s Sandbox) reach(verb string) string {
 		return "This app " + verb + " read files of the server and reach other computers: the server's kernel is too old to contain it fully."
 	case !s.Level.Strong():
 		return "This app " + verb + " read and reach whatever the server can: it is not contained."
+	case s.NoWeb && s.Level != ContainedFully:
+		return "This app " + verb + " read its Python environment, system libraries and its own folders, and reach only Flower. " +
+			"Without namespaces, the server's system cannot keep it from the same port of other computers."
 	case s.NoWeb:
 		return "This app " + verb + " read its Python environment, system libraries and its own folders, and reach only Flower."
 	}
