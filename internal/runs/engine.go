@@ -93,6 +93,23 @@ func (s *Service) bind(ctx context.Context, run domain.Run, engineRunID uint64, 
 	return s.Engine.Launch(ctx, run)
 }
 
+// lost decides about a run whose engine run the SuperLink does not know.
+func (s *Service) lost(ctx context.Context, run domain.Run, task Task, launched bool) error {
+	switch {
+	case !launched && run.State == domain.Starting:
+		return s.unbind(ctx, run)
+	case run.StopAsked:
+		if err := s.Engine.Kill(ctx, run.FederationID, run.EngineRunID, domain.KilledStop); err != nil {
+			return err
+		}
+		return s.end(ctx, run, domain.Stopped, run.Cause)
+	case task.Ended && task.Reason != "": // it was lost before, as when its keeper was killed and the next one has another SuperLink
+		return s.fail(ctx, run, s.cause(ctx, run, EngineRun{}, task))
+	}
+	return s.fail(ctx, run, domain.Cause{Code: "engine_lost", ExitCode: -1, Where: "SuperLink",
+		Message: "The SuperLink does not know this run any more; its database was lost or replaced.", Remedy: "Launch it again."})
+}
+
 // unbind forgets an engine run that is gone before its ServerApp was started, as when the federation changed its SuperLink meanwhile. The
 // next step starts another one: nothing of the run has happened yet.
 func (s *Service) unbind(ctx context.Context, run domain.Run) error {
@@ -163,12 +180,8 @@ func (s *Service) advance(ctx context.Context, run domain.Run, v view) error {
 	}
 	engine, known := v.runs[run.EngineRunID]
 	task, launched := v.tasks[run.EngineRunID]
-	if !known && !launched && run.State == domain.Starting {
-		return s.unbind(ctx, run)
-	}
 	if !known {
-		return s.fail(ctx, run, domain.Cause{Code: "engine_lost", ExitCode: -1, Where: "SuperLink",
-			Message: "The SuperLink does not know this run any more; its database was lost or replaced.", Remedy: "Launch it again."})
+		return s.lost(ctx, run, task, launched)
 	}
 	s.tail(run)
 	switch {

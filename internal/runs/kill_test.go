@@ -391,6 +391,30 @@ func TestNothingDeadSaysRunning(t *testing.T) {
 			t.Errorf("%s %+v %v", got.State, got.Cause, err)
 		}
 	})
+	t.Run("the keeper was killed, and the next one has another SuperLink", func(t *testing.T) {
+		w := newWorld(t, storetest.SQLite(t))
+		run := w.launch("r1")
+		w.until(run.ID, isRunning)
+		w.engine.ends(func(t *runs.Task) { t.Reason = "The keeper was killed." })
+		w.engine.runs = nil
+		w.until(run.ID, hasEnded)
+		if got, err := w.server.Get(t.Context(), run.ID); err != nil || got.State != domain.Failed || got.Cause.Message != "The keeper was killed." {
+			t.Errorf("%s %+v %v", got.State, got.Cause, err)
+		}
+	})
+	t.Run("the SuperLink forgot a run that is being stopped", func(t *testing.T) {
+		w := newWorld(t, storetest.SQLite(t))
+		run := w.launch("r1")
+		w.until(run.ID, isRunning)
+		w.engine.runs = nil
+		if _, err := w.server.Stop(t.Context(), domain.System, run.ID); err != nil {
+			t.Fatal(err)
+		}
+		w.until(run.ID, hasEnded)
+		if got, err := w.server.Get(t.Context(), run.ID); err != nil || got.State != domain.Stopped || got.Cause.Code != "stopped_by" || !w.engine.tasks[got.EngineRunID].Ended {
+			t.Errorf("%s %+v %v", got.State, got.Cause, err)
+		}
+	})
 	t.Run("the SuperLink was stopped", func(t *testing.T) {
 		w := newWorld(t, storetest.SQLite(t))
 		run, waiting := w.launch("r1"), w.launch("r2")
