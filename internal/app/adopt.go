@@ -39,7 +39,8 @@ func (n *nodeSync) adopt(ctx context.Context, fedID int64) error {
 		}
 		id := known[trimmed(k.PublicPEM)]
 		if id != k.NodeID { // it is not registered, or was when the server was killed
-			if id, err = c.RegisterNode(ctx, k.PublicPEM, fmt.Sprintf("partition-%d", k.Partition), k.NodeID); domain.CodeOf(err) == domain.Conflict {
+			id, err = c.RegisterNode(ctx, k.PublicPEM, fmt.Sprintf("partition-%d", k.Partition), k.NodeID)
+			if domain.CodeOf(err) == domain.Conflict {
 				n.app.o.Log.Warn("the SuperLink refuses a SuperNode's key", "federation", fedID, "partition", k.Partition, "err", err)
 				continue
 			}

@@ -398,7 +398,8 @@ func TestNothingDeadSaysRunning(t *testing.T) {
 		w.engine.ends(func(t *runs.Task) { t.Reason = "The keeper was killed." })
 		w.engine.runs = nil
 		w.until(run.ID, hasEnded)
-		if got, err := w.server.Get(t.Context(), run.ID); err != nil || got.State != domain.Failed || got.Cause.Message != "The keeper was killed." {
+		if got, err := w.server.Get(t.Context(), run.ID); err != nil || got.State != domain.Failed ||
+			got.Cause.Message != "The keeper was killed." {
 			t.Errorf("%s %+v %v", got.State, got.Cause, err)
 		}
 	})
@@ -411,7 +412,8 @@ func TestNothingDeadSaysRunning(t *testing.T) {
 			t.Fatal(err)
 		}
 		w.until(run.ID, hasEnded)
-		if got, err := w.server.Get(t.Context(), run.ID); err != nil || got.State != domain.Stopped || got.Cause.Code != "stopped_by" || !w.engine.tasks[got.EngineRunID].Ended {
+		if got, err := w.server.Get(t.Context(), run.ID); err != nil || got.State != domain.Stopped ||
+			got.Cause.Code != "stopped_by" || !w.engine.tasks[got.EngineRunID].Ended {
 			t.Errorf("%s %+v %v", got.State, got.Cause, err)
 		}
 	})

@@ -833,7 +833,7 @@ func policyForm(sv settingsView) templ.Component {
 			}
 			return nil
 		})
-		templ_7745c5c3_Err = field("engine", "SuperLink", "Changes only while no run is in progress. SuperNodes keep their node IDs where possible; see the manual.", sv.policyErrs).Render(templ.WithChildren(ctx, templ_7745c5c3_Var31), templ_7745c5c3_Buffer)
+		templ_7745c5c3_Err = field("engine", "SuperLink", "Changes only while no run is in progress. SuperNodes stay connected and keep their node IDs.", sv.policyErrs).Render(templ.WithChildren(ctx, templ_7745c5c3_Var31), templ_7745c5c3_Buffer)
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}

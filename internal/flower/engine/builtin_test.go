@@ -63,7 +63,8 @@ func awaits(t *testing.T, done func() (any, bool)) {
 // attached is a server's manager of a keeper that runs already.
 func attached(t *testing.T, root string, fedID int64) (*Manager, Control) {
 	t.Helper()
-	m := NewManager(ManagerOptions{DataDir: root, Engine: func(int64) string { return Builtin }, Clock: time.Now, Log: slog.New(slog.DiscardHandler)})
+	m := NewManager(ManagerOptions{DataDir: root, Engine: func(int64) string { return Builtin }, Clock: time.Now,
+		Log: slog.New(slog.DiscardHandler)})
 	m.Start(fedID)
 	var c Control
 	awaits(t, func() (any, bool) {

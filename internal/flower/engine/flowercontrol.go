@@ -34,7 +34,7 @@ func (f flowerControl) RegisterNode(ctx context.Context, publicPEM []byte, name 
 		return id, err
 	}
 	if err := order(ctx, f.l, http.MethodPost, "/link/nodes/renumber", renumber{From: id, To: want}, nil); err != nil {
-		f.log.Warn("a SuperNode could not keep its node ID, so it may have to be restarted", "node", name, "was", want, "is", id, "err", err)
+		f.log.Warn("a SuperNode could not keep its node ID and may need a restart", "node", name, "was", want, "is", id, "err", err)
 		return id, nil
 	}
 	return want, nil

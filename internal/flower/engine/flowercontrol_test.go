@@ -56,7 +56,8 @@ func TestAKeyKeepsItsNodeIDWithFlower(t *testing.T) {
 			roots := x509.NewCertPool()
 			roots.AddCert(flower.Certificate())
 			var log strings.Builder
-			control := flowerControl{wire.NewClient(strings.TrimPrefix(flower.URL, "https://"), roots), newLink(dir), slog.New(slog.NewTextHandler(&log, nil))}
+			client := wire.NewClient(strings.TrimPrefix(flower.URL, "https://"), roots)
+			control := flowerControl{client, newLink(dir), slog.New(slog.NewTextHandler(&log, nil))}
 			id, err := control.RegisterNode(t.Context(), []byte("key"), "partition-0", c.want)
 			switch {
 			case err != nil:
@@ -91,7 +92,9 @@ func registers(t *testing.T, id uint64, before bool) http.Handler {
 		answer(w, &flwrpb.RegisterNodeResponse{NodeId: &id})
 	})
 	mux.HandleFunc("POST /v1/control/list-nodes", func(w http.ResponseWriter, _ *http.Request) {
-		answer(w, &flwrpb.ListNodesResponse{NodesInfo: []*flwrpb.NodeInfo{{NodeId: 1, PublicKey: []byte("other")}, {NodeId: id, PublicKey: []byte("key\n")}}})
+		answer(w, &flwrpb.ListNodesResponse{NodesInfo: []*flwrpb.NodeInfo{
+			{NodeId: 1, PublicKey: []byte("other")}, {NodeId: id, PublicKey: []byte("key\n")},
+		}})
 	})
 	return mux
 }

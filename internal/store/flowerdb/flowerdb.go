@@ -39,12 +39,13 @@ func SetNodeID(ctx context.Context, path string, from, to uint64) error {
 	}
 	defer func() { _ = tx.Rollback() }()
 	var revision string
-	if err := tx.QueryRowContext(ctx, "SELECT version_num FROM alembic_version").Scan(&revision); err != nil || !slices.Contains(revisions, revision) {
+	err = tx.QueryRowContext(ctx, "SELECT version_num FROM alembic_version").Scan(&revision)
+	if err != nil || !slices.Contains(revisions, revision) {
 		return errors.Join(ErrUnknownSchema, err)
 	}
 	// Flower keeps unsigned numbers as signed ones.
-	done, err := tx.ExecContext(ctx, "UPDATE node SET node_id = $1 WHERE node_id = $2 AND status = 'registered' AND last_activated_at IS NULL",
-		int64(to), int64(from))
+	done, err := tx.ExecContext(ctx, `UPDATE node SET node_id = $1
+		WHERE node_id = $2 AND status = 'registered' AND last_activated_at IS NULL`, int64(to), int64(from))
 	if err != nil {
 		return fmt.Errorf("changing a node's ID: %w", err)
 	}

@@ -62,7 +62,8 @@ func TestANodeGetsAnotherID(t *testing.T) {
 	}
 	db, err := sql.Open("sqlite", path)
 	if err == nil {
-		_, err = db.ExecContext(context.Background(), "UPDATE alembic_version SET version_num = 'another'; UPDATE node SET status = 'registered', last_activated_at = NULL")
+		_, err = db.ExecContext(context.Background(), `UPDATE alembic_version SET version_num = 'another';
+			UPDATE node SET status = 'registered', last_activated_at = NULL`)
 	}
 	if err = errors.Join(err, db.Close()); err != nil {
 		t.Fatal(err)
