@@ -27,6 +27,13 @@ const beat = "/v1/fleet/send-node-heartbeat"
 // door serves a handler as the server does, on one port, and returns its host:port.
 func door(t testing.TB, h http.Handler, proxied bool) string {
 	t.Helper()
+	addr, _ := doorWithCA(t, h, proxied)
+	return addr
+}
+
+// doorWithCA is door; it also returns the CA's certificate in PEM.
+func doorWithCA(t testing.TB, h http.Handler, proxied bool) (string, []byte) {
+	t.Helper()
 	ca, err := tlsca.Open(tlsca.Options{Dir: t.TempDir()})
 	if err != nil {
 		t.Fatal(err)
@@ -40,7 +47,7 @@ func door(t testing.TB, h http.Handler, proxied bool) string {
 	l := portmux.New(inner, portmux.Options{TLS: ca.TLSConfig(), Proxied: proxied})
 	go func() { _ = s.Serve(l) }()
 	t.Cleanup(func() { _ = s.Close() })
-	return inner.Addr().String()
+	return inner.Addr().String(), ca.CAPEM()
 }
 
 // line is one connection of a client to a door.

@@ -74,6 +74,8 @@ type Options struct {
 	BodyIdle     time.Duration // longest pause inside a body; 30 s
 	AnswerWithin time.Duration // for the SuperLink's answer to begin; 2 min
 	Hold         time.Duration // how long an empty poll is held open; 26 s, less than the 30 s of a SuperNode's patience
+	LongHold     time.Duration // the same where informational answers keep the call open; 100 s
+	Interim      time.Duration // between two informational answers; 20 s
 }
 
 // Gateway is the handler of /v1/fleet/*. It is safe for concurrent use.
@@ -114,6 +116,8 @@ func New(o Options) *Gateway {
 	g.failures.limit = rate.Limit(5)
 	g.buffers = semaphore.NewWeighted(64 << 20)
 	setDefault(&g.o.Hold, defaultHold)
+	setDefault(&g.o.LongHold, longHold)
+	setDefault(&g.o.Interim, interimEvery)
 	g.timings.pending = map[messageKey]*domain.Timing{}
 	g.wakes.byFed = map[int64]chan struct{}{}
 	g.ups.byFed = map[int64]*upstream{}

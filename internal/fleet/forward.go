@@ -131,7 +131,11 @@ func (c *call) straight(r *http.Request) (*http.Response, error) {
 	if res := c.keptPoll(r); res != nil {
 		return res, nil
 	}
-	r.Header.Set(superlink.HeaderHold, strconv.FormatInt(c.g.o.Hold.Milliseconds(), 10))
+	most, interim := c.mayHold()
+	if interim {
+		defer c.keepOpen()()
+	}
+	r.Header.Set(superlink.HeaderHold, strconv.FormatInt(most.Milliseconds(), 10))
 	res, err := c.up.builtin.RoundTrip(r)
 	if err != nil {
 		return nil, err

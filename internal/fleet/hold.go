@@ -12,7 +12,7 @@ import (
 
 // A SuperNode sleeps three seconds after a poll that brought nothing (flwr 1.42, supernode/start_client_internal.py) and gives a
 // request up after thirty. So the gateway holds an empty poll open and asks again when the federation's ServerApp has sent
-// something: messages arrive at once, and idle SuperNodes cost the SuperLink a poll every half minute, not ten.
+// something: messages arrive at once, and idle SuperNodes cost the SuperLink a poll every half minute, not ten. See interim.go for longer ones.
 const defaultHold = 26 * time.Second
 
 // wakes tells the polls being held that there may be something for them.
@@ -57,9 +57,13 @@ const (
 
 // hold asks upstream until there is something to answer with, or it has been long enough.
 func (c *call) hold(r *http.Request) (*http.Response, error) {
-	most, look, empty := c.g.o.Hold, time.Hour, isEmptyPoll
+	most, interim := c.mayHold()
+	look, empty := time.Hour, isEmptyPoll
 	if c.meth.held == heldObject {
-		most, look, empty = min(objectHold, c.g.o.Hold), objectLook, isMissingObject
+		most, look, empty, interim = min(objectHold, c.g.o.Hold), objectLook, isMissingObject, false
+	}
+	if interim {
+		defer c.keepOpen()()
 	}
 	limit := time.NewTimer(most)
 	defer limit.Stop()

@@ -40,6 +40,8 @@ type node struct {
 	failing map[string]failure // since when a method's calls get a 500, by path
 	kept    []poll             // messages whose poll was given up before they came
 
+	shortUntil time.Time // polls are held open for a short while only: the SuperNode left a long one
+
 	beat        beaten    // the last one that the SuperLink got
 	heartbeatAt time.Time // of the last heartbeat
 	byeAt       time.Time // of the last goodbye
