@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
 
 	"google.golang.org/protobuf/encoding/protowire"
 )
@@ -25,7 +26,17 @@ type field struct {
 	sub  schema
 	must bool // must be there: protobuf reads a missing number as 0, which is nobody's
 	many bool // may be repeated; others not, as readers differ in which one counts
+	most int  // bytes that it may have; 0: as many as the body
 }
+
+// errLarge: a part of a body is larger than what any SuperNode sends. The SuperLink keeps what it gets.
+var errLarge = &refusal{status: http.StatusRequestEntityTooLarge, detail: "A message's description is too large."}
+
+// maxMetadata bounds what a message says of itself: ids, its type and group, and times.
+const maxMetadata = 16 << 10
+
+// maxMessages bounds the messages of one call. flower-supernode and agents send one.
+const maxMessages = 64
 
 // schema says which fields of a message are checked, with numbers below 16; others only have to be well formed.
 type schema map[protowire.Number]field
@@ -41,6 +52,7 @@ var errForeign = errors.New("a node id or key in the body is not the key's own")
 // check walks a whole message strictly: one reading of it only, the SuperLink's.
 func (s schema) check(b []byte, o owner) error {
 	var seen uint16 // a bit for each listed field
+	repeated := 0
 	for len(b) > 0 {
 		num, typ, n, err := tag(b)
 		if err != nil {
@@ -55,6 +67,12 @@ func (s schema) check(b []byte, o owner) error {
 		if listed {
 			if seen&(1<<num) != 0 && !f.many {
 				return fmt.Errorf("field %d is given twice", num)
+			}
+			if f.many {
+				repeated++
+			}
+			if repeated > maxMessages {
+				return errLarge
 			}
 			if err := f.check(typ, b[:n], o); err != nil {
 				return fmt.Errorf("field %d: %w", num, err)
@@ -105,6 +123,9 @@ func (f field) check(typ protowire.Type, value []byte, o owner) error {
 	if n < 0 || n != len(value) || n != protowire.SizeBytes(len(inner)) {
 		return errors.New("malformed length")
 	}
+	if f.most > 0 && len(inner) > f.most {
+		return errLarge
+	}
 	if f.kind == isKey {
 		if len(o.pem) == 0 || !bytes.Equal(inner, o.pem) {
 			return errForeign
@@ -151,6 +172,9 @@ func incomplete(err error) error {
 }
 
 func badBody(err error) error {
+	if errors.Is(err, errLarge) {
+		return errLarge
+	}
 	if errors.Is(err, errForeign) {
 		return refused("The request speaks for another SuperNode than its key's.", err)
 	}

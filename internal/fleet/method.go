@@ -53,7 +53,7 @@ const small = 64 << 10
 var nodeField = field{kind: isNode, sub: schema{1: {kind: isNodeID, must: true}}, must: true}
 
 // messageSchema is Message: only its metadata names a node.
-var messageSchema = schema{1: {kind: isMessage, must: true, sub: schema{3: {kind: isNodeID, must: true}}}}
+var messageSchema = schema{1: {kind: isMessage, must: true, most: maxMetadata, sub: schema{3: {kind: isNodeID, must: true}}}}
 
 // methods are all calls that may go upstream. A path that is not here does not exist. Only fields that name a node or a key are
 // listed: the SuperLink reads the others as it likes, as they give nobody another's identity.
