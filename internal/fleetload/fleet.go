@@ -2,11 +2,13 @@ package fleetload
 
 import (
 	"context"
+	"crypto/tls"
 	"math/rand/v2"
 	"sync"
 	"time"
 
 	"blossomtune/internal/domain"
+	"blossomtune/internal/flower/wire"
 )
 
 // Bounds of a load test.
@@ -29,6 +31,8 @@ type Options struct {
 	Seed        uint64        // of pauses and start times
 	// Patient nodes also repeat calls that flwr gives up on (500, 429, TLS errors) and heed Retry-After, as our agents do.
 	Patient bool
+	// Agents makes the nodes bind their keys to their connections, as our agents do: a server need not check each signature then.
+	Agents bool
 	// ReuseSignatures is how long a signature serves; 0 signs every call, which a server that refuses replays needs.
 	ReuseSignatures time.Duration
 }
@@ -101,10 +105,13 @@ func Start(ctx context.Context, o Options) (*Fleet, error) {
 
 func (f *Fleet) newNode(i int, k *Key) *node {
 	n := &node{f: f, key: k, runs: map[uint64]bool{}}
-	n.caller = caller{pool: &pool{dial: f.dial, count: &f.count}, prefix: "/v1/fleet/", host: f.dial.host, part: "SuperNode",
+	n.caller = caller{pool: &pool{dial: f.dial, from: f.dial.from(i), count: &f.count}, prefix: "/v1/fleet/", host: f.dial.host, part: "SuperNode",
 		patient: f.o.Patient, stats: f.stats,
 		random: rand.New(rand.NewPCG(f.o.Seed, uint64(i))),
 		sign:   func(b []byte) ([]byte, error) { return k.appendSignature(b, f.o.ReuseSignatures) }}
+	if f.o.Agents {
+		n.pool.bind = func(s tls.ConnectionState) (string, error) { return wire.SignChannel(k.private, s) }
+	}
 	return n
 }
 

@@ -5,6 +5,7 @@ import (
 	"crypto/elliptic"
 	"crypto/x509"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -33,6 +34,7 @@ type superLink struct {
 	counts map[string]int
 	used   map[string]bool   // signed times
 	conns  map[string]string // the last path by remote address
+	agents bool              // each connection is to be bound by its first request, else none
 }
 
 func serveFake(t *testing.T, l *superLink) Target {
@@ -52,6 +54,10 @@ func (l *superLink) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	l.mu.Lock()
 	n := l.counts[path]
 	l.counts[path]++
+	_, again := l.conns[r.RemoteAddr]
+	if bound := r.Header.Get(wire.HeaderChannel); l.agents == again && bound != "" || l.agents && !again && !binds(r, bound) {
+		l.t.Errorf("%s: the connection is bound by %q; a further request on it: %v", path, bound, again)
+	}
 	l.conns[r.RemoteAddr] = path
 	signed := auth.Fingerprint + auth.Timestamp.String()
 	if err != nil || l.used[signed] {
@@ -87,6 +93,12 @@ func (l *superLink) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	_, _ = w.Write(body)
 }
 
+// binds reports whether a header binds the request's key to its connection.
+func binds(r *http.Request, header string) bool {
+	signer, err := wire.ReadSigner(r.Header.Get(wire.HeaderPublicKey))
+	return err == nil && signer.VerifyChannel(*r.TLS, header) == nil
+}
+
 func (l *superLink) count(path string) int {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -104,9 +116,15 @@ func keysFor(t *testing.T, n int) []*Key {
 
 // Nodes activate, poll, send heartbeats beside a held poll on a second connection, and deactivate.
 func TestIdleNodes(t *testing.T) {
-	l := &superLink{hold: 10 * time.Second}
+	for _, agents := range []bool{false, true} {
+		t.Run(fmt.Sprintf("agents %v", agents), func(t *testing.T) { idleNodes(t, agents) })
+	}
+}
+
+func idleNodes(t *testing.T, agents bool) {
+	l := &superLink{hold: 10 * time.Second, agents: agents}
 	target := serveFake(t, l)
-	f, err := Start(t.Context(), Options{Target: target, Keys: keysFor(t, 30), Duration: time.Minute})
+	f, err := Start(t.Context(), Options{Target: target, Keys: keysFor(t, 30), Duration: time.Minute, Agents: agents})
 	if err != nil {
 		t.Fatal(err)
 	}

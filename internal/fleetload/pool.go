@@ -3,6 +3,7 @@ package fleetload
 import (
 	"bufio"
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -12,6 +13,8 @@ import (
 	"strconv"
 	"sync"
 	"time"
+
+	"blossomtune/internal/flower/wire"
 )
 
 const (
@@ -25,7 +28,9 @@ const (
 // are closed when the next call begins or ends, not by a timer. One client's calls may run side by side.
 type pool struct {
 	dial  *dialer
+	from  net.IP // nil: any
 	count *traffic
+	bind  func(tls.ConnectionState) (string, error) // makes [wire.HeaderChannel]; nil: connections are not bound
 
 	mu     sync.Mutex
 	conns  []*clientConn
@@ -37,6 +42,7 @@ type clientConn struct {
 	net.Conn
 	read  *bufio.Reader
 	busy  bool
+	used  bool
 	since time.Time // when it became idle
 }
 
@@ -68,7 +74,7 @@ func (p *pool) acquire(ctx context.Context, limit time.Duration) (*clientConn, e
 		}
 	}
 	p.mu.Unlock()
-	timed, conn, err := p.dial.dial(ctx, limit, p.count)
+	timed, conn, err := p.dial.dial(ctx, p.from, limit, p.count)
 	if err != nil {
 		return nil, err
 	}
@@ -126,9 +132,26 @@ func (p *pool) roundTrip(ctx context.Context, head, body []byte, limit time.Dura
 	if err != nil {
 		return answer{}, err
 	}
+	if !c.used && p.bind != nil {
+		head = p.bound(c, head)
+	}
+	c.used = true
 	a, reusable, err := c.exchange(head, body)
 	p.release(c, reusable && err == nil)
 	return a, err
+}
+
+// bound adds the header that binds the key to a connection, as agents do with their first request on it.
+func (p *pool) bound(c *clientConn, head []byte) []byte {
+	secure, ok := c.Conn.(*tls.Conn)
+	if !ok {
+		return head
+	}
+	text, err := p.bind(secure.ConnectionState())
+	if err != nil {
+		return head
+	}
+	return append(appendHeader(head[:len(head)-len("\r\n")], wire.HeaderChannel, text), "\r\n"...)
 }
 
 func (c *clientConn) exchange(head, body []byte) (a answer, reusable bool, err error) {

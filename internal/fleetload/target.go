@@ -9,6 +9,8 @@ import (
 	"fmt"
 	"net"
 	"net/url"
+	"runtime"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -93,9 +95,25 @@ func (d *dialer) config(name string, roots *x509.CertPool) *tls.Config {
 // errHandshake marks a TLS connection that could not be set up.
 var errHandshake = errors.New("TLS handshake failed")
 
+// perAddress is how many nodes share an address that they call from. A server bounds the connections of one address, and a client has so
+// many ports.
+const perAddress = 1000
+
+// from is the address that a node calls from: all of 127.0.0.0/8 is this machine, on Linux. nil: any.
+func (d *dialer) from(node int) net.IP {
+	if !strings.HasPrefix(d.addr, "127.") || runtime.GOOS != "linux" {
+		return nil
+	}
+	return net.IPv4(127, 0, 1, byte(1+node/perAddress))
+}
+
 // dial opens a connection. limit bounds connecting, and then each read and write.
-func (d *dialer) dial(ctx context.Context, limit time.Duration, count *traffic) (*timedConn, net.Conn, error) {
-	raw, err := (&net.Dialer{Timeout: limit}).DialContext(ctx, "tcp", d.addr)
+func (d *dialer) dial(ctx context.Context, from net.IP, limit time.Duration, count *traffic) (*timedConn, net.Conn, error) {
+	out := net.Dialer{Timeout: limit}
+	if from != nil {
+		out.LocalAddr = &net.TCPAddr{IP: from}
+	}
+	raw, err := out.DialContext(ctx, "tcp", d.addr)
 	if err != nil {
 		return nil, nil, err
 	}

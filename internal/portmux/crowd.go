@@ -17,13 +17,13 @@ import (
 // the place of the oldest one of the address that holds most. So even during a flood everyone has the moment that it takes to
 // identify themselves.
 type Limits struct {
-	Conns        int // all connections; 8192, or three quarters of the files that this process may open if that is less
+	Conns        int // all connections; 65536, or three quarters of the files that this process may open if that is less
 	PerAddress   int // of one address (of IPv6 a /64), strangers or not; half of Conns
 	Strangers    int // connections of strangers; a quarter of Conns
 	StrangersPer int // of one address; a quarter of Strangers
 }
 
-const mostConns = 8192
+const mostConns = 1 << 16
 
 func (l Limits) withDefaults(proxied bool) Limits {
 	setDefault(&l.Conns, min(mostConns, openFiles()/4*3))

@@ -53,6 +53,7 @@ func main() {
 	flag.IntVar(&s.Objects, "objects", 12, "objects of a reply")
 	flag.IntVar(&s.ObjectBytes, "object-bytes", 1024, "bytes of each array of a reply")
 	flag.Uint64Var(&s.Seed, "seed", 1, "of pauses and start times")
+	flag.BoolVar(&s.Agents, "agents", false, "bind keys to connections, as agents do")
 	flag.BoolVar(&s.Patient, "patient", false, "repeat calls that flwr gives up on, and heed Retry-After")
 	flag.DurationVar(&s.ReuseSignatures, "reuse-signatures", 0, "how long a signature serves; for servers that do not refuse replays")
 	flag.IntVar(&s.phases, "phases", 0, "with --flower: play a ServerApp that asks all nodes so often")
