@@ -191,7 +191,7 @@ func (s *server) unregistered() (left int, err error) {
 		return 0, err
 	}
 	defer db.Close()
-	err = db.InTx(s.t.Context(), func(tx *store.Tx) error {
+	err = db.View(s.t.Context(), func(tx *store.Tx) error { // nothing that keeps the server from writing
 		keys, err := tx.NodeKeys(s.t.Context(), 1)
 		for _, k := range keys {
 			if k.NodeID == 0 {
