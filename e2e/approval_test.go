@@ -1,10 +1,19 @@
 package e2e
 
 import (
+	"bytes"
+	"encoding/json"
+	"net"
+	"os"
+	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
+
+	"blossomtune/internal/agent"
 )
 
 // A participant who decides answers at once for a version that waits, and takes part after the approval. The run, the audit and the
@@ -14,7 +23,7 @@ func TestAParticipantDecides(t *testing.T) {
 	s := start(t, 10)
 	p := s.approved("One")
 	p.join("--approve", "ask")
-	s.approved("Two").join()
+	two := s.approved("Two").join()
 	dir := filepath.Join(p.home, "agent")
 	app := s.app("steady")
 	config := map[string]string{"num-server-rounds": "1", "pause": "0"}
@@ -43,5 +52,62 @@ func TestAParticipantDecides(t *testing.T) {
 	failed.Failures = nil
 	if s.admin.must("GET", "/runs/"+r.Name, nil, &failed); len(failed.Failures) > 0 {
 		t.Errorf("after the approval: %+v", failed.Failures)
+	}
+	two.interrupted()
+	p.interrupted()
+	s.kill()
+	p.rehearses(app)
+	s.serve() // it ends the engines, too, when it stops
+}
+
+// rehearses runs a rehearsal of the version that was approved last. Whoever listens in the server's place hears nothing, and the ledger does
+// not grow.
+func (p *person) rehearses(app string) {
+	t, dir := p.s.t.(*testing.T), filepath.Join(p.home, "agent")
+	ln, err := net.Listen("tcp", p.s.addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var calls atomic.Int32
+	heard := make(chan struct{})
+	go func() {
+		defer close(heard)
+		for {
+			c, err := ln.Accept()
+			if err != nil {
+				return
+			}
+			calls.Add(1)
+			_ = c.Close()
+		}
+	}()
+	entries := func() []byte {
+		text, err := os.ReadFile(filepath.Join(dir, "ledger.jsonl"))
+		if err != nil || len(text) == 0 {
+			t.Fatalf("the ledger has %d bytes: %v", len(text), err)
+		}
+		return text
+	}
+	before := entries()
+	cmd := exec.CommandContext(t.Context(), bin(t), "rehearse", "--json", "--dir", dir, "--python-dir", filepath.Join(p.s.data, "python"), "--deps", "never")
+	var said strings.Builder
+	cmd.Stderr = &said
+	out, err := cmd.Output()
+	var r agent.Rehearsal
+	if err != nil || json.Unmarshal(out, &r) != nil {
+		t.Fatalf("rehearse: %v\n%s%s", err, out, &said)
+	}
+	_ = ln.Close()
+	<-heard
+	if r.FAB != app || !r.Complete || r.Bytes == 0 || len(r.Replies) != 2 {
+		t.Fatalf("rehearse: %s", out)
+	}
+	for _, rec := range r.Replies[0].Records {
+		if rec.Name == "" || rec.Kind == "" || rec.Bytes == 0 || rec.Kind == "ArrayRecord" && (len(rec.Arrays) != 1 || !slices.Equal(rec.Arrays[0].Shape, []int64{4, 4})) {
+			t.Errorf("a record: %+v", rec)
+		}
+	}
+	if len(r.Replies[0].Records) != 2 || calls.Load() != 0 || !bytes.Equal(entries(), before) {
+		t.Errorf("the server was called %d times; the rehearsal: %s", calls.Load(), out)
 	}
 }
