@@ -91,6 +91,7 @@ func FuzzFleet(f *testing.F) {
 	f.Fuzz(func(t *testing.T, route uint8, body []byte) {
 		w := openWorld(t, dir, begin.clone())
 		defer w.link.Close()
+		w.measured = true
 		name := fleetNames[int(route)%len(fleetNames)]
 		first := w.send(true, name, "", body)
 		w.check()
@@ -111,6 +112,7 @@ func FuzzRuntime(f *testing.F) {
 	f.Fuzz(func(t *testing.T, route uint8, body []byte) {
 		w := openWorld(t, dir, begin.clone())
 		defer w.link.Close()
+		w.measured = true
 		name := runtimeNames[int(route)%len(runtimeNames)]
 		first := w.send(false, name, tokenOne, body)
 		w.check()
@@ -146,7 +148,7 @@ func FuzzExchanges(f *testing.F) {
 
 func (w *world) restart() {
 	w.link.Close()
-	w.link = w.openLink()
+	w.reopen()
 }
 
 func (w *world) step(op, which byte) {
