@@ -177,10 +177,14 @@ func fleetMessages(route string) (in, out proto.Message) {
 	return nil, nil
 }
 
-// skipped reports whether a call depends on time alone: a heartbeat, a log, or an object that also belongs to another message.
+// skipped reports whether a call depends on time alone: a heartbeat, a log, an object that also belongs to another message, or a question
+// for an object that has not come.
 func (rec *recorder) skipped(c call) bool {
 	if in, ok := c.request.(*flwrpb.PushObjectRequest); ok {
 		return rec.n.many[in.GetObjectId()]
+	}
+	if said, ok := c.said.(*flwrpb.PullObjectResponse); ok && c.status == http.StatusOK {
+		return !said.GetObjectAvailable()
 	}
 	return slices.Contains([]string{"send-node-heartbeat", "send-task-heartbeat", "push-logs"}, c.route)
 }
@@ -206,15 +210,8 @@ func (rec *recorder) ofNode(calls []call, who string) (out []string) {
 		if c.who != who || rec.skipped(c) {
 			continue
 		}
-		switch said := c.said.(type) {
-		case *flwrpb.PullMessagesResponse:
-			if len(said.GetMessagesList()) == 0 && c.status == http.StatusOK {
-				continue
-			}
-		case *flwrpb.PullObjectResponse:
-			if !said.GetObjectAvailable() && c.status == http.StatusOK {
-				continue
-			}
+		if said, ok := c.said.(*flwrpb.PullMessagesResponse); ok && len(said.GetMessagesList()) == 0 && c.status == http.StatusOK {
+			continue
 		}
 		if strings.HasSuffix(c.route, "-object") {
 			transfers = append(transfers, rec.line(c))

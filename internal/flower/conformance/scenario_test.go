@@ -160,12 +160,16 @@ func (s *script) repliesOf(a, b app, one, two participant, p parcel) {
 	s.announce("reply: after the confirmation", one, r)
 }
 
+// littleTime is how many seconds a message lives that is to expire: enough for what comes before, on a busy machine too.
+const littleTime = 5
+
 // errorReplies are what a SuperLink says in a SuperNode's place.
 func (s *script) errorReplies(a app, one, two participant) {
-	short := s.pack("m-short", a.run, superLinkID, one.id, func(m *flwrpb.Metadata) { m.CreatedAt -= 100; m.Ttl = 101 }, record("short"))
+	old := func(m *flwrpb.Metadata) { m.CreatedAt -= 100; m.Ttl = 100 + littleTime }
+	short := s.pack("m-short", a.run, superLinkID, one.id, old, record("short"))
 	s.post("message with little time", a, short)
 	s.upload("message with little time", a, short)
-	done := s.pack("m-done", a.run, superLinkID, one.id, func(m *flwrpb.Metadata) { m.CreatedAt -= 100; m.Ttl = 101 }, record("done"))
+	done := s.pack("m-done", a.run, superLinkID, one.id, old, record("done"))
 	s.post("message with little time that is answered", a, done)
 	s.upload("message with little time that is answered", a, done)
 	answer := s.reply("r-done", done, record("in time"))
@@ -184,7 +188,7 @@ func (s *script) errorReplies(a app, one, two participant) {
 	s.post("message to a SuperNode that has left", a, offline)
 	s.replies("replies: of a SuperNode that has left", a, offline.id())
 	s.activate("activate: back again", two, publicPEM(s.t, two.key), 30)
-	wait := time.NewTimer(time.Until(time.UnixMicro(int64((short.message.GetMetadata().GetCreatedAt() + 101.3) * 1e6))))
+	wait := time.NewTimer(time.Until(time.UnixMicro(int64((short.message.GetMetadata().GetCreatedAt() + 100.3 + littleTime) * 1e6))))
 	defer wait.Stop()
 	<-wait.C
 	s.poll("poll: message whose time is over", one)
