@@ -12,9 +12,11 @@ type cli struct {
 	Serve serveCmd `cmd:"" help:"Run the server."`
 	Demo  demoCmd  `cmd:"" help:"Show a whole federation on this machine: server, two participants, one run."`
 	participantCommands
-	Token  tokenCmd  `cmd:"" help:"API tokens."`
-	Link   linkCmd   `cmd:"" help:"Print a one-time link that signs this host's admin in."`
-	CA     caCmd     `cmd:"" name:"ca" help:"The server's own CA."`
-	Config configCmd `cmd:"" help:"Print the effective settings, secrets masked."`
-	Keeper keeperCmd `cmd:"" hidden:"" help:"Own a federation's SuperLink (started by the server)."`
+	Backup  backupCmd  `cmd:"" help:"Back up the server in --data into one file while it runs, or verify such a file."`
+	Restore restoreCmd `cmd:"" help:"Restore a backup into an empty data directory and an empty database."`
+	Token   tokenCmd   `cmd:"" help:"API tokens."`
+	Link    linkCmd    `cmd:"" help:"Print a one-time link that signs this host's admin in."`
+	CA      caCmd      `cmd:"" name:"ca" help:"The server's own CA."`
+	Config  configCmd  `cmd:"" help:"Print the effective settings, secrets masked."`
+	Keeper  keeperCmd  `cmd:"" hidden:"" help:"Own a federation's SuperLink (started by the server)."`
 }

@@ -40,6 +40,9 @@ func (a *App) Start(ctx context.Context) error {
 	if err != nil {
 		return errors.Join(err, inner.Close())
 	}
+	if err := a.afterRestore(ctx); err != nil {
+		return errors.Join(err, inner.Close())
+	}
 	if err := a.restore(ctx); err != nil {
 		return errors.Join(err, inner.Close())
 	}

@@ -1,13 +1,10 @@
 package store
 
 import (
-	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/binary"
-	"encoding/hex"
 	"fmt"
-	"time"
 
 	"blossomtune/internal/domain"
 )
@@ -143,27 +140,23 @@ func (tx *Tx) CountChained(ctx context.Context) (int, error) {
 // CheckAudit goes through the whole chain, from the first entry to the newest.
 func (tx *Tx) CheckAudit(ctx context.Context) (domain.AuditVerdict, error) {
 	head, err := tx.auditHead(ctx, false)
-	v := domain.AuditVerdict{Since: moment(head.since), Hash: hex.EncodeToString(head.hash)}
 	if err != nil {
-		return v, err
+		return domain.AuditVerdict{}, err
 	}
 	rows, err := tx.q.QueryContext(ctx, "SELECT "+auditRowColumns+" FROM audit ORDER BY id")
 	if err != nil {
-		return v, fmt.Errorf("reading the audit: %w", err)
+		return domain.AuditVerdict{}, fmt.Errorf("reading the audit: %w", err)
 	}
 	defer rows.Close()
-	hash := make([]byte, sha256.Size)
+	check := newChainCheck(head)
 	for rows.Next() {
 		r, err := scanAuditRow(rows)
 		if err != nil {
-			return v, fmt.Errorf("reading the audit: %w", err)
+			return domain.AuditVerdict{}, fmt.Errorf("reading the audit: %w", err)
 		}
-		if hash = r.chained(hash); !bytes.Equal(hash, r.hash) || r.id > head.last {
-			v.Fault, v.FaultAt = r.id, time.UnixMilli(r.at).UTC()
-			return v, nil
+		if !check.add(r) {
+			break
 		}
-		v.Entries++
 	}
-	v.Short = !bytes.Equal(hash, head.hash)
-	return v, rows.Err()
+	return check.verdict(), rows.Err()
 }

@@ -120,3 +120,22 @@ func (s *Store) migrate(ctx context.Context, dialect goose.Dialect, dir string, 
 	}
 	return nil
 }
+
+// Schema makes the tables at the given migrations in an empty PostgreSQL schema, for a restore. A migration that this program does not
+// know is an error.
+func Schema(ctx context.Context, db *sql.DB, applied []int64) error {
+	sources, err := fs.Sub(migrations, "migrations/postgres")
+	if err != nil {
+		return err
+	}
+	p, err := goose.NewProvider(goose.DialectPostgres, db, sources, goose.WithTableName(versions))
+	if err != nil {
+		return fmt.Errorf("reading the migrations: %w", err)
+	}
+	for _, v := range applied {
+		if _, err := p.ApplyVersion(ctx, v, true); err != nil {
+			return fmt.Errorf("making the SuperLinks' tables: %w", err)
+		}
+	}
+	return nil
+}
