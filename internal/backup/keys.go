@@ -12,6 +12,11 @@ import (
 	"filippo.io/age"
 )
 
+// defaultScryptWork is the binary logarithm of how much work it is to try one passphrase: about a second.
+const defaultScryptWork = 18
+
+var scryptWork = defaultScryptWork // less in tests
+
 // maxKeyFile bounds a file with a passphrase or identities.
 const maxKeyFile = 1 << 20
 
@@ -48,6 +53,7 @@ func (p Protection) recipients() (out []age.Recipient, err error) {
 		if err != nil {
 			return nil, domain.Errorf(domain.Invalid, "The passphrase cannot be used.").Because(err)
 		}
+		r.SetWorkFactor(scryptWork)
 		return []age.Recipient{r}, nil
 	}
 	for _, text := range p.Recipients {
