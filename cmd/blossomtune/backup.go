@@ -35,7 +35,7 @@ type backupCreateCmd struct {
 	Logs      bool   `help:"Include logs." default:"true" negatable:""`
 }
 
-// protectFlags say how a backup is encrypted. Without any, the settings of scheduled backups apply.
+// protectFlags say how a backup is encrypted. Without any, --backup-recipient and --backup-passphrase-file apply.
 type protectFlags struct {
 	Recipient      []string `help:"Encrypt for this age recipient (age1…)."`
 	PassphraseFile string   `help:"Encrypt with the passphrase in this file." type:"path" name:"passphrase-file"`
@@ -197,7 +197,7 @@ func (c *backupKeyCmd) Run() error {
 // tell prints what is in a backup.
 func tell(w io.Writer, r backup.Report) {
 	m := r.Manifest
-	fmt.Fprintf(w, "Made          %s on %s, by version %s\n", m.Made.Format("2006-01-02 15:04:05 UTC"), m.Host, m.Server)
+	fmt.Fprintf(w, "Made          %s by version %s on %s\n", m.Made.Format("2006-01-02 15:04:05 UTC"), m.Server, cmp.Or(m.Host, "an unnamed machine"))
 	fmt.Fprintf(w, "Instance      %s\n", cmp.Or(m.Database.Instance, "not known"))
 	fmt.Fprintf(w, "Database      %s %s, schema %d\n", m.Database.Engine, m.Database.Version, m.Database.Schema)
 	if m.Database.Audited {

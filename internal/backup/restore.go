@@ -124,7 +124,7 @@ func emptyDir(dir string) error {
 	}
 	if len(found) > 0 {
 		return domain.Errorf(domain.Conflict, "The directory %s is not empty.", dir).
-			Fix("Name an empty or new directory with --data, or replace this server's own data with --over.")
+			Fix("Name an empty or new directory with --data.")
 	}
 	return nil
 }

@@ -80,41 +80,10 @@ type Mailjet struct {
 	URL    string `help:"Address of Mailjet's API." default:"https://api.mailjet.com" env:"URL" name:"url"`
 }
 
-// Backup is how the server backs itself up, and how its backups are encrypted.
+// Backup is how backups are encrypted unless the command says otherwise.
 type Backup struct {
-	Dir            string        `help:"Directory for scheduled backups. Empty: none are made." env:"DIR" type:"path"`
-	Every          time.Duration `help:"Time between two scheduled backups." default:"24h" env:"EVERY"`
-	Keep           int           `help:"How many scheduled backups are kept; older ones are deleted." default:"7" env:"KEEP"`
-	Recipient      []string      `help:"Encrypt backups for these age recipients (age1…); blossomtune backup key makes one." env:"RECIPIENT"`
-	PassphraseFile string        `help:"Encrypt backups with the passphrase in this file." env:"PASSPHRASE_FILE" name:"passphrase-file" type:"path"`
-	Clear          bool          `help:"Do not encrypt scheduled backups. They hold the server's keys and personal data." env:"CLEAR"`
-	WithoutFiles   bool          `help:"Leave artifacts and logs out of scheduled backups." env:"WITHOUT_FILES" name:"without-files"`
-}
-
-// Limits of scheduled backups.
-const (
-	MinBackupEvery = time.Minute
-	MaxBackupKeep  = 1000
-)
-
-// checkBackup refuses a schedule that cannot work.
-func (c *Config) checkBackup() error {
-	b := &c.Backup
-	b.Every, b.Keep = cmp.Or(b.Every, 24*time.Hour), cmp.Or(b.Keep, 7)
-	switch {
-	case b.Every < MinBackupEvery:
-		return wrong("backup-every", "It is %s.", b.Every).Fix("Set it to one minute or more.")
-	case b.Keep < 1 || b.Keep > MaxBackupKeep:
-		return wrong("backup-keep", "It is %d.", b.Keep).Fix("Set it to 1 to %d.", MaxBackupKeep)
-	case len(b.Recipient) > 0 && b.PassphraseFile != "":
-		return wrong("backup-recipient", "It and --backup-passphrase-file exclude each other.").Fix("Set one of them.")
-	case b.Clear && (len(b.Recipient) > 0 || b.PassphraseFile != ""):
-		return wrong("backup-clear", "It excludes --backup-recipient and --backup-passphrase-file.").Fix("Set one of them.")
-	case b.Dir != "" && !b.Clear && len(b.Recipient) == 0 && b.PassphraseFile == "":
-		return wrong("backup-dir", "Scheduled backups would not be encrypted.").
-			Fix("Set --backup-recipient or --backup-passphrase-file too; or --backup-clear if the directory is a safe place.")
-	}
-	return nil
+	Recipient      []string `help:"Encrypt backups for these age recipients (age1…). blossomtune backup key makes one." env:"RECIPIENT"`
+	PassphraseFile string   `help:"Encrypt backups with the passphrase in this file." env:"PASSPHRASE_FILE" name:"passphrase-file" type:"path"`
 }
 
 // Resolve checks the settings and fills those that follow from others. Its errors name the setting and where it comes from.
@@ -131,9 +100,6 @@ func (c *Config) resolve() error {
 		return wrong("listen", "%q is not ADDRESS:PORT.", c.Listen).Fix("Write it like 0.0.0.0:8443.").Because(err)
 	}
 	if err := c.checkPairs(); err != nil {
-		return err
-	}
-	if err := c.checkBackup(); err != nil {
 		return err
 	}
 	if err := c.takeSiteName(); err != nil {
@@ -183,6 +149,8 @@ func (c *Config) checkPairs() error {
 		return wrong("tls-cert", "It and --tls-key go together.").Fix("Give both, or neither: then a certificate is made.")
 	case (c.Mail.Host != "" || c.Mailjet.Key != "") && c.Mail.From == "":
 		return wrong("smtp-from", "The sender's address is missing.").Fix("It is needed with --smtp-host or --mailjet-key.")
+	case len(c.Backup.Recipient) > 0 && c.Backup.PassphraseFile != "":
+		return wrong("backup-recipient", "It and --backup-passphrase-file exclude each other.").Fix("Set one of them.")
 	case (c.Mailjet.Key == "") != (c.Mailjet.Secret == ""):
 		return wrong("mailjet-key", "It and --mailjet-secret go together.").Fix("Give both.")
 	case s.MicrosoftClientID != "" && s.MicrosoftTenant == "":

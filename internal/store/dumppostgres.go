@@ -12,11 +12,8 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// restoreSchema is where a dump is loaded before it takes the place of what is in the database.
+// restoreSchema is where a dump is loaded before it takes its place.
 const restoreSchema = "blossomtune_restore"
-
-// replacedSchema is where [LoadPostgres] moves the tables that it replaces.
-const replacedSchema = "blossomtune_replaced"
 
 // pgConfig is the configuration of a connection whose texts are the same on every server.
 func pgConfig(address, schema string) (*pgx.ConnConfig, error) {

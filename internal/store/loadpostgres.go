@@ -8,7 +8,6 @@ import (
 	"io"
 	"io/fs"
 	"slices"
-	"strings"
 
 	"blossomtune/internal/domain"
 
@@ -23,11 +22,6 @@ type Load struct {
 	Dump Dump
 	// Link makes the SuperLinks' tables at the given migrations.
 	Link func(ctx context.Context, db *sql.DB, versions []int64) error
-	// Over replaces the tables that are in the database; they are moved to the schema blossomtune_replaced. Without it the database must
-	// be empty.
-	Over bool
-	// KeepLink leaves the SuperLinks' tables that are in the database as they are.
-	KeepLink bool
 }
 
 func setup(query string) func(context.Context, *pgconn.PgConn) error {
@@ -54,13 +48,13 @@ func EmptyPostgres(ctx context.Context, address string) error {
 		return fmt.Errorf("looking for tables: %w", err)
 	}
 	if n > 0 {
-		return domain.Errorf(domain.Conflict, "The PostgreSQL database is not empty.").Fix("Create a new database and name it with --database, or replace this server's own data with --over.")
+		return domain.Errorf(domain.Conflict, "The PostgreSQL database is not empty.").Fix("Create a new database and name it with --database.")
 	}
 	return nil
 }
 
-// LoadPostgres restores a dump. fill is called with a function that it calls for each table with the rows, in COPY's text format. The dump
-// is loaded beside what is in the database and takes its place in one transaction at the end; after an error the database is as before.
+// LoadPostgres restores a dump into an empty database. fill is called with a function that it calls for each table with the rows, in COPY's text format. The dump
+// is loaded into a schema of its own and takes its place in one transaction at the end; after an error the database is as before.
 func LoadPostgres(ctx context.Context, address string, l Load, fill func(load func(table string, rows io.Reader) error) error) (err error) {
 	conf, err := pgConfig(address, "")
 	if err != nil {
@@ -197,7 +191,7 @@ func dropForeignKeys(ctx context.Context, tx pgx.Tx) (again []string, err error)
 	return again, nil
 }
 
-// swapSchemas puts the loaded tables where the server's are, in one transaction.
+// swapSchemas puts the loaded tables where a server looks for them, in one transaction.
 func swapSchemas(ctx context.Context, conn *pgx.Conn, target string, l Load) error {
 	tx, err := conn.Begin(ctx)
 	if err != nil {
@@ -212,23 +206,11 @@ func swapSchemas(ctx context.Context, conn *pgx.Conn, target string, l Load) err
 	do("SET LOCAL lock_timeout = '60s'")
 	present, listErr := pgTables(ctx, tx)
 	err = errors.Join(err, listErr)
-	kept := func(table string) bool { return l.KeepLink && strings.HasPrefix(table, "link_") }
-	switch {
-	case len(present) > 0 && !l.Over:
+	if err == nil && len(present) > 0 {
 		return domain.Errorf(domain.Conflict, "The PostgreSQL database is not empty any more.").Fix("Create a new database and name it with --database.")
-	case len(present) > 0:
-		do("DROP SCHEMA IF EXISTS " + replacedSchema + " CASCADE")
-		do("CREATE SCHEMA " + replacedSchema)
-	}
-	for _, t := range present {
-		if !kept(t.Name) {
-			do("ALTER TABLE " + quoted(t.Name) + " SET SCHEMA " + replacedSchema)
-		}
 	}
 	for _, t := range l.Dump.Tables {
-		if !kept(t.Name) {
-			do("ALTER TABLE " + restoreSchema + "." + quoted(t.Name) + " SET SCHEMA " + quoted(target))
-		}
+		do("ALTER TABLE " + restoreSchema + "." + quoted(t.Name) + " SET SCHEMA " + quoted(target))
 	}
 	do("DROP SCHEMA " + restoreSchema + " CASCADE")
 	if err != nil {
