@@ -56,7 +56,7 @@ func TestTokensDoWhatTheirScopeSays(t *testing.T) {
 	if a := s.post("viewer", "/me/account/tokens/revoke", "id", fmt.Sprint(tokens[0].ID)); a.status != http.StatusNotFound {
 		t.Errorf("somebody else revokes it: %d", a.status)
 	}
-	s.post("manager", "/me/account/tokens/revoke", "id", fmt.Sprint(tokens[0].ID))
+	s.post("manager", "/me/account/tokens/revoke", "id", fmt.Sprint(tokens[0].ID), "confirmed", "yes")
 	if a := s.bearer(made["all"], http.MethodGet, "/api/v1/me", ""); a.status != http.StatusUnauthorized {
 		t.Errorf("a revoked token: %d", a.status)
 	}
@@ -83,7 +83,7 @@ func TestSessionsAreListedAndEnded(t *testing.T) {
 	if a := s.post("manager", "/me/account/sessions", "id", fmt.Sprint(others[0].ID)); a.status != http.StatusNotFound {
 		t.Errorf("ending another person's session: %d", a.status)
 	}
-	s.post("viewer", "/me/account/sessions", "id", "all")
+	s.post("viewer", "/me/account/sessions", "id", "all", "confirmed", "yes")
 	if a := s.get("elsewhere", "/me"); !a.refused() {
 		t.Errorf("the ended session gets %d", a.status)
 	}
@@ -104,7 +104,7 @@ func TestRolesAreGivenAndTakenAway(t *testing.T) {
 	if a := s.get("outsider", "/f/fed/settings"); a.status != http.StatusForbidden {
 		t.Errorf("a viewer at the settings: %d", a.status)
 	}
-	s.post("manager", "/f/fed/settings/roles", "email", "outsider@example.org", "role", "")
+	s.post("manager", "/f/fed/settings/roles", "email", "outsider@example.org", "role", "", "confirmed", "yes")
 	if a := s.get("outsider", "/f/fed"); !a.refused() {
 		t.Errorf("after: %d", a.status)
 	}

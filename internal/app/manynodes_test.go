@@ -22,14 +22,16 @@ func (s *site) fillNodes(from, to int) {
 	if s.fed, err = s.app.Onboarding.Resize(ctx, domain.System, s.fed.ID, domain.MaxPartitions); err != nil {
 		s.t.Fatal(err)
 	}
-	s.put(func(tx *store.Tx) error {
-		for i := from; i < to; i++ {
-			if err := s.fillNode(tx, i); err != nil {
-				return err
+	for ; from < to; from += 500 { // a transaction has a minute
+		s.put(func(tx *store.Tx) error {
+			for i := from; i < min(from+500, to); i++ {
+				if err := s.fillNode(tx, i); err != nil {
+					return err
+				}
 			}
-		}
-		return nil
-	})
+			return nil
+		})
+	}
 }
 
 func (s *site) fillNode(tx *store.Tx, i int) error {

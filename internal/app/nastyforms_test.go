@@ -24,7 +24,7 @@ type form struct {
 }
 
 // formsOf reads the POST forms of a page.
-func formsOf(t *testing.T, page, address string) (out []form) {
+func formsOf(t testing.TB, page, address string) (out []form) {
 	t.Helper()
 	root, err := html.Parse(strings.NewReader(page))
 	if err != nil {

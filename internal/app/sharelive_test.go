@@ -114,7 +114,7 @@ func TestASharedRunIsLive(t *testing.T) {
 	if err := json.Unmarshal([]byte(s.get("manager", "/api/v1/runs/r-2/shares").body), &list); err != nil || len(list) != 1 {
 		t.Fatal(list, err)
 	}
-	s.post("manager", "/f/fed/runs/r-2/share/revoke", "id", fmt.Sprint(list[0].ID))
+	s.post("manager", "/f/fed/runs/r-2/share/revoke", "id", fmt.Sprint(list[0].ID), "confirmed", "yes")
 	d.Do("stranger", "wait", "main:has-text('This link was taken back.')", "")
 	if text := d.Do("stranger", "read", "main", ""); !strings.Contains(text, "Ask whoever gave it to you for another.") {
 		t.Errorf("the page says %q", text)

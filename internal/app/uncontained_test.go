@@ -37,7 +37,7 @@ func TestUncontainedAppsAreForAdmins(t *testing.T) {
 		t.Error("the admin cannot accept the risk")
 	}
 	for range 2 {
-		if a := s.post("admin", "/admin/system/uncontained", "accept", "yes"); a.status != http.StatusSeeOther {
+		if a := s.post("admin", "/admin/system/uncontained", "accept", "yes", "confirmed", "yes"); a.status != http.StatusSeeOther {
 			t.Fatalf("the admin accepts: %d", a.status)
 		}
 	}

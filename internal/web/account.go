@@ -69,24 +69,50 @@ func formID(r *http.Request) (int64, error) {
 
 func (s *server) endSessions(w http.ResponseWriter, r *http.Request, v *visit) error {
 	id, err := formID(r)
-	if err == nil {
-		err = s.Accounts.EndSessions(r.Context(), v.session, id)
-	}
 	if err != nil {
 		return err
 	}
-	return s.done(w, r, "/me/account", "Signed out there.")
+	ask := endSessionsConfirmation()
+	if id != 0 {
+		all, err := s.Accounts.Sessions(r.Context(), v.person.ID)
+		if err != nil {
+			return err
+		}
+		one, err := withID(all, "session", func(o domain.Session) bool { return o.ID == id })
+		if err != nil {
+			return err
+		}
+		ask = endSessionConfirmation(one, accountPath)
+	}
+	if ok, err := s.confirmed(w, r, v, ask); err != nil || !ok {
+		return err
+	}
+	if err := s.Accounts.EndSessions(r.Context(), v.session, id); err != nil {
+		return err
+	}
+	return s.done(w, r, accountPath, "Signed out there.")
 }
 
 func (s *server) unlink(w http.ResponseWriter, r *http.Request, v *visit) error {
 	id, err := formID(r)
-	if err == nil {
-		err = s.Accounts.Unlink(r.Context(), v.person, id)
-	}
 	if err != nil {
 		return err
 	}
-	return s.done(w, r, "/me/account", "The account is not linked any more.")
+	all, err := s.Accounts.Identities(r.Context(), v.person.ID)
+	if err != nil {
+		return err
+	}
+	one, err := withID(all, "linked account", func(o domain.Identity) bool { return o.ID == id })
+	if err != nil {
+		return err
+	}
+	if ok, err := s.confirmed(w, r, v, unlinkConfirmation(wayLabel(s.Accounts.Ways(), one.Provider))); err != nil || !ok {
+		return err
+	}
+	if err := s.Accounts.Unlink(r.Context(), v.person, id); err != nil {
+		return err
+	}
+	return s.done(w, r, accountPath, "The account is not linked any more.")
 }
 
 // newToken makes an API token and shows its text, this once.
@@ -125,11 +151,22 @@ func (s *server) newToken(w http.ResponseWriter, r *http.Request, v *visit) erro
 
 func (s *server) revokeToken(w http.ResponseWriter, r *http.Request, v *visit) error {
 	id, err := formID(r)
-	if err == nil {
-		err = s.Accounts.RevokeToken(r.Context(), v.person, id)
-	}
 	if err != nil {
 		return err
 	}
-	return s.done(w, r, "/me/account", "The token does not work any more.")
+	all, err := s.Accounts.Tokens(r.Context(), v.person.ID)
+	if err != nil {
+		return err
+	}
+	one, err := withID(all, "API token", func(o domain.APIToken) bool { return o.ID == id })
+	if err != nil {
+		return err
+	}
+	if ok, err := s.confirmed(w, r, v, revokeTokenConfirmation(one, accountPath)); err != nil || !ok {
+		return err
+	}
+	if err := s.Accounts.RevokeToken(r.Context(), v.person, id); err != nil {
+		return err
+	}
+	return s.done(w, r, accountPath, "The token does not work any more.")
 }

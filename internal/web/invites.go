@@ -132,10 +132,21 @@ func (s *server) importInvites(w http.ResponseWriter, r *http.Request, v *visit)
 
 func (s *server) revokeInvite(w http.ResponseWriter, r *http.Request, v *visit) error {
 	id, err := formID(r)
-	if err == nil {
-		err = s.Onboarding.RevokeInvitation(r.Context(), v.actor(), v.fed.ID, id)
-	}
 	if err != nil {
+		return err
+	}
+	page, err := s.Onboarding.Invitations(r.Context(), v.fed.ID, id+1, 1)
+	if err != nil {
+		return err
+	}
+	one, err := withID(page, "invitation", func(i domain.Invitation) bool { return i.ID == id })
+	if err != nil {
+		return err
+	}
+	if ok, err := s.confirmed(w, r, v, revokeInviteConfirmation(v.fed, one)); err != nil || !ok {
+		return err
+	}
+	if err := s.Onboarding.RevokeInvitation(r.Context(), v.actor(), v.fed.ID, id); err != nil {
 		return err
 	}
 	return s.done(w, r, "/f/"+v.fed.Slug+"/invites", "The invitation does not work any more. Who came by it stays.")
@@ -155,10 +166,21 @@ func (s *server) addRule(w http.ResponseWriter, r *http.Request, v *visit) error
 
 func (s *server) dropRule(w http.ResponseWriter, r *http.Request, v *visit) error {
 	id, err := formID(r)
-	if err == nil {
-		err = s.Onboarding.DropRule(r.Context(), v.actor(), v.fed.ID, id)
-	}
 	if err != nil {
+		return err
+	}
+	all, err := s.Onboarding.Rules(r.Context(), v.fed.ID)
+	if err != nil {
+		return err
+	}
+	one, err := withID(all, "rule", func(o domain.ApprovalRule) bool { return o.ID == id })
+	if err != nil {
+		return err
+	}
+	if ok, err := s.confirmed(w, r, v, dropRuleConfirmation(v.fed, one)); err != nil || !ok {
+		return err
+	}
+	if err := s.Onboarding.DropRule(r.Context(), v.actor(), v.fed.ID, id); err != nil {
 		return err
 	}
 	return s.done(w, r, "/f/"+v.fed.Slug+"/invites", "The rule is gone. Who was approved by it stays.")

@@ -201,6 +201,9 @@ func (s *server) suspend(w http.ResponseWriter, r *http.Request, v *visit) error
 	if err != nil {
 		return err
 	}
+	if ok, err := s.confirmed(w, r, v, suspendConfirmation(req, s.backToNodes(r, v))); err != nil || !ok {
+		return err
+	}
 	if _, err := s.Onboarding.Suspend(r.Context(), v.actor(), req.ID, r.PostForm.Get("reason")); err != nil {
 		return err
 	}

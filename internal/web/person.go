@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"strconv"
 
+	"blossomtune/internal/account"
 	"blossomtune/internal/domain"
 
 	"github.com/a-h/templ"
@@ -36,24 +37,45 @@ func (s *server) person(w http.ResponseWriter, r *http.Request, v *visit) error 
 }
 
 func (s *server) endPersonSession(w http.ResponseWriter, r *http.Request, v *visit) error {
-	return s.endOne(w, r, func(person, id int64) error { return s.Accounts.EndSessionOf(r.Context(), v.actor(), person, id) }, "The session has ended.")
+	ask := func(a account.Access, id int64) (confirmation, error) {
+		one, err := withID(a.Sessions, "session", func(o domain.Session) bool { return o.ID == id })
+		return endSessionConfirmation(one, string(personURL(a.Person, ""))), err
+	}
+	end := func(person, id int64) error { return s.Accounts.EndSessionOf(r.Context(), v.actor(), person, id) }
+	return s.endOne(w, r, v, ask, end, "The session has ended.")
 }
 
 func (s *server) revokePersonToken(w http.ResponseWriter, r *http.Request, v *visit) error {
-	return s.endOne(w, r, func(person, id int64) error { return s.Accounts.RevokeTokenOf(r.Context(), v.actor(), person, id) }, "The API token is revoked.")
+	ask := func(a account.Access, id int64) (confirmation, error) {
+		one, err := withID(a.Tokens, "API token", func(o domain.APIToken) bool { return o.ID == id })
+		return revokeTokenConfirmation(one, string(personURL(a.Person, ""))), err
+	}
+	end := func(person, id int64) error { return s.Accounts.RevokeTokenOf(r.Context(), v.actor(), person, id) }
+	return s.endOne(w, r, v, ask, end, "The API token is revoked.")
 }
 
-// endOne ends what a form of a person's page names.
-func (s *server) endOne(w http.ResponseWriter, r *http.Request, end func(person, id int64) error, result string) error {
+// endOne ends what a form of a person's page names, after it was confirmed.
+func (s *server) endOne(w http.ResponseWriter, r *http.Request, v *visit, ask func(account.Access, int64) (confirmation, error), end func(person, id int64) error, result string) error {
 	person, err := personID(r)
 	if err != nil {
 		return err
 	}
 	id, err := formID(r)
-	if err == nil {
-		err = end(person, id)
-	}
 	if err != nil {
+		return err
+	}
+	a, err := s.Accounts.Access(r.Context(), person)
+	if err != nil {
+		return err
+	}
+	c, err := ask(a, id)
+	if err != nil {
+		return err
+	}
+	if ok, err := s.confirmed(w, r, v, c); err != nil || !ok {
+		return err
+	}
+	if err := end(person, id); err != nil {
 		return err
 	}
 	return s.done(w, r, "/admin/people/"+itoa64(person), result)

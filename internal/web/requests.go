@@ -323,22 +323,27 @@ func (s *server) decideFailed(w http.ResponseWriter, r *http.Request, v *visit, 
 }
 
 func (s *server) reject(w http.ResponseWriter, r *http.Request, v *visit) error {
-	return s.decide(w, r, v, s.Onboarding.Reject, "%s is told why.")
+	return s.decide(w, r, v, rejectConfirmation, s.Onboarding.Reject, "%s is told why.")
 }
 
 func (s *server) revoke(w http.ResponseWriter, r *http.Request, v *visit) error {
-	return s.decide(w, r, v, s.Onboarding.Revoke, "The access of %s has ended; they are told why.")
+	return s.decide(w, r, v, revokeConfirmation, s.Onboarding.Revoke, "The access of %s has ended; they are told why.")
 }
 
 type decision func(ctx context.Context, actor domain.Actor, id int64, reason string) (domain.Request, error)
 
-func (s *server) decide(w http.ResponseWriter, r *http.Request, v *visit, do decision, result string) error {
+func (s *server) decide(w http.ResponseWriter, r *http.Request, v *visit, ask func(domain.Federation, domain.Request) confirmation, do decision, result string) error {
 	if err := parseForm(r); err != nil {
 		return err
 	}
 	chosen, err := s.mineOnly(r.Context(), v, r.PostForm["id"])
 	if err != nil {
 		return err
+	}
+	if domain.Text(r.PostForm.Get("reason")) != "" { // else the form comes back
+		if ok, err := s.confirmed(w, r, v, ask(v.fed, chosen[0])); err != nil || !ok {
+			return err
+		}
 	}
 	if _, err := do(r.Context(), v.actor(), chosen[0].ID, r.PostForm.Get("reason")); err != nil {
 		return s.decideFailed(w, r, v, chosen[0], err)

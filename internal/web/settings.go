@@ -53,6 +53,11 @@ func (s *server) grant(w http.ResponseWriter, r *http.Request, v *visit) error {
 		return err
 	}
 	email, role := r.PostForm.Get("email"), r.PostForm.Get("role")
+	if role == "" {
+		if ok, err := s.confirmed(w, r, v, takeRoleConfirmation(v.fed, email)); err != nil || !ok {
+			return err
+		}
+	}
 	err := s.Accounts.Grant(r.Context(), v.actor(), v.fed.ID, email, domain.Role(role))
 	if err == nil {
 		result := email + " is now a " + role + "."

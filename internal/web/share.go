@@ -168,6 +168,17 @@ func (s *server) revokeShare(w http.ResponseWriter, r *http.Request, v *visit) e
 	if err != nil {
 		return domain.Errorf(domain.Invalid, "%q is no link.", r.PostForm.Get("id"))
 	}
+	all, err := s.Runs.Shares(r.Context(), run)
+	if err != nil {
+		return err
+	}
+	one, err := withID(all, "link", func(o domain.Share) bool { return o.ID == id })
+	if err != nil {
+		return err
+	}
+	if ok, err := s.confirmed(w, r, v, revokeShareConfirmation(v.fed, run, one)); err != nil || !ok {
+		return err
+	}
 	if err := s.Runs.RevokeShare(r.Context(), v.actor(), run, id); err != nil {
 		return err
 	}

@@ -74,6 +74,9 @@ func (s *server) acceptUncontained(w http.ResponseWriter, r *http.Request, v *vi
 	accept, done := r.PostForm.Get("accept") == "yes", "Only instance admins can add and launch apps now."
 	if accept {
 		done = "Managers can add and launch apps now."
+		if ok, err := s.confirmed(w, r, v, uncontainedConfirmation()); err != nil || !ok {
+			return err
+		}
 	}
 	if err := s.Catalog.AcceptUncontained(r.Context(), v.actor(), accept); err != nil {
 		return err
