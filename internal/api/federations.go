@@ -83,7 +83,7 @@ func (a *api) federations() {
 	add(a, op("resize-federation", http.MethodPatch, "/federations/{federation}", "Change the total of partitions", signedIn), a.resizeFederation)
 	add(a, op("configure-federation", http.MethodPut, "/federations/{federation}/settings", "Change its texts, and how people ask to join", signedIn), a.configureFederation)
 	add(a, op("set-superlink", http.MethodPut, "/federations/{federation}/superlink", "Start or stop the SuperLink", signedIn), a.setSuperLink)
-	add(a, op("list-nodes", http.MethodGet, "/federations/{federation}/nodes", "The SuperNodes", signedIn), a.listNodes)
+	add(a, op("list-nodes", http.MethodGet, "/federations/{federation}/nodes", "The SuperNodes, by partition", signedIn), a.listNodes)
 }
 
 func (a *api) listFederations(ctx context.Context, _ *none) (*body[[]Federation], error) {
@@ -220,25 +220,37 @@ func nodeState(k domain.NodeKey) string {
 	return "offline"
 }
 
-func (a *api) listNodes(ctx context.Context, in *FederationPath) (*body[[]Node], error) {
+type listNodesInput struct {
+	FederationPath
+	State string `query:"state" enum:"online,stuck,offline,suspended,never_seen,revoked" doc:"Only SuperNodes in this state; stuck ones are not among those online"`
+	After string `query:"after" maxLength:"64" doc:"The fingerprint of the last SuperNode of the page before"`
+	Limit int    `query:"limit" minimum:"1" maximum:"1000" default:"500" doc:"Ask again with the last fingerprint for more"`
+}
+
+func (a *api) listNodes(ctx context.Context, in *listNodesInput) (*body[[]Node], error) {
 	f, role, err := a.federation(ctx, in.Slug, domain.RoleViewer)
 	if err != nil {
 		return nil, err
 	}
-	keys, err := a.Onboarding.NodeKeys(ctx, f.ID)
+	filter := domain.NodeFilter{FederationID: f.ID, Keys: true, Status: domain.NodeStatus(in.State), Limit: in.Limit}
+	if in.After != "" {
+		k, err := a.Onboarding.FindKey(ctx, f.ID, in.After)
+		if err != nil {
+			return nil, domain.Errorf(domain.NotFound, "%s has no SuperNode with the fingerprint %q.", f.Name, in.After).At("after").Because(err)
+		}
+		filter.AfterID = k.ID
+	}
+	rows, err := a.Onboarding.Nodes(ctx, filter)
 	if err != nil {
 		return nil, err
 	}
-	holders, err := a.Onboarding.Holders(ctx, f.ID)
-	if err != nil {
-		return nil, err
-	}
-	out := []Node{}
-	for _, k := range keys {
+	out := make([]Node, 0, len(rows))
+	for _, r := range rows {
+		k := r.Key
 		n := Node{Partition: k.Partition, State: nodeState(k), Fingerprint: k.Fingerprint, NodeID: DecimalID(k.NodeID), FirstSeen: when(k.Seen.FirstAt), LastSeen: when(k.Seen.LastAt),
 			BytesIn: k.Seen.BytesIn, BytesOut: k.Seen.BytesOut, Flwr: k.Seen.Flwr, Stuck: stuckOf(k)}
-		if h, ok := holders[k.Partition]; ok && h.ID == k.RequestID && role.AtLeast(domain.RoleManager) {
-			n.Request, n.Holder = h.Ref, h.Name
+		if r.Holder.State == domain.Approved && role.AtLeast(domain.RoleManager) {
+			n.Request, n.Holder = r.Holder.Ref, r.Holder.Name
 		}
 		out = append(out, n)
 	}

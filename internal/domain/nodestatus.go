@@ -72,6 +72,7 @@ var NodeSorts = []NodeSort{NodesByPartition, NodesByName, NodesLatest, NodesSile
 type NodeFilter struct {
 	FederationID int64
 	Status       NodeStatus // "": everyone who is approved, with or without a SuperNode
+	Keys         bool       // every enrolled key, revoked ones too, instead of everyone who is approved
 	Release      string     // the version of flwr; "": any
 	Search       string     // part of the participant's name, organisation, e-mail or request, in any case; or a partition's number
 	Sort         NodeSort

@@ -113,6 +113,15 @@ func (s *Service) HaltedKeys(ctx context.Context, fedID int64) ([]domain.NodeKey
 	return view(ctx, s, func(tx Tx) ([]domain.NodeKey, error) { return tx.HaltedKeys(ctx, fedID) })
 }
 
+// FindKey returns a federation's key by its fingerprint, in whatever status.
+func (s *Service) FindKey(ctx context.Context, fedID int64, fingerprint string) (domain.NodeKey, error) {
+	k, err := view(ctx, s, func(tx Tx) (domain.NodeKey, error) { return tx.NodeKeyByFingerprint(ctx, fingerprint) })
+	if err == nil && k.FederationID != fedID {
+		err = domain.Errorf(domain.NotFound, "There is no such key in this federation.")
+	}
+	return k, err
+}
+
 // KeyOf returns the good key of a request.
 func (s *Service) KeyOf(ctx context.Context, requestID int64) (domain.NodeKey, error) {
 	return view(ctx, s, func(tx Tx) (domain.NodeKey, error) { return tx.NodeKeyOfRequest(ctx, requestID) })

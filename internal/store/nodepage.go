@@ -28,8 +28,8 @@ type nodeSource struct {
 
 func sourceOf(f domain.NodeFilter) nodeSource {
 	s := nodeSource{from: " FROM request r LEFT JOIN node_key k ON k.request_id = r.id AND k.revoked_at = 0", id: "r.id", partition: "r.partition_id"}
-	switch f.Status {
-	case "", domain.NodeNotConnected:
+	switch {
+	case f.Status == "" && !f.Keys, f.Status == domain.NodeNotConnected:
 		s.where.add("r.federation_id = ?", f.FederationID)
 		s.where.conds = append(s.where.conds, "r.state = 'approved'")
 		if f.Status != "" {
@@ -38,7 +38,9 @@ func sourceOf(f domain.NodeFilter) nodeSource {
 	default:
 		s.from, s.id, s.partition = " FROM node_key k JOIN request r ON r.id = k.request_id", "k.id", "k.partition_id"
 		s.where.add("k.federation_id = ?", f.FederationID)
-		s.where.add("k.status = ?", string(f.Status))
+		if f.Status != "" {
+			s.where.add("k.status = ?", string(f.Status))
+		}
 	}
 	if f.Release != "" {
 		s.where.add("k.flwr = ?", f.Release)

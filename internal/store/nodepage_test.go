@@ -101,6 +101,7 @@ func TestNodesArePaged(t *testing.T) {
 			{domain.NodeFilter{Sort: domain.NodesReceived, Status: domain.NodeOffline}, "9 2"},
 			{domain.NodeFilter{Search: "p0"}, "0 1 2 3 4 5 7 8 9"},
 			{domain.NodeFilter{Search: "8"}, "8"},
+			{domain.NodeFilter{Keys: true}, "0 1 2 3 4 6 7 8 9 10 11 13"},
 			{domain.NodeFilter{Search: "7", Status: domain.NodeStuck}, ""},
 		} {
 			c.f.FederationID = fed.ID
