@@ -38,6 +38,7 @@ type joinCmd struct {
 func (c *joinCmd) Run(ctx context.Context) error {
 	keeper.Conceal()
 	keeper.Adopt()
+	_ = os.Unsetenv("BLOSSOMTUNE_JOIN_TOKEN") // no process that is started here needs it
 	ids, err := domain.ParseUIDRange(c.AppUIDs)
 	if err != nil {
 		return err

@@ -179,5 +179,8 @@ func (s machineStatus) print() {
 	if words := domain.Containment(s.Agent.Contained).Words(); words != "" {
 		row("apps run", "%s", words)
 	}
+	if s.Agent.Newer != "" {
+		row("update", "the server has version %s: blossomtune update", printable(s.Agent.Newer))
+	}
 	row("versions", "agent %s, flwr %s, Python %s", s.Agent.Agent, s.Agent.Flwr, s.Agent.Python)
 }

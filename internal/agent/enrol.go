@@ -27,6 +27,7 @@ type enrolment struct {
 	NodeID        uint64 `json:"node_id,string"`
 	CAPEM         string `json:"ca_pem"`
 	Busy          bool   `json:"busy"`      // a run is going on
+	Version       string `json:"version"`   // of the server
 	Suspended     string `json:"suspended"` // why a manager has suspended the SuperNode
 	Runs          []struct {
 		ID         uint64 `json:"id,string"`

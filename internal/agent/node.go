@@ -186,6 +186,7 @@ func (n *node) follow(ctx context.Context, sn *supernode.Node) (moved bool) {
 	if err != nil || !reached {
 		return false // an access that has ended shows in the SuperNode's own end
 	}
+	n.status.offered(got.Version, n.j.o.Version)
 	if got.Suspended != n.suspended {
 		n.status.change(func(s *Status) { s.Suspended = got.Suspended })
 		if n.suspended = got.Suspended; n.suspended != "" {

@@ -24,7 +24,8 @@ type Status struct {
 	Why       string    `json:"why,omitempty"` // it is not connected
 	Suspended string    `json:"suspended,omitempty"`
 	Working   []Work    `json:"working"`
-	Agent     string    `json:"agent"` // versions
+	Agent     string    `json:"agent"`           // versions
+	Newer     string    `json:"newer,omitempty"` // the server's version, where it is newer
 	Flwr      string    `json:"flwr"`
 	Python    string    `json:"python"`
 	SharesLog bool      `json:"shares_logs"`
@@ -122,6 +123,22 @@ func (s *statusFile) reached(err error) {
 		s.connected(false, messageOf(err))
 	case !was && lost:
 		s.connected(true, "")
+	}
+}
+
+// offered notes the server's version where it is newer than this program's.
+func (s *statusFile) offered(version, ours string) {
+	if !NewerVersion(version, ours) {
+		version = ""
+	}
+	if s == nil {
+		return
+	}
+	s.mu.Lock()
+	same := s.now.Newer == version
+	s.mu.Unlock()
+	if !same {
+		s.change(func(v *Status) { v.Newer = version })
 	}
 }
 

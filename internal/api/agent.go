@@ -24,6 +24,7 @@ type Enrolment struct {
 	NumPartitions int        `json:"num_partitions"`
 	SuperLink     string     `json:"superlink" doc:"host:port"`
 	Flwr          string     `json:"flwr_version"`
+	Version       string     `json:"version" doc:"Of the server; blossomtune update gets it"`
 	NodeID        DecimalID  `json:"node_id,string" doc:"The SuperLink's id; 0 until registered"`
 	Busy          bool       `json:"busy" doc:"A run is going on: not the time to start the SuperNode anew"`
 	Suspended     string     `json:"suspended,omitempty" doc:"Why a manager has suspended the SuperNode; empty while it is not"`
@@ -150,7 +151,7 @@ func (a *api) enrolmentView(ctx context.Context, e onboarding.Enrolment) (*body[
 	if err != nil {
 		return nil, err
 	}
-	out := Enrolment{Partition: e.Request.Partition, NumPartitions: e.Federation.TotalPartitions, SuperLink: c.SuperLink, Flwr: c.Flwr, NodeID: DecimalID(e.Key.NodeID), Busy: len(active) > 0, CAPEM: string(c.CAPEM)}
+	out := Enrolment{Partition: e.Request.Partition, NumPartitions: e.Federation.TotalPartitions, SuperLink: c.SuperLink, Flwr: c.Flwr, Version: a.Version, NodeID: DecimalID(e.Key.NodeID), Busy: len(active) > 0, CAPEM: string(c.CAPEM)}
 	if !e.Key.SuspendedAt.IsZero() {
 		out.Suspended = e.Key.Reason
 	}

@@ -14,6 +14,7 @@ import (
 	"blossomtune/internal/domain"
 	"blossomtune/internal/mail"
 	"blossomtune/internal/onboarding"
+	"blossomtune/internal/program"
 	"blossomtune/internal/runs"
 	"blossomtune/internal/safely/safehttp"
 	"blossomtune/internal/site"
@@ -53,6 +54,7 @@ type Options struct {
 	Audit      *audit.Service
 	Site       *site.Service
 	Engines    Engines
+	Programs   *program.Shelf
 	NodeSigner NodeSigner
 	Contained  func() domain.Containment // of ServerApps on this machine
 	Reported   func(ctx context.Context, key domain.NodeKey, versions domain.NodeSeen) error
@@ -93,6 +95,7 @@ func New(o Options) http.Handler {
 	a.invitations()
 	a.me()
 	a.agent()
+	a.programs()
 	a.apps()
 	a.runs()
 	a.runTable()

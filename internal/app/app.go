@@ -31,6 +31,7 @@ import (
 	"blossomtune/internal/onboarding"
 	"blossomtune/internal/overview"
 	"blossomtune/internal/portmux"
+	"blossomtune/internal/program"
 	"blossomtune/internal/receipt"
 	"blossomtune/internal/runs"
 	"blossomtune/internal/runs/unkeyed"
@@ -74,6 +75,7 @@ type App struct {
 	Site       *branding.Service
 	Engines    *Engines
 
+	programs *program.Shelf
 	manager  *engine.Manager
 	gateway  *fleet.Gateway
 	python   *environment
@@ -130,6 +132,7 @@ func New(ctx context.Context, o Options) (*App, error) {
 		return nil, errors.Join(err, a.db.Close(), a.lock.Release())
 	}
 	a.python = &environment{app: a}
+	a.programs = program.New(program.Options{Dir: o.Config.Downloads, Version: o.Version, Log: o.Log})
 	a.noise.log = o.Log
 	a.ready, a.failed = make(chan struct{}), make(chan struct{})
 	a.prepared = sync.OnceFunc(func() { close(a.ready) })

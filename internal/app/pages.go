@@ -13,7 +13,7 @@ func (a *App) pages() (http.Handler, error) {
 		Connection: func() web.Connection {
 			return web.Connection{PublicURL: a.publicURL, SuperLink: a.SuperLinkAddress(), Pin: a.tls.Pin(), CAPEM: a.tls.CAPEM(), Flwr: a.FlwrVersion()}
 		},
-		System: a.system,
+		Programs: a.programs, System: a.system,
 		Events: a.bus, Clock: a.o.Clock, Log: a.o.Log, Site: a.Site, Version: a.o.Version, Secure: a.secure,
 		ClientAddress: address, Done: a.ctx.Done(),
 	})

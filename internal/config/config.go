@@ -32,6 +32,7 @@ type Config struct {
 
 	Apps        []string      `help:"Folders searched for Flower Apps, besides the bundled ones." env:"BLOSSOMTUNE_APPS" type:"path"`
 	Python      string        `help:"Python 3.11 or newer for the engine's environment. Default: the newest found on PATH." env:"BLOSSOMTUNE_PYTHON"`
+	Downloads   string        `help:"Folder of the programs that participants download from this server, as make dist fills it. Default: downloads beside this program. Its own program is always there." env:"BLOSSOMTUNE_DOWNLOADS" type:"path"`
 	StopEngines bool          `help:"Stop all engines when the server stops; without it they go on and are taken back at the next start." env:"BLOSSOMTUNE_STOP_ENGINE" name:"stop-engine"`
 	StopWait    time.Duration `help:"How long stopping may take before open connections are cut." default:"10s" env:"BLOSSOMTUNE_STOP_WAIT" name:"stop-wait"`
 

@@ -32,6 +32,7 @@ func (s *server) table() []route {
 		{"GET /api", anyone, s.apiPage},
 		{"GET /site.css", anyone, s.siteCSS},
 		{"GET /site/logo", anyone, s.logo},
+		{"GET /download/{name}", anyone, s.program},
 		{"GET /signin", anyone, s.signInForm},
 		{"POST /signin", anyone, s.signInMail},
 		{"GET /signin/{secret}", anyone, s.linkForm},

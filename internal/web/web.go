@@ -12,6 +12,7 @@ import (
 
 	"blossomtune/internal/domain"
 	"blossomtune/internal/events"
+	"blossomtune/internal/program"
 	"blossomtune/internal/safely/safehttp"
 )
 
@@ -35,6 +36,7 @@ type Options struct {
 	Overview   Overview
 	Audit      Audit
 
+	Programs      *program.Shelf
 	Connection    func() Connection
 	System        func(context.Context) (System, error)
 	Events        *events.Bus
@@ -56,6 +58,7 @@ type server struct {
 
 	shares *domain.Limiter // looks at shared runs, by client address
 	finds  *domain.Limiter // what people look for, by person
+	gets   *domain.Limiter // downloads of programs, by client address
 
 	streamsMu sync.Mutex
 	streams   map[string]int // open streams by client address
@@ -64,7 +67,7 @@ type server struct {
 // New returns the pages as one handler.
 func New(o Options) (http.Handler, error) {
 	if o.Accounts == nil || o.Onboarding == nil || o.Catalog == nil || o.Runs == nil || o.Engines == nil || o.Outbox == nil || o.Overview == nil || o.Audit == nil || o.Site == nil ||
-		o.Connection == nil || o.System == nil || o.Events == nil || o.Clock == nil || o.ClientAddress == nil || o.Secure == nil {
+		o.Programs == nil || o.Connection == nil || o.System == nil || o.Events == nil || o.Clock == nil || o.ClientAddress == nil || o.Secure == nil {
 		return nil, errors.New("web: a part is missing")
 	}
 	if o.Log == nil {
@@ -74,6 +77,6 @@ func New(o Options) (http.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &server{Options: o, assets: a, shares: domain.NewLimiter(sharedLooksMost, time.Minute), finds: newFinds(), streams: map[string]int{}, searches: make(chan struct{}, maxSearches)}
+	s := &server{Options: o, assets: a, shares: domain.NewLimiter(sharedLooksMost, time.Minute), finds: newFinds(), gets: domain.NewLimiter(programsMost, programsWindow), streams: map[string]int{}, searches: make(chan struct{}, maxSearches)}
 	return secureHeaders(safehttp.Requests(o.Log, "pages", http.NewCrossOriginProtection().Handler(s.routes()), s.panicked)), nil
 }

@@ -1,0 +1,70 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"blossomtune/internal/agent"
+	"blossomtune/internal/domain"
+)
+
+type updateCmd struct {
+	whichFlags
+	Downgrade bool `help:"Take the server's program also when it is older." xor:"how"`
+	Rollback  bool `help:"Put the program back that the last update replaced." xor:"how"`
+}
+
+// Run replaces this program by the one that the server hands out.
+func (c *updateCmd) Run(ctx context.Context) error {
+	self, err := os.Executable()
+	if err == nil {
+		self, err = filepath.EvalSymlinks(self)
+	}
+	if err != nil {
+		return err
+	}
+	if c.Rollback {
+		version, err := agent.RollBack(ctx, self)
+		if err == nil {
+			fmt.Printf("%s is version %s again.\n", self, version)
+			c.sayWhen()
+		}
+		return err
+	}
+	all, err := agent.Machines(c.Dir, c.URL)
+	if err != nil {
+		return err
+	}
+	for _, m := range all {
+		if m.Server != all[0].Server {
+			return domain.Errorf(domain.Invalid, "This machine has joined federations of several servers.").Fix("Name the server that the program comes from: blossomtune update %s", m.Server)
+		}
+	}
+	done, err := all[0].Update(ctx, agent.UpdateOptions{Program: self, Version: versionOf(), Downgrade: c.Downgrade, Clock: time.Now})
+	switch {
+	case err != nil:
+		return err
+	case done.Old == "":
+		fmt.Printf("Version %s is current. Nothing was changed.\n", done.From)
+		return nil
+	}
+	fmt.Printf("Updated from version %s to %s. The earlier program is kept: blossomtune update --rollback puts it back.\n", done.From, done.To)
+	c.sayWhen()
+	return nil
+}
+
+// sayWhen says that running agents go on as they are: starting one again between two rounds would lose what its apps remember of a run.
+func (c *updateCmd) sayWhen() {
+	all, err := agent.Machines(c.Dir, c.URL)
+	if err != nil {
+		return
+	}
+	for _, m := range all {
+		if m.Running() {
+			fmt.Printf("The SuperNode of %s continues as it is. It uses the other program from its next start: stop it while no run is under way, and start it again.\n", m.Name)
+		}
+	}
+}
