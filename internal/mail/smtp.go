@@ -3,6 +3,7 @@ package mail
 import (
 	"context"
 	"fmt"
+	"os"
 	"strconv"
 	"strings"
 
@@ -66,8 +67,21 @@ func onWire(address string) string {
 	return local + "@" + ascii
 }
 
+// helo is the name that this machine gives itself to mail servers, which refuse a greeting without a valid one (RFC 5321, section 4.1.1.1).
+// Where the system has none, as in some containers, it is localhost.
+func helo(hostname func() (string, error)) string {
+	name, err := hostname()
+	if err != nil {
+		return "localhost"
+	}
+	if name, err = domain.ASCIIHost(name); err != nil || name == "" {
+		return "localhost"
+	}
+	return name
+}
+
 func (s *Service) client() (*gomail.Client, error) {
-	opts := []gomail.Option{gomail.WithTimeout(s.Timeout)}
+	opts := []gomail.Option{gomail.WithTimeout(s.Timeout), gomail.WithHELO(helo(os.Hostname))}
 	switch s.TLS {
 	case "tls":
 		opts = append(opts, gomail.WithSSLPort(false))

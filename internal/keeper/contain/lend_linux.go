@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
+	"strings"
 	"syscall"
 
 	"golang.org/x/sys/unix"
@@ -116,11 +117,11 @@ func showLent(path string, fd int) error {
 	if err := unix.Fstat(fd, &st); err != nil {
 		return err
 	}
-	at := newRoot + filepath.Clean(path)
-	if err := os.MkdirAll(filepath.Dir(at), 0o755); err != nil {
+	at, err := locate(path)
+	if err != nil {
 		return err
 	}
-	_, err := os.Lstat(at) // in a folder that is shown already
+	_, err = os.Lstat(at) // in a folder that is shown already
 	if errors.Is(err, os.ErrNotExist) {
 		err = makePlace(at, st.Mode&unix.S_IFMT == unix.S_IFDIR)
 	}
@@ -131,6 +132,45 @@ func showLent(path string, fd int) error {
 		return fmt.Errorf("showing %s: %w", path, err)
 	}
 	return nil
+}
+
+// locate returns where a path leads to in the new root. It follows the symbolic links that other parts of the policy have put there, and
+// makes missing folders on the way.
+func locate(path string) (string, error) {
+	at, rest := "", components(path)
+	for links := 0; len(rest) > 0; {
+		next := at + "/" + rest[0]
+		rest = rest[1:]
+		st, err := os.Lstat(newRoot + next)
+		switch {
+		case errors.Is(err, os.ErrNotExist) && len(rest) > 0:
+			err = os.Mkdir(newRoot+next, 0o755)
+		case errors.Is(err, os.ErrNotExist):
+			err = nil
+		case err == nil && st.Mode()&os.ModeSymlink != 0:
+			if links++; links > mostLinks {
+				return "", fmt.Errorf("%s: %w", path, unix.ELOOP)
+			}
+			target, err := os.Readlink(newRoot + next)
+			if err != nil {
+				return "", err
+			}
+			if !filepath.IsAbs(target) {
+				target = filepath.Join("/", at, target)
+			}
+			at, rest = "", append(components(target), rest...)
+			continue
+		}
+		if err != nil {
+			return "", err
+		}
+		at = next
+	}
+	return newRoot + at, nil
+}
+
+func components(path string) []string {
+	return strings.Split(strings.Trim(filepath.Clean(path), "/"), "/")
 }
 
 // makePlace makes what something is mounted on.

@@ -15,6 +15,28 @@ import (
 	"blossomtune/internal/keeper/contain"
 )
 
+// A lent folder can stand below a symbolic link that the sandbox also has, and be one itself.
+func TestFoldersBelowLinksAreLent(t *testing.T) {
+	if os.Getuid() != 0 {
+		t.Log("only root starts programs as other users")
+		return
+	}
+	dir := t.TempDir()
+	link, shown, lent := filepath.Join(dir, "link"), filepath.Join(dir, "real", "shown"), filepath.Join(dir, "real", "lent")
+	if err := errors.Join(os.MkdirAll(shown, 0o755), os.MkdirAll(lent, 0o755), os.Symlink("real", link), os.Symlink(lent, filepath.Join(dir, "end")),
+		os.WriteFile(filepath.Join(shown, "a"), []byte("one "), 0o644), os.WriteFile(filepath.Join(lent, "b"), []byte("two"), 0o600),
+		os.Chmod(lent, 0o700)); err != nil {
+		t.Fatal(err)
+	}
+	for _, folder := range []string{filepath.Join(link, "lent"), filepath.Join(dir, "end")} {
+		exit, out := run(t, contain.Policy{Read: []string{filepath.Join(link, "shown")}, Lend: []string{folder}, UID: appUser},
+			"/bin/cat", filepath.Join(link, "shown", "a"), filepath.Join(folder, "b"))
+		if exit.Code != 0 || strings.TrimSpace(out) != "one two" {
+			t.Errorf("%s: %s\n%s", folder, exit, out)
+		}
+	}
+}
+
 // A folder that only root or another user can read is lent to the user of a program, which can change nothing in it.
 func TestFoldersAreLent(t *testing.T) {
 	if os.Getuid() != 0 {
