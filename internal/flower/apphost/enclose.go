@@ -42,8 +42,16 @@ func (s *steps) enclose() error {
 	if !s.p.o.Sources {
 		paths = append(paths, passwords()...)
 	}
+	read := slices.Concat([]string{s.p.base.env.Dir}, python.Installation(s.p.base.env.Dir))
+	for _, path := range certificates() {
+		if info, err := os.Stat(path); err == nil && info.Mode()&0o004 == 0 { // not for the builds' own user
+			paths = append(paths, path)
+		} else {
+			read = append(read, path)
+		}
+	}
 	s.room = &contain.Policy{
-		Read:      slices.Concat([]string{s.p.base.env.Dir}, python.Installation(s.p.base.env.Dir), certificates()),
+		Read:      read,
 		Lend:      slices.DeleteFunc(paths, missing),
 		LendWrite: []string{s.work, s.venv, cache},
 		Connect:   slices.Concat(webPorts, proxyPorts(), ports), UDP: true,
