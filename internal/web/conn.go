@@ -53,6 +53,15 @@ func newConn(s *server, w http.ResponseWriter) *conn {
 	return &conn{s: s, w: w, rc: http.NewResponseController(w), sent: map[string]string{}, rows: map[string]map[string]string{}}
 }
 
+// open sends the head of the answer, so that the browser knows the stream is there although its first content may take a moment.
+func (c *conn) open() error {
+	_ = c.rc.SetWriteDeadline(time.Now().Add(writeLimit))
+	if _, err := c.w.Write([]byte(":\n\n")); err != nil { // a comment
+		return err
+	}
+	return c.rc.Flush()
+}
+
 // release takes the write limit off again: the connection may serve more.
 func (c *conn) release() { _ = c.rc.SetWriteDeadline(time.Time{}) }
 

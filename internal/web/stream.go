@@ -71,6 +71,9 @@ func (s *server) follow(w http.ResponseWriter, r *http.Request, who access, v *v
 	defer func() { sub.Close() }()
 	c := newConn(s, w)
 	defer c.release()
+	if c.open() != nil {
+		return nil
+	}
 	beat := time.NewTicker(beatEvery)
 	defer beat.Stop()
 	poll := time.NewTicker(cmp.Or(live.poll, beatEvery))
