@@ -166,7 +166,7 @@ func (a *App) rules() {
 	a.Accounts = account.New(account.Options{Store: store.Adapt[account.Tx](a.db), Clock: a.o.Clock, Admins: c.Admins, Providers: providers(c.SignIn), Texts: a.Site,
 		PublicURL: a.PublicURL, MailState: a.Mail.State, MailWake: a.Mail.Wake, Log: a.o.Log,
 		Later: func(do func(context.Context)) { a.background(func() { do(a.ctx) }) }})
-	a.Onboarding = onboarding.New(onboarding.Options{Store: store.Adapt[onboarding.Tx](a.db), Events: a.bus, Clock: a.o.Clock, PublicURL: a.PublicURL, Pin: a.tls.Pin,
+	a.Onboarding = onboarding.New(onboarding.Options{Store: store.Adapt[onboarding.Tx](a.db), Events: a.bus, Clock: a.o.Clock, PublicURL: a.PublicURL, Pin: a.tls.Pin, Commands: a.joinCommands,
 		MailState: a.Mail.State, MailWake: a.Mail.Wake, Texts: a.Site, MailTakes: mailTakes(a.Mail), Providers: len(a.Accounts.Ways()), NodesChanged: func(fedID int64) { a.nodes.changed(fedID) }})
 	a.Catalog = catalog.New(catalog.Options{Store: store.Adapt[catalog.Tx](a.db), Clock: a.o.Clock, Log: a.o.Log, Build: a.python.build, Contained: a.contained,
 		Changed: func() { a.bus.Publish(events.Event{Topic: catalog.Topic, Kind: "apps"}) }})

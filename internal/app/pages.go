@@ -3,6 +3,7 @@ package app
 import (
 	"net/http"
 
+	"blossomtune/internal/program"
 	"blossomtune/internal/web"
 )
 
@@ -17,4 +18,9 @@ func (a *App) pages() (http.Handler, error) {
 		Events: a.bus, Clock: a.o.Clock, Log: a.o.Log, Site: a.Site, Version: a.o.Version, Secure: a.secure,
 		ClientAddress: address, Done: a.ctx.Done(),
 	})
+}
+
+// joinCommands are what participants paste to get the program and join with it, without a token: the terminal shows a code.
+func (a *App) joinCommands() string {
+	return program.Block{Programs: a.programs.List(), Base: a.publicURL, OwnCA: a.tls.CAPEM() != nil, Args: "join " + a.publicURL}.Texts()
 }

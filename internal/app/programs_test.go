@@ -1,12 +1,17 @@
 package app
 
 import (
+	"archive/zip"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"html"
+	"io"
 	"net/http"
+	"net/url"
 	"os"
 	"path/filepath"
+	"regexp"
 	"runtime"
 	"strings"
 	"testing"
@@ -101,4 +106,56 @@ func TestOwnProgramWithoutDownloads(t *testing.T) {
 	if a.status != http.StatusOK || list.Programs[0].Size != info.Size() {
 		t.Errorf("our own program: %d, %d of %d bytes", a.status, list.Programs[0].Size, info.Size())
 	}
+}
+
+// The status page shows a block for each system, with the visitor's own open, the hashes of this server's programs, and the token nowhere
+// but in the environment of join. The bundle and the mail hold the same without a token.
+func TestStatusPageShowsWhatToPaste(t *testing.T) {
+	dir, sums := downloads(t)
+	s := newSiteWith(t, func(c *config.Config) { c.Downloads = dir })
+	for agent, open := range map[string]string{"Mozilla/5.0 (Windows NT 10.0; Win64; x64)": "Windows", "Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7)": "macOS", "Mozilla/5.0 (X11; Linux x86_64)": "Linux"} {
+		a := s.send("participant", http.MethodPost, "/me/fed/token", url.Values{"approve": {"ask"}}, func(r *http.Request) { r.Header.Set("User-Agent", agent) })
+		page := html.UnescapeString(a.body)
+		for name, sum := range sums {
+			if !strings.Contains(page, name) || !strings.Contains(page, sum) {
+				t.Errorf("%s: %s or its hash is missing: %d", agent, name, a.status)
+			}
+		}
+		_, after, _ := strings.Cut(page, `name="join-command" open`)
+		if at := strings.Index(after, "<span>"); at < 0 || !strings.HasPrefix(after[at:], "<span>"+open+"</span>") || strings.Count(page, `name="join-command"`) != 3 {
+			t.Errorf("%s: another system is open than %s", agent, open)
+		}
+		want := regexp.MustCompile(`BLOSSOMTUNE_JOIN_TOKEN=[0-9a-f]{64}\.\S+ "\$d/blossomtune" join ` + regexp.QuoteMeta(s.app.PublicURL()) + ` --approve ask`)
+		if !want.MatchString(page) || !strings.Contains(page, "curl -fk ") || strings.Contains(page, "--token") {
+			t.Errorf("%s: the command is not as it should be:\n%s", agent, page)
+		}
+	}
+	bundle := s.get("participant", "/me/fed/bundle.zip")
+	z, err := zip.NewReader(strings.NewReader(bundle.body), int64(len(bundle.body)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, sum := range map[string]string{"fed/connect.sh": sums["blossomtune-darwin-arm64"], "fed/connect.ps1": sums["blossomtune-windows-arm64.exe"], "fed/README.txt": sums["blossomtune-linux-amd64"]} {
+		f, err := z.Open(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		text, err := io.ReadAll(f)
+		if err != nil || !strings.Contains(string(text), sum) || strings.Contains(string(text), "JOIN_TOKEN") {
+			t.Errorf("%s: %v\n%s", name, err, text)
+		}
+	}
+	mails, err := s.app.Mail.Mails(t.Context(), 50)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, m := range mails {
+		if strings.HasPrefix(m.Subject, "You are in") {
+			if !strings.Contains(m.Text, sums["blossomtune-linux-amd64"]) || !strings.Contains(m.Text, "/download/") || strings.Contains(m.Text, "JOIN_TOKEN") {
+				t.Errorf("the mail lacks the commands:\n%s", m.Text)
+			}
+			return
+		}
+	}
+	t.Error("nobody got a mail that they are in")
 }

@@ -44,7 +44,7 @@ var order = []struct {
 	title string
 	names []string
 }{
-	{"Participants", []string{"joining"}},
+	{"Participants", []string{"participants", "joining"}},
 	{"Managers", []string{"managing", "apps", "metrics", "receipts"}},
 	{"Operators", []string{"install", "configuration", "backup", "access", "security", "troubleshooting", "performance"}},
 	{"Background", []string{"glossary", "comparison", "architecture"}},

@@ -24,7 +24,7 @@ func (s *Service) invitationMail(fed domain.Federation, inv domain.Invitation, b
 
 func (s *Service) approvedMail(fed domain.Federation, r domain.Request) domain.Mail {
 	return s.Texts.Mail(site.MailApproved, map[string]string{"request": r.Ref, "federation": fed.Name, "partition": strconv.Itoa(r.Partition), "total": strconv.Itoa(fed.TotalPartitions),
-		"link": s.PublicURL() + "/me/" + fed.Slug})
+		"link": s.PublicURL() + "/me/" + fed.Slug, "commands": s.Commands()})
 }
 
 func (s *Service) rejectedMail(fed domain.Federation, r domain.Request) domain.Mail {

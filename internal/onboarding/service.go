@@ -111,6 +111,7 @@ type Options struct {
 	Clock     domain.Clock
 	PublicURL func() string           // without a slash at the end
 	Pin       func() string           // of join tokens: the CA's SHA-256 in hex, or "public"
+	Commands  func() string           // that get this server's program and join with it, for each system; nil: none are mailed
 	MailState func() domain.MailState // of a new mail: queued, or held where no SMTP server is configured
 	MailWake  func()                  // a mail was queued
 	Texts     Texts                   // of the mails; nil: the usual ones
@@ -139,6 +140,9 @@ type Service struct {
 func New(o Options) *Service {
 	if o.Texts == nil {
 		o.Texts = site.Defaults()
+	}
+	if o.Commands == nil {
+		o.Commands = func() string { return "" }
 	}
 	return &Service{Options: o, asks: domain.NewLimiter(30, 10*time.Minute), asked: make(chan struct{}, 1), gone: map[int64]bool{},
 		devices: devices{open: map[string]*Device{}}, deviceTries: domain.NewLimiter(20, 10*time.Minute)}

@@ -131,7 +131,7 @@ func (s *Shelf) Open(name string) (*os.File, Program, error) {
 	i := slices.IndexFunc(all, func(p Program) bool { return p.Name == name })
 	if i < 0 {
 		return nil, Program{}, domain.Errorf(domain.NotFound, "This server has no program %q to download.", name).
-			Fix("Get the list from /api/v1/programs, or ask who runs the server to build it with make dist.")
+			Fix("Get another one from the list on your status page, or ask who runs the server to build it with make dist.")
 	}
 	p := all[i]
 	if p.path == ownPath {

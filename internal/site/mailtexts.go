@@ -28,9 +28,13 @@ The link is for this address alone, once, until {until}. If you do not want to t
 const approvedText = `Your request {request} to join {federation} is approved.
 Partition {partition} of {total} is yours.
 
-What is left is one command on the machine that holds the data. You find it here:
+What is left is to connect the machine that holds the data. It needs Python 3.11 or newer and outgoing HTTPS. Your page shows what to paste there:
 
     {link}
+
+Or paste this. It downloads the program from this server, checks its SHA-256 and shows a code that you enter on your page. If the SHA-256 does not match, the server was updated since: take the commands from your page.
+
+{commands}
 `
 
 const rejectedText = `Your request {request} to join {federation} was not accepted this time.

@@ -11,6 +11,7 @@ import (
 
 	"blossomtune/internal/domain"
 	"blossomtune/internal/download"
+	"blossomtune/internal/program"
 )
 
 // inPart lets only those through whose request in the federation is approved.
@@ -33,6 +34,7 @@ func (s *server) bundle(w http.ResponseWriter, r *http.Request, v *visit) error 
 	if err != nil {
 		return err
 	}
+	s.visiting(r, &st)
 	var b bytes.Buffer
 	z := zip.NewWriter(&b)
 	for _, f := range bundleFiles(st) {
@@ -66,8 +68,8 @@ type bundleFile struct {
 func bundleFiles(st standing) []bundleFile {
 	files := []bundleFile{
 		{"README.txt", 0o644, bundleReadme(st)},
-		{"connect.sh", 0o755, "#!/bin/sh\n# Connects this machine. Shows a code to enter in a browser, then goes on by itself.\nexec blossomtune join " + st.conn.PublicURL + "\n"},
-		{"connect.bat", 0o644, "@rem Connects this machine. Shows a code to enter in a browser, then goes on by itself.\r\nblossomtune join " + st.conn.PublicURL + "\r\n"},
+		{"connect.sh", 0o755, "#!/bin/sh\n# Downloads the program if it is not here yet, and connects this machine. Shows a code to enter in a browser.\n" + st.bundledShell()},
+		{"connect.ps1", 0o644, windowsLines("# Downloads the program and connects this machine. Shows a code to enter in a browser.\n# Paste it into PowerShell, or run: powershell -ExecutionPolicy Bypass -File connect.ps1\n" + st.bundledWindows())},
 		{"plain-flower.sh", 0o755, "#!/bin/sh\n# For who runs flwr " + st.conn.Flwr + " without blossomtune: the key beside this file must be enrolled on your status page.\ncd \"$(dirname \"$0\")\" || exit 1\nexec " + st.superNodeCommand() + "\n"},
 	}
 	if st.pinned() {
@@ -76,11 +78,45 @@ func bundleFiles(st standing) []bundleFile {
 	return files
 }
 
+// bundledShell is connect.sh. uname says which of the two systems it runs on.
+func (st standing) bundledShell() string {
+	mine := map[string]string{}
+	for _, p := range st.pastes("join " + st.conn.PublicURL) {
+		mine[p.OS] = p.text
+	}
+	var b strings.Builder
+	if st.pinned() {
+		b.WriteString("# curl -k: the SHA-256 protects the file, and join checks the server before it sends anything.\n")
+	}
+	for _, system := range []struct{ uname, os string }{{"Linux", "linux"}, {"Darwin", "darwin"}} {
+		if text := mine[system.os]; text != "" {
+			fmt.Fprintf(&b, "if [ \"$(uname -s)\" = %s ]; then\n%s\nexit\nfi\n", system.uname, text)
+		}
+	}
+	return b.String() + "# Without a download: the program that is on this machine already.\nexec blossomtune join " + st.conn.PublicURL + "\n"
+}
+
+// bundledWindows is connect.ps1.
+func (st standing) bundledWindows() string {
+	for _, p := range st.pastes("join " + st.conn.PublicURL) {
+		if p.OS == "windows" && p.text != "" {
+			return p.text + "\n"
+		}
+	}
+	return "blossomtune join " + st.conn.PublicURL + "\n"
+}
+
+// windowsLines ends lines as Windows does.
+func windowsLines(s string) string { return strings.ReplaceAll(s, "\n", "\r\n") }
+
 func bundleReadme(st standing) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s: connect partition %d of %d\n\n", st.fed.Name, st.request.Partition, st.fed.TotalPartitions)
-	fmt.Fprintf(&b, "1. Put the program blossomtune on the machine that holds the data, and Python 3.11 or newer.\n2. Run connect.sh (Windows: connect.bat).\n3. Open the page that it shows, signed in as %s, and press the button.\n\n", st.request.Email)
-	fmt.Fprintf(&b, "Check first, without changing anything:\n    blossomtune join %s --preflight\nUndo everything:\n    blossomtune leave %s\n\n", st.conn.PublicURL, st.conn.PublicURL)
+	fmt.Fprintf(&b, "1. The machine that holds the data needs Python 3.11 or newer and outgoing HTTPS.\n2. Run connect.sh there (Windows: connect.ps1). It downloads blossomtune from this server, checks its SHA-256 and starts it.\n3. Open the page that it shows, signed in as %s, and press the button.\n\n", st.request.Email)
+	fmt.Fprintf(&b, "Check first, without changing anything:\n    ~/.blossomtune/bin/blossomtune join %s --preflight\nUndo everything:\n    ~/.blossomtune/bin/blossomtune leave %s\n\n", st.conn.PublicURL, st.conn.PublicURL)
+	if len(st.programs) > 0 {
+		fmt.Fprintf(&b, "The programs that this server hands out, with their SHA-256. After an update of the server they are others: then take the bundle again.\n%s\n", program.Sums(st.programs))
+	}
 	fmt.Fprintf(&b, "Outgoing: TLS to %s. Nothing comes in.\n", st.conn.SuperLink)
 	if st.pinned() {
 		fmt.Fprintf(&b, "SHA-256 of ca.pem: %s\n", st.caFingerprint())
@@ -98,6 +134,7 @@ func (s *server) itPage(w http.ResponseWriter, r *http.Request, v *visit) error 
 	if err != nil {
 		return err
 	}
+	s.visiting(r, &st)
 	s.render(w, r, v, http.StatusOK, page{title: "For IT · " + v.fed.Name, nav: "me", mid: true}, itSheet(st))
 	return nil
 }

@@ -148,23 +148,98 @@ func itSheet(st standing) templ.Component {
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 12, "; further packages only with <code>--deps=allow</code></dd></div></dl></div></section><section class=\"b-panel\" aria-labelledby=\"leaves-h\"><div class=\"b-bar\"><h2 id=\"leaves-h\">What leaves the machine</h2></div><div class=\"b-body\"><ul class=\"b-stack is-8\"><li>What the app of a run returns: model weights and metrics. The app decides; its source can be read before.</li><li>Every 20 seconds: the versions of flwr, Python and blossomtune, the proxy’s address, and how far the clock is off.</li><li>When an app fails: the kind of the error and its exit code. Its last lines only with <code>--share-output</code>.</li><li>The logs of the SuperNode and of the apps only with <code>--share-logs</code>.</li><li>The public half of the key. The private half never does.</li></ul></div></section><section class=\"b-panel\" aria-labelledby=\"rm-h\"><div class=\"b-bar\"><h2 id=\"rm-h\">Check it, stop it, remove it</h2></div><div class=\"b-body b-stack is-8\"><p>Check network, certificate, clock and Python, without a token and without changing anything:</p>")
+		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 12, "; further packages only with <code>--deps=allow</code></dd></div></dl></div></section><section class=\"b-panel\" aria-labelledby=\"program-h\"><div class=\"b-bar\"><h2 id=\"program-h\">Program</h2></div><div class=\"b-body b-stack is-8\"><p>This server hands out the program <code>blossomtune</code>. The status page’s command downloads it to <code>~/.blossomtune/bin</code>, checks its SHA-256 and does not need root. These are its files:</p><ul class=\"b-stack is-8\">")
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Err = copyBox("it-check", "blossomtune join "+st.conn.PublicURL+" --preflight", "", "Copy").Render(ctx, templ_7745c5c3_Buffer)
+		for _, p := range st.programs {
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 13, "<li><a href=\"")
+			if templ_7745c5c3_Err != nil {
+				return templ_7745c5c3_Err
+			}
+			var templ_7745c5c3_Var9 templ.SafeURL
+			templ_7745c5c3_Var9, templ_7745c5c3_Err = templ.JoinURLErrs(templ.SafeURL("/download/" + p.Name))
+			if templ_7745c5c3_Err != nil {
+				return templ.Error{Err: templ_7745c5c3_Err, FileName: `bundle.templ`, Line: 48, Col: 55}
+			}
+			_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var9))
+			if templ_7745c5c3_Err != nil {
+				return templ_7745c5c3_Err
+			}
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 14, "\" download>")
+			if templ_7745c5c3_Err != nil {
+				return templ_7745c5c3_Err
+			}
+			var templ_7745c5c3_Var10 string
+			templ_7745c5c3_Var10, templ_7745c5c3_Err = templ.JoinStringErrs(p.Name)
+			if templ_7745c5c3_Err != nil {
+				return templ.Error{Err: templ_7745c5c3_Err, FileName: `bundle.templ`, Line: 48, Col: 75}
+			}
+			_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var10))
+			if templ_7745c5c3_Err != nil {
+				return templ_7745c5c3_Err
+			}
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 15, "</a> <span class=\"b-muted\">")
+			if templ_7745c5c3_Err != nil {
+				return templ_7745c5c3_Err
+			}
+			var templ_7745c5c3_Var11 string
+			templ_7745c5c3_Var11, templ_7745c5c3_Err = templ.JoinStringErrs(size(p.Size))
+			if templ_7745c5c3_Err != nil {
+				return templ.Error{Err: templ_7745c5c3_Err, FileName: `bundle.templ`, Line: 48, Col: 118}
+			}
+			_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var11))
+			if templ_7745c5c3_Err != nil {
+				return templ_7745c5c3_Err
+			}
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 16, ", version ")
+			if templ_7745c5c3_Err != nil {
+				return templ_7745c5c3_Err
+			}
+			var templ_7745c5c3_Var12 string
+			templ_7745c5c3_Var12, templ_7745c5c3_Err = templ.JoinStringErrs(p.Version)
+			if templ_7745c5c3_Err != nil {
+				return templ.Error{Err: templ_7745c5c3_Err, FileName: `bundle.templ`, Line: 48, Col: 141}
+			}
+			_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var12))
+			if templ_7745c5c3_Err != nil {
+				return templ_7745c5c3_Err
+			}
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 17, ", SHA-256 <code class=\"b-wrap\">")
+			if templ_7745c5c3_Err != nil {
+				return templ_7745c5c3_Err
+			}
+			var templ_7745c5c3_Var13 string
+			templ_7745c5c3_Var13, templ_7745c5c3_Err = templ.JoinStringErrs(p.SHA256)
+			if templ_7745c5c3_Err != nil {
+				return templ.Error{Err: templ_7745c5c3_Err, FileName: `bundle.templ`, Line: 48, Col: 184}
+			}
+			_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var13))
+			if templ_7745c5c3_Err != nil {
+				return templ_7745c5c3_Err
+			}
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 18, "</code></span></li>")
+			if templ_7745c5c3_Err != nil {
+				return templ_7745c5c3_Err
+			}
+		}
+		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 19, "</ul></div></section><section class=\"b-panel\" aria-labelledby=\"leaves-h\"><div class=\"b-bar\"><h2 id=\"leaves-h\">What leaves the machine</h2></div><div class=\"b-body\"><ul class=\"b-stack is-8\"><li>What the app of a run returns: model weights and metrics. The app decides; its source can be read before.</li><li>Every 20 seconds: the versions of flwr, Python and blossomtune, the proxy’s address, and how far the clock is off.</li><li>When an app fails: the kind of the error and its exit code. Its last lines only with <code>--share-output</code>.</li><li>The logs of the SuperNode and of the apps only with <code>--share-logs</code>.</li><li>The public half of the key. The private half never does.</li></ul></div></section><section class=\"b-panel\" aria-labelledby=\"rm-h\"><div class=\"b-bar\"><h2 id=\"rm-h\">Check it, stop it, remove it</h2></div><div class=\"b-body b-stack is-8\"><p>Check network, certificate, clock and Python, without a token and without changing anything:</p>")
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 13, "<p>Stop it: Ctrl-C, or <code>systemctl stop</code>. Remove the service, the key here and at the server, and every file:</p>")
+		templ_7745c5c3_Err = copyBox("it-check", "~/.blossomtune/bin/blossomtune join "+st.conn.PublicURL+" --preflight", "", "Copy").Render(ctx, templ_7745c5c3_Buffer)
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Err = copyBox("it-leave", "blossomtune leave "+st.conn.PublicURL, "", "Copy").Render(ctx, templ_7745c5c3_Buffer)
+		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 20, "<p>Stop it: Ctrl-C, or <code>systemctl stop</code>. Remove the service, the key here and at the server, and every file:</p>")
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 14, "</div></section><p class=\"b-muted b-noprint\">Print this page, or save it as PDF, and hand it on.</p>")
+		templ_7745c5c3_Err = copyBox("it-leave", "~/.blossomtune/bin/blossomtune leave "+st.conn.PublicURL, "", "Copy").Render(ctx, templ_7745c5c3_Buffer)
+		if templ_7745c5c3_Err != nil {
+			return templ_7745c5c3_Err
+		}
+		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 21, "</div></section><p class=\"b-muted b-noprint\">Print this page, or save it as PDF, and hand it on.</p>")
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}

@@ -70,6 +70,7 @@ func (s *server) showStatus(w http.ResponseWriter, r *http.Request, v *visit, st
 			return err
 		}
 	}
+	s.visiting(r, &st)
 	if change != nil {
 		change(&st)
 	}

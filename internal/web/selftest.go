@@ -29,7 +29,7 @@ func (st standing) selfTest() []selfCheck {
 	}
 	seen := st.key.Seen
 	reached := !seen.FirstAt.IsZero()
-	preflight := "On that machine run: blossomtune join " + st.conn.PublicURL + " --preflight"
+	preflight := "On that machine run: ~/.blossomtune/bin/blossomtune join " + st.conn.PublicURL + " --preflight"
 	out := []selfCheck{checked(st.key.SuspendedAt.IsZero(), "Key", "is enrolled", "")}
 	if !st.key.SuspendedAt.IsZero() {
 		out[0] = checked(false, "Key", "is suspended: "+st.key.Reason, "Wait, or write to the managers; it goes on by itself.")

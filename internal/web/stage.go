@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"blossomtune/internal/domain"
+	"blossomtune/internal/program"
 )
 
 // stage is where a participant stands, in the words of the page.
@@ -32,6 +33,8 @@ type standing struct {
 	stage     stage
 	conn      Connection
 	challenge string
+	programs  []program.Program
+	system    string // of the visitor's browser, as [program.System] names it
 	token     string // only right after it was made
 	expires   time.Time
 	errs      formErrors
@@ -62,14 +65,6 @@ func (st standing) caFingerprint() string {
 	}
 	sum := sha256.Sum256(block.Bytes)
 	return colons(hex.EncodeToString(sum[:]))
-}
-
-func (st standing) joinCommand(token string) string {
-	command := "blossomtune join " + st.conn.PublicURL + " --token " + token
-	if st.ask {
-		command += " --approve ask"
-	}
-	return command
 }
 
 func (st standing) superNodeCommand() string {
