@@ -139,7 +139,7 @@ func describePostgres(ctx context.Context, q pgx.Tx) (d Dump, err error) {
 func pgTables(ctx context.Context, q pgx.Tx) ([]DumpTable, error) {
 	rows, err := q.Query(ctx, `SELECT c.relname::text, array_agg(a.attname::text ORDER BY a.attnum) FROM pg_class c
 		JOIN pg_namespace n ON n.oid = c.relnamespace JOIN pg_attribute a ON a.attrelid = c.oid
-		WHERE n.nspname = current_schema() AND c.relkind = 'r' AND a.attnum > 0 AND NOT a.attisdropped
+		WHERE n.nspname = current_schema() AND c.relkind = 'r' AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated = ''
 		GROUP BY c.relname ORDER BY c.relname`)
 	if err != nil {
 		return nil, fmt.Errorf("listing the tables: %w", err)

@@ -67,7 +67,7 @@ func (n *names) render(m proto.Message) string {
 	}
 	slices.SortFunc(all, func(a, b protoreflect.FieldDescriptor) int { return int(a.Number()) - int(b.Number()) })
 	for _, f := range all {
-		if r.Has(f) {
+		if r.Has(f) && !counts(f) {
 			out = append(out, fmt.Sprintf("%s=%s", f.Name(), n.field(f, r.Get(f))))
 		}
 	}
@@ -82,6 +82,11 @@ func (n *names) render(m proto.Message) string {
 		unknown = unknown[size:]
 	}
 	return "{" + strings.Join(out, " ") + "}"
+}
+
+// counts reports whether a field says how much of a run has happened so far: what the other SuperNode has done by then is chance.
+func counts(f protoreflect.FieldDescriptor) bool {
+	return slices.Contains([]protoreflect.Name{"bytes_sent", "bytes_recv", "clientapp_runtime"}, f.Name())
 }
 
 func (n *names) field(f protoreflect.FieldDescriptor, v protoreflect.Value) string {
@@ -126,7 +131,7 @@ func (n *names) value(f protoreflect.FieldDescriptor, v protoreflect.Value) stri
 	case protoreflect.Uint64Kind:
 		return n.number(name, v.Uint())
 	case protoreflect.DoubleKind:
-		if name == "created_at" || name == "ttl" || name == "clientapp_runtime" || name == "clientapp_runtime_list" || name == "online_until" {
+		if name == "created_at" || name == "ttl" || name == "clientapp_runtime_list" || name == "online_until" {
 			return "seconds"
 		}
 	case protoreflect.StringKind:
@@ -137,8 +142,6 @@ func (n *names) value(f protoreflect.FieldDescriptor, v protoreflect.Value) stri
 
 func (n *names) number(field string, v uint64) string {
 	switch field {
-	case "bytes_sent", "bytes_recv":
-		return "bytes"
 	case "task_id", "series_id", "primary_task_id", "src_task_id", "dst_task_id":
 		return "number" // a random one
 	}
