@@ -424,7 +424,7 @@ for name, x86, arm, *args in (
     ("process_madvise", 440, 440, -1, 0, 0, 0, -1),
     ("init_module", 175, 105, 0, 0, 0),
     ("acct", 163, 89, 1),
-    ("settimeofday", 170, 170, 1, 0),
+    ("settimeofday", 164, 170, 1, 0),
 ):
     attempt = refused(nr(x86, arm), *args)
     attempt.__name__ = f"call_{name}"
