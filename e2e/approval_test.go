@@ -60,7 +60,8 @@ func TestAParticipantDecides(t *testing.T) {
 	s.serve() // it ends the engines, too, when it stops
 }
 
-// rehearses runs a rehearsal of the version that was approved last. Whoever listens in the server's place hears nothing, and the ledger does
+// rehearses runs a rehearsal of the version that was approved last. A listener in the server's place hears nothing, and the ledger
+// does
 // not grow.
 func (p *person) rehearses(app string) {
 	t, dir := p.s.t.(*testing.T), filepath.Join(p.home, "agent")
@@ -89,7 +90,8 @@ func (p *person) rehearses(app string) {
 		return text
 	}
 	before := entries()
-	cmd := exec.CommandContext(t.Context(), bin(t), "rehearse", "--json", "--dir", dir, "--python-dir", filepath.Join(p.s.data, "python"), "--deps", "never")
+	cmd := exec.CommandContext(t.Context(), bin(t), "rehearse", "--json", "--dir", dir, "--python-dir", filepath.Join(p.s.data, "python"),
+		"--deps", "never")
 	var said strings.Builder
 	cmd.Stderr = &said
 	out, err := cmd.Output()
@@ -103,7 +105,8 @@ func (p *person) rehearses(app string) {
 		t.Fatalf("rehearse: %s", out)
 	}
 	for _, rec := range r.Replies[0].Records {
-		if rec.Name == "" || rec.Kind == "" || rec.Bytes == 0 || rec.Kind == "ArrayRecord" && (len(rec.Arrays) != 1 || !slices.Equal(rec.Arrays[0].Shape, []int64{4, 4})) {
+		if rec.Name == "" || rec.Kind == "" || rec.Bytes == 0 || rec.Kind == "ArrayRecord" &&
+			(len(rec.Arrays) != 1 || !slices.Equal(rec.Arrays[0].Shape, []int64{4, 4})) {
 			t.Errorf("a record: %+v", rec)
 		}
 	}

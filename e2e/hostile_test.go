@@ -47,7 +47,8 @@ func hostileAppsStayInside(t *testing.T) {
 	t.Cleanup(func() { _ = os.Remove(mine) })
 	targets := map[string]any{
 		"files": append(keys, filepath.Join(agent, "state.json"), mine, filepath.Join(s.data, "blossomtune.db"), filepath.Join(fed, "superexec.secret"),
-			s.linkDatabase(), filepath.Join(fed, "tls", "server.key"), s.logFile(other), filepath.Join(filepath.Dir(s.logFile(other)), "launch.json")),
+			s.linkDatabase(), filepath.Join(fed, "tls", "server.key"), s.logFile(other),
+			filepath.Join(filepath.Dir(s.logFile(other)), "launch.json")),
 		"folders": [][]string{{s.data, "blossomtune.db"}, {fed, "superexec.secret"}, {filepath.Join(fed, "runs"), other.EngineRunID}, {filepath.Dir(s.logFile(other)), "launch.json"},
 			{agent, "state.json"}, {home, filepath.Base(mine)}, {"/etc", "shadow"}, {"/run", "lock"}},
 		"ports": []int{portNumber(t, s.addr)}, "sockets": []string{filepath.Join(fed, "keeper.sock")},

@@ -63,7 +63,8 @@ func BenchmarkLoad(b *testing.B) {
 	}
 	nodes, idle, phases := number("BLOSSOMTUNE_LOAD_NODES", "300"), number("BLOSSOMTUNE_LOAD_SECONDS",
 		"60"), number("BLOSSOMTUNE_LOAD_PHASES", "0")
-	curve, ok := map[string]elliptic.Curve{"p256": elliptic.P256(), "p384": elliptic.P384()}[cmp.Or(os.Getenv("BLOSSOMTUNE_LOAD_CURVE"), "p256")]
+	curve, ok := map[string]elliptic.Curve{"p256": elliptic.P256(), "p384": elliptic.P384()}[cmp.Or(os.Getenv("BLOSSOMTUNE_LOAD_CURVE"),
+		"p256")]
 	if !ok {
 		b.Fatal("BLOSSOMTUNE_LOAD_CURVE is p256 or p384")
 	}

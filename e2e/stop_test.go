@@ -26,7 +26,8 @@ func TestSIGTERMEndsAServerWhateverIsBlocked(t *testing.T) {
 	t.Parallel()
 	mail, called := silentMail(t)
 	dir := t.TempDir()
-	s := startWith(t, 10, freeAddr(t), append(mail, flowerEngine, "BLOSSOMTUNE_STOP_WAIT="+stopWait.String(), "PATH="+slowGit(t, dir)+":"+os.Getenv("PATH"), "BLOSSOMTUNE_APPS="+oddApps(t, dir))...)
+	s := startWith(t, 10, freeAddr(t), append(mail, flowerEngine, "BLOSSOMTUNE_STOP_WAIT="+stopWait.String(),
+		"PATH="+slowGit(t, dir)+":"+os.Getenv("PATH"), "BLOSSOMTUNE_APPS="+oddApps(t, dir))...)
 	s.keepEngines()
 	hash, cookie := s.app("steady"), s.signIn()
 

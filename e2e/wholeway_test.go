@@ -167,8 +167,9 @@ func TestTheWholeWay(t *testing.T) {
 		t.Fatal(err)
 	}
 	// What she pastes into her shell; exec, so that the test ends the program and not the shell alone.
-	join := strings.Replace(block, `"$d/blossomtune" join`, `exec "$d/blossomtune" join`, 1) + fmt.Sprintf(" --dir '%s' --python-dir '%s' --deps never",
-		filepath.Join(ada.home, "agent"), filepath.Join(s.data, "python"))
+	join := strings.Replace(block, `"$d/blossomtune" join`, `exec "$d/blossomtune" join`, 1) +
+		fmt.Sprintf(" --dir '%s' --python-dir '%s' --deps never",
+			filepath.Join(ada.home, "agent"), filepath.Join(s.data, "python"))
 	ada.run("ip", "netns", "exec", netns, "env", "HOME="+ada.home, "HTTPS_PROXY="+through, "sh", "-c", join)
 	ada.online()
 	if _, err := os.Stat(filepath.Join(ada.home, ".blossomtune", "bin", "blossomtune")); err != nil {

@@ -62,7 +62,8 @@ func (c *backupCreateCmd) Run(ctx context.Context, k *kong.Context) error {
 	if p.Clear {
 		how = "not encrypted"
 	}
-	fmt.Printf("%s: %s, %d entries, %s, in %s\n", res.File, megabytes(res.Size), len(res.Manifest.Entries), how, time.Since(began).Round(time.Millisecond))
+	fmt.Printf("%s: %s, %d entries, %s, in %s\n", res.File, megabytes(res.Size), len(res.Manifest.Entries), how,
+		time.Since(began).Round(time.Millisecond))
 	tellSkipped(os.Stdout, res.Manifest)
 	return noteMade(ctx, c.Config.Database, res, p)
 }
@@ -78,7 +79,8 @@ func noteMade(ctx context.Context, address string, res backup.Result, p backup.P
 		return err
 	}
 	if err := backup.NoteMade(ctx, db, domain.System, res, p); err != nil {
-		return domain.Errorf(domain.Unavailable, "The backup was made, but could not be recorded in the audit.").Fix("Check the database; the backup itself is whole.").Because(err)
+		return domain.Errorf(domain.Unavailable,
+			"The backup was made, but could not be recorded in the audit.").Fix("Check the database; the backup itself is whole.").Because(err)
 	}
 	return nil
 }
@@ -106,7 +108,7 @@ func (f protectFlags) protection(set config.Backup) (backup.Protection, error) {
 // ask reads a passphrase from the terminal, without showing it.
 func ask(prompt string) (string, error) {
 	if !isatty.IsTerminal(os.Stdin.Fd()) {
-		return "", domain.Errorf(domain.Invalid, "There is no terminal to ask for the passphrase.").Fix("Give --passphrase-file FILE.")
+		return "", domain.Errorf(domain.Invalid, "The passphrase cannot be asked for: standard input is not a terminal.").Fix("Give --passphrase-file FILE.")
 	}
 	fmt.Fprint(os.Stderr, prompt)
 	text, err := term.ReadPassword(int(os.Stdin.Fd()))
@@ -197,7 +199,8 @@ func (c *backupKeyCmd) Run() error {
 // tell prints what is in a backup.
 func tell(w io.Writer, r backup.Report) {
 	m := r.Manifest
-	fmt.Fprintf(w, "Made          %s by version %s on %s\n", m.Made.Format("2006-01-02 15:04:05 UTC"), m.Server, cmp.Or(m.Host, "an unnamed machine"))
+	fmt.Fprintf(w, "Made          %s by version %s on %s\n", m.Made.Format("2006-01-02 15:04:05 UTC"), m.Server,
+		cmp.Or(m.Host, "an unnamed machine"))
 	fmt.Fprintf(w, "Instance      %s\n", cmp.Or(m.Database.Instance, "not known"))
 	fmt.Fprintf(w, "Database      %s %s, schema %d\n", m.Database.Engine, m.Database.Version, m.Database.Schema)
 	if m.Database.Audited {

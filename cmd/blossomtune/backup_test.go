@@ -41,7 +41,8 @@ func TestTheBackupGuideRuns(t *testing.T) {
 		t.Fatal(err)
 	}
 	db.Close()
-	here := strings.NewReplacer("/var/lib/blossomtune", data, "/etc/blossomtune", filepath.Join(dir, "etc"), "/var/backups", filepath.Join(dir, "backups"), "/srv", dir)
+	here := strings.NewReplacer("/var/lib/blossomtune", data, "/etc/blossomtune", filepath.Join(dir, "etc"), "/var/backups",
+		filepath.Join(dir, "backups"), "/srv", dir)
 	recipient, ran := "", 0
 	for _, block := range shellBlock.FindAllStringSubmatch(string(guide), -1) {
 		for line := range strings.Lines(block[1]) {
@@ -75,7 +76,8 @@ func TestTheBackupGuideRuns(t *testing.T) {
 func runLine(t *testing.T, args []string) (string, error) {
 	t.Helper()
 	var c cli
-	parser, err := kong.New(&c, kong.Name("blossomtune"), kong.Vars{"doctor_help": doctorHelp}, kong.BindTo(t.Context(), (*context.Context)(nil)))
+	parser, err := kong.New(&c, kong.Name("blossomtune"), kong.Vars{"doctor_help": doctorHelp},
+		kong.BindTo(t.Context(), (*context.Context)(nil)))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -22,7 +22,8 @@ func TestTheParticipantsProgramHasNoServer(t *testing.T) {
 			t.Errorf("%s: the agent is missing", system)
 		}
 		for _, pkg := range all {
-			for _, no := range []string{"blossomtune/internal/store", "blossomtune/internal/web", "blossomtune/internal/api", "blossomtune/internal/app",
+			for _, no := range []string{"blossomtune/internal/store", "blossomtune/internal/web", "blossomtune/internal/api",
+				"blossomtune/internal/app",
 				"database/sql", "modernc.org/sqlite", "github.com/prometheus", "github.com/jackc/pgx"} {
 				if pkg == no || strings.HasPrefix(pkg, no+"/") {
 					t.Errorf("%s: %s is in it", system, pkg)

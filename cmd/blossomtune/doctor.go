@@ -147,7 +147,8 @@ func serverFindings(ctx context.Context, server string) []doctor.Finding {
 		return append(out, doctor.Good("clock", "The clock agrees with the server's."))
 	}
 	return append(out, doctor.Warn("clock",
-		"Synchronize the clock with NTP. The agent corrects for the difference; plain Flower does not.", "The clock differs from the server's by %s.", off))
+		"Synchronize the clock with NTP. The agent corrects for the difference; plain Flower does not.",
+		"The clock differs from the server's by %s.", off))
 }
 
 // serverTime returns the time of a server; zero where it does not say.

@@ -17,7 +17,8 @@ type doctorCmd struct {
 func (c *doctorCmd) Run(ctx context.Context) error {
 	places, err := c.places(ctx)
 	if err == nil && len(places) == 0 {
-		err = domain.Errorf(domain.NotFound, "This machine has not joined a federation.").Fix("Join one with blossomtune join, or name its directory with --dir.")
+		err = domain.Errorf(domain.NotFound,
+			"This machine has not joined a federation.").Fix("Join one with blossomtune join, or name its directory with --dir.")
 	}
 	if err != nil {
 		return err

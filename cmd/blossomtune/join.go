@@ -43,7 +43,8 @@ func (c *joinCmd) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	o := agent.Options{URL: c.URL, AppUIDs: ids, Token: c.Token, Dir: c.Dir, Deps: agent.Deps(c.Deps), Python: c.Python, PythonDir: c.PythonDir, Requirements: apps.Requirements,
+	o := agent.Options{URL: c.URL, AppUIDs: ids, Token: c.Token, Dir: c.Dir, Deps: agent.Deps(c.Deps), Python: c.Python,
+		PythonDir: c.PythonDir, Requirements: apps.Requirements,
 		NodePort: c.NodePort, Parallel: c.Parallel, ShareOutput: c.Share, ShareLogs: c.ShareLogs, AppLimits: agent.AppLimits{Memory: int64(c.AppMemory) * 1_000_000, Time: c.AppTime, Disk: c.AppDisk * 1_000_000}, Approve: c.Approve, Uncontained: c.Contain == "off", Data: c.Data, Service: c.Service, NewKey: c.NewKey, Version: versionOf(), In: os.Stdin, Out: os.Stdout}
 	if !c.Preflight {
 		return agent.Join(ctx, o)

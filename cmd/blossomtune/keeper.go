@@ -38,7 +38,8 @@ func (c *keeperCmd) Run(ctx context.Context) error {
 		return fmt.Errorf("opening the database: %w", err)
 	}
 	defer db.Close()
-	return engine.Serve(ctx, engine.ServeOptions{DataDir: data, FederationID: c.Federation, Sink: db, FAB: c.fabs(db), LinkStore: c.linkStore(data, address), SetNodeID: flowerdb.SetNodeID, Clock: time.Now, Log: newLogger("info", "text")})
+	return engine.Serve(ctx, engine.ServeOptions{DataDir: data, FederationID: c.Federation, Sink: db, FAB: c.fabs(db),
+		LinkStore: c.linkStore(data, address), SetNodeID: flowerdb.SetNodeID, Clock: time.Now, Log: newLogger("info", "text")})
 }
 
 // linkStore opens the store of the federation's builtin SuperLink: in PostgreSQL where the server's database is there, else in a file of

@@ -41,7 +41,8 @@ func (c *rehearseCmd) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	r, err := agent.Rehearse(ctx, agent.Options{AppUIDs: ids, URL: c.URL, Dir: c.Dir, Deps: agent.Deps(c.Deps), Python: c.Python, PythonDir: c.PythonDir,
+	r, err := agent.Rehearse(ctx, agent.Options{AppUIDs: ids, URL: c.URL, Dir: c.Dir, Deps: agent.Deps(c.Deps), Python: c.Python,
+		PythonDir:    c.PythonDir,
 		Requirements: apps.Requirements, Uncontained: c.Contain == "off", Data: c.Data, Version: versionOf(), In: os.Stdin, Out: os.Stderr},
 		agent.RehearsalOptions{App: c.App, File: c.FAB, Timeout: c.Timeout})
 	if err != nil {

@@ -40,7 +40,9 @@ func (c *updateCmd) Run(ctx context.Context) error {
 	}
 	for _, m := range all {
 		if m.Server != all[0].Server {
-			return domain.Errorf(domain.Invalid, "This machine has joined federations of several servers.").Fix("Name the server that the program comes from: blossomtune update %s", m.Server)
+			return domain.Errorf(domain.Invalid,
+				"This machine has joined federations of several servers.").Fix("Name the server that the program comes from: blossomtune update %s",
+				m.Server)
 		}
 	}
 	done, err := all[0].Update(ctx, agent.UpdateOptions{Program: self, Version: versionOf(), Downgrade: c.Downgrade, Clock: time.Now})

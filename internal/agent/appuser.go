@@ -35,7 +35,8 @@ func (n *node) findAppUsers() {
 	if o.Uncontained || o.AppUIDs == (domain.UIDRange{}) || os.Geteuid() != 0 {
 		return
 	}
-	paths := append([]string{filepath.Join(n.h.rooms(), "x"), n.env.Bin("python"), filepath.Join(n.env.Dir, "x")}, python.Installation(n.env.Dir)...)
+	paths := append([]string{filepath.Join(n.h.rooms(), "x"), n.env.Bin("python"), filepath.Join(n.env.Dir, "x")},
+		python.Installation(n.env.Dir)...)
 	why := contain.CanRunAs(o.AppUIDs.First, paths...)
 	if why == nil { // a container may have some of the range only
 		why = contain.CanRunAs(o.AppUIDs.Last, paths...)

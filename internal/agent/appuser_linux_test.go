@@ -38,7 +38,8 @@ def query(message, context):
     return Message(RecordDict({f"{os.getuid()} {text}": MetricRecord({"x": 1})}), reply_to=message)
 `
 
-// Where the agent runs as root, an app version's processes run as another user, who reads the data that only root can read. The version is not
+// Where the agent runs as root, an app version's processes run as another user, who reads the data that only root can read. The version is
+// not
 // approved, so they have no network; still they reach what they are rehearsed with.
 func TestAppsOfRootAreAnotherUser(t *testing.T) {
 	if os.Getuid() != 0 {
@@ -65,7 +66,8 @@ func TestAppsOfRootAreAnotherUser(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := fmt.Sprintf("%d of root", n.j.o.AppUIDs.ByHash(sha256.Sum256(fab)))
-	if !r.Complete || r.Web || r.Refused == "" || len(r.Replies) != 1 || len(r.Replies[0].Records) != 1 || r.Replies[0].Records[0].Name != want {
+	if !r.Complete || r.Web || r.Refused == "" || len(r.Replies) != 1 || len(r.Replies[0].Records) != 1 ||
+		r.Replies[0].Records[0].Name != want {
 		t.Errorf("want %q; the rehearsal: %+v", want, r)
 	}
 }

@@ -54,7 +54,8 @@ func (n *node) clientApps() (*clientApps, error) {
 	}
 	dir := filepath.Join(filepath.Dir(n.env.Dir), "apps") // the environments of apps are shared as Python is
 	pool, err := apphost.New(apphost.Options{
-		Base: n.env, Dir: dir, Install: n.deps, Sources: n.j.o.Deps == DepsBuild, Uncontained: n.j.o.Uncontained, BuildUID: n.buildUID(), MaxTemplates: max(2, n.j.o.Parallel), Home: n.h.file("flwr_home"), Work: n.h.file("work"),
+		Base: n.env, Dir: dir, Install: n.deps, Sources: n.j.o.Deps == DepsBuild, Uncontained: n.j.o.Uncontained, BuildUID: n.buildUID(),
+		MaxTemplates: max(2, n.j.o.Parallel), Home: n.h.file("flwr_home"), Work: n.h.file("work"),
 		Log: n.h.templateLog(), LogKeep: appLog, Progress: func(line string) { n.j.say("  %s", line) }, Clock: n.j.o.Clock,
 	})
 	if err != nil {

@@ -19,7 +19,9 @@ func TestAClientAppIsHeldToItsLimits(t *testing.T) {
 		{"within them", "pass", "", AppLimits{Memory: 1 << 30, Time: time.Minute}},
 		{"too much memory", "import time; x = b'x' * 200_000_000; time.sleep(60)", overMemory, AppLimits{Memory: 150_000_000}},
 		{"a child's memory", "import subprocess, sys; subprocess.run([sys.executable, '-c', 'import time; x = b\"x\" * 200_000_000; time.sleep(60)'])", overMemory, AppLimits{Memory: 150_000_000}},
-		{"too much in memory, mapped nowhere", "import os, time; f = os.memfd_create('x'); [os.write(f, bytes(1_000_000)) for _ in range(200)]; time.sleep(60)", overMemory, AppLimits{Memory: 150_000_000}},
+		{"too much in memory, mapped nowhere",
+			"import os, time; f = os.memfd_create('x'); [os.write(f, bytes(1_000_000)) for _ in range(200)]; time.sleep(60)", overMemory,
+			AppLimits{Memory: 150_000_000}},
 		{"too much disk", "import time; open('x', 'wb').write(bytes(30_000_000)); time.sleep(60)", overDisk, AppLimits{Disk: 20_000_000}},
 		{"too long", "import time; time.sleep(60)", overTime, AppLimits{Time: 300 * time.Millisecond}},
 	} {

@@ -82,7 +82,8 @@ func (m Machine) Update(ctx context.Context, o UpdateOptions) (Updated, error) {
 	}
 	defer os.Remove(file)
 	if got := ProgramVersion(ctx, file); got != p.Version {
-		return done, domain.Errorf(domain.Unavailable, "The server's program does not run on this machine (it says %q, not version %s).", got, p.Version).
+		return done, domain.Errorf(domain.Unavailable, "The server's program does not run on this machine (it says %q, not version %s).", got,
+			p.Version).
 			Fix("Nothing was changed. Tell who runs the server.")
 	}
 	done.Old = OldProgram(o.Program)
@@ -198,7 +199,8 @@ func fetch(ctx context.Context, conn *connection, srv server, p offered, have in
 		err = io.ErrUnexpectedEOF
 	}
 	if err != nil {
-		return n, domain.Errorf(domain.Unavailable, "The download broke off after %d of %d bytes.", have+n, p.Size).Fix("Run the command again.").Because(err)
+		return n, domain.Errorf(domain.Unavailable, "The download broke off after %d of %d bytes.", have+n,
+			p.Size).Fix("Run the command again.").Because(err)
 	}
 	return n, nil
 }
@@ -222,7 +224,7 @@ func OldProgram(path string) string { return path + ".old" }
 func RollBack(ctx context.Context, path string) (version string, err error) {
 	old := OldProgram(path)
 	if version = ProgramVersion(ctx, old); version == "" {
-		return "", domain.Errorf(domain.NotFound, "There is no earlier program beside %s that runs.", path).Fix("Nothing was changed.")
+		return "", domain.Errorf(domain.NotFound, "No earlier program that runs was found beside %s.", path).Fix("Nothing was changed.")
 	}
 	aside := path + ".rollback"
 	if err := os.Rename(old, aside); err != nil {

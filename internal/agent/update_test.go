@@ -39,7 +39,8 @@ func (h *handsOut) machine(t *testing.T) Machine {
 			if h.sum != "" {
 				hash = h.sum
 			}
-			_ = json.NewEncoder(w).Encode(map[string]any{"programs": []offered{{OS: runtime.GOOS, Arch: runtime.GOARCH, Version: h.version, Name: "p", Size: int64(len(h.text)), SHA256: hash}}})
+			_ = json.NewEncoder(w).Encode(map[string]any{"programs": []offered{{OS: runtime.GOOS, Arch: runtime.GOARCH, Version: h.version,
+				Name: "p", Size: int64(len(h.text)), SHA256: hash}}})
 		case "/download/p":
 			w.Header().Set("Etag", `"`+hash+`"`)
 			if h.breaks > 0 {
@@ -64,7 +65,8 @@ func (h *handsOut) machine(t *testing.T) Machine {
 	if !h.pinned {
 		return Machine{st: &state{Server: srv.URL, Pin: publicPin}}
 	}
-	return Machine{st: &state{Server: srv.URL, CAPEM: string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: srv.Certificate().Raw}))}}
+	return Machine{st: &state{Server: srv.URL, CAPEM: string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE",
+		Bytes: srv.Certificate().Raw}))}}
 }
 
 func script(version string) string {
@@ -79,19 +81,21 @@ func TestUpdate(t *testing.T) {
 		code      domain.Code
 		changed   bool
 	}{
-		"newer":            {handsOut{version: "1.3.0", text: script("1.3.0"), pinned: true}, "1.2.0", false, "", true},
-		"newer by time":    {handsOut{version: "0.0.0-20261129101112-a", text: script("0.0.0-20261129101112-a"), pinned: true}, "0.0.0-20261128101112-b+dirty", false, "", true},
+		"newer": {handsOut{version: "1.3.0", text: script("1.3.0"), pinned: true}, "1.2.0", false, "", true},
+		"newer by time": {handsOut{version: "0.0.0-20261129101112-a", text: script("0.0.0-20261129101112-a"), pinned: true},
+			"0.0.0-20261128101112-b+dirty", false, "", true},
 		"of one's own":     {handsOut{version: "1.3.0", text: script("1.3.0"), pinned: true}, "dev", false, "", true},
 		"current":          {handsOut{version: "1.2.0", text: script("1.2.0") + "# another build\n", pinned: true}, "1.2.0", false, "", false},
 		"the same file":    {handsOut{version: "1.0.0", text: script("1.2.0"), pinned: true}, "1.2.0", false, "", false},
 		"older":            {handsOut{version: "1.1.0", text: script("1.1.0"), pinned: true}, "1.2.0", false, domain.Conflict, false},
 		"older, asked for": {handsOut{version: "1.1.0", text: script("1.1.0"), pinned: true}, "1.2.0", true, "", true},
 		"without an order": {handsOut{version: "dev", text: script("dev"), pinned: true}, "1.2.0", false, domain.Conflict, false},
-		"another file":     {handsOut{version: "1.3.0", text: script("1.3.0"), sum: hex.EncodeToString(make([]byte, 32)), pinned: true}, "1.2.0", false, domain.Forbidden, false},
-		"does not start":   {handsOut{version: "1.3.0", text: "nothing that runs", pinned: true}, "1.2.0", false, domain.Unavailable, false},
-		"another version":  {handsOut{version: "1.3.0", text: script("1.2.9"), pinned: true}, "1.2.0", false, domain.Unavailable, false},
-		"breaks off":       {handsOut{version: "1.3.0", text: script("1.3.0"), breaks: 1, pinned: true}, "1.2.0", false, "", true},
-		"another CA":       {handsOut{version: "1.3.0", text: script("1.3.0")}, "1.2.0", false, domain.Forbidden, false},
+		"another file": {handsOut{version: "1.3.0", text: script("1.3.0"), sum: hex.EncodeToString(make([]byte, 32)), pinned: true},
+			"1.2.0", false, domain.Forbidden, false},
+		"does not start":  {handsOut{version: "1.3.0", text: "nothing that runs", pinned: true}, "1.2.0", false, domain.Unavailable, false},
+		"another version": {handsOut{version: "1.3.0", text: script("1.2.9"), pinned: true}, "1.2.0", false, domain.Unavailable, false},
+		"breaks off":      {handsOut{version: "1.3.0", text: script("1.3.0"), breaks: 1, pinned: true}, "1.2.0", false, "", true},
+		"another CA":      {handsOut{version: "1.3.0", text: script("1.3.0")}, "1.2.0", false, domain.Forbidden, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			dir := t.TempDir()

@@ -151,7 +151,8 @@ func (a *api) enrolmentView(ctx context.Context, e onboarding.Enrolment) (*body[
 	if err != nil {
 		return nil, err
 	}
-	out := Enrolment{Partition: e.Request.Partition, NumPartitions: e.Federation.TotalPartitions, SuperLink: c.SuperLink, Flwr: c.Flwr, Version: a.Version, NodeID: DecimalID(e.Key.NodeID), Busy: len(active) > 0, CAPEM: string(c.CAPEM)}
+	out := Enrolment{Partition: e.Request.Partition, NumPartitions: e.Federation.TotalPartitions, SuperLink: c.SuperLink, Flwr: c.Flwr,
+		Version: a.Version, NodeID: DecimalID(e.Key.NodeID), Busy: len(active) > 0, CAPEM: string(c.CAPEM)}
 	if !e.Key.SuspendedAt.IsZero() {
 		out.Suspended = e.Key.Reason
 	}

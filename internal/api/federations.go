@@ -32,7 +32,8 @@ type SuperLink struct {
 func (a *api) federationView(f domain.Federation, role domain.Role) Federation {
 	st := a.Engines.Status(f.ID)
 	return Federation{Slug: f.Slug, Name: f.Name, Description: f.Description, Partitions: f.TotalPartitions, Role: string(role), CreatedAt: f.CreatedAt,
-		SuperLink: SuperLink{State: string(st.State), Since: when(st.Since), Restarts: st.Restarts, Reason: st.Reason, Engine: string(st.Engine), Idle: st.State == domain.SuperLinkStopped && f.EngineIdle}}
+		SuperLink: SuperLink{State: string(st.State), Since: when(st.Since), Restarts: st.Restarts, Reason: st.Reason,
+			Engine: string(st.Engine), Idle: st.State == domain.SuperLinkStopped && f.EngineIdle}}
 }
 
 // FederationPath names a federation.

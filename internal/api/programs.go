@@ -23,13 +23,15 @@ type ProgramView struct {
 }
 
 func (a *api) programs() {
-	add(a, op("list-programs", http.MethodGet, "/programs", "The programs for participants' machines, with their hashes", anyone), a.listPrograms)
+	add(a, op("list-programs", http.MethodGet, "/programs", "The programs for participants' machines, with their hashes", anyone),
+		a.listPrograms)
 }
 
 func (a *api) listPrograms(context.Context, *none) (*body[Programs], error) {
 	out := Programs{Version: a.Version, Programs: []ProgramView{}}
 	for _, p := range a.Programs.List() {
-		out.Programs = append(out.Programs, ProgramView{OS: p.OS, Arch: p.Arch, Version: p.Version, Name: p.Name, URL: a.Connection().PublicURL + "/download/" + p.Name, Size: p.Size, SHA256: p.SHA256})
+		out.Programs = append(out.Programs, ProgramView{OS: p.OS, Arch: p.Arch, Version: p.Version, Name: p.Name,
+			URL: a.Connection().PublicURL + "/download/" + p.Name, Size: p.Size, SHA256: p.SHA256})
 	}
 	return answer(out), nil
 }

@@ -168,7 +168,8 @@ type policyInput struct {
 }
 
 func policyView(f domain.Federation) *body[RunPolicy] {
-	return answer(RunPolicy{Parallel: f.Parallel, IdleStop: f.IdleStop, Web: !f.NoWeb, Engine: f.Engine.String(), Limits: limitsView(f.Limits)})
+	return answer(RunPolicy{Parallel: f.Parallel, IdleStop: f.IdleStop, Web: !f.NoWeb, Engine: f.Engine.String(),
+		Limits: limitsView(f.Limits)})
 }
 
 func (a *api) getRunPolicy(ctx context.Context, in *FederationPath) (*body[RunPolicy], error) {

@@ -24,7 +24,9 @@ var (
 )
 
 var pageAccess = map[string][]string{
-	"GET /{$}": everybody, "GET /help": everybody, "GET /docs": everybody, "GET /docs/{name}": everybody, "GET /api": everybody, "GET /download/{name}": everybody, "GET /site.css": everybody, "GET /site/logo": everybody, "GET /signin": everybody, "POST /signin": everybody, "GET /signin/{secret}": everybody, "POST /signin/{secret}": everybody,
+	"GET /{$}": everybody, "GET /help": everybody, "GET /docs": everybody, "GET /docs/{name}": everybody, "GET /api": everybody,
+	"GET /download/{name}": everybody, "GET /site.css": everybody, "GET /site/logo": everybody, "GET /signin": everybody,
+	"POST /signin": everybody, "GET /signin/{secret}": everybody, "POST /signin/{secret}": everybody,
 	"GET /signin/with/{provider}": everybody, "GET /signin/callback/{provider}": everybody, "GET /setup/{secret}": everybody, "POST /setup/{secret}": everybody, "POST /signout": everybody, "GET /join/{fed}": everybody, "POST /join/{fed}": everybody,
 	"GET /i/{secret}": everybody, "POST /i/{secret}": everybody,
 	"GET /verify": everybody, "POST /verify": everybody, "POST /verify/resend": everybody,
@@ -75,7 +77,9 @@ func TestEveryPageIsForThoseWhoMay(t *testing.T) {
 }
 
 var apiAccess = map[string][]string{
-	"enrol": everybody, "agent-config": nobody, "agent-report": nobody, "agent-exit": nobody, "agent-apps": nobody, "agent-log": nobody, "agent-about": everybody, "list-programs": everybody, "agent-leave": nobody, "rotate-key": nobody, "ask-device": everybody, "poll-device": everybody, "ask": everybody, "verify": everybody, "resend": everybody,
+	"enrol": everybody, "agent-config": nobody, "agent-report": nobody, "agent-exit": nobody, "agent-apps": nobody, "agent-log": nobody,
+	"agent-about": everybody, "list-programs": everybody, "agent-leave": nobody, "rotate-key": nobody, "ask-device": everybody,
+	"poll-device": everybody, "ask": everybody, "verify": everybody, "resend": everybody,
 	"me": known, "my-requests": known, "make-join-command": theOne, "make-challenge": theOne, "upload-key": theOne, "withdraw": theOne,
 	"list-federations": known, "create-federation": admins, "get-federation": members, "resize-federation": managers, "set-superlink": managers, "list-nodes": watchers,
 	"list-invitations": managers, "invite": managers, "import-invitations": managers, "revoke-invitation": managers, "list-rules": managers, "add-rule": managers, "drop-rule": managers, "configure-federation": managers,

@@ -166,7 +166,8 @@ func (a *App) rules() {
 	a.Accounts = account.New(account.Options{Store: store.Adapt[account.Tx](a.db), Clock: a.o.Clock, Admins: c.Admins, Providers: providers(c.SignIn), Texts: a.Site,
 		PublicURL: a.PublicURL, MailState: a.Mail.State, MailWake: a.Mail.Wake, Log: a.o.Log,
 		Later: func(do func(context.Context)) { a.background(func() { do(a.ctx) }) }})
-	a.Onboarding = onboarding.New(onboarding.Options{Store: store.Adapt[onboarding.Tx](a.db), Events: a.bus, Clock: a.o.Clock, PublicURL: a.PublicURL, Pin: a.tls.Pin, Commands: a.joinCommands,
+	a.Onboarding = onboarding.New(onboarding.Options{Store: store.Adapt[onboarding.Tx](a.db), Events: a.bus, Clock: a.o.Clock,
+		PublicURL: a.PublicURL, Pin: a.tls.Pin, Commands: a.joinCommands,
 		MailState: a.Mail.State, MailWake: a.Mail.Wake, Texts: a.Site, MailTakes: mailTakes(a.Mail), Providers: len(a.Accounts.Ways()), NodesChanged: func(fedID int64) { a.nodes.changed(fedID) }})
 	a.Catalog = catalog.New(catalog.Options{Store: store.Adapt[catalog.Tx](a.db), Clock: a.o.Clock, Log: a.o.Log, Build: a.python.build, Contained: a.contained,
 		Changed: func() { a.bus.Publish(events.Event{Topic: catalog.Topic, Kind: "apps"}) }})
@@ -190,15 +191,18 @@ func (a *App) engine() {
 		keeperSpec = a.keeperSpec
 	}
 	a.manager = engine.NewManager(engine.ManagerOptions{DataDir: a.o.Config.Data, Env: a.python.get, Keeper: keeperSpec, Changed: a.engineChanged,
-		Pushed: func(fedID int64) { a.gateway.Wake(fedID) }, Stored: func(fedID int64) { a.Runs.Observed(fedID) }, RunLog: a.o.Config.RunLogMB * 1e6, Engine: a.engineOf, Clock: a.o.Clock, Log: a.o.Log})
+		Pushed: func(fedID int64) { a.gateway.Wake(fedID) }, Stored: func(fedID int64) { a.Runs.Observed(fedID) },
+		RunLog: a.o.Config.RunLogMB * 1e6, Engine: a.engineOf, Clock: a.o.Clock, Log: a.o.Log})
 	runStore := store.Adapt[runs.Tx](a.db)
 	engines := unkeyed.Engine{Engine: runEngine{a.manager, a.o.Config.RunDiskMB * 1e6}, Store: runStore,
 		Unkeyed: func(fedID int64) bool { return !a.manager.Keyed(fedID) }}
-	a.Runs = runs.New(runs.Options{Store: runStore, Engine: engines, Stray: engines.Stray, EngineChosen: a.engineChosen, MaxDisk: a.o.Config.RunDiskMB * 1e6, Events: a.bus, Clock: a.o.Clock, Logger: a.o.Log, Flwr: python.FlwrVersion,
+	a.Runs = runs.New(runs.Options{Store: runStore, Engine: engines, Stray: engines.Stray, EngineChosen: a.engineChosen,
+		MaxDisk: a.o.Config.RunDiskMB * 1e6, Events: a.bus, Clock: a.o.Clock, Logger: a.o.Log, Flwr: python.FlwrVersion,
 		MachineIndex: cmp.Or(os.Getenv("UV_DEFAULT_INDEX"), os.Getenv("UV_INDEX_URL"), os.Getenv("PIP_INDEX_URL")), Writable: a.writable, Disk: a.disk, Contained: a.contained, AppUID: a.appUID, MayLaunch: a.Catalog.MayUse, Receipts: a.receipts, Requirements: python.Requirements(), Version: a.o.Version})
 	a.Overview = overview.New(overview.Options{Store: store.Adapt[overview.Tx](a.db), Runs: a.Runs, Status: a.manager.Status, Clock: a.o.Clock})
 	a.Engines = &Engines{app: a}
-	a.gateway = fleet.New(fleet.Options{Keys: a.Onboarding, Upstreams: upstreams{a}, Store: seenStore{a.db}, Timings: timingStore{a}, OnSeen: a.nodeSeen, OnUnknown: a.nodeUnknown,
+	a.gateway = fleet.New(fleet.Options{Keys: a.Onboarding, Upstreams: upstreams{a}, Store: seenStore{a.db}, Timings: timingStore{a},
+		OnSeen: a.nodeSeen, OnUnknown: a.nodeUnknown,
 		OnReply: a.replyArrived, OnStuck: a.nodeStuck, ActiveRuns: a.activeRuns, Flwr: python.FlwrVersion, Clock: a.o.Clock, Log: a.o.Log})
 }
 

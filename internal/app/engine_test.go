@@ -24,10 +24,12 @@ func TestAFederationChoosesItsEngine(t *testing.T) {
 	if a := s.ask("GET", "/federations/fed", ""); !strings.Contains(a.body, `"engine":"flower"`) {
 		t.Errorf("the server's default: %s", a.body)
 	}
-	if a := s.ask("POST", "/federations", `{"slug":"new","name":"New","partitions":2,"engine":"builtin"}`); !strings.Contains(a.body, `"engine":"builtin"`) {
+	if a := s.ask("POST", "/federations", `{"slug":"new","name":"New","partitions":2,"engine":"builtin"}`); !strings.Contains(a.body,
+		`"engine":"builtin"`) {
 		t.Errorf("chosen at the creation: %d %s", a.status, a.body)
 	}
-	if a := s.ask("PATCH", "/federations/fed/run-policy", `{"engine":"builtin"}`); a.status != http.StatusOK || !strings.Contains(a.body, `"engine":"builtin"`) {
+	if a := s.ask("PATCH", "/federations/fed/run-policy", `{"engine":"builtin"}`); a.status != http.StatusOK ||
+		!strings.Contains(a.body, `"engine":"builtin"`) {
 		t.Fatalf("%d %s", a.status, a.body)
 	}
 	if a := s.ask("GET", "/federations/fed", ""); !strings.Contains(a.body, `"engine":"builtin"`) {
@@ -42,7 +44,8 @@ func TestAFederationChoosesItsEngine(t *testing.T) {
 	if !strings.Contains(page, `value="builtin" selected`) || !strings.Contains(page, "Server default (Flower&#39;s own)") {
 		t.Error("the settings do not show the choice")
 	}
-	if a := s.post("manager", "/f/fed/settings/runs", "parallel", "1", "engine", "other"); a.status != http.StatusUnprocessableEntity || !strings.Contains(a.body, `id="err-engine"`) {
+	if a := s.post("manager", "/f/fed/settings/runs", "parallel", "1", "engine", "other"); a.status != http.StatusUnprocessableEntity ||
+		!strings.Contains(a.body, `id="err-engine"`) {
 		t.Errorf("an engine that does not exist: %d", a.status)
 	}
 	err := s.app.db.InTx(t.Context(), func(tx *store.Tx) error {

@@ -199,7 +199,8 @@ func (e runEngine) EngineRuns(ctx context.Context, fedID int64) ([]runs.EngineRu
 }
 
 func engineRun(r wire.Run) runs.EngineRun {
-	return runs.EngineRun{ID: r.ID, Key: r.Key, AppHash: r.FABHash, Status: r.Status, SubStatus: r.SubStatus, Details: r.Details, PendingAt: r.PendingAt}
+	return runs.EngineRun{ID: r.ID, Key: r.Key, AppHash: r.FABHash, Status: r.Status, SubStatus: r.SubStatus, Details: r.Details,
+		PendingAt: r.PendingAt}
 }
 
 func (e runEngine) Launch(ctx context.Context, run domain.Run) error {

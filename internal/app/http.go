@@ -28,7 +28,8 @@ func (a *App) handler() (http.Handler, error) {
 		return nil, err
 	}
 	inner := http.NewServeMux()
-	inner.Handle("/api/", api.New(api.Options{Accounts: a.Accounts, Onboarding: a.Onboarding, Catalog: a.Catalog, Runs: a.Runs, Mail: a.Mail, Audit: a.Audit, Site: a.Site, Engines: a.Engines, Programs: a.programs,
+	inner.Handle("/api/", api.New(api.Options{Accounts: a.Accounts, Onboarding: a.Onboarding, Catalog: a.Catalog, Runs: a.Runs, Mail: a.Mail,
+		Audit: a.Audit, Site: a.Site, Engines: a.Engines, Programs: a.programs,
 		NodeSigner: a.nodeSigner, Reported: a.reported, Contained: a.contained, NodeLog: a.nodeLogs.add, Connection: a.apiConnection, Address: address, Secure: a.secure, Version: a.o.Version, Clock: a.o.Clock, Log: a.o.Log}))
 	inner.Handle("/api", pages) // a page for people; without it the mux would send them to /api/
 	inner.Handle("GET /api/{$}", http.RedirectHandler("/api", http.StatusSeeOther))

@@ -36,21 +36,25 @@ func (s *site) fillNodes(from, to int) {
 
 func (s *site) fillNode(tx *store.Tx, i int) error {
 	ctx := s.t.Context()
-	p := domain.Person{Email: fmt.Sprintf("node%05d@site-%d.example.org", i, i%97), Name: fmt.Sprintf("Person %05d", (i*7919)%100_000), CreatedAt: s.now()}
+	p := domain.Person{Email: fmt.Sprintf("node%05d@site-%d.example.org", i, i%97), Name: fmt.Sprintf("Person %05d", (i*7919)%100_000),
+		CreatedAt: s.now()}
 	if err := tx.InsertPerson(ctx, &p); err != nil {
 		return err
 	}
-	r := domain.Request{Ref: fmt.Sprintf("N%07d", i), FederationID: s.fed.ID, PersonID: p.ID, State: domain.Approved, Partition: i, Name: p.Name, Organisation: fmt.Sprintf("Hospital %d", i%300),
+	r := domain.Request{Ref: fmt.Sprintf("N%07d", i), FederationID: s.fed.ID, PersonID: p.ID, State: domain.Approved, Partition: i,
+		Name: p.Name, Organisation: fmt.Sprintf("Hospital %d", i%300),
 		Email: p.Email, Message: "CT scans of the last ten years, de-identified.", CreatedAt: s.now(), DecidedAt: s.now()}
 	if err := tx.InsertRequest(ctx, &r); err != nil || i%40 == 1 {
 		return err
 	}
-	k := domain.NodeKey{FederationID: s.fed.ID, RequestID: r.ID, Partition: i, PublicPEM: fmt.Appendf(nil, "-----BEGIN PUBLIC KEY-----\n%0178d\n-----END PUBLIC KEY-----\n", i), Fingerprint: fmt.Sprintf("%064x", i),
+	k := domain.NodeKey{FederationID: s.fed.ID, RequestID: r.ID, Partition: i,
+		PublicPEM: fmt.Appendf(nil, "-----BEGIN PUBLIC KEY-----\n%0178d\n-----END PUBLIC KEY-----\n", i), Fingerprint: fmt.Sprintf("%064x", i),
 		NodeID: uint64(i), Via: "agent", CreatedAt: s.now()}
 	if err := tx.InsertNodeKey(ctx, &k); err != nil || i%40 == 2 {
 		return err
 	}
-	seen := domain.NodeSeen{FirstAt: s.now().Add(-time.Hour), LastAt: s.now().Add(-time.Duration(i%30) * time.Second), Online: i%20 != 3, BytesIn: int64(i) * 1000, BytesOut: int64(i) * 3000, Flwr: "1.42.0", Agent: "1.0.0", Python: "3.11.7"}
+	seen := domain.NodeSeen{FirstAt: s.now().Add(-time.Hour), LastAt: s.now().Add(-time.Duration(i%30) * time.Second), Online: i%20 != 3,
+		BytesIn: int64(i) * 1000, BytesOut: int64(i) * 3000, Flwr: "1.42.0", Agent: "1.0.0", Python: "3.11.7"}
 	if i%500 == 4 {
 		seen.Stuck = domain.StuckWaiting
 	}
@@ -62,7 +66,8 @@ func (s *site) fillNode(tx *store.Tx, i int) error {
 }
 
 // nodePages are the pages that show the SuperNodes of a federation.
-var nodePages = []string{"/f/fed/nodes", "/f/fed/nodes?state=offline&sort=latest", "/f/fed/nodes?q=hospital+2", "/f/fed", "/f/fed/launch", "/"}
+var nodePages = []string{"/f/fed/nodes", "/f/fed/nodes?state=offline&sort=latest", "/f/fed/nodes?q=hospital+2", "/f/fed", "/f/fed/launch",
+	"/"}
 
 // What a page of SuperNodes holds, and what is read for it, does not grow with their number.
 func TestPagesDoNotGrowWithTheNodes(t *testing.T) {
@@ -84,7 +89,8 @@ func TestPagesDoNotGrowWithTheNodes(t *testing.T) {
 		}
 	}
 	page := s.get("manager", "/f/fed/nodes").body
-	for _, words := range []string{"All <b>10000</b>", "Offline <b>", "Stuck <b>20</b>", "Suspended <b>25</b>", "Not connected yet <b>2", "Next 50"} {
+	for _, words := range []string{"All <b>10000</b>", "Offline <b>", "Stuck <b>20</b>", "Suspended <b>25</b>", "Not connected yet <b>2",
+		"Next 50"} {
 		if !strings.Contains(page, words) {
 			t.Errorf("the page does not say %q", words)
 		}

@@ -37,7 +37,8 @@ func (a *App) nodeSeen(s fleet.Seen) {
 	a.news.add(func(p *newsOfNodes) {
 		p.seen = append(p.seen, s)
 		if s.Key.NodeID != 0 {
-			p.presence = append(p.presence, domain.Presence{FederationID: s.Key.FederationID, NodeID: s.Key.NodeID, At: a.o.Clock().UTC(), Online: s.Seen.Online})
+			p.presence = append(p.presence, domain.Presence{FederationID: s.Key.FederationID, NodeID: s.Key.NodeID, At: a.o.Clock().UTC(),
+				Online: s.Seen.Online})
 		}
 	})
 }

@@ -42,7 +42,8 @@ func TestAStreamSendsOnlyTheRowThatChanged(t *testing.T) {
 	k.Seen.BytesIn = 123_000_000_000
 	s.app.nodeSeen(fleet.Seen{Key: k, Seen: k.Seen})
 	news := s.until(res, "</hx-partial>\n\n")
-	if !strings.Contains(news, row) || !strings.Contains(news, "123 GB") || strings.Count(news, "<tr ") != 1 || strings.Count(news, "<hx-partial") != 1 {
+	if !strings.Contains(news, row) || !strings.Contains(news, "123 GB") || strings.Count(news, "<tr ") != 1 ||
+		strings.Count(news, "<hx-partial") != 1 {
 		t.Errorf("after one row changed: %s", news)
 	}
 	k.Seen.Online = false

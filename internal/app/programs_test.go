@@ -30,7 +30,8 @@ func downloads(t *testing.T) (dir string, sums map[string]string) {
 			t.Fatal(err)
 		}
 	}
-	for _, name := range []string{"blossomtune-linux-amd64", "blossomtune-linux-arm64", "blossomtune-darwin-amd64", "blossomtune-darwin-arm64", "blossomtune-windows-amd64.exe", "blossomtune-windows-arm64.exe"} {
+	for _, name := range []string{"blossomtune-linux-amd64", "blossomtune-linux-arm64", "blossomtune-darwin-amd64",
+		"blossomtune-darwin-arm64", "blossomtune-windows-amd64.exe", "blossomtune-windows-arm64.exe"} {
 		text := "the program " + name
 		sum := sha256.Sum256([]byte(text))
 		sums[name] = hex.EncodeToString(sum[:])
@@ -57,7 +58,8 @@ func TestProgramsForParticipants(t *testing.T) {
 		path := strings.TrimPrefix(p.URL, s.app.PublicURL())
 		whole := s.get("stranger", path)
 		sum := sha256.Sum256([]byte(whole.body))
-		if whole.status != http.StatusOK || p.SHA256 != sums[p.Name] || hex.EncodeToString(sum[:]) != p.SHA256 || p.Size != int64(len(whole.body)) || p.Version != "2.0.0" || whole.header.Get("Etag") != `"`+p.SHA256+`"` {
+		if whole.status != http.StatusOK || p.SHA256 != sums[p.Name] || hex.EncodeToString(sum[:]) != p.SHA256 ||
+			p.Size != int64(len(whole.body)) || p.Version != "2.0.0" || whole.header.Get("Etag") != `"`+p.SHA256+`"` {
 			t.Errorf("%s: %d %+v %v", path, whole.status, p, whole.header)
 		}
 		if part := s.asking("stranger", path, "Range", "bytes=4-"); part.status != http.StatusPartialContent || part.body != whole.body[4:] {
@@ -67,7 +69,8 @@ func TestProgramsForParticipants(t *testing.T) {
 			t.Errorf("%s: unchanged: %d", path, a.status)
 		}
 	}
-	if a := s.get("stranger", "/download/SHA256SUMS"); !strings.Contains(a.body, sums["blossomtune-linux-arm64"]+"  blossomtune-linux-arm64\n") {
+	if a := s.get("stranger", "/download/SHA256SUMS"); !strings.Contains(a.body,
+		sums["blossomtune-linux-arm64"]+"  blossomtune-linux-arm64\n") {
 		t.Errorf("SHA256SUMS: %d %s", a.status, a.body)
 	}
 	for _, name := range []string{"..%2fVERSION", "VERSION", "blossomtune-plan9-amd64"} {
@@ -91,7 +94,8 @@ func TestOwnProgramWithoutDownloads(t *testing.T) {
 	if err := json.Unmarshal([]byte(s.get("stranger", "/api/v1/programs").body), &list); err != nil {
 		t.Fatal(err)
 	}
-	if len(list.Programs) != 1 || list.Programs[0].OS != runtime.GOOS || list.Programs[0].Arch != runtime.GOARCH || list.Programs[0].Version != "test" {
+	if len(list.Programs) != 1 || list.Programs[0].OS != runtime.GOOS || list.Programs[0].Arch != runtime.GOARCH ||
+		list.Programs[0].Version != "test" {
 		t.Fatalf("the list: %+v", list)
 	}
 	self, err := os.Executable()
@@ -113,8 +117,10 @@ func TestOwnProgramWithoutDownloads(t *testing.T) {
 func TestStatusPageShowsWhatToPaste(t *testing.T) {
 	dir, sums := downloads(t)
 	s := newSiteWith(t, func(c *config.Config) { c.Downloads = dir })
-	for agent, open := range map[string]string{"Mozilla/5.0 (Windows NT 10.0; Win64; x64)": "Windows", "Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7)": "macOS", "Mozilla/5.0 (X11; Linux x86_64)": "Linux"} {
-		a := s.send("participant", http.MethodPost, "/me/fed/token", url.Values{"approve": {"ask"}}, func(r *http.Request) { r.Header.Set("User-Agent", agent) })
+	for agent, open := range map[string]string{"Mozilla/5.0 (Windows NT 10.0; Win64; x64)": "Windows",
+		"Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7)": "macOS", "Mozilla/5.0 (X11; Linux x86_64)": "Linux"} {
+		a := s.send("participant", http.MethodPost, "/me/fed/token", url.Values{"approve": {"ask"}},
+			func(r *http.Request) { r.Header.Set("User-Agent", agent) })
 		page := html.UnescapeString(a.body)
 		for name, sum := range sums {
 			if !strings.Contains(page, name) || !strings.Contains(page, sum) {
@@ -122,10 +128,12 @@ func TestStatusPageShowsWhatToPaste(t *testing.T) {
 			}
 		}
 		_, after, _ := strings.Cut(page, `name="join-command" open`)
-		if at := strings.Index(after, "<span>"); at < 0 || !strings.HasPrefix(after[at:], "<span>"+open+"</span>") || strings.Count(page, `name="join-command"`) != 3 {
+		if at := strings.Index(after, "<span>"); at < 0 || !strings.HasPrefix(after[at:], "<span>"+open+"</span>") ||
+			strings.Count(page, `name="join-command"`) != 3 {
 			t.Errorf("%s: another system is open than %s", agent, open)
 		}
-		want := regexp.MustCompile(`BLOSSOMTUNE_JOIN_TOKEN=[0-9a-f]{64}\.\S+ "\$d/blossomtune" join ` + regexp.QuoteMeta(s.app.PublicURL()) + ` --approve ask`)
+		want := regexp.MustCompile(`BLOSSOMTUNE_JOIN_TOKEN=[0-9a-f]{64}\.\S+ "\$d/blossomtune" join ` + regexp.QuoteMeta(s.app.PublicURL()) +
+			` --approve ask`)
 		if !want.MatchString(page) || !strings.Contains(page, "curl -fk ") || strings.Contains(page, "--token") {
 			t.Errorf("%s: the command is not as it should be:\n%s", agent, page)
 		}
@@ -135,7 +143,8 @@ func TestStatusPageShowsWhatToPaste(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for name, sum := range map[string]string{"fed/connect.sh": sums["blossomtune-darwin-arm64"], "fed/connect.ps1": sums["blossomtune-windows-arm64.exe"], "fed/README.txt": sums["blossomtune-linux-amd64"]} {
+	for name, sum := range map[string]string{"fed/connect.sh": sums["blossomtune-darwin-arm64"],
+		"fed/connect.ps1": sums["blossomtune-windows-arm64.exe"], "fed/README.txt": sums["blossomtune-linux-amd64"]} {
 		f, err := z.Open(name)
 		if err != nil {
 			t.Fatal(err)
@@ -151,7 +160,8 @@ func TestStatusPageShowsWhatToPaste(t *testing.T) {
 	}
 	for _, m := range mails {
 		if strings.HasPrefix(m.Subject, "You are in") {
-			if !strings.Contains(m.Text, sums["blossomtune-linux-amd64"]) || !strings.Contains(m.Text, "/download/") || strings.Contains(m.Text, "JOIN_TOKEN") {
+			if !strings.Contains(m.Text, sums["blossomtune-linux-amd64"]) || !strings.Contains(m.Text, "/download/") ||
+				strings.Contains(m.Text, "JOIN_TOKEN") {
 				t.Errorf("the mail lacks the commands:\n%s", m.Text)
 			}
 			return

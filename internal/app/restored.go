@@ -23,7 +23,8 @@ func (a *App) afterRestore(ctx context.Context) error {
 	}
 	detail := map[string]string{"backup_of": mark.Made.Format(time.RFC3339), "runs_ended": fmt.Sprint(ended)}
 	err = a.db.InTx(ctx, func(tx *store.Tx) error {
-		return tx.InsertAudit(ctx, domain.AuditEntry{At: a.o.Clock().UTC(), Actor: domain.System, Action: "server.restored", ObjectKind: "backup", Detail: detail})
+		return tx.InsertAudit(ctx, domain.AuditEntry{At: a.o.Clock().UTC(), Actor: domain.System, Action: "server.restored",
+			ObjectKind: "backup", Detail: detail})
 	})
 	if err != nil {
 		return fmt.Errorf("noting the restore: %w", err)

@@ -41,7 +41,8 @@ func TestARestoredServerStartsBesideTheOriginal(t *testing.T) {
 	if err := os.MkdirAll(fedDir, 0o700); err != nil {
 		t.Fatal(err)
 	}
-	p, err := keeper.Spawn(keeper.Spec{Path: "/bin/sleep", Args: []string{"600"}, LogFile: filepath.Join(t.TempDir(), "x.log")}) // plays the keeper
+	p, err := keeper.Spawn(keeper.Spec{Path: "/bin/sleep", Args: []string{"600"},
+		LogFile: filepath.Join(t.TempDir(), "x.log")}) // plays the keeper
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -54,7 +55,8 @@ func TestARestoredServerStartsBesideTheOriginal(t *testing.T) {
 		t.Fatal(err)
 	}
 	file := filepath.Join(t.TempDir(), "backup")
-	_, err = backup.Create(t.Context(), backup.Options{Config: s.app.o.Config, File: file, Protect: backup.Protection{Clear: true}, Clock: time.Now})
+	_, err = backup.Create(t.Context(), backup.Options{Config: s.app.o.Config, File: file, Protect: backup.Protection{Clear: true},
+		Clock: time.Now})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -62,7 +64,8 @@ func TestARestoredServerStartsBesideTheOriginal(t *testing.T) {
 	if err := c.Resolve(); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := backup.Restore(t.Context(), backup.RestoreOptions{File: file, Data: c.Data, Database: c.Database, Clock: time.Now}); err != nil {
+	if _, err := backup.Restore(t.Context(), backup.RestoreOptions{File: file, Data: c.Data, Database: c.Database,
+		Clock: time.Now}); err != nil {
 		t.Fatal(err)
 	}
 	if err := os.Symlink(filepath.Dir(testflwr.Venv(t).Dir), filepath.Join(c.Data, "python")); err != nil {
@@ -76,7 +79,8 @@ func TestARestoredServerStartsBesideTheOriginal(t *testing.T) {
 		t.Fatal(err)
 	}
 	got, err := restored.Runs.Get(t.Context(), under.ID)
-	if err != nil || got.State != domain.Failed || got.Cause.Code != "restored" || !strings.Contains(got.Cause.Message, "restored from a backup") {
+	if err != nil || got.State != domain.Failed || got.Cause.Code != "restored" ||
+		!strings.Contains(got.Cause.Message, "restored from a backup") {
 		t.Errorf("the run is %s, %+v, %v", got.State, got.Cause, err)
 	}
 	if got, err := restored.Runs.Get(t.Context(), queued.ID); err != nil || got.State != domain.Queued {

@@ -15,7 +15,8 @@ func TestARunSaysWhatItsAppCouldReach(t *testing.T) {
 		want    string
 	}{
 		"w-1": {domain.Sandbox{Level: domain.ContainedFully}, "its own folders, and reach only Flower and web servers."},
-		"w-2": {domain.Sandbox{Level: domain.ContainedByFloor, NoWeb: true}, "reach only Flower. Without namespaces, the server&#39;s system cannot"},
+		"w-2": {domain.Sandbox{Level: domain.ContainedByFloor, NoWeb: true},
+			"reach only Flower. Without namespaces, the server&#39;s system cannot"},
 		"w-5": {domain.Sandbox{Level: domain.ContainedFully, NoWeb: true}, "its own folders, and reach only Flower."},
 		"w-3": {domain.Sandbox{Level: domain.NotContainable}, "read and reach whatever the server can"},
 		"w-4": {domain.Sandbox{}, ""},

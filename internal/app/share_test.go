@@ -83,7 +83,8 @@ func TestSharedRunIsReadOnlyAndEnds(t *testing.T) {
 	if err := json.Unmarshal([]byte(s.get("manager", "/api/v1/runs/digits-4/shares").body), &list); err != nil || len(list) != 2 || list[1].URL != "" {
 		t.Fatal(list, err)
 	}
-	if a := s.post("manager", run+"/share/revoke", "id", strconv.FormatInt(list[1].ID, 10), "confirmed", "yes"); a.status != http.StatusSeeOther {
+	if a := s.post("manager", run+"/share/revoke", "id", strconv.FormatInt(list[1].ID, 10), "confirmed",
+		"yes"); a.status != http.StatusSeeOther {
 		t.Error(a.status)
 	}
 	for _, path := range []string{plain, plain + "/charts.json", plain + "/metrics.csv"} {

@@ -65,10 +65,14 @@ func newPlace(t testing.TB, database string) *place {
 		p.change()
 	}
 	for name, content := range map[string]string{
-		"instance": "abc\n", "server.lock": "1 here", "public_url": "http://x", "tls/ca.key": "KEY", "receipt/receipt.key": "RECEIPT", "python/env/bin/python": "big",
-		"federations/1/objects/0a": string(noise(70_000)), "federations/1/keeper.json": `{"port":1}`, "federations/1/superexec.secret": "S", "federations/1/tls/server.key": "K",
-		"federations/1/superlink.log": "line\n", "federations/1/runs/7/serverapp.log": "l\n", "federations/1/runs/7/launch.json": "{}", "federations/1/runs/7/tmp/x": "x",
-		"federations/1/runs/7/work/model.npz": string(noise(300_000)), "federations/1/runs/7/work/deep/er/a.db": "no database", "federations/1/runs/7/work/empty": "",
+		"instance": "abc\n", "server.lock": "1 here", "public_url": "http://x", "tls/ca.key": "KEY", "receipt/receipt.key": "RECEIPT",
+		"python/env/bin/python":    "big",
+		"federations/1/objects/0a": string(noise(70_000)), "federations/1/keeper.json": `{"port":1}`, "federations/1/superexec.secret": "S",
+		"federations/1/tls/server.key": "K",
+		"federations/1/superlink.log":  "line\n", "federations/1/runs/7/serverapp.log": "l\n", "federations/1/runs/7/launch.json": "{}",
+		"federations/1/runs/7/tmp/x":          "x",
+		"federations/1/runs/7/work/model.npz": string(noise(300_000)), "federations/1/runs/7/work/deep/er/a.db": "no database",
+		"federations/1/runs/7/work/empty": "",
 	} {
 		path := filepath.Join(p.set.Data, filepath.FromSlash(name))
 		if err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o700), os.WriteFile(path, []byte(content), 0o600)); err != nil {
@@ -104,7 +108,8 @@ func (p *place) change() {
 		if err := tx.PutSetting(ctx, "counted", text+"x"); err != nil {
 			return err
 		}
-		return tx.InsertAudit(ctx, domain.AuditEntry{At: time.Now(), Actor: domain.System, Action: "thing.done", ObjectKind: "thing", Detail: map[string]string{"text": "\t\\ \r\n\u2028 ä"}})
+		return tx.InsertAudit(ctx, domain.AuditEntry{At: time.Now(), Actor: domain.System, Action: "thing.done", ObjectKind: "thing",
+			Detail: map[string]string{"text": "\t\\ \r\n\u2028 ä"}})
 	})
 	if err != nil {
 		p.t.Error(err)
@@ -112,7 +117,8 @@ func (p *place) change() {
 }
 
 func (p *place) back(protect Protection) (Result, error) {
-	return Create(p.t.Context(), Options{Config: p.set, File: p.file, Protect: protect, Artifacts: true, Logs: true, Server: "test", Clock: time.Now})
+	return Create(p.t.Context(), Options{Config: p.set, File: p.file, Protect: protect, Artifacts: true, Logs: true, Server: "test",
+		Clock: time.Now})
 }
 
 func (p *place) mustBack() Result {
@@ -233,7 +239,8 @@ func TestARestoredServerHasEveryRowAndFile(t *testing.T) {
 		if len(link) != 1 || !strings.Contains(link[0], "in the WAL") {
 			t.Errorf("the SuperLink's state is %q", link)
 		}
-		for _, gone := range []string{"public_url", "server.lock", "python", "federations/1/keeper.json", "federations/1/superexec.secret", "federations/1/tls", "federations/1/runs/7/tmp"} {
+		for _, gone := range []string{"public_url", "server.lock", "python", "federations/1/keeper.json", "federations/1/superexec.secret",
+			"federations/1/tls", "federations/1/runs/7/tmp"} {
 			if _, err := os.Lstat(filepath.Join(o.Data, gone)); !errors.Is(err, fs.ErrNotExist) {
 				t.Errorf("%s was restored: %v", gone, err)
 			}
@@ -296,12 +303,13 @@ func TestABackupUnderLoadIsOneState(t *testing.T) {
 func tableHash(t *testing.T, address, table string) string {
 	t.Helper()
 	sum := sha256.New()
-	err := store.DumpPostgres(t.Context(), address, func(store.Dump) error { return nil }, func(name string, write func(io.Writer) error) error {
-		if name == table {
-			return write(sum)
-		}
-		return nil
-	})
+	err := store.DumpPostgres(t.Context(), address, func(store.Dump) error { return nil },
+		func(name string, write func(io.Writer) error) error {
+			if name == table {
+				return write(sum)
+			}
+			return nil
+		})
 	if err != nil {
 		t.Fatal(err)
 	}

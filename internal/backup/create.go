@@ -68,7 +68,8 @@ func Create(ctx context.Context, o Options) (res Result, err error) {
 func workDir(data string) (string, error) {
 	base := filepath.Join(data, Folder)
 	if _, err := os.Stat(data); err != nil {
-		return "", domain.Errorf(domain.NotFound, "The data directory %s cannot be read.", data).Fix("Set --data to the server's directory.").Because(err)
+		return "", domain.Errorf(domain.NotFound, "The data directory %s cannot be read.",
+			data).Fix("Set --data to the server's directory.").Because(err)
 	}
 	err := os.MkdirAll(base, 0o700)
 	var dir string
@@ -76,7 +77,8 @@ func workDir(data string) (string, error) {
 		dir, err = os.MkdirTemp(base, ".work-")
 	}
 	if err != nil {
-		return "", domain.Errorf(domain.Invalid, "The directory %s cannot be written.", base).Fix("Run this as the user of the server.").Because(err)
+		return "", domain.Errorf(domain.Invalid, "The directory %s cannot be written.",
+			base).Fix("Run this as the user of the server.").Because(err)
 	}
 	return dir, nil
 }
@@ -178,14 +180,16 @@ func (m *maker) file(f *os.File, name string) error {
 
 // outside adds the files that the settings name: they can be elsewhere, and a new machine needs them.
 func (m *maker) outside() error {
-	for _, named := range [][2]string{{"config.toml", m.o.Config.File}, {"tls-cert.pem", m.o.Config.TLSCert}, {"tls-key.pem", m.o.Config.TLSKey}} {
+	for _, named := range [][2]string{{"config.toml", m.o.Config.File}, {"tls-cert.pem", m.o.Config.TLSCert},
+		{"tls-key.pem", m.o.Config.TLSKey}} {
 		name, path := named[0], named[1]
 		if path == "" {
 			continue
 		}
 		f, err := os.Open(path)
 		if err != nil {
-			return domain.Errorf(domain.Invalid, "The file %s, which the settings name, cannot be read.", path).Fix("Run this as the user of the server.").Because(err)
+			return domain.Errorf(domain.Invalid, "The file %s, which the settings name, cannot be read.",
+				path).Fix("Run this as the user of the server.").Because(err)
 		}
 		err = m.file(f, outsidePart+name)
 		_ = f.Close()

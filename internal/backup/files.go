@@ -21,7 +21,8 @@ var rebuilt = map[string]bool{"python": true, "downloads": true, "public_url": t
 
 // keepersOwn are entries of a federation's directory that its keeper makes: its name, port, keys and caches. A restored server gets new
 // ones, so that it never takes the engine of the original for its own.
-var keepersOwn = map[string]bool{"keeper.json": true, "engine.json": true, "superexec.secret": true, "tls": true, "flwr_home": true, "apps_home": true}
+var keepersOwn = map[string]bool{"keeper.json": true, "engine.json": true, "superexec.secret": true, "tls": true, "flwr_home": true,
+	"apps_home": true}
 
 // runsOwn are entries of a run's directory that its ServerApp needs only while it runs.
 var runsOwn = map[string]bool{"tmp": true, "home": true, "flwr_home": true}

@@ -85,7 +85,8 @@ const (
 func (k Keys) identities(head []byte) ([]age.Identity, error) {
 	if bytes.Contains(head, scryptHead) {
 		if k.Passphrase == nil {
-			return nil, domain.Errorf(domain.Invalid, "The backup is encrypted with a passphrase.").Fix("Give --passphrase-file FILE or --passphrase.")
+			return nil, domain.Errorf(domain.Invalid,
+				"The backup is encrypted with a passphrase.").Fix("Give --passphrase-file FILE or --passphrase.")
 		}
 		text, err := k.Passphrase()
 		if err != nil {
@@ -99,7 +100,8 @@ func (k Keys) identities(head []byte) ([]age.Identity, error) {
 		return []age.Identity{id}, nil
 	}
 	if k.Identities == "" {
-		return nil, domain.Errorf(domain.Invalid, "The backup is encrypted for an age recipient.").Fix("Give the file with its secret key: --identity FILE.")
+		return nil, domain.Errorf(domain.Invalid,
+			"The backup is encrypted for an age recipient.").Fix("Give the file with its secret key: --identity FILE.")
 	}
 	ids, err := age.ParseIdentities(strings.NewReader(k.Identities))
 	if err != nil {
@@ -134,7 +136,8 @@ func NewKey(path string) (recipient string, err error) {
 	}
 	f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
 	if err != nil {
-		return "", domain.Errorf(domain.Conflict, "The file %s cannot be created.", path).Fix("Name a file that does not exist, in an existing directory.").Because(err)
+		return "", domain.Errorf(domain.Conflict, "The file %s cannot be created.",
+			path).Fix("Name a file that does not exist, in an existing directory.").Because(err)
 	}
 	_, err = fmt.Fprintf(f, "# public key: %s\n%s\n", id.Recipient(), id)
 	if err == nil {

@@ -32,7 +32,8 @@ type visitor interface {
 func read(ctx context.Context, path string, k Keys, v visitor) (Manifest, error) {
 	f, err := os.Open(path)
 	if err != nil {
-		return Manifest{}, domain.Errorf(domain.Invalid, "The backup %s cannot be read.", path).Fix("Check its path and permissions.").Because(err)
+		return Manifest{}, domain.Errorf(domain.Invalid, "The backup %s cannot be read.",
+			path).Fix("Check its path and permissions.").Because(err)
 	}
 	defer f.Close()
 	in := bufio.NewReaderSize(f, 1<<20)
@@ -64,7 +65,8 @@ func read(ctx context.Context, path string, k Keys, v visitor) (Manifest, error)
 
 // damaged is the error about a backup that is not as it was written.
 func damaged(where string, cause error) error {
-	return domain.Errorf(domain.Invalid, "The backup is damaged %s.", where).Fix("Use another backup or another copy of this one.").Because(cause)
+	return domain.Errorf(domain.Invalid, "The backup is damaged %s.",
+		where).Fix("Use another backup or another copy of this one.").Because(cause)
 }
 
 // decrypted returns the plain text of a backup.
@@ -75,7 +77,8 @@ func decrypted(in *bufio.Reader, k Keys) (io.Reader, error) {
 	}
 	if !bytes.HasPrefix(head, []byte(ageHead)) {
 		if len(head) < 4 || binary.LittleEndian.Uint32(head) != 0xFD2FB528 {
-			return nil, domain.Errorf(domain.Invalid, "The file is not a backup, or its first bytes are damaged.").Fix("Check the file's name, or use another copy.")
+			return nil, domain.Errorf(domain.Invalid,
+				"The file is not a backup, or its first bytes are damaged.").Fix("Check the file's name, or use another copy.")
 		}
 		return in, nil
 	}
@@ -144,7 +147,8 @@ func (t *trailed) check() error {
 	want := binary.LittleEndian.AppendUint32(nil, skippable)
 	want = t.sum.Sum(binary.LittleEndian.AppendUint32(want, sha256.Size))
 	if !t.end || !bytes.Equal(trailer, want) {
-		return damaged("in a part that holds no data, or in the checksum at its end: every entry is whole", errors.New("the checksum of the file is another"))
+		return damaged("in a part that holds no data, or in the checksum at its end: every entry is whole",
+			errors.New("the checksum of the file is another"))
 	}
 	return nil
 }

@@ -45,6 +45,7 @@ func NoteMade(ctx context.Context, db *store.DB, actor domain.Actor, res Result,
 		if err := tx.PutSetting(ctx, recordKey, string(text)); err != nil {
 			return err
 		}
-		return tx.InsertAudit(ctx, domain.AuditEntry{At: res.Manifest.Made, Actor: actor, Action: "backup.made", ObjectKind: "backup", Detail: detail})
+		return tx.InsertAudit(ctx, domain.AuditEntry{At: res.Manifest.Made, Actor: actor, Action: "backup.made", ObjectKind: "backup",
+			Detail: detail})
 	})
 }

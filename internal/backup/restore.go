@@ -120,7 +120,8 @@ func emptyDir(dir string) error {
 		return nil
 	}
 	if err != nil {
-		return domain.Errorf(domain.Invalid, "%s cannot be read as a directory.", dir).Fix("Name an empty or new directory with --data.").Because(err)
+		return domain.Errorf(domain.Invalid, "%s cannot be read as a directory.",
+			dir).Fix("Name an empty or new directory with --data.").Because(err)
 	}
 	if len(found) > 0 {
 		return domain.Errorf(domain.Conflict, "The directory %s is not empty.", dir).
@@ -162,7 +163,8 @@ func newUnpacker(o RestoreOptions, file string) (*unpacker, error) {
 		dir, err = os.MkdirTemp(parent, ".blossomtune-restore-")
 	}
 	if err != nil {
-		return nil, domain.Errorf(domain.Invalid, "The directory %s cannot be written.", parent).Fix("Check its permissions, or choose another --data.").Because(err)
+		return nil, domain.Errorf(domain.Invalid, "The directory %s cannot be written.",
+			parent).Fix("Check its permissions, or choose another --data.").Because(err)
 	}
 	root, err := os.OpenRoot(dir)
 	if err != nil {
@@ -267,7 +269,8 @@ func (u *unpacker) publish(m Manifest) error {
 		return u.moveUp()
 	}
 	if err := publish(u.dir, u.o.Data); err != nil {
-		return domain.Errorf(domain.Conflict, "The restored directory cannot be named %s.", u.o.Data).Fix("Name another directory with --data.").Because(err)
+		return domain.Errorf(domain.Conflict, "The restored directory cannot be named %s.",
+			u.o.Data).Fix("Name another directory with --data.").Because(err)
 	}
 	return nil
 }

@@ -77,7 +77,8 @@ func newWriter(path string, p Protection) (*writer, error) {
 // add adds an entry of a known size. It fills up with zeros what becomes shorter while it is read.
 func (w *writer) add(name string, size int64, mode fs.FileMode, at time.Time, r io.Reader) error {
 	w.zstd.Reset(w.out) // a frame of its own, so that damage is found where it is
-	err := w.tar.WriteHeader(&tar.Header{Typeflag: tar.TypeReg, Name: name, Size: size, Mode: int64(mode.Perm()), ModTime: at, Format: tar.FormatPAX})
+	err := w.tar.WriteHeader(&tar.Header{Typeflag: tar.TypeReg, Name: name, Size: size, Mode: int64(mode.Perm()), ModTime: at,
+		Format: tar.FormatPAX})
 	if err != nil {
 		return fmt.Errorf("writing %s: %w", name, err)
 	}

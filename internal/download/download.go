@@ -22,7 +22,8 @@ func File(w http.ResponseWriter, r *http.Request, f *os.File) error {
 	return nil
 }
 
-// Hashed sends a file whose content has a known SHA-256, in hex, which becomes its ETag. The caller has set Content-Type, and closes the file.
+// Hashed sends a file whose content has a known SHA-256, in hex, which becomes its ETag. The caller has set Content-Type, and closes the
+// file.
 func Hashed(w http.ResponseWriter, r *http.Request, f *os.File, sum string) error {
 	info, err := f.Stat()
 	if err != nil {

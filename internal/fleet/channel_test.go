@@ -205,7 +205,8 @@ func TestBehindAProxyEverySignatureIsChecked(t *testing.T) {
 	}), false)
 	declared := door(t, f.g, true)
 	for name, base := range map[string]string{
-		"plain HTTP": "http://" + to, "declared": "http://" + declared, "declared, with TLS": "https://" + declared, "TLS that ends before": "https://" + between,
+		"plain HTTP": "http://" + to, "declared": "http://" + declared, "declared, with TLS": "https://" + declared,
+		"TLS that ends before": "https://" + between,
 	} {
 		l := f.line(base, false)
 		l.bind(f.key, ownID)

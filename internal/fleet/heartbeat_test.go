@@ -163,7 +163,8 @@ func TestOnlyOrdinaryHeartbeatsAreStretched(t *testing.T) {
 	}
 	for name, body := range map[string][]byte{
 		"twice": double(good, 2), "an unknown field": varint(good, 3, 1), "none": good[:len(good)-9], "cut": good[:len(good)-1],
-		"too short": with(9), "too long": with(1201), "no number": with(math.NaN()), "endless": with(math.Inf(1)), "negative": with(-30), "a whole number": varint(nil, 2, 30),
+		"too short": with(9), "too long": with(1201), "no number": with(math.NaN()), "endless": with(math.Inf(1)), "negative": with(-30),
+		"a whole number": varint(nil, 2, 30),
 	} {
 		if _, longer := announce(body); longer != nil {
 			t.Errorf("%s: %x", name, longer)

@@ -12,7 +12,8 @@ import (
 
 // A SuperNode sleeps three seconds after a poll that brought nothing (flwr 1.42, supernode/start_client_internal.py) and gives a
 // request up after thirty. So the gateway holds an empty poll open and asks again when the federation's ServerApp has sent
-// something: messages arrive at once, and idle SuperNodes cost the SuperLink a poll every half minute, not ten. See interim.go for longer ones.
+// something: messages arrive at once, and idle SuperNodes cost the SuperLink a poll every half minute, not ten. See interim.go for longer
+// ones.
 const defaultHold = 26 * time.Second
 
 // wakes tells the polls being held that there may be something for them.

@@ -8,7 +8,8 @@ import (
 	"blossomtune/internal/portmux"
 )
 
-// A SuperNode gives a call up that is silent for 30 s. An informational answer (102 Processing) breaks the silence: flwr 1.41 and 1.42 (httpx
+// A SuperNode gives a call up that is silent for 30 s. An informational answer (102 Processing) breaks the silence: flwr 1.41 and 1.42
+// (httpx
 // 0.28) and Go wait for another 30 s after each, so polls are held open for longer, and idle SuperNodes cost a third.
 //
 // Not everything between takes such answers: some proxies drop them, others take them for the answer. So they are sent only where TLS ends

@@ -135,7 +135,8 @@ func TestFlwrTakesInformationalAnswers(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(dir, "ca.pem"), ca, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	out, err := exec.CommandContext(t.Context(), testflwr.Venv(t).Bin("python"), "-c", flwrPolls, addr, filepath.Join(dir, "key"), filepath.Join(dir, "ca.pem"),
+	out, err := exec.CommandContext(t.Context(), testflwr.Venv(t).Bin("python"), "-c", flwrPolls, addr, filepath.Join(dir, "key"),
+		filepath.Join(dir, "ca.pem"),
 		strconv.FormatUint(otherID, 10)).CombinedOutput()
 	if err != nil || string(out) != "0 True\n" {
 		t.Errorf("%v\n%s", err, out)

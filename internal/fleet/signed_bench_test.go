@@ -160,7 +160,8 @@ func (i instant) Builtin(int64) http.RoundTripper     { return i }
 func (instant) RoundTrip(r *http.Request) (*http.Response, error) {
 	_, _ = io.Copy(io.Discard, r.Body)
 	return &http.Response{Status: "200 OK", StatusCode: http.StatusOK, ProtoMajor: 1, ProtoMinor: 1, Request: r, ContentLength: 6,
-		Header: http.Header{"Content-Type": {"application/protobuf"}, "Content-Length": {"6"}}, Body: io.NopCloser(bytes.NewReader([]byte("answer")))}, nil
+		Header: http.Header{"Content-Type": {"application/protobuf"}, "Content-Length": {"6"}},
+		Body:   io.NopCloser(bytes.NewReader([]byte("answer")))}, nil
 }
 
 func processorTime(b *testing.B) time.Duration {

@@ -125,7 +125,8 @@ func TestAStormSettles(t *testing.T) {
 		}
 		took := time.Since(began)
 		synctest.Wait()
-		t.Logf("%d registrations took %v and %d calls; %d heartbeats, %d missed; at most %d calls at once", comers, took, tries.Load(), beats.Load(), missed.Load(), link.most.Load())
+		t.Logf("%d registrations took %v and %d calls; %d heartbeats, %d missed; at most %d calls at once", comers, took, tries.Load(),
+			beats.Load(), missed.Load(), link.most.Load())
 		if left.Load() > 0 || took > time.Minute {
 			t.Errorf("%d SuperNodes were not registered after %v", left.Load(), took)
 		}

@@ -105,7 +105,8 @@ func Start(ctx context.Context, o Options) (*Fleet, error) {
 
 func (f *Fleet) newNode(i int, k *Key) *node {
 	n := &node{f: f, key: k, runs: map[uint64]bool{}}
-	n.caller = caller{pool: &pool{dial: f.dial, from: f.dial.from(i), count: &f.count}, prefix: "/v1/fleet/", host: f.dial.host, part: "SuperNode",
+	n.caller = caller{pool: &pool{dial: f.dial, from: f.dial.from(i), count: &f.count}, prefix: "/v1/fleet/", host: f.dial.host,
+		part:    "SuperNode",
 		patient: f.o.Patient, stats: f.stats,
 		random: rand.New(rand.NewPCG(f.o.Seed, uint64(i))),
 		sign:   func(b []byte) ([]byte, error) { return k.appendSignature(b, f.o.ReuseSignatures) }}

@@ -50,7 +50,8 @@ func TestRendering(t *testing.T) {
 	if p.Title != "The title" || len(p.Headings) != 1 || p.Headings[0] != (Heading{"one-two", "One two"}) {
 		t.Errorf("%q, %+v", p.Title, p.Headings)
 	}
-	for _, want := range []string{`href="/docs/joining#rules"`, `href="https://example.org/a.md"`, `<h2 id="one-two">`, "<td>1</td>", "a &lt;b&gt;"} {
+	for _, want := range []string{`href="/docs/joining#rules"`, `href="https://example.org/a.md"`, `<h2 id="one-two">`, "<td>1</td>",
+		"a &lt;b&gt;"} {
 		if !strings.Contains(p.Body, want) {
 			t.Errorf("the page has no %s:\n%s", want, p.Body)
 		}

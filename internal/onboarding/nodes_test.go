@@ -52,7 +52,8 @@ func TestTheSuperLinkIsToldWhatChanged(t *testing.T) {
 				if err := tx.InsertRequest(w.ctx, &r); err != nil {
 					return err
 				}
-				k := domain.NodeKey{FederationID: w.fed.ID, RequestID: r.ID, Partition: i, PublicPEM: fmt.Append(nil, "pem ", i), Fingerprint: fmt.Sprint("f", i), Via: "agent"}
+				k := domain.NodeKey{FederationID: w.fed.ID, RequestID: r.ID, Partition: i, PublicPEM: fmt.Append(nil, "pem ", i),
+					Fingerprint: fmt.Sprint("f", i), Via: "agent"}
 				if err := tx.InsertNodeKey(w.ctx, &k); err != nil {
 					return err
 				}
@@ -82,7 +83,8 @@ func TestTheSuperLinkIsToldWhatChanged(t *testing.T) {
 			t.Fatal(err)
 		}
 		for _, want := range []int{1, 0} {
-			if changed, err := w.s.SyncNodes(w.ctx, l, w.fed.ID); len(changed) != want || err != nil || l.ended[gone.NodeID] != 1 || len(l.ended) != 1 {
+			if changed, err := w.s.SyncNodes(w.ctx, l, w.fed.ID); len(changed) != want || err != nil || l.ended[gone.NodeID] != 1 ||
+				len(l.ended) != 1 {
 				t.Errorf("%d changed, want %d; ended %v: %v", len(changed), want, l.ended, err)
 			}
 		}

@@ -91,7 +91,8 @@ func (b Block) powerShell(programs []Program) string {
 	for _, p := range programs {
 		fmt.Fprintf(&s, "  '%s' { $f = '%s'; $h = '%s' }\n", strings.ToUpper(p.Arch), p.Name, p.SHA256)
 	}
-	fmt.Fprintf(&s, "}\nNew-Item -ItemType Directory -Force $d | Out-Null\ncurl.exe %s --retry 3 -o \"$d\\new.exe\" \"%s/download/$f\"\n", b.curl(), b.Base)
+	fmt.Fprintf(&s, "}\nNew-Item -ItemType Directory -Force $d | Out-Null\ncurl.exe %s --retry 3 -o \"$d\\new.exe\" \"%s/download/$f\"\n",
+		b.curl(), b.Base)
 	s.WriteString("if ($LASTEXITCODE -ne 0) { throw 'The download failed.' }\nif ((Get-FileHash \"$d\\new.exe\").Hash -ne $h) { throw 'The SHA-256 is wrong. Nothing was installed.' }\n")
 	s.WriteString("Move-Item -Force \"$d\\new.exe\" \"$d\\blossomtune.exe\"\n")
 	if b.Token != "" {

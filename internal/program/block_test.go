@@ -55,7 +55,8 @@ func pasted(t *testing.T, shell, text string, env []string) (string, error) {
 
 // What is pasted downloads the program, checks it and runs join with the token in its environment alone.
 func TestPastedBlockRunsTheProgram(t *testing.T) {
-	for _, c := range []struct{ system, shell, arch string }{{"linux", "sh", "x86_64"}, {"linux", "bash", "x86_64"}, {"darwin", "bash", "x86_64"}} {
+	for _, c := range []struct{ system, shell, arch string }{{"linux", "sh", "x86_64"}, {"linux", "bash", "x86_64"},
+		{"darwin", "bash", "x86_64"}} {
 		b := served(t, c.system, echo)
 		home, env := machine(t, c.arch)
 		out, err := pasted(t, c.shell, b.Text(c.system), env)
@@ -71,7 +72,8 @@ func TestPastedBlockRunsTheProgram(t *testing.T) {
 // A file with another SHA-256, and a machine without a program, run nothing.
 func TestPastedBlockRunsNothingElse(t *testing.T) {
 	for name, c := range map[string]struct{ text, arch string }{
-		"another file": {"#!/bin/sh\necho args: harm\n", "x86_64"}, "cut off": {echo[:20], "x86_64"}, "no program": {echo, "riscv64"}, "not there": {echo, "aarch64"},
+		"another file": {"#!/bin/sh\necho args: harm\n", "x86_64"}, "cut off": {echo[:20], "x86_64"}, "no program": {echo, "riscv64"},
+		"not there": {echo, "aarch64"},
 	} {
 		home, env := machine(t, c.arch)
 		b := served(t, "linux", c.text)
@@ -121,17 +123,20 @@ func TestPastedBlockGoesThroughTheProxy(t *testing.T) {
 
 func TestBlockForEachSystem(t *testing.T) {
 	b := Block{Base: "https://fl.example.org", Token: "pin.id.secret", Args: "join https://fl.example.org", Programs: []Program{
-		{OS: "windows", Arch: "amd64", Name: "blossomtune-windows-amd64.exe", SHA256: sum("a")}, {OS: "windows", Arch: "arm64", Name: "blossomtune-windows-arm64.exe", SHA256: sum("b")}}}
+		{OS: "windows", Arch: "amd64", Name: "blossomtune-windows-amd64.exe", SHA256: sum("a")},
+		{OS: "windows", Arch: "arm64", Name: "blossomtune-windows-arm64.exe", SHA256: sum("b")}}}
 	if text := b.Text("darwin"); text != "" {
 		t.Errorf("a block without a program: %s", text)
 	}
 	text := b.Text("windows")
-	for _, want := range []string{"'AMD64' { $f = 'blossomtune-windows-amd64.exe'; $h = '" + sum("a") + "' }", "curl.exe -f --retry", "$env:BLOSSOMTUNE_JOIN_TOKEN = 'pin.id.secret'", `& "$d\blossomtune.exe" join https://fl.example.org` + "\n"} {
+	for _, want := range []string{"'AMD64' { $f = 'blossomtune-windows-amd64.exe'; $h = '" + sum("a") + "' }", "curl.exe -f --retry",
+		"$env:BLOSSOMTUNE_JOIN_TOKEN = 'pin.id.secret'", `& "$d\blossomtune.exe" join https://fl.example.org` + "\n"} {
 		if !strings.Contains(text, want) {
 			t.Errorf("the block for Windows lacks %q:\n%s", want, text)
 		}
 	}
-	for agent, want := range map[string]string{"Mozilla/5.0 (Windows NT 10.0; Win64; x64)": "windows", "Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7)": "darwin", "Mozilla/5.0 (X11; Linux x86_64)": "linux", "": "linux"} {
+	for agent, want := range map[string]string{"Mozilla/5.0 (Windows NT 10.0; Win64; x64)": "windows",
+		"Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7)": "darwin", "Mozilla/5.0 (X11; Linux x86_64)": "linux", "": "linux"} {
 		if got := SystemOf(agent); got != want {
 			t.Errorf("%q is %s", agent, got)
 		}

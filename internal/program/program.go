@@ -77,7 +77,8 @@ func New(o Options) *Shelf {
 }
 
 // platforms are those for which programs are built, in the order in which they are listed.
-var platforms = [][2]string{{"linux", "amd64"}, {"linux", "arm64"}, {"darwin", "arm64"}, {"darwin", "amd64"}, {"windows", "amd64"}, {"windows", "arm64"}}
+var platforms = [][2]string{{"linux", "amd64"}, {"linux", "arm64"}, {"darwin", "arm64"}, {"darwin", "amd64"}, {"windows", "amd64"},
+	{"windows", "arm64"}}
 
 func nameOf(system, arch string) string {
 	name := "blossomtune-" + system + "-" + arch

@@ -65,7 +65,8 @@ func TestFolderMustAgreeWithItsSums(t *testing.T) {
 		}
 		defer f.Close()
 		got, err := io.ReadAll(f)
-		return err == nil && string(got) == text && p.SHA256 == sum(text) && p.Version == "2.0.0" && strings.Contains(Sums(s.List()), sum(text)+"  "+other+"\n")
+		return err == nil && string(got) == text && p.SHA256 == sum(text) && p.Version == "2.0.0" &&
+			strings.Contains(Sums(s.List()), sum(text)+"  "+other+"\n")
 	}
 	if !has("first") {
 		t.Fatalf("the program is not handed out: %+v; %s", s.List(), &log)

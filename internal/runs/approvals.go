@@ -30,11 +30,13 @@ func ApprovalsCheck(all []domain.NodeApproval) (Check, bool) {
 		}
 	}
 	asks := given + waiting.n + rejected.n + unasked.n
-	c := Check{Mark: Go, What: "Approvals", Needed: "by participants who decide", Found: fmt.Sprintf("%d of %d have approved this version", given, asks)}
+	c := Check{Mark: Go, What: "Approvals", Needed: "by participants who decide",
+		Found: fmt.Sprintf("%d of %d have approved this version", given, asks)}
 	for _, part := range []struct {
 		who       someNodes
 		one, more string
-	}{{waiting, "waits for its owner", "wait for their owners"}, {rejected, "has rejected it", "have rejected it"}, {unasked, "was not asked yet", "were not asked yet"}} {
+	}{{waiting, "waits for its owner", "wait for their owners"}, {rejected, "has rejected it", "have rejected it"},
+		{unasked, "was not asked yet", "were not asked yet"}} {
 		what := part.more
 		if part.who.n == 1 {
 			what = part.one

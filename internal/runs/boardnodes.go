@@ -132,7 +132,8 @@ func (s *Service) versionsCheck(b boardNodes) Check {
 		wrong = append(wrong, old.String()+": "+old.why)
 	}
 	if len(wrong) > 0 {
-		c.Mark, c.Found, c.Fix = Caution, strings.Join(wrong, "; "), "Their owners update blossomtune and connect again, or suspend them for this run."
+		c.Mark, c.Found, c.Fix = Caution, strings.Join(wrong, "; "),
+			"Their owners update blossomtune and connect again, or suspend them for this run."
 	}
 	return c
 }

@@ -142,7 +142,8 @@ func (s *Service) SetPolicy(ctx context.Context, actor domain.Actor, fedID int64
 		if err := tx.UpdateFederation(ctx, fed); err != nil {
 			return err
 		}
-		detail := map[string]string{"parallel": fmt.Sprint(p.Parallel), "idle_stop": fmt.Sprintf("%d min", p.IdleStop), "web_access": domain.OnOff(!p.NoWeb), "engine": p.Engine.String()}
+		detail := map[string]string{"parallel": fmt.Sprint(p.Parallel), "idle_stop": fmt.Sprintf("%d min", p.IdleStop),
+			"web_access": domain.OnOff(!p.NoWeb), "engine": p.Engine.String()}
 		for _, l := range p.Limits.All() {
 			detail[l.Field] = domain.Span(l.Limit)
 		}

@@ -88,7 +88,8 @@ func newWorld(t *testing.T, db *store.DB) *world { return newWorldOn(t, db, "f")
 // newWorldOn makes another federation in a database.
 func newWorldOn(t *testing.T, db *store.DB, slug string) *world {
 	t.Helper()
-	w := &world{t: t, db: db, engine: newFakeEngine(t.TempDir(), time.Now), fed: domain.Federation{Slug: slug, Name: "F", TotalPartitions: 10, Parallel: 1, EngineWanted: true}}
+	w := &world{t: t, db: db, engine: newFakeEngine(t.TempDir(), time.Now),
+		fed: domain.Federation{Slug: slug, Name: "F", TotalPartitions: 10, Parallel: 1, EngineWanted: true}}
 	err := db.InTx(t.Context(), func(tx *store.Tx) error {
 		if err := tx.InsertFederation(t.Context(), &w.fed); err != nil {
 			return err
@@ -110,7 +111,8 @@ func (w *world) boot(k *killer) {
 	}
 	w.kills = k
 	w.engine.before, w.engine.after = k.before, k.afterwards
-	o := runs.Options{Store: killedStore{store.Adapt[runs.Tx](w.db), k}, Engine: w.engine, Events: events.NewBus(), Clock: w.now, Logger: slog.New(slog.DiscardHandler), Flwr: "1.42.0"}
+	o := runs.Options{Store: killedStore{store.Adapt[runs.Tx](w.db), k}, Engine: w.engine, Events: events.NewBus(), Clock: w.now,
+		Logger: slog.New(slog.DiscardHandler), Flwr: "1.42.0"}
 	if !w.engine.keyed {
 		engine := unkeyed.Engine{Engine: w.engine, Store: o.Store, Unkeyed: func(int64) bool { return true }}
 		o.Engine, o.Stray = engine, engine.Stray

@@ -198,7 +198,9 @@ type Service struct {
 
 // New returns a Service; [Service.Run] must run for anything queued to start.
 func New(o Options) *Service {
-	return &Service{Options: o, ended: make(chan struct{}, 1), began: o.Clock().UTC(), wakes: map[int64]chan struct{}{}, tailers: map[int64]*tailer{}, logs: map[int64]*logfile.File{}, rollers: newRollers(), waits: newWaits(), receiptsFailed: map[int64]time.Time{}}
+	return &Service{Options: o, ended: make(chan struct{}, 1), began: o.Clock().UTC(), wakes: map[int64]chan struct{}{},
+		tailers: map[int64]*tailer{}, logs: map[int64]*logfile.File{}, rollers: newRollers(), waits: newWaits(),
+		receiptsFailed: map[int64]time.Time{}}
 }
 
 // Wake makes the federation's driver look at once; call it when its engine has changed.

@@ -58,7 +58,8 @@ var mails = []Mail{
 		{Name: "next", Says: "what they will have to do", Sample: stepsReviewed}, {Name: "until", Says: "the link's last day", Sample: "2 January 2027"}, forFederation, forSite}},
 	{Kind: MailApproved, When: "A request is approved", Subject: "You are in: {federation}", Text: approvedText, Placeholders: []Placeholder{
 		link("opens their own page", "/me/cardio"), forPartition, {Name: "total", Says: "of how many", Sample: "10"},
-		{Name: "commands", Says: "what to paste on Linux, macOS and Windows", Sample: "Linux:\n…\n\nmacOS:\n…\n\nWindows (PowerShell):\n…"}, forRequest, forFederation, forSite}},
+		{Name: "commands", Says: "what to paste on Linux, macOS and Windows", Sample: "Linux:\n…\n\nmacOS:\n…\n\nWindows (PowerShell):\n…"},
+		forRequest, forFederation, forSite}},
 	{Kind: MailRejected, When: "A request is turned down", Subject: "Your request to join {federation}", Text: rejectedText, Placeholders: []Placeholder{
 		forReason, {Name: "link", Says: "where they can ask again", Sample: "https://fl.example.org/join/cardio"}, forRequest, forFederation, forSite}},
 	{Kind: MailRevoked, When: "Access is ended", Subject: "Your access to {federation} has ended", Text: revokedText, Placeholders: []Placeholder{forReason, forPartition, forRequest, forFederation, forSite}},

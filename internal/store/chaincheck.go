@@ -17,7 +17,8 @@ type chainCheck struct {
 }
 
 func newChainCheck(head auditHead) *chainCheck {
-	return &chainCheck{head: head, hash: make([]byte, sha256.Size), v: domain.AuditVerdict{Since: moment(head.since), Hash: hex.EncodeToString(head.hash)}}
+	return &chainCheck{head: head, hash: make([]byte, sha256.Size), v: domain.AuditVerdict{Since: moment(head.since),
+		Hash: hex.EncodeToString(head.hash)}}
 }
 
 // add takes the next entry and reports whether it fits; the rest need not be added then.

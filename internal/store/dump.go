@@ -102,7 +102,8 @@ func (tx *Tx) describeDump(ctx context.Context, d *Dump, exists string) (err err
 	if found, err := has("goose_db_version"); err != nil || !found {
 		return errors.Join(err, ignoreNil(found, domain.Errorf(domain.Invalid, "The database is not one of a BlossomTune server.")))
 	}
-	d.Applied, err = list(ctx, tx, "migration", version, "SELECT DISTINCT version_id FROM goose_db_version WHERE is_applied AND version_id > 0 ORDER BY version_id")
+	d.Applied, err = list(ctx, tx, "migration", version,
+		"SELECT DISTINCT version_id FROM goose_db_version WHERE is_applied AND version_id > 0 ORDER BY version_id")
 	if err != nil {
 		return err
 	}
@@ -112,7 +113,8 @@ func (tx *Tx) describeDump(ctx context.Context, d *Dump, exists string) (err err
 	if found, err := has("link_version"); err != nil {
 		return err
 	} else if found {
-		d.Link, err = list(ctx, tx, "migration", version, "SELECT DISTINCT version_id FROM link_version WHERE is_applied AND version_id > 0 ORDER BY version_id")
+		d.Link, err = list(ctx, tx, "migration", version,
+			"SELECT DISTINCT version_id FROM link_version WHERE is_applied AND version_id > 0 ORDER BY version_id")
 		if err != nil {
 			return err
 		}

@@ -124,10 +124,12 @@ func (c copied) bytes(column string) []byte {
 }
 
 func (c copied) audit() auditRow {
-	return auditRow{id: c.number("id"), at: c.number("at"), kind: c["actor_kind"], person: c.number("actor_person_id"), name: c["actor_name"], action: c["action"],
+	return auditRow{id: c.number("id"), at: c.number("at"), kind: c["actor_kind"], person: c.number("actor_person_id"),
+		name: c["actor_name"], action: c["action"],
 		object: c["object_kind"], of: c["object_id"], federation: c.number("federation_id"), detail: c["detail"], hash: c.bytes("hash")}
 }
 
 func (c copied) head() auditHead {
-	return auditHead{last: c.number("last_id"), entries: c.number("entries"), hash: c.bytes("hash"), since: c.number("since"), whole: c.number("whole") == 1}
+	return auditHead{last: c.number("last_id"), entries: c.number("entries"), hash: c.bytes("hash"), since: c.number("since"),
+		whole: c.number("whole") == 1}
 }

@@ -34,7 +34,8 @@ func connectPostgres(ctx context.Context, conf *pgx.ConnConfig) (*pgx.Conn, erro
 	defer cancel()
 	conn, err := pgx.ConnectConfig(ctx, conf)
 	if err != nil {
-		return nil, domain.Errorf(domain.Unavailable, "PostgreSQL does not answer.").Fix("Check --database and that the server runs.").Because(err)
+		return nil, domain.Errorf(domain.Unavailable,
+			"PostgreSQL does not answer.").Fix("Check --database and that the server runs.").Because(err)
 	}
 	return conn, nil
 }
@@ -47,7 +48,8 @@ func closePostgres(conn *pgx.Conn) {
 
 // DumpPostgres reads a whole PostgreSQL database in one snapshot. begin is called with what is in it, then each for every table, with a
 // function that writes the table's rows in COPY's text format. Other processes can write meanwhile.
-func DumpPostgres(ctx context.Context, address string, begin func(Dump) error, each func(table string, write func(io.Writer) error) error) error {
+func DumpPostgres(ctx context.Context, address string, begin func(Dump) error,
+	each func(table string, write func(io.Writer) error) error) error {
 	conf, err := pgConfig(address, "")
 	if err != nil {
 		return err

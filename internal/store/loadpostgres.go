@@ -43,7 +43,8 @@ func EmptyPostgres(ctx context.Context, address string) error {
 	}
 	defer closePostgres(conn)
 	var n int
-	err = conn.QueryRow(ctx, "SELECT count(*) FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = current_schema() AND c.relkind IN ('r', 'p', 'v', 'S')").Scan(&n)
+	err = conn.QueryRow(ctx,
+		"SELECT count(*) FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = current_schema() AND c.relkind IN ('r', 'p', 'v', 'S')").Scan(&n)
 	if err != nil {
 		return fmt.Errorf("looking for tables: %w", err)
 	}
@@ -53,7 +54,8 @@ func EmptyPostgres(ctx context.Context, address string) error {
 	return nil
 }
 
-// LoadPostgres restores a dump into an empty database. fill is called with a function that it calls for each table with the rows, in COPY's text format. The dump
+// LoadPostgres restores a dump into an empty database. fill is called with a function that it calls for each table with the rows, in COPY's
+// text format. The dump
 // is loaded into a schema of its own and takes its place in one transaction at the end; after an error the database is as before.
 func LoadPostgres(ctx context.Context, address string, l Load, fill func(load func(table string, rows io.Reader) error) error) (err error) {
 	conf, err := pgConfig(address, "")
@@ -69,7 +71,8 @@ func LoadPostgres(ctx context.Context, address string, l Load, fill func(load fu
 	if err := outer.QueryRow(ctx, "SELECT coalesce(current_schema(), 'public')").Scan(&target); err != nil {
 		return fmt.Errorf("reading the schema's name: %w", err)
 	}
-	if _, err := outer.Exec(ctx, "SET client_min_messages = warning; DROP SCHEMA IF EXISTS "+restoreSchema+" CASCADE; CREATE SCHEMA "+restoreSchema); err != nil {
+	if _, err := outer.Exec(ctx,
+		"SET client_min_messages = warning; DROP SCHEMA IF EXISTS "+restoreSchema+" CASCADE; CREATE SCHEMA "+restoreSchema); err != nil {
 		return domain.Errorf(domain.Forbidden, "The schema %s cannot be created in the PostgreSQL database.", restoreSchema).
 			Fix("Run GRANT CREATE ON DATABASE … TO the server's user, then try again.").Because(err)
 	}
@@ -172,7 +175,8 @@ func fillSchema(ctx context.Context, address string, d Dump, fill func(load func
 
 // dropForeignKeys drops the foreign keys of a schema and returns the statements that add them again.
 func dropForeignKeys(ctx context.Context, tx pgx.Tx) (again []string, err error) {
-	rows, err := tx.Query(ctx, `SELECT c.relname::text, k.conname::text, pg_get_constraintdef(k.oid) FROM pg_constraint k JOIN pg_class c ON c.oid = k.conrelid
+	rows, err := tx.Query(ctx,
+		`SELECT c.relname::text, k.conname::text, pg_get_constraintdef(k.oid) FROM pg_constraint k JOIN pg_class c ON c.oid = k.conrelid
 		JOIN pg_namespace n ON n.oid = c.relnamespace WHERE k.contype = 'f' AND n.nspname = current_schema() ORDER BY 1, 2`)
 	if err != nil {
 		return nil, fmt.Errorf("listing the foreign keys: %w", err)
@@ -207,14 +211,16 @@ func swapSchemas(ctx context.Context, conn *pgx.Conn, target string, l Load) err
 	present, listErr := pgTables(ctx, tx)
 	err = errors.Join(err, listErr)
 	if err == nil && len(present) > 0 {
-		return domain.Errorf(domain.Conflict, "The PostgreSQL database is not empty any more.").Fix("Create a new database and name it with --database.")
+		return domain.Errorf(domain.Conflict,
+			"The PostgreSQL database is not empty any more.").Fix("Create a new database and name it with --database.")
 	}
 	for _, t := range l.Dump.Tables {
 		do("ALTER TABLE " + restoreSchema + "." + quoted(t.Name) + " SET SCHEMA " + quoted(target))
 	}
 	do("DROP SCHEMA " + restoreSchema + " CASCADE")
 	if err != nil {
-		return domain.Errorf(domain.Unavailable, "PostgreSQL did not put the restored tables in place.").Fix("End other programs that use the database, then try again.").Because(err)
+		return domain.Errorf(domain.Unavailable,
+			"PostgreSQL did not put the restored tables in place.").Fix("End other programs that use the database, then try again.").Because(err)
 	}
 	return tx.Commit(ctx)
 }

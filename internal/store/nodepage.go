@@ -16,8 +16,9 @@ var nodeOrder = map[domain.NodeSort]struct {
 	by    string
 	falls bool
 }{
-	domain.NodesByName: {"LOWER(r.name)", false}, domain.NodesLatest: {"COALESCE(k.last_at, 0)", true}, domain.NodesSilent: {"COALESCE(k.last_at, 0)", false},
-	domain.NodesSent: {"COALESCE(k.bytes_in, 0)", true}, domain.NodesReceived: {"COALESCE(k.bytes_out, 0)", true},
+	domain.NodesByName: {"LOWER(r.name)", false}, domain.NodesLatest: {"COALESCE(k.last_at, 0)", true},
+	domain.NodesSilent: {"COALESCE(k.last_at, 0)", false},
+	domain.NodesSent:   {"COALESCE(k.bytes_in, 0)", true}, domain.NodesReceived: {"COALESCE(k.bytes_out, 0)", true},
 }
 
 // nodeSource is where the rows of a filter come from.
@@ -27,7 +28,8 @@ type nodeSource struct {
 }
 
 func sourceOf(f domain.NodeFilter) nodeSource {
-	s := nodeSource{from: " FROM request r LEFT JOIN node_key k ON k.request_id = r.id AND k.revoked_at = 0", id: "r.id", partition: "r.partition_id"}
+	s := nodeSource{from: " FROM request r LEFT JOIN node_key k ON k.request_id = r.id AND k.revoked_at = 0", id: "r.id",
+		partition: "r.partition_id"}
 	switch {
 	case f.Status == "" && !f.Keys, f.Status == domain.NodeNotConnected:
 		s.where.add("r.federation_id = ?", f.FederationID)
@@ -68,7 +70,8 @@ func (tx *Tx) NodePage(ctx context.Context, f domain.NodeFilter) ([]domain.NodeR
 		direction, beyond = " DESC", "<"
 	}
 	if f.AfterID != 0 { // two statements, as in Requests
-		at, err := get(ctx, tx, "SuperNode", func(s scanner) (v any, err error) { return v, s.Scan(&v) }, "SELECT "+order.by+src.from+" WHERE "+src.id+" = $1", f.AfterID)
+		at, err := get(ctx, tx, "SuperNode", func(s scanner) (v any, err error) { return v, s.Scan(&v) },
+			"SELECT "+order.by+src.from+" WHERE "+src.id+" = $1", f.AfterID)
 		if err != nil {
 			return nil, err
 		}
@@ -76,8 +79,10 @@ func (tx *Tx) NodePage(ctx context.Context, f domain.NodeFilter) ([]domain.NodeR
 		n := len(src.where.args)
 		src.where.conds = append(src.where.conds, fmt.Sprintf("(%s, %s) %s ($%d, $%d)", order.by, src.id, beyond, n-1, n))
 	}
-	rows, err := list(ctx, tx, "SuperNode", func(s scanner) (r domain.NodeRow, err error) { return r, s.Scan(&r.Holder.ID, &r.Key.ID, &r.Cursor) },
-		fmt.Sprintf("SELECT r.id, COALESCE(k.id, 0), %s%s%s ORDER BY %s%s, %s%s LIMIT %d", src.id, src.from, src.where.String(), order.by, direction, src.id, direction, limit(f.Limit)), src.where.args...)
+	scan := func(s scanner) (r domain.NodeRow, err error) { return r, s.Scan(&r.Holder.ID, &r.Key.ID, &r.Cursor) }
+	query := fmt.Sprintf("SELECT r.id, COALESCE(k.id, 0), %s%s%s ORDER BY %s%s, %s%s LIMIT %d",
+		src.id, src.from, src.where.String(), order.by, direction, src.id, direction, limit(f.Limit))
+	rows, err := list(ctx, tx, "SuperNode", scan, query, src.where.args...)
 	if err != nil || len(rows) == 0 {
 		return nil, err
 	}

@@ -22,7 +22,8 @@ func nodesOfEveryStatus(t *testing.T, db *store.DB, fed domain.Federation) {
 			if err := tx.InsertPerson(ctx, &p); err != nil {
 				return err
 			}
-			r := domain.Request{Ref: fmt.Sprint("R", i), FederationID: fed.ID, PersonID: p.ID, Email: p.Email, Name: p.Name, State: domain.Approved, Partition: i, CreatedAt: now, DecidedAt: now}
+			r := domain.Request{Ref: fmt.Sprint("R", i), FederationID: fed.ID, PersonID: p.ID, Email: p.Email, Name: p.Name,
+				State: domain.Approved, Partition: i, CreatedAt: now, DecidedAt: now}
 			if status == domain.NodeRevoked {
 				r.State = domain.Revoked
 			}
@@ -41,11 +42,13 @@ func nodesOfEveryStatus(t *testing.T, db *store.DB, fed domain.Federation) {
 }
 
 func insertNode(tx *store.Tx, fed domain.Federation, r domain.Request, status domain.NodeStatus) error {
-	k := domain.NodeKey{FederationID: fed.ID, RequestID: r.ID, Partition: r.Partition, PublicPEM: []byte("pem"), Fingerprint: r.Ref, Via: "agent", CreatedAt: now}
+	k := domain.NodeKey{FederationID: fed.ID, RequestID: r.ID, Partition: r.Partition, PublicPEM: []byte("pem"), Fingerprint: r.Ref,
+		Via: "agent", CreatedAt: now}
 	if err := tx.InsertNodeKey(ctx, &k); err != nil || status == domain.NodeNeverSeen {
 		return err
 	}
-	seen := domain.NodeSeen{FirstAt: now, LastAt: now.Add(time.Duration(r.Partition) * time.Second), Online: status != domain.NodeOffline, BytesIn: int64(100 - r.Partition), Flwr: "1.42.0"}
+	seen := domain.NodeSeen{FirstAt: now, LastAt: now.Add(time.Duration(r.Partition) * time.Second), Online: status != domain.NodeOffline,
+		BytesIn: int64(100 - r.Partition), Flwr: "1.42.0"}
 	if status == domain.NodeStuck {
 		seen.Stuck = domain.StuckLate
 	}
@@ -144,7 +147,8 @@ func TestTalliesFollowChanges(t *testing.T) {
 			return out
 		}
 		first := tally()
-		if got := first.Count(); got != (domain.NodeCount{Good: 10, Online: 2, Stuck: 2}) || first.Approved != 12 || first.By[domain.NodeNotConnected] != 2 || first.Releases["1.42.0"] != 2 {
+		if got := first.Count(); got != (domain.NodeCount{Good: 10, Online: 2, Stuck: 2}) || first.Approved != 12 ||
+			first.By[domain.NodeNotConnected] != 2 || first.Releases["1.42.0"] != 2 {
 			t.Errorf("counted %+v, %+v", got, first)
 		}
 		var rows []domain.NodeRow

@@ -56,17 +56,20 @@ func (tx *Tx) NodeKeys(ctx context.Context, fedID int64) ([]domain.NodeKey, erro
 
 // UnsyncedKeys returns a federation's good keys without a node id, and its revoked ones with one.
 func (tx *Tx) UnsyncedKeys(ctx context.Context, fedID int64) ([]domain.NodeKey, error) {
-	fresh, err := list(ctx, tx, "key", scanNodeKey, "SELECT "+nodeKeyColumns+" FROM node_key WHERE federation_id = $1 AND node_id = 0 AND revoked_at = 0 ORDER BY partition_id", fedID)
+	fresh, err := list(ctx, tx, "key", scanNodeKey,
+		"SELECT "+nodeKeyColumns+" FROM node_key WHERE federation_id = $1 AND node_id = 0 AND revoked_at = 0 ORDER BY partition_id", fedID)
 	if err != nil {
 		return nil, err
 	}
-	revoked, err := list(ctx, tx, "key", scanNodeKey, "SELECT "+nodeKeyColumns+" FROM node_key WHERE federation_id = $1 AND status = 'revoked' AND node_id <> 0 ORDER BY id", fedID)
+	revoked, err := list(ctx, tx, "key", scanNodeKey,
+		"SELECT "+nodeKeyColumns+" FROM node_key WHERE federation_id = $1 AND status = 'revoked' AND node_id <> 0 ORDER BY id", fedID)
 	return append(fresh, revoked...), err
 }
 
 // HaltedKeys returns a federation's keys that are revoked or suspended.
 func (tx *Tx) HaltedKeys(ctx context.Context, fedID int64) ([]domain.NodeKey, error) {
-	return list(ctx, tx, "key", scanNodeKey, "SELECT "+nodeKeyColumns+" FROM node_key WHERE federation_id = $1 AND status IN ('revoked', 'suspended')", fedID)
+	return list(ctx, tx, "key", scanNodeKey,
+		"SELECT "+nodeKeyColumns+" FROM node_key WHERE federation_id = $1 AND status IN ('revoked', 'suspended')", fedID)
 }
 
 // GoodKeys returns the keys of some federations that are not revoked, of each by partition.
@@ -181,7 +184,8 @@ func scanFederation(s scanner) (f domain.Federation, err error) {
 	var wanted, created, needed, only, idle, noWeb int64
 	var limits string
 	a := &f.Asking
-	if err = s.Scan(&f.ID, &f.Slug, &f.Name, &f.Description, &f.TotalPartitions, &f.Parallel, &wanted, &created, &a.Proof, &a.Question, &needed, &only, &limits, &f.IdleStop, &idle, &noWeb, &f.Engine); err != nil {
+	if err = s.Scan(&f.ID, &f.Slug, &f.Name, &f.Description, &f.TotalPartitions, &f.Parallel, &wanted, &created, &a.Proof, &a.Question,
+		&needed, &only, &limits, &f.IdleStop, &idle, &noWeb, &f.Engine); err != nil {
 		return f, err
 	}
 	f.EngineWanted, f.CreatedAt, a.AnswerNeeded, a.InvitationsOnly, f.EngineIdle = wanted == 1, moment(created), needed == 1, only == 1, idle == 1
@@ -210,7 +214,8 @@ func (tx *Tx) InsertFederation(ctx context.Context, f *domain.Federation) error 
 	if err != nil {
 		return err
 	}
-	err = tx.insert(ctx, "federation", &f.ID, "INSERT INTO federation (slug, name, description, total_partitions, parallel, engine_wanted, created_at, proof, question, answer_needed, invitations_only, run_limits, idle_stop, engine_idle, no_web, engine) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)",
+	err = tx.insert(ctx, "federation", &f.ID,
+		"INSERT INTO federation (slug, name, description, total_partitions, parallel, engine_wanted, created_at, proof, question, answer_needed, invitations_only, run_limits, idle_stop, engine_idle, no_web, engine) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)",
 		f.Slug, f.Name, f.Description, f.TotalPartitions, max(f.Parallel, 1), bit(f.EngineWanted), millis(f.CreatedAt),
 		string(cmp.Or(f.Asking.Proof, domain.ProofBoth)), f.Asking.Question, bit(f.Asking.AnswerNeeded), bit(f.Asking.InvitationsOnly),
 		limits, f.IdleStop, bit(f.EngineIdle), bit(f.NoWeb), string(f.Engine))

@@ -69,7 +69,8 @@ func bundleFiles(st standing) []bundleFile {
 	files := []bundleFile{
 		{"README.txt", 0o644, bundleReadme(st)},
 		{"connect.sh", 0o755, "#!/bin/sh\n# Downloads the program if it is not here yet, and connects this machine. Shows a code to enter in a browser.\n" + st.bundledShell()},
-		{"connect.ps1", 0o644, windowsLines("# Downloads the program and connects this machine. Shows a code to enter in a browser.\n# Paste it into PowerShell, or run: powershell -ExecutionPolicy Bypass -File connect.ps1\n" + st.bundledWindows())},
+		{"connect.ps1", 0o644,
+			windowsLines("# Downloads the program and connects this machine. Shows a code to enter in a browser.\n# Paste it into PowerShell, or run: powershell -ExecutionPolicy Bypass -File connect.ps1\n" + st.bundledWindows())},
 		{"plain-flower.sh", 0o755, "#!/bin/sh\n# For who runs flwr " + st.conn.Flwr + " without blossomtune: the key beside this file must be enrolled on your status page.\ncd \"$(dirname \"$0\")\" || exit 1\nexec " + st.superNodeCommand() + "\n"},
 	}
 	if st.pinned() {

@@ -33,15 +33,18 @@ func unlinkConfirmation(label string) confirmation {
 }
 
 func revokeInviteConfirmation(fed domain.Federation, i domain.Invitation) confirmation {
-	return confirmation{"Take back the invitation of " + inviteWords(i) + "? Its link stops working. People who have used it stay.", "Take back invitation", "/f/" + fed.Slug + "/invites"}
+	return confirmation{"Take back the invitation of " + inviteWords(i) + "? Its link stops working. People who have used it stay.",
+		"Take back invitation", "/f/" + fed.Slug + "/invites"}
 }
 
 func dropRuleConfirmation(fed domain.Federation, r domain.ApprovalRule) confirmation {
-	return confirmation{"Remove the rule for " + r.Value + "? New requests wait for a manager. People whom it approved stay.", "Remove rule", "/f/" + fed.Slug + "/invites"}
+	return confirmation{"Remove the rule for " + r.Value + "? New requests wait for a manager. People whom it approved stay.", "Remove rule",
+		"/f/" + fed.Slug + "/invites"}
 }
 
 func revokeShareConfirmation(fed domain.Federation, run domain.Run, v domain.Share) confirmation {
-	return confirmation{"Revoke the link to " + run.Name + " of " + exact(v.CreatedAt) + "? Everyone who has it is refused from now on.", "Revoke link", "/f/" + fed.Slug + "/runs/" + run.Name + "#share"}
+	return confirmation{"Revoke the link to " + run.Name + " of " + exact(v.CreatedAt) + "? Everyone who has it is refused from now on.",
+		"Revoke link", "/f/" + fed.Slug + "/runs/" + run.Name + "#share"}
 }
 
 func takeRoleConfirmation(fed domain.Federation, email string) confirmation {
@@ -53,7 +56,8 @@ func suspendConfirmation(req domain.Request, back string) confirmation {
 }
 
 func rejectConfirmation(fed domain.Federation, req domain.Request) confirmation {
-	return confirmation{"Reject the request of " + req.Name + "? The reason is mailed. They can ask again.", "Reject request", "/f/" + fed.Slug + "/requests?request=" + req.Ref}
+	return confirmation{"Reject the request of " + req.Name + "? The reason is mailed. They can ask again.", "Reject request", "/f/" +
+		fed.Slug + "/requests?request=" + req.Ref}
 }
 
 func revokeConfirmation(fed domain.Federation, req domain.Request) confirmation {

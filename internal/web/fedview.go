@@ -24,9 +24,12 @@ var statusTones = []struct {
 	status domain.NodeStatus
 	tone   tone
 }{
-	{domain.NodeOnline, tone{class: "is-ok", icon: "ok", word: "online"}}, {domain.NodeStuck, tone{class: "is-bad", icon: "warn", word: "stuck"}},
-	{domain.NodeOffline, tone{class: "is-off", icon: "off", word: "offline"}}, {domain.NodeSuspended, tone{class: "is-off", icon: "pause", word: "suspended"}},
-	{domain.NodeNeverSeen, tone{class: "is-wait", icon: "wait", word: "never seen"}}, {domain.NodeNotConnected, tone{class: "is-wait", icon: "wait", word: "not connected yet"}},
+	{domain.NodeOnline, tone{class: "is-ok", icon: "ok", word: "online"}},
+	{domain.NodeStuck, tone{class: "is-bad", icon: "warn", word: "stuck"}},
+	{domain.NodeOffline, tone{class: "is-off", icon: "off", word: "offline"}},
+	{domain.NodeSuspended, tone{class: "is-off", icon: "pause", word: "suspended"}},
+	{domain.NodeNeverSeen, tone{class: "is-wait", icon: "wait", word: "never seen"}},
+	{domain.NodeNotConnected, tone{class: "is-wait", icon: "wait", word: "not connected yet"}},
 }
 
 // freePartitions is how many partitions nobody holds.

@@ -24,7 +24,8 @@ type nodeTab struct {
 	name   string
 }
 
-var nodeTabs = []nodeTab{{"", "All"}, {domain.NodeOnline, "Online"}, {domain.NodeStuck, "Stuck"}, {domain.NodeOffline, "Offline"}, {domain.NodeSuspended, "Suspended"},
+var nodeTabs = []nodeTab{{"", "All"}, {domain.NodeOnline, "Online"}, {domain.NodeStuck, "Stuck"}, {domain.NodeOffline, "Offline"},
+	{domain.NodeSuspended, "Suspended"},
 	{domain.NodeNeverSeen, "Never seen"}, {domain.NodeNotConnected, "Not connected yet"}, {domain.NodeRevoked, "Revoked"}}
 
 // nodeQuery is which SuperNodes are shown; it is the page's address.
@@ -37,7 +38,8 @@ type nodeQuery struct {
 
 func nodeQueryOf(v url.Values) nodeQuery {
 	after, _ := strconv.ParseInt(v.Get("after"), 10, 64) // nonsense is the first page
-	q := nodeQuery{status: domain.NodeStatus(v.Get("state")), search: domain.Cut(strings.TrimSpace(v.Get("q")), 100), sort: domain.NodeSort(v.Get("sort")), after: max(after, 0)}
+	q := nodeQuery{status: domain.NodeStatus(v.Get("state")), search: domain.Cut(strings.TrimSpace(v.Get("q")), 100),
+		sort: domain.NodeSort(v.Get("sort")), after: max(after, 0)}
 	if !slices.Contains(domain.NodeStatuses, q.status) {
 		q.status = ""
 	}
@@ -170,7 +172,8 @@ func (s *server) nodes(w http.ResponseWriter, r *http.Request, v *visit) error {
 	if err != nil {
 		return err
 	}
-	s.render(w, r, v, http.StatusOK, page{title: "SuperNodes · " + v.fed.Name, nav: "f", events: q.address("/f/"+v.fed.Slug+"/nodes/events", nil)}, nodesPage(l))
+	s.render(w, r, v, http.StatusOK, page{title: "SuperNodes · " + v.fed.Name, nav: "f",
+		events: q.address("/f/"+v.fed.Slug+"/nodes/events", nil)}, nodesPage(l))
 	return nil
 }
 
@@ -189,7 +192,8 @@ func (s *server) nodesEvents(w http.ResponseWriter, r *http.Request, v *visit) e
 			}
 			bare := l
 			bare.bare = true
-			return []region{{"head", federationHead(l.fedHead)}, {"tabs", federationTabs(l.fedHead)}, {"chips", nodeChips(l)}, {"foot", nodesFoot(l)},
+			return []region{{"head", federationHead(l.fedHead)}, {"tabs", federationTabs(l.fedHead)}, {"chips", nodeChips(l)},
+				{"foot", nodesFoot(l)},
 				{"list", rowed{nodeRows(l), nodeRows(bare), rows}}}, nil, err
 		},
 	})

@@ -55,7 +55,8 @@ func (s *server) revokePersonToken(w http.ResponseWriter, r *http.Request, v *vi
 }
 
 // endOne ends what a form of a person's page names, after it was confirmed.
-func (s *server) endOne(w http.ResponseWriter, r *http.Request, v *visit, ask func(account.Access, int64) (confirmation, error), end func(person, id int64) error, result string) error {
+func (s *server) endOne(w http.ResponseWriter, r *http.Request, v *visit, ask func(account.Access, int64) (confirmation, error),
+	end func(person, id int64) error, result string) error {
 	person, err := personID(r)
 	if err != nil {
 		return err

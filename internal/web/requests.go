@@ -332,7 +332,8 @@ func (s *server) revoke(w http.ResponseWriter, r *http.Request, v *visit) error 
 
 type decision func(ctx context.Context, actor domain.Actor, id int64, reason string) (domain.Request, error)
 
-func (s *server) decide(w http.ResponseWriter, r *http.Request, v *visit, ask func(domain.Federation, domain.Request) confirmation, do decision, result string) error {
+func (s *server) decide(w http.ResponseWriter, r *http.Request, v *visit, ask func(domain.Federation, domain.Request) confirmation,
+	do decision, result string) error {
 	if err := parseForm(r); err != nil {
 		return err
 	}

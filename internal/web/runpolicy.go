@@ -23,7 +23,8 @@ func (s *server) runPolicy(w http.ResponseWriter, r *http.Request, v *visit) err
 	if err := parseForm(r); err != nil {
 		return err
 	}
-	text := policyText{parallel: strings.TrimSpace(r.PostForm.Get("parallel")), idle: strings.TrimSpace(r.PostForm.Get("idle_stop")), limits: map[string]string{}, web: r.PostForm.Get("web_access") != "",
+	text := policyText{parallel: strings.TrimSpace(r.PostForm.Get("parallel")), idle: strings.TrimSpace(r.PostForm.Get("idle_stop")),
+		limits: map[string]string{}, web: r.PostForm.Get("web_access") != "",
 		engine: cmp.Or(r.PostForm.Get("engine"), v.fed.Engine.String())}
 	limits, err := readLimits(r.PostForm, text.limits)
 	if err == nil {
@@ -39,7 +40,8 @@ func (s *server) runPolicy(w http.ResponseWriter, r *http.Request, v *visit) err
 	if err == nil {
 		return s.done(w, r, "/f/"+v.fed.Slug+"/settings", "Saved.")
 	}
-	errs, status, err := formError(err, "engine", "parallel", "idle_stop", "wall_limit", "round_limit", "no_progress_limit", "first_heartbeat_limit")
+	errs, status, err := formError(err, "engine", "parallel", "idle_stop", "wall_limit", "round_limit", "no_progress_limit",
+		"first_heartbeat_limit")
 	if err != nil {
 		return err
 	}

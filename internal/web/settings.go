@@ -27,7 +27,8 @@ type settingsView struct {
 
 func (s *server) settingsView(ctx context.Context, v *visit) (settingsView, error) {
 	head, err := s.head(ctx, v, "settings")
-	sv := settingsView{fedHead: head, role: string(domain.RoleViewer), want: v.fed, policy: policyTexts(head.fed), defaultEngine: s.Engines.Default()}
+	sv := settingsView{fedHead: head, role: string(domain.RoleViewer), want: v.fed, policy: policyTexts(head.fed),
+		defaultEngine: s.Engines.Default()}
 	if err != nil {
 		return sv, err
 	}

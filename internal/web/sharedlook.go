@@ -32,7 +32,8 @@ func (s *server) nowOn(ctx context.Context, v *visit, live view) (looked, error)
 	}
 	// A stream that waits for its look notices only afterwards that its visitor may no longer see it: so it never waits longer than a second.
 	gap := min(cmp.Or(live.gap, renderGap), time.Second)
-	return s.looks.do(ctx, live.share, gap, func(ctx context.Context) (out looked, err error) { // in a goroutine of its own, whose panic would end the server
+	return s.looks.do(ctx, live.share, gap, func(ctx context.Context) (out looked,
+		err error) { // in a goroutine of its own, whose panic would end the server
 		err = safely.Do(s.Log, "drawing a live page", func() (err error) { out, err = s.draw(ctx, v, live); return err })
 		return out, err
 	})

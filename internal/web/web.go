@@ -67,7 +67,8 @@ type server struct {
 // New returns the pages as one handler.
 func New(o Options) (http.Handler, error) {
 	if o.Accounts == nil || o.Onboarding == nil || o.Catalog == nil || o.Runs == nil || o.Engines == nil || o.Outbox == nil || o.Overview == nil || o.Audit == nil || o.Site == nil ||
-		o.Programs == nil || o.Connection == nil || o.System == nil || o.Events == nil || o.Clock == nil || o.ClientAddress == nil || o.Secure == nil {
+		o.Programs == nil || o.Connection == nil || o.System == nil || o.Events == nil || o.Clock == nil || o.ClientAddress == nil ||
+		o.Secure == nil {
 		return nil, errors.New("web: a part is missing")
 	}
 	if o.Log == nil {
@@ -77,6 +78,7 @@ func New(o Options) (http.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &server{Options: o, assets: a, shares: domain.NewLimiter(sharedLooksMost, time.Minute), finds: newFinds(), gets: domain.NewLimiter(programsMost, programsWindow), streams: map[string]int{}, searches: make(chan struct{}, maxSearches)}
+	s := &server{Options: o, assets: a, shares: domain.NewLimiter(sharedLooksMost, time.Minute), finds: newFinds(),
+		gets: domain.NewLimiter(programsMost, programsWindow), streams: map[string]int{}, searches: make(chan struct{}, maxSearches)}
 	return secureHeaders(safehttp.Requests(o.Log, "pages", http.NewCrossOriginProtection().Handler(s.routes()), s.panicked)), nil
 }

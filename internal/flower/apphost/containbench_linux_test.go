@@ -15,7 +15,8 @@ import (
 	"blossomtune/internal/keeper"
 )
 
-// BenchmarkContainedMessages handles two messages of quickstart_digits per iteration, one in a sandbox and one outside, in turn, each forked
+// BenchmarkContainedMessages handles two messages of quickstart_digits per iteration, one in a sandbox and one outside, in turn, each
+// forked
 // from a warm template. cpu-s is the CPU time of template, reaper and app for one message, the mean of all: other work on the machine
 // changes it little.
 func BenchmarkContainedMessages(b *testing.B) {

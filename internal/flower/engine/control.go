@@ -131,7 +131,8 @@ func (b builtinControl) ListRuns(ctx context.Context) ([]wire.Run, error) {
 	}
 	out := make([]wire.Run, len(rows))
 	for i, r := range rows {
-		out[i] = wire.Run{ID: r.ID, Key: r.Key, FABHash: r.FABHash, Status: r.Status, SubStatus: r.SubStatus, Details: r.Details, PendingAt: r.PendingAt,
+		out[i] = wire.Run{ID: r.ID, Key: r.Key, FABHash: r.FABHash, Status: r.Status, SubStatus: r.SubStatus, Details: r.Details,
+			PendingAt: r.PendingAt,
 			BytesSent: r.BytesSent, BytesRecv: r.BytesReceived}
 	}
 	return out, nil

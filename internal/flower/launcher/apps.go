@@ -57,8 +57,9 @@ func (a *apps) open(key poolKey) (p *apphost.Pool, done func(), err error) {
 	pool := a.pools[key]
 	if pool == nil {
 		opened, err := apphost.New(apphost.Options{
-			Base: a.o.Env, Dir: a.o.EnvDir, Install: key.install, BuildUID: key.uid, MaxTemplates: 1, Home: filepath.Join(a.o.FedDir, appsHome), Work: a.o.FedDir,
-			Log: filepath.Join(a.o.FedDir, appsLog), LogKeep: logfile.Keep{Max: appsLogMax, Old: 1}, Clock: a.o.Clock,
+			Base: a.o.Env, Dir: a.o.EnvDir, Install: key.install, BuildUID: key.uid, MaxTemplates: 1, Home: filepath.Join(a.o.FedDir, appsHome),
+			Work: a.o.FedDir,
+			Log:  filepath.Join(a.o.FedDir, appsLog), LogKeep: logfile.Keep{Max: appsLogMax, Old: 1}, Clock: a.o.Clock,
 			Progress: func(line string) { a.o.Log.Info("app environment", "progress", line) },
 		})
 		if err != nil {

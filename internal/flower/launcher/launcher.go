@@ -79,7 +79,8 @@ func New(o Options) (*Launcher, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Launcher{Options: o, tasks: tasks, jobs: map[uint64]*job{}, held: map[uint64]heldTask{}, apps: &apps{o: o, pools: map[poolKey]*appPool{}}, prepare: prepare}, nil
+	return &Launcher{Options: o, tasks: tasks, jobs: map[uint64]*job{}, held: map[uint64]heldTask{},
+		apps: &apps{o: o, pools: map[poolKey]*appPool{}}, prepare: prepare}, nil
 }
 
 // Launch orders a run's ServerApp. It is idempotent: a run that was ordered before, ended ones included, stays as it is.

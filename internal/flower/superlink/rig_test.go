@@ -293,7 +293,8 @@ func (r *rig) announce(node uint64, p parcel) []string {
 	r.t.Helper()
 	var out flwrpb.PushMessagesResponse
 	r.must(r.fleet("push-messages", &flwrpb.PushMessagesRequest{Node: &flwrpb.Node{NodeId: node},
-		MessagesList: []*flwrpb.Message{p.message}, MessageObjectTrees: []*flwrpb.ObjectTree{p.tree}, ClientappRuntimeList: []float64{1.5}}, &out))
+		MessagesList: []*flwrpb.Message{p.message}, MessageObjectTrees: []*flwrpb.ObjectTree{p.tree}, ClientappRuntimeList: []float64{1.5}},
+		&out))
 	return out.GetObjectsToPush()
 }
 

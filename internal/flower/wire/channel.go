@@ -22,7 +22,8 @@ const HeaderChannel = "Blossomtune-Channel"
 const channelLabel = "EXPORTER-blossomtune-channel-1"
 
 // channelText is what binds a key to a connection. Both ends of a TLS connection export the same secret from it, and no two connections
-// have the same one: a proxy that ends TLS has one connection with each side, and a signature for one of them is worth nothing on the other.
+// have the same one: a proxy that ends TLS has one connection with each side, and a signature for one of them is worth nothing on the
+// other.
 func channelText(s tls.ConnectionState) ([sha256.Size]byte, error) {
 	secret, err := s.ExportKeyingMaterial(channelLabel, nil, 32)
 	if err != nil {

@@ -195,7 +195,8 @@ func TestNoFileIsInherited(t *testing.T) {
 // The process that stands beside a program, the first of its namespace, shows it nothing.
 func TestTheFirstProcessIsClosed(t *testing.T) {
 	modes(t, func(t *testing.T, p contain.Policy) {
-		_, out := run(t, p, "/bin/sh", "-c", "for f in environ mem auxv maps; do head -c 1 /proc/1/$f >/dev/null 2>&1 && echo $f; done; for n in 0 3 4 5 6 7; do readlink /proc/1/fd/$n; done; kill -USR1 1 2>/dev/null && echo signal")
+		_, out := run(t, p, "/bin/sh", "-c",
+			"for f in environ mem auxv maps; do head -c 1 /proc/1/$f >/dev/null 2>&1 && echo $f; done; for n in 0 3 4 5 6 7; do readlink /proc/1/fd/$n; done; kill -USR1 1 2>/dev/null && echo signal")
 		if out != "" && (p.NoNamespaces || out != "signal\n") { // the first process is in the same sandbox, and a signal does nothing to it
 			t.Errorf("the first process shows\n%s", out)
 		}

@@ -38,7 +38,8 @@ func (p Policy) apply(own bool) error {
 // neither of its own would share it with the user's other processes.
 const mostProcesses = 8192
 
-// noCore is the limit of core files. With 1 byte there is none, also where the system pipes them into a program of root's, which a limit of 0
+// noCore is the limit of core files. With 1 byte there is none, also where the system pipes them into a program of root's, which a limit of
+// 0
 // permits: that one would handle an app's memory outside of the sandbox. The filter forbids to change it.
 const noCore = 1
 

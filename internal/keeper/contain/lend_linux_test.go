@@ -23,7 +23,8 @@ func TestFoldersBelowLinksAreLent(t *testing.T) {
 	}
 	dir := t.TempDir()
 	link, shown, lent := filepath.Join(dir, "link"), filepath.Join(dir, "real", "shown"), filepath.Join(dir, "real", "lent")
-	if err := errors.Join(os.MkdirAll(shown, 0o755), os.MkdirAll(lent, 0o755), os.Symlink("real", link), os.Symlink(lent, filepath.Join(dir, "end")),
+	if err := errors.Join(os.MkdirAll(shown, 0o755), os.MkdirAll(lent, 0o755), os.Symlink("real", link),
+		os.Symlink(lent, filepath.Join(dir, "end")),
 		os.WriteFile(filepath.Join(shown, "a"), []byte("one "), 0o644), os.WriteFile(filepath.Join(lent, "b"), []byte("two"), 0o600),
 		os.Chmod(lent, 0o700)); err != nil {
 		t.Fatal(err)
@@ -61,13 +62,15 @@ func TestFoldersAreLent(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			if err := errors.Join(os.Chown(filepath.Dir(file), c.owner, c.owner), os.Chown(data, c.owner, c.owner), os.Chmod(data, c.mode)); err != nil {
+			if err := errors.Join(os.Chown(filepath.Dir(file), c.owner, c.owner), os.Chown(data, c.owner, c.owner),
+				os.Chmod(data, c.mode)); err != nil {
 				t.Fatal(err)
 			}
 			if err := contain.CanLend(c.uid, data); err != nil {
 				t.Fatal(err)
 			}
-			exit, out := run(t, contain.Policy{Lend: []string{data}, UID: c.uid}, "/bin/sh", "-c", `cat "$0" && (echo x >> "$0"; rm -f "$0"; chmod 666 "$0"; echo x > "$0.new") 2>/dev/null; true`, file)
+			exit, out := run(t, contain.Policy{Lend: []string{data}, UID: c.uid}, "/bin/sh", "-c",
+				`cat "$0" && (echo x >> "$0"; rm -f "$0"; chmod 666 "$0"; echo x > "$0.new") 2>/dev/null; true`, file)
 			if exit.Code != 0 || strings.TrimSpace(out) != "the data" {
 				t.Errorf("%s\n%s", exit, out)
 			}

@@ -104,7 +104,8 @@ func inside(j job, fd int) (status syscall.WaitStatus, reason string, err error)
 	for _, fd := range lent {
 		files = append(files, uintptr(fd))
 	}
-	flags, caps := uintptr(unix.CLONE_NEWUSER|unix.CLONE_NEWNS|unix.CLONE_NEWPID|unix.CLONE_NEWIPC), []uintptr{unix.CAP_SYS_ADMIN, unix.CAP_SETPCAP}
+	flags, caps := uintptr(unix.CLONE_NEWUSER|unix.CLONE_NEWNS|unix.CLONE_NEWPID|unix.CLONE_NEWIPC),
+		[]uintptr{unix.CAP_SYS_ADMIN, unix.CAP_SETPCAP}
 	var ports handover
 	if j.Policy.Local {
 		if ports, err = newHandover(); err != nil {
