@@ -11,8 +11,8 @@ import (
 	"strings"
 	"testing"
 
-	"blossomtune/internal/app"
 	"blossomtune/internal/backup"
+	"blossomtune/internal/server"
 	"blossomtune/internal/store"
 
 	"github.com/alecthomas/kong"
@@ -36,7 +36,7 @@ func TestTheBackupGuideRuns(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	db, err := app.OpenDatabase(t.Context(), data, "sqlite:"+filepath.Join(data, "blossomtune.db"))
+	db, err := server.OpenDatabase(t.Context(), data, "sqlite:"+filepath.Join(data, "blossomtune.db"))
 	if err != nil {
 		t.Fatal(err)
 	}

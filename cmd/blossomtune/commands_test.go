@@ -23,7 +23,7 @@ func TestTheParticipantsProgramHasNoServer(t *testing.T) {
 		}
 		for _, pkg := range all {
 			for _, no := range []string{"blossomtune/internal/store", "blossomtune/internal/web", "blossomtune/internal/api",
-				"blossomtune/internal/app",
+				"blossomtune/internal/server",
 				"database/sql", "modernc.org/sqlite", "github.com/prometheus", "github.com/jackc/pgx"} {
 				if pkg == no || strings.HasPrefix(pkg, no+"/") {
 					t.Errorf("%s: %s is in it", system, pkg)

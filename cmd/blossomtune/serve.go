@@ -12,10 +12,10 @@ import (
 	"strings"
 	"time"
 
-	"blossomtune/internal/app"
 	"blossomtune/internal/config"
 	"blossomtune/internal/keeper"
 	"blossomtune/internal/logmask"
+	"blossomtune/internal/server"
 	"blossomtune/internal/site"
 
 	"github.com/alecthomas/kong"
@@ -32,7 +32,7 @@ func (c *serveCmd) Run(ctx context.Context, k *kong.Context) error {
 		return err
 	}
 	log := newLogger(c.LogLevel, c.LogFormat)
-	a, err := app.New(ctx, app.Options{Config: c.Config, Version: versionOf(), Log: log, Progress: func(line string) { fmt.Fprintln(os.Stderr, "  python:", line) }})
+	a, err := server.New(ctx, server.Options{Config: c.Config, Version: versionOf(), Log: log, Progress: func(line string) { fmt.Fprintln(os.Stderr, "  python:", line) }})
 	if err != nil {
 		return err
 	}
@@ -120,7 +120,7 @@ func givenTo(k *kong.Context) func(flag, env string) bool {
 }
 
 // stopAfter stops the server and returns the first thing that went wrong.
-func stopAfter(a *app.App, c config.Config, err error) error {
+func stopAfter(a *server.Server, c config.Config, err error) error {
 	wait := c.StopWait
 	if c.StopEngines {
 		wait += engineWait

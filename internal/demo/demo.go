@@ -12,10 +12,10 @@ import (
 	"path/filepath"
 	"time"
 
-	"blossomtune/internal/app"
 	"blossomtune/internal/config"
 	"blossomtune/internal/domain"
 	"blossomtune/internal/keeper"
+	"blossomtune/internal/server"
 )
 
 // Options of a demo.
@@ -45,7 +45,7 @@ const (
 type demo struct {
 	o      Options
 	s      *screen
-	app    *app.App
+	app    *server.Server
 	admin  *client
 	joined []*keeper.Child
 }
@@ -113,7 +113,7 @@ func (d *demo) serve(ctx context.Context) error {
 	return nil
 }
 
-func (d *demo) start(ctx context.Context, listen string) (*app.App, error) {
+func (d *demo) start(ctx context.Context, listen string) (*server.Server, error) {
 	c := config.Config{Data: d.o.Data, Listen: listen, Engine: d.o.Engine}
 	if err := c.Resolve(); err != nil {
 		return nil, err
@@ -125,7 +125,7 @@ func (d *demo) start(ctx context.Context, listen string) (*app.App, error) {
 	if err != nil {
 		return nil, err
 	}
-	a, err := app.New(ctx, app.Options{Config: c, Version: d.o.Version, Log: slog.New(slog.NewTextHandler(f, nil)), Progress: d.s.note})
+	a, err := server.New(ctx, server.Options{Config: c, Version: d.o.Version, Log: slog.New(slog.NewTextHandler(f, nil)), Progress: d.s.note})
 	if err != nil {
 		return nil, err
 	}
