@@ -26,18 +26,20 @@ const (
 	returnedNothing = "ReturnedNothing" // its function returned None
 )
 
-// limitLook is how often a ClientApp's memory and files are measured: a program can take gigabytes of memory in a second.
-const limitLook = 250 * time.Millisecond
-
-// Counting many files takes time, of which the pauses take diskShare times as much.
-const diskShare = 20
+// How often a ClientApp is measured: a program can take gigabytes of memory in a second. Counting many files takes time, of which the
+// pauses take diskShare times as much; most messages end before the first count.
+const (
+	limitLook = 250 * time.Millisecond
+	diskLook  = time.Second
+	diskShare = 20
+)
 
 // hold waits for a ClientApp's end and ends it when ctx ends or when it passes a limit. It returns which one it passed, if any.
 func (l AppLimits) hold(ctx context.Context, child *keeper.Child, room *apphost.Room) (passed string) {
 	var count <-chan time.Time
 	var pause *time.Timer
 	if l.Disk > 0 && room != nil {
-		pause = time.NewTimer(limitLook)
+		pause = time.NewTimer(diskLook)
 		defer pause.Stop()
 		count = pause.C
 	}
@@ -69,7 +71,7 @@ func (l AppLimits) hold(ctx context.Context, child *keeper.Child, room *apphost.
 			if taken += room.Size(l.Disk - taken); taken > l.Disk {
 				passed = overDisk
 			}
-			pause.Reset(max(limitLook, diskShare*time.Since(began)))
+			pause.Reset(max(diskLook, diskShare*time.Since(began)))
 		case <-ctx.Done():
 			child.Stop(stopGrace)
 			return ""

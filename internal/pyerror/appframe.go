@@ -1,18 +1,17 @@
 package pyerror
 
 import (
-	"regexp"
 	"slices"
 	"strings"
 )
 
 // unpacked matches where Flower unpacks an app: a folder whose name ends with the beginning of the FAB's hash.
-var unpacked = regexp.MustCompile(`\.[0-9a-f]{8}/`)
+var unpacked = lazily(`\.[0-9a-f]{8}/`)
 
 // File is the frame's file as the app names it, "fault/server_app.py"; "" of a file that is not the app's.
 func (f Frame) File() string {
 	path := strings.ReplaceAll(f.Path, `\`, "/")
-	at := unpacked.FindAllStringIndex(path, -1)
+	at := unpacked().FindAllStringIndex(path, -1)
 	if len(at) == 0 || len(path) > 1000 {
 		return ""
 	}

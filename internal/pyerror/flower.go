@@ -1,17 +1,14 @@
 package pyerror
 
-import (
-	"regexp"
-	"slices"
-)
+import "slices"
 
 var (
-	noModule     = regexp.MustCompile(`No module named '([A-Za-z0-9_.]{1,100})'`)
-	noName       = regexp.MustCompile(`cannot import name '(\w{1,100})' from (?:partially initialized module )?'([A-Za-z0-9_.]{1,100})'`)
-	noAttribute  = regexp.MustCompile(`^(?:partially initialized )?module '([A-Za-z0-9_.]{1,100})' has no attribute '(\w{1,100})'`)
-	noMember     = regexp.MustCompile(`^(?:type object )?'(\w{1,100})' (?:object )?has no attribute '(\w{1,100})'`)
-	noArgument   = regexp.MustCompile(`^(\w{1,100})\.?(\w{0,100})\(\) got an unexpected keyword argument '(\w{1,100})'`)
-	flowerModule = regexp.MustCompile(`^flwr(?:\.|$)`)
+	noModule     = lazily(`No module named '([A-Za-z0-9_.]{1,100})'`)
+	noName       = lazily(`cannot import name '(\w{1,100})' from (?:partially initialized module )?'([A-Za-z0-9_.]{1,100})'`)
+	noAttribute  = lazily(`^(?:partially initialized )?module '([A-Za-z0-9_.]{1,100})' has no attribute '(\w{1,100})'`)
+	noMember     = lazily(`^(?:type object )?'(\w{1,100})' (?:object )?has no attribute '(\w{1,100})'`)
+	noArgument   = lazily(`^(\w{1,100})\.?(\w{0,100})\(\) got an unexpected keyword argument '(\w{1,100})'`)
+	flowerModule = lazily(`^flwr(?:\.|$)`)
 )
 
 // flowerClasses are classes of Flower that apps use by name.
@@ -26,21 +23,21 @@ var flowerClasses = []string{"ServerApp", "ClientApp", "ServerConfig", "ServerAp
 func FlowerPart(e Exception) string {
 	switch e.Kind {
 	case "ModuleNotFoundError", "ImportError":
-		if m := noName.FindStringSubmatch(e.Message); m != nil && flowerModule.MatchString(m[2]) {
+		if m := noName().FindStringSubmatch(e.Message); m != nil && flowerModule().MatchString(m[2]) {
 			return m[2] + "." + m[1]
 		}
-		if m := noModule.FindStringSubmatch(e.Message); m != nil && flowerModule.MatchString(m[1]) && m[1] != "flwr" {
+		if m := noModule().FindStringSubmatch(e.Message); m != nil && flowerModule().MatchString(m[1]) && m[1] != "flwr" {
 			return m[1]
 		}
 	case "AttributeError":
-		if m := noAttribute.FindStringSubmatch(e.Message); m != nil && flowerModule.MatchString(m[1]) {
+		if m := noAttribute().FindStringSubmatch(e.Message); m != nil && flowerModule().MatchString(m[1]) {
 			return m[1] + "." + m[2]
 		}
-		if m := noMember.FindStringSubmatch(e.Message); m != nil && slices.Contains(flowerClasses, m[1]) {
+		if m := noMember().FindStringSubmatch(e.Message); m != nil && slices.Contains(flowerClasses, m[1]) {
 			return m[1] + "." + m[2]
 		}
 	case "TypeError":
-		if m := noArgument.FindStringSubmatch(e.Message); m != nil && slices.Contains(flowerClasses, m[1]) {
+		if m := noArgument().FindStringSubmatch(e.Message); m != nil && slices.Contains(flowerClasses, m[1]) {
 			name := m[1]
 			if m[2] != "" && m[2] != "__init__" {
 				name += "." + m[2]
@@ -56,7 +53,7 @@ func MissingModule(e Exception) string {
 	if e.Kind != "ModuleNotFoundError" && e.Kind != "ImportError" {
 		return ""
 	}
-	if m := noModule.FindStringSubmatch(e.Message); m != nil {
+	if m := noModule().FindStringSubmatch(e.Message); m != nil {
 		return m[1]
 	}
 	return ""

@@ -1,7 +1,6 @@
 package pyerror
 
 import (
-	"regexp"
 	"slices"
 	"strings"
 )
@@ -49,9 +48,9 @@ var netKinds = []string{"NameResolutionError", "MaxRetryError", "NewConnectionEr
 
 var (
 	// netModules are those whose other exceptions are about the network where their words tell so.
-	netModules = regexp.MustCompile(`^(?:requests|urllib3|httpx|httpcore|aiohttp|huggingface_hub|urllib|http\.client|socket|ssl|botocore|fsspec|openml)(?:\.|$)`)
+	netModules = lazily(`^(?:requests|urllib3|httpx|httpcore|aiohttp|huggingface_hub|urllib|http\.client|socket|ssl|botocore|fsspec|openml)(?:\.|$)`)
 	// netWords are words that nothing else says.
-	netWords = regexp.MustCompile(`Max retries exceeded with url|<urlopen error|Couldn't reach (?:'|the Hugging Face Hub|https?:)|[Cc]ouldn't connect to '?https?:|\[Errno -[2-5]\]|CERTIFICATE_VERIFY_FAILED|` +
+	netWords = lazily(`Max retries exceeded with url|<urlopen error|Couldn't reach (?:'|the Hugging Face Hub|https?:)|[Cc]ouldn't connect to '?https?:|\[Errno -[2-5]\]|CERTIFICATE_VERIFY_FAILED|` +
 		`^(?:\[Errno 1(?:0[14]|1[0-3])\]|\[WinError 100(?:5[1-4]|6[0-5])\])|Unable to find 'https?:|there is no internet connection|is a gated dataset on the Hub|You are trying to access a gated repo|specific connection error when trying to load|Cannot connect to host |` +
 		`[Oo]ffline mode is enabled|outgoing traffic has been disabled|Error downloading |HTTP Error [45]\d\d:|\b[45]\d\d (?:Client|Server) Error|on the Hugging Face Hub either|Connection to \S+ timed out`)
 	// vague is a kind that says nothing by itself, so that what it was raised for counts too.
@@ -101,22 +100,22 @@ func NetworkIn(chain []Exception) (n Network, ok bool) {
 func (e Exception) network() bool {
 	full := e.Full()
 	switch {
-	case netWords.MatchString(full):
+	case netWords().MatchString(full):
 		return true
 	case slices.Contains(netKinds, e.Kind):
 		// Common names count only where the module or the words agree.
-		return e.Kind != "HTTPError" && e.Kind != "ReadError" && e.Kind != "WriteError" && e.Kind != "EntryNotFoundError" || netModules.MatchString(e.Module)
-	case netModules.MatchString(e.Module):
+		return e.Kind != "HTTPError" && e.Kind != "ReadError" && e.Kind != "WriteError" && e.Kind != "EntryNotFoundError" || netModules().MatchString(e.Module)
+	case netModules().MatchString(e.Module):
 		return troubleIn(e.Kind+": "+full) != Unreached || e.Kind == "ConnectionError" || e.Kind == "Timeout"
 	}
 	return (e.Kind == "ConnectionError" || e.Kind == "TimeoutError") && e.Module == "" && (troubleIn(full) != Unreached || strings.Contains(full, "http"))
 }
 
-var networkCode = regexp.MustCompile(`/(?:aiohttp|httpx|httpcore|urllib3|requests|huggingface_hub|fsspec)/|/urllib/request\.py|/http/client\.py|/socket\.py|/ssl\.py`)
+var networkCode = lazily(`/(?:aiohttp|httpx|httpcore|urllib3|requests|huggingface_hub|fsspec)/|/urllib/request\.py|/http/client\.py|/socket\.py|/ssl\.py`)
 
 // inNetworkCode reports whether it was raised while a network library worked.
 func (e Exception) inNetworkCode() bool {
-	return slices.ContainsFunc(e.Frames, func(f Frame) bool { return networkCode.MatchString(strings.ReplaceAll(f.Path, `\`, "/")) })
+	return slices.ContainsFunc(e.Frames, func(f Frame) bool { return networkCode().MatchString(strings.ReplaceAll(f.Path, `\`, "/")) })
 }
 
 // viaProxy reports whether httpx was connecting to a proxy: its exception names neither.
@@ -129,30 +128,30 @@ func viaProxy(chain []Exception) bool {
 
 // troubles are tried in this order: what is told first is nearer to the reason.
 var troubles = []struct {
-	words   *regexp.Regexp
+	words   pattern
 	trouble Trouble
 }{
-	{regexp.MustCompile(`(?i)offline mode is enabled|OfflineModeIsEnabled|outgoing traffic has been disabled|HF_HUB_OFFLINE`), Offline},
-	{regexp.MustCompile(`Tunnel connection failed|407 Proxy|Proxy Authentication Required|ClientHttpProxyError|(?m)^ProxyError: 4\d\d|(?m)^ProxyError: \d\d\d `), ProxyDenied},
-	{regexp.MustCompile(`Unable to connect to proxy|Cannot connect to proxy|ClientProxyConnectionError`), ProxyDown},
-	{regexp.MustCompile(`CERTIFICATE_VERIFY_FAILED|certificate verify failed|SSLCertVerificationError|doesn't match either of|CertificateError`), Untrusted},
-	{regexp.MustCompile(`\[SSL[:\]]|SSLError|SSLEOFError|UNEXPECTED_EOF_WHILE_READING|WRONG_VERSION_NUMBER`), NoTLS},
-	{regexp.MustCompile(`(?i)\b429\b[ ,'].*?|Too Many Requests|too many 429 error responses`), Limited},
-	{regexp.MustCompile(`(?i)gated (?:repo|dataset)|\b403 Client Error|'403 |HTTP Error 403|\b403 Forbidden|^ClientResponseError: 403|(?m)ResponseError: 403,|Access to this resource is disabled`), Denied},
-	{regexp.MustCompile(`\b401 Client Error|'401 |HTTP Error 401|ResponseError: 401,|\b401 Unauthorized|LocalTokenNotFoundError|doesn't exist on the Hub or cannot be accessed`), SignIn},
-	{regexp.MustCompile(`\b404 Client Error|'404 |HTTP Error 404|ResponseError: 404,|(?:Repository|Revision|Entry) Not Found for url|doesn't exist on the Hub|doesn't exist for dataset`), Missing},
-	{regexp.MustCompile(`\b5\d\d Server Error|Server error '5|HTTP Error 5\d\d|ResponseError: 5\d\d,|too many 5\d\d error responses`), Failing},
-	{regexp.MustCompile(`Failed to resolve|Name or service not known|[Tt]emporary failure in name resolution|nodename nor servname|getaddrinfo failed|No address associated with hostname|NameResolutionError|gaierror|\[Errno -[2-5]\]|Name does not resolve|ClientConnectorDNSError|DNS server returned`), NoName},
-	{regexp.MustCompile(`Connection refused|\[Errno 111\]|WinError 10061|Connect call failed|ConnectionRefusedError`), Refused},
-	{regexp.MustCompile(`Network is unreachable|No route to host|\[Errno 101\]|\[Errno 113\]|WinError 10051|WinError 10065`), NoRoute},
-	{regexp.MustCompile(`(?i)timed out|ConnectTimeout|ReadTimeout|ServerTimeoutError|ConnectionTimeoutError|SocketTimeoutError|WinError 10060|\[Errno 110\]`), TimedOut},
-	{regexp.MustCompile(`Connection reset by peer|Connection aborted|RemoteDisconnected|Server [Dd]isconnected|IncompleteRead|peer closed connection|Connection broken|WinError 10054|\[Errno 104\]|Remote end closed|payload is not completed`), BrokenOff},
-	{regexp.MustCompile(`No host specified|unknown url type|Invalid URL|UnsupportedProtocol|Failed to parse:|No scheme supplied`), BadAddress},
+	{lazily(`(?i)offline mode is enabled|OfflineModeIsEnabled|outgoing traffic has been disabled|HF_HUB_OFFLINE`), Offline},
+	{lazily(`Tunnel connection failed|407 Proxy|Proxy Authentication Required|ClientHttpProxyError|(?m)^ProxyError: 4\d\d|(?m)^ProxyError: \d\d\d `), ProxyDenied},
+	{lazily(`Unable to connect to proxy|Cannot connect to proxy|ClientProxyConnectionError`), ProxyDown},
+	{lazily(`CERTIFICATE_VERIFY_FAILED|certificate verify failed|SSLCertVerificationError|doesn't match either of|CertificateError`), Untrusted},
+	{lazily(`\[SSL[:\]]|SSLError|SSLEOFError|UNEXPECTED_EOF_WHILE_READING|WRONG_VERSION_NUMBER`), NoTLS},
+	{lazily(`(?i)\b429\b[ ,'].*?|Too Many Requests|too many 429 error responses`), Limited},
+	{lazily(`(?i)gated (?:repo|dataset)|\b403 Client Error|'403 |HTTP Error 403|\b403 Forbidden|^ClientResponseError: 403|(?m)ResponseError: 403,|Access to this resource is disabled`), Denied},
+	{lazily(`\b401 Client Error|'401 |HTTP Error 401|ResponseError: 401,|\b401 Unauthorized|LocalTokenNotFoundError|doesn't exist on the Hub or cannot be accessed`), SignIn},
+	{lazily(`\b404 Client Error|'404 |HTTP Error 404|ResponseError: 404,|(?:Repository|Revision|Entry) Not Found for url|doesn't exist on the Hub|doesn't exist for dataset`), Missing},
+	{lazily(`\b5\d\d Server Error|Server error '5|HTTP Error 5\d\d|ResponseError: 5\d\d,|too many 5\d\d error responses`), Failing},
+	{lazily(`Failed to resolve|Name or service not known|[Tt]emporary failure in name resolution|nodename nor servname|getaddrinfo failed|No address associated with hostname|NameResolutionError|gaierror|\[Errno -[2-5]\]|Name does not resolve|ClientConnectorDNSError|DNS server returned`), NoName},
+	{lazily(`Connection refused|\[Errno 111\]|WinError 10061|Connect call failed|ConnectionRefusedError`), Refused},
+	{lazily(`Network is unreachable|No route to host|\[Errno 101\]|\[Errno 113\]|WinError 10051|WinError 10065`), NoRoute},
+	{lazily(`(?i)timed out|ConnectTimeout|ReadTimeout|ServerTimeoutError|ConnectionTimeoutError|SocketTimeoutError|WinError 10060|\[Errno 110\]`), TimedOut},
+	{lazily(`Connection reset by peer|Connection aborted|RemoteDisconnected|Server [Dd]isconnected|IncompleteRead|peer closed connection|Connection broken|WinError 10054|\[Errno 104\]|Remote end closed|payload is not completed`), BrokenOff},
+	{lazily(`No host specified|unknown url type|Invalid URL|UnsupportedProtocol|Failed to parse:|No scheme supplied`), BadAddress},
 }
 
 func troubleIn(text string) Trouble {
 	for _, t := range troubles {
-		if t.words.MatchString(text) {
+		if t.words().MatchString(text) {
 			return t.trouble
 		}
 	}
@@ -160,30 +159,30 @@ func troubleIn(text string) Trouble {
 }
 
 var (
-	proxyAddress  = regexp.MustCompile(`Unable to connect to proxy[^\n]*?host='([^']+)', port=(\d+)`)
-	toldAddresses = []*regexp.Regexp{
-		regexp.MustCompile(`(?:for url:?|url=|Cannot reach|Tried to reach|Couldn't reach|[Cc]ouldn't connect to|Cannot access content at:|Url:|try to (?:load|access) it from|Downloading) *['"<]?(https?://[^\s'"<>)]+)`),
-		regexp.MustCompile(`HTTPS?Connection(?:Pool)?\(host='([^']+)', port=(\d+)`),
-		regexp.MustCompile(`Failed to resolve '([^']+)'`),
-		regexp.MustCompile(`Cannot connect to host ([^\s:]+):(\d+)`),
-		regexp.MustCompile(`Connect call failed \('([^']+)', (\d+)`),
-		regexp.MustCompile(`Connection to (\S+) timed out`),
-		regexp.MustCompile(`(https?://[^\s'"<>)\]]+)`),
+	proxyAddress  = lazily(`Unable to connect to proxy[^\n]*?host='([^']+)', port=(\d+)`)
+	toldAddresses = []pattern{
+		lazily(`(?:for url:?|url=|Cannot reach|Tried to reach|Couldn't reach|[Cc]ouldn't connect to|Cannot access content at:|Url:|try to (?:load|access) it from|Downloading) *['"<]?(https?://[^\s'"<>)]+)`),
+		lazily(`HTTPS?Connection(?:Pool)?\(host='([^']+)', port=(\d+)`),
+		lazily(`Failed to resolve '([^']+)'`),
+		lazily(`Cannot connect to host ([^\s:]+):(\d+)`),
+		lazily(`Connect call failed \('([^']+)', (\d+)`),
+		lazily(`Connection to (\S+) timed out`),
+		lazily(`(https?://[^\s'"<>)\]]+)`),
 	}
-	urlPattern  = regexp.MustCompile(`https?://[^\s'"<>)\]]+`)
-	hostPattern = regexp.MustCompile(`^[A-Za-z0-9._-]{1,253}$`)
-	docsPattern = regexp.MustCompile(`developer\.mozilla\.org|readthedocs|/docs/|httpstatuses`)
+	urlPattern  = lazily(`https?://[^\s'"<>)\]]+`)
+	hostPattern = lazily(`^[A-Za-z0-9._-]{1,253}$`)
+	docsPattern = lazily(`developer\.mozilla\.org|readthedocs|/docs/|httpstatuses`)
 )
 
 func addressIn(text string, t Trouble) string {
-	if m := proxyAddress.FindStringSubmatch(text); m != nil && t == ProxyDown {
+	if m := proxyAddress().FindStringSubmatch(text); m != nil && t == ProxyDown {
 		return hostPort(m[1], m[2])
 	}
 	for _, p := range toldAddresses {
-		for _, m := range p.FindAllStringSubmatch(text, 20) {
+		for _, m := range p().FindAllStringSubmatch(text, 20) {
 			var a string
 			if strings.HasPrefix(m[1], "http") && strings.Contains(m[1], "://") {
-				if docsPattern.MatchString(m[1]) {
+				if docsPattern().MatchString(m[1]) {
 					continue
 				}
 				a = hostOf(m[1])
@@ -213,7 +212,7 @@ func hostOf(url string) string {
 func hostPort(host, port string) string {
 	if strings.Count(host, ":") > 1 && !strings.ContainsAny(host, " /@") { // IPv6
 		host = "[" + strings.Trim(host, "[]") + "]"
-	} else if !hostPattern.MatchString(host) {
+	} else if !hostPattern().MatchString(host) {
 		return ""
 	}
 	if port == "" || port == "443" || port == "80" || len(port) > 5 || strings.Trim(port, "0123456789") != "" {
@@ -238,7 +237,7 @@ func addressInCode(chain []Exception) string {
 	for _, e := range slices.Backward(chain) {
 		for _, f := range slices.Backward(e.Frames) {
 			if f.own() {
-				if a := hostOf(urlPattern.FindString(f.Code)); a != "" {
+				if a := hostOf(urlPattern().FindString(f.Code)); a != "" {
 					return a
 				}
 			}
@@ -249,5 +248,5 @@ func addressInCode(chain []Exception) string {
 
 // IsAddress reports whether a text is one of the addresses that [NetworkIn] returns.
 func IsAddress(address string) bool {
-	return address == "" || address == Hub || hostPattern.MatchString(strings.NewReplacer("[", "", "]", "", ":", "").Replace(address))
+	return address == "" || address == Hub || hostPattern().MatchString(strings.NewReplacer("[", "", "]", "", ":", "").Replace(address))
 }

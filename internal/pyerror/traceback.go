@@ -1,7 +1,6 @@
 package pyerror
 
 import (
-	"regexp"
 	"strconv"
 	"strings"
 )
@@ -50,14 +49,14 @@ const (
 )
 
 var (
-	ansiPattern      = regexp.MustCompile("\x1b\\[[0-9;]*m")
-	framePattern     = regexp.MustCompile(`^\s+File "([^"]+)", line (\d{1,9})(?:, in (.+))?$`)
-	exceptionPattern = regexp.MustCompile(`^((?:[A-Za-z_]\w*\.|<locals>\.)*)([A-Za-z_]\w*)(?:: ?(.*))?$`)
-	logPattern       = regexp.MustCompile(`^(?:DEBUG|INFO|WARNING|WARN|ERROR|CRITICAL)\s*:`)
-	markPattern      = regexp.MustCompile(`^[\s~^]+$`)
-	groupPattern     = regexp.MustCompile(`^ *[|+] ?(.*)$`)
-	memberPattern    = regexp.MustCompile(`^ *\+(?:-\+)?-{8,}(?: (?:\d+|\.\.\.) -{8,})?$`)
-	raisedPattern    = regexp.MustCompile(`(?:ServerApp|ClientApp) raised an exception\s*$`)
+	ansiPattern      = lazily("\x1b\\[[0-9;]*m")
+	framePattern     = lazily(`^\s+File "([^"]+)", line (\d{1,9})(?:, in (.+))?$`)
+	exceptionPattern = lazily(`^((?:[A-Za-z_]\w*\.|<locals>\.)*)([A-Za-z_]\w*)(?:: ?(.*))?$`)
+	logPattern       = lazily(`^(?:DEBUG|INFO|WARNING|WARN|ERROR|CRITICAL)\s*:`)
+	markPattern      = lazily(`^[\s~^]+$`)
+	groupPattern     = lazily(`^ *[|+] ?(.*)$`)
+	memberPattern    = lazily(`^ *\+(?:-\+)?-{8,}(?: (?:\d+|\.\.\.) -{8,})?$`)
+	raisedPattern    = lazily(`(?:ServerApp|ClientApp) raised an exception\s*$`)
 )
 
 // Parse returns the chain of exceptions that ended a Flower App: that after Flower's own words, else the last in the text. The last
@@ -67,8 +66,8 @@ func Parse(lines []string) []Exception {
 	flower := -1
 	plain := make([]string, len(lines))
 	for i, l := range lines {
-		plain[i] = strings.TrimRight(ansiPattern.ReplaceAllString(l, ""), "\r")
-		if raisedPattern.MatchString(plain[i]) {
+		plain[i] = strings.TrimRight(ansiPattern().ReplaceAllString(l, ""), "\r")
+		if raisedPattern().MatchString(plain[i]) {
 			flower = i
 		}
 	}
@@ -95,7 +94,7 @@ func bare(lines []string, at int) []Exception {
 	}
 	e.Line = at
 	for _, l := range lines[1:min(len(lines), maxMore)] {
-		if logPattern.MatchString(l) {
+		if logPattern().MatchString(l) {
 			break
 		}
 		e.More = append(e.More, l)
@@ -104,7 +103,7 @@ func bare(lines []string, at int) []Exception {
 }
 
 func exceptionIn(line string) (Exception, bool) {
-	m := exceptionPattern.FindStringSubmatch(line)
+	m := exceptionPattern().FindStringSubmatch(line)
 	if m == nil {
 		return Exception{}, false
 	}
@@ -144,7 +143,7 @@ func (r *reader) read(lines []string, at int) {
 			r.from, r.linked = Context, true
 		case r.inside:
 			r.traceback(l, i)
-		case framePattern.MatchString(l) && !r.said && len(r.chain) == 0: // its beginning is cut off
+		case framePattern().MatchString(l) && !r.said && len(r.chain) == 0: // its beginning is cut off
 			r.begin()
 			r.traceback(l, i)
 		case r.said:
@@ -164,7 +163,7 @@ func (r *reader) begin() {
 }
 
 func (r *reader) traceback(l string, i int) {
-	if m := framePattern.FindStringSubmatch(l); m != nil {
+	if m := framePattern().FindStringSubmatch(l); m != nil {
 		n, _ := strconv.Atoi(m[2]) // the pattern gives at most nine digits
 		r.frames = append(r.frames, Frame{Path: m[1], Line: n, Func: m[3]})
 		return
@@ -173,7 +172,7 @@ func (r *reader) traceback(l string, i int) {
 		return
 	}
 	if l[0] == ' ' || l[0] == '\t' {
-		if last := len(r.frames) - 1; last >= 0 && r.frames[last].Code == "" && !markPattern.MatchString(l) && !strings.HasPrefix(l, "  [Previous line") {
+		if last := len(r.frames) - 1; last >= 0 && r.frames[last].Code == "" && !markPattern().MatchString(l) && !strings.HasPrefix(l, "  [Previous line") {
 			r.frames[last].Code = strings.TrimSpace(l)
 		}
 		return
@@ -187,7 +186,7 @@ func (r *reader) traceback(l string, i int) {
 
 func (r *reader) more(l string) {
 	last := &r.chain[len(r.chain)-1]
-	if logPattern.MatchString(l) || len(last.More) >= maxMore {
+	if logPattern().MatchString(l) || len(last.More) >= maxMore {
 		r.said = false
 		return
 	}
@@ -199,7 +198,7 @@ func (r *reader) more(l string) {
 // groupLines counts the lines of an exception group, which Python draws with a margin.
 func groupLines(lines []string) int {
 	for i, l := range lines {
-		if i > 0 && !groupPattern.MatchString(l) {
+		if i > 0 && !groupPattern().MatchString(l) {
 			return i
 		}
 	}
@@ -212,11 +211,11 @@ func (r *reader) group(lines []string, at int) {
 	parts := [][]string{nil}
 	starts := []int{at}
 	for i, l := range lines {
-		if memberPattern.MatchString(l) {
+		if memberPattern().MatchString(l) {
 			parts, starts = append(parts, nil), append(starts, at+i+1)
 			continue
 		}
-		l = groupPattern.ReplaceAllString(l, "$1")
+		l = groupPattern().ReplaceAllString(l, "$1")
 		parts[len(parts)-1] = append(parts[len(parts)-1], strings.Replace(l, "Exception Group Traceback", "Traceback", 1))
 	}
 	var whole, first Exception
