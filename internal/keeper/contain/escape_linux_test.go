@@ -97,7 +97,7 @@ func tryAll(t *testing.T) {
 
 // escapes tries all ways in a mode.
 func escapes(t *testing.T, python, prefix, mode string) map[string]string {
-	victim := startVictim(t, python)
+	victim, dir := startVictim(t, python)
 	work, readable := t.TempDir(), t.TempDir()
 	if err := os.WriteFile(filepath.Join(readable, "program"), []byte("#!/bin/sh\n"), 0o755); err != nil {
 		t.Fatal(err)
@@ -132,12 +132,15 @@ func escapes(t *testing.T, python, prefix, mode string) map[string]string {
 	if err := json.Unmarshal(text[max(0, strings.IndexByte(string(text), '{')):], &told); err != nil {
 		t.Fatalf("%s: %v\n%s", exit, err, text)
 	}
+	if _, err := os.Stat(filepath.Join(dir, "signalled")); err == nil {
+		told["signal_the_owner_of_a_file"] = "out"
+	}
 	return told
 }
 
-// startVictim starts what a contained program must not reach, and returns where it is.
-func startVictim(t *testing.T, python string) string {
-	dir := t.TempDir()
+// startVictim starts what a contained program must not reach, and returns where everything of it is, as JSON, and its folder.
+func startVictim(t *testing.T, python string) (where, dir string) {
+	dir = t.TempDir()
 	cmd := exec.CommandContext(t.Context(), python, "testdata/victim.py", dir)
 	cmd.Env = []string{"VICTIM_SECRET=x"}
 	cmd.Stderr = os.Stderr
@@ -170,7 +173,7 @@ func startVictim(t *testing.T, python string) string {
 			t.Fatal(err)
 		}
 	}
-	return strings.TrimSpace(line)
+	return strings.TrimSpace(line), dir
 }
 
 // A file that this process has open, and lets its children have, is not open in the program.

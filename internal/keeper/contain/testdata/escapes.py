@@ -196,6 +196,18 @@ def signal_another_by_a_descriptor() -> None:
 
 
 @way
+def signal_the_owner_of_a_file() -> None:
+    import fcntl
+
+    ours, theirs = socket.socketpair()
+    fcntl.fcntl(ours, fcntl.F_SETOWN, PID)
+    fcntl.fcntl(ours, 10, signal.SIGUSR2)  # F_SETSIG
+    fcntl.fcntl(ours, fcntl.F_SETFL, os.O_ASYNC)
+    theirs.send(b"x")
+    raise StoppedError("the victim knows")
+
+
+@way
 def take_a_file_of_another() -> None:
     fd = call(434, PID, 0)
     got = call(438, fd, V["fd"], 0)
@@ -425,6 +437,12 @@ for name, x86, arm, *args in (
     ("init_module", 175, 105, 0, 0, 0),
     ("acct", 163, 89, 1),
     ("settimeofday", 164, 170, 1, 0),
+    ("kexec_load", 246, 104, 0, -1, 0, 0),
+    ("reboot", 169, 142, 0, 0, 0, 0),
+    ("syslog", 103, 116, 999, 0, 0),
+    ("delete_module", 176, 106, 0, 0),
+    ("swapon", 167, 224, 0, 0),
+    ("type_into_a_terminal", 16, 29, 0, 0x5412, b"x"),
 ):
     attempt = refused(nr(x86, arm), *args)
     attempt.__name__ = f"call_{name}"

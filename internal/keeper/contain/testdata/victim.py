@@ -23,6 +23,7 @@ os.chdir(folder)
 buffer = ctypes.create_string_buffer(SECRET)
 opened = os.open(folder / "secret", os.O_RDWR)
 signal.signal(signal.SIGUSR1, lambda *_: None)
+signal.signal(signal.SIGUSR2, lambda *_: Path("signalled").touch())
 
 tcp = socket.create_server(("127.0.0.1", 0))
 path = socket.socket(socket.AF_UNIX)
