@@ -5,7 +5,7 @@ BIN := bin/blossomtune
 ASSETS := internal/web/assets
 TOOL := $(GO) tool -modfile=tools/go.mod
 
-.PHONY: demo build assets test lint cross generate bench bench-rounds bench-load soak fuzz flwr-diff hooks dist dist-check clean
+.PHONY: demo build assets setup check test lint cross generate bench bench-rounds bench-load soak fuzz flwr-diff hooks dist dist-check clean
 
 ## demo: build, then a whole federation on this machine (ARGS=--exit ends when its run has ended)
 demo: build
@@ -26,8 +26,18 @@ $(ASSETS)/node_modules/.installed: $(ASSETS)/package.json $(ASSETS)/package-lock
 $(ASSETS)/dist/manifest.json: $(ASSETS)/node_modules/.installed $(wildcard $(ASSETS)/*.mjs) $(shell find $(ASSETS)/src -type f 2>/dev/null)
 	cd $(ASSETS) && node build.mjs
 
-## test: all tests: Go (with a real flwr, PostgreSQL, SMTP and browser) and the Python apps
-test: build
+## setup: install the programs that the tests need (Debian, Ubuntu)
+setup:
+	./scripts/setup.sh
+
+## check: lint, and the tests that start no real engine
+check: assets
+	./scripts/check.sh
+
+## test: all tests: Go (with a real flwr, PostgreSQL, SMTP and browser) and the Python apps. Installs what it needs
+test:
+	./scripts/setup.sh
+	$(MAKE) build
 	./scripts/test.sh
 
 ## lint: golangci-lint with the import rules, ruff, and a check that generated code is current

@@ -1,18 +1,7 @@
 #!/usr/bin/env bash
-# Every test. A part that cannot run is a failure with the name of what is missing, never a skip.
+# Every test; make test calls it. A part that cannot run is a failure with the name of what is missing, never a skip.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-
-need() { command -v "$1" >/dev/null || { echo "make test needs $1 ($2)" >&2; exit 1; }; }
-need python3 "Python 3.11 or newer"
-need node "Node 20 or newer"
-need chromium "Debian: apt-get install chromium"
-need git "Debian: apt-get install git"
-need curl "Debian: apt-get install curl"
-need ssh-keygen "Debian: apt-get install openssh-client"
-need unshare "Debian: apt-get install util-linux"
-need systemd-analyze "Debian: apt-get install systemd"
-ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || { echo "make test needs PostgreSQL (Debian: apt-get install postgresql)" >&2; exit 1; }
 
 echo "== Python apps"
 tools="${XDG_CACHE_HOME:-$HOME/.cache}/blossomtune-test/pytools-$(sha256sum scripts/requirements-dev.txt | cut -c1-12)"
@@ -40,4 +29,12 @@ fi
 
 echo "== Go"
 # Two packages at a time at most: the tests with a real engine need the cores.
-go test -p 2 -timeout 60m ./...
+results=$(mktemp)
+trap 'rm -f "$results"' EXIT
+gotestsum() { go tool -modfile=tools/go.mod gotestsum "$@"; }
+status=0
+gotestsum --format standard-quiet --jsonfile "$results" -- -p 2 -parallel 4 -timeout 60m ./... || status=$?
+
+echo "== The ten slowest tests"
+gotestsum tool slowest --threshold 1s --num 10 --jsonfile "$results"
+exit $status
