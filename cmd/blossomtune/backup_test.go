@@ -12,7 +12,7 @@ import (
 	"testing"
 
 	"blossomtune/internal/backup"
-	"blossomtune/internal/server"
+	"blossomtune/internal/datadir"
 	"blossomtune/internal/store"
 
 	"github.com/alecthomas/kong"
@@ -36,7 +36,7 @@ func TestTheBackupGuideRuns(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	db, err := server.OpenDatabase(t.Context(), data, "sqlite:"+filepath.Join(data, "blossomtune.db"))
+	db, err := datadir.OpenDatabase(t.Context(), data, "sqlite:"+filepath.Join(data, "blossomtune.db"))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -11,8 +11,8 @@ import (
 
 	"blossomtune/internal/account"
 	"blossomtune/internal/config"
+	"blossomtune/internal/datadir"
 	"blossomtune/internal/domain"
-	"blossomtune/internal/server"
 	"blossomtune/internal/store"
 
 	"github.com/alecthomas/kong"
@@ -54,7 +54,7 @@ type linkCmd struct {
 func (c *linkCmd) Run(ctx context.Context, k *kong.Context) error {
 	set, err := c.settle(k, c.PublicURL)
 	if err == nil && set.PublicURL == "" {
-		set.PublicURL, err = server.PublicURLOf(set.Data)
+		set.PublicURL, err = datadir.PublicURL(set.Data)
 	}
 	if err != nil {
 		return err
@@ -90,7 +90,7 @@ func onHost(ctx context.Context, set config.Config, do func(*account.Service, do
 	if err := os.MkdirAll(data, 0o700); err != nil {
 		return err
 	}
-	db, err := server.OpenDatabase(ctx, data, address)
+	db, err := datadir.OpenDatabase(ctx, data, address)
 	if err != nil {
 		return err
 	}

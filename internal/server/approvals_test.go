@@ -23,7 +23,7 @@ func TestApprovalsAreShown(t *testing.T) {
 	key := domain.NodeKey{FederationID: s.fed.ID, RequestID: s.kept.ID, PublicPEM: []byte("x"), Fingerprint: "f", Via: "agent", CreatedAt: s.now()}
 	put := func(state domain.ApprovalState) {
 		t.Helper()
-		err := s.app.db.InTx(t.Context(), func(tx *store.Tx) error {
+		err := s.app.DB.InTx(t.Context(), func(tx *store.Tx) error {
 			return tx.PutAppApproval(t.Context(), domain.AppApproval{RequestID: s.kept.ID, AppHash: s.run.AppHash, State: state, ChangedAt: s.now()})
 		})
 		if err != nil {
@@ -38,7 +38,7 @@ func TestApprovalsAreShown(t *testing.T) {
 			}
 		}
 	}
-	err := s.app.db.InTx(t.Context(), func(tx *store.Tx) error {
+	err := s.app.DB.InTx(t.Context(), func(tx *store.Tx) error {
 		if err := tx.InsertNodeKey(t.Context(), &key); err != nil {
 			return err
 		}

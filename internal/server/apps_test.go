@@ -135,7 +135,7 @@ func TestAParticipantReadsWhatRunsOnTheirData(t *testing.T) {
 	}
 	for i, fab := range [][]byte{one, two} {
 		run := domain.Run{FederationID: s.fed.ID, Name: fmt.Sprintf("tiny-%d", i), State: domain.Queued, AppHash: fmt.Sprintf("%x", sha256.Sum256(fab)), AppID: "someone/tiny", AppVersion: "1", TotalPartitions: 10}
-		if err := s.app.db.InTx(t.Context(), func(tx *store.Tx) error { return tx.InsertRun(t.Context(), &run) }); err != nil {
+		if err := s.app.DB.InTx(t.Context(), func(tx *store.Tx) error { return tx.InsertRun(t.Context(), &run) }); err != nil {
 			t.Fatal(err)
 		}
 	}

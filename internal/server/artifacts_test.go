@@ -131,7 +131,7 @@ func TestReceiptTellsOfEveryFile(t *testing.T) {
 	if err := os.WriteFile(log, []byte("INFO : done\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if err := s.app.db.InTx(ctx, func(tx *store.Tx) error {
+	if err := s.app.DB.InTx(ctx, func(tx *store.Tx) error {
 		if _, err := tx.InsertMetrics(ctx, []domain.Metric{{FederationID: s.fed.ID, EngineRunID: 42, Round: 1, Phase: domain.PhaseEvaluate, Name: "accuracy", Value: 0.75}, {FederationID: s.fed.ID, EngineRunID: 42, Round: 1, Phase: domain.PhaseTrain, NodeID: 9, Name: "loss", Value: 2}}); err != nil {
 			return err
 		}
@@ -203,7 +203,7 @@ func TestFilesAreKeptByRule(t *testing.T) {
 		t.Error("the page does not say when they go")
 	}
 	s.run.EndedAt = time.Now().Add(-8 * 24 * time.Hour)
-	if err := s.app.db.InTx(ctx, func(tx *store.Tx) error { return tx.UpdateRun(ctx, s.run) }); err != nil {
+	if err := s.app.DB.InTx(ctx, func(tx *store.Tx) error { return tx.UpdateRun(ctx, s.run) }); err != nil {
 		t.Fatal(err)
 	}
 	there(true) // no receipt yet

@@ -25,7 +25,7 @@ func (s *site) fillRequests() {
 	}
 	states := []domain.RequestState{domain.Pending, domain.Approved, domain.Approved, domain.Rejected, domain.Revoked, domain.Withdrawn, domain.Unverified, domain.ExpiredReq}
 	random := rand.New(rand.NewPCG(1, 2))
-	err = s.app.db.InTx(ctx, func(tx *store.Tx) error {
+	err = s.app.DB.InTx(ctx, func(tx *store.Tx) error {
 		for i := range manyRequests {
 			p := domain.Person{Email: fmt.Sprintf("person%05d@site-%d.example.org", i, i%97), Name: fmt.Sprintf("Person %05d", random.IntN(99_999)), CreatedAt: time.Now()}
 			if err := tx.InsertPerson(ctx, &p); err != nil {

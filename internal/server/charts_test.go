@@ -37,7 +37,7 @@ func (s *site) measure(last float64) {
 		}
 		all = append(all, domain.Metric{Round: round, Phase: domain.PhaseEvaluate, Name: "score", Value: v + 0.02})
 	}
-	s.observe(s.app.db, domain.Observation{Metrics: all})
+	s.observe(s.app.DB, domain.Observation{Metrics: all})
 }
 
 // What is hidden is off the chart and off its picture, says so on its button, and stays hidden when the address is opened again.
@@ -141,7 +141,7 @@ func TestComparedChartsSayWhatTheyLeaveOut(t *testing.T) {
 	for i, v := range []float64{-1, 0, 1, math.NaN()} {
 		all = append(all, domain.Metric{FederationID: s.fed.ID, EngineRunID: 1000, Round: i + 1, Phase: domain.PhaseServer, Name: "score", Value: v}, domain.Metric{FederationID: s.fed.ID, EngineRunID: 1001, Round: i + 1, Phase: domain.PhaseServer, Name: "score", Value: float64(i + 1)})
 	}
-	if err := s.app.db.InTx(t.Context(), func(tx *store.Tx) error { _, err := tx.InsertMetrics(t.Context(), all); return err }); err != nil {
+	if err := s.app.DB.InTx(t.Context(), func(tx *store.Tx) error { _, err := tx.InsertMetrics(t.Context(), all); return err }); err != nil {
 		t.Fatal(err)
 	}
 	d := testbrowser.New(t)

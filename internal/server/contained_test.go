@@ -13,7 +13,7 @@ import (
 func TestHowAppsRunIsShown(t *testing.T) {
 	s := newSite(t)
 	key := domain.NodeKey{FederationID: s.fed.ID, RequestID: s.kept.ID, PublicPEM: []byte("x"), Fingerprint: "f", Via: "agent", CreatedAt: time.Now()}
-	if err := s.app.db.InTx(t.Context(), func(tx *store.Tx) error { return tx.InsertNodeKey(t.Context(), &key) }); err != nil {
+	if err := s.app.DB.InTx(t.Context(), func(tx *store.Tx) error { return tx.InsertNodeKey(t.Context(), &key) }); err != nil {
 		t.Fatal(err)
 	}
 	for _, c := range []struct {
@@ -25,7 +25,7 @@ func TestHowAppsRunIsShown(t *testing.T) {
 		{domain.ContainedByFloor, 0, "in a sandbox (Landlock, seccomp), without any data folder"},
 		{domain.ContainmentOff, 1, "not in a sandbox: turned off"},
 	} {
-		if err := s.app.reported(t.Context(), key, domain.NodeSeen{Agent: "1", Contained: c.contained, Data: c.data}); err != nil {
+		if err := s.app.Seen.Reported(t.Context(), key, domain.NodeSeen{Agent: "1", Contained: c.contained, Data: c.data}); err != nil {
 			t.Fatal(err)
 		}
 		for kind, path := range map[string]string{"participant": "/me/fed", "manager": "/f/fed/nodes"} {
@@ -34,7 +34,7 @@ func TestHowAppsRunIsShown(t *testing.T) {
 			}
 		}
 	}
-	if err := s.app.reported(t.Context(), key, domain.NodeSeen{Agent: "1", Contained: domain.ContainedByFloor}); err != nil {
+	if err := s.app.Seen.Reported(t.Context(), key, domain.NodeSeen{Agent: "1", Contained: domain.ContainedByFloor}); err != nil {
 		t.Fatal(err)
 	}
 	entries, err := s.app.Audit.List(t.Context(), domain.AuditFilter{FederationID: s.fed.ID})

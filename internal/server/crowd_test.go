@@ -94,7 +94,7 @@ func (s *site) checkCrowd(crowd int) {
 			continue
 		}
 		var steps []string
-		err := s.app.db.View(s.t.Context(), func(tx *store.Tx) error {
+		err := s.app.DB.View(s.t.Context(), func(tx *store.Tx) error {
 			es, err := tx.AuditEntries(s.t.Context(), domain.AuditFilter{ObjectKind: "request", ObjectID: r.Ref, Limit: 50})
 			for _, e := range es {
 				steps = append(steps, e.Action)

@@ -56,7 +56,7 @@ func (s *site) busy() (hash string) {
 	s.wrote(map[string]string{"pyproject.toml": "x = 1\n", "notes.txt": "x"})
 	s.fillLog(30)
 	at := s.now()
-	s.observe(s.app.db, domain.Observation{
+	s.observe(s.app.DB, domain.Observation{
 		Exchanges: []domain.Exchange{{MessageID: "one", Round: 1, Phase: domain.PhaseTrain, NodeID: 1<<63 + 7, AskedAt: at, RepliedAt: at.Add(time.Second)}, {MessageID: "two", Round: 1, Phase: domain.PhaseEvaluate, NodeID: 8, AskedAt: at}},
 		Metrics:   []domain.Metric{{Round: 1, Phase: domain.PhaseTrain, NodeID: 1<<63 + 7, Name: "loss", Value: math.NaN()}, {Round: 1, Phase: domain.PhaseTrain, Name: "loss", Value: math.Inf(1)}, {Round: 2, Phase: domain.PhaseTrain, Name: "loss", Value: 0.5}},
 	})

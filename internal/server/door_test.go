@@ -25,7 +25,7 @@ func TestSlowStrangersShutNoOneOut(t *testing.T) {
 	a := mustAt(t, t.TempDir(), "")
 	a.o.Limits = portmux.Limits{Conns: 60, Strangers: 30, StrangersPer: 10}
 	a.o.Rates = portmux.Rates{Idle: time.Second, Grace: 2 * time.Second}
-	h, err := a.handler()
+	h, err := a.Handler()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -130,7 +130,7 @@ func enrolled(t *testing.T, a *Server) *ecdsa.PrivateKey {
 	}
 	p := domain.Person{Email: "one@example.org", Name: "One"}
 	r := domain.Request{Ref: strings.ToUpper("one"), FederationID: fed.ID, State: domain.Pending, Partition: -1, Name: p.Name, Email: p.Email, CreatedAt: time.Now()}
-	err = a.db.InTx(t.Context(), func(tx *store.Tx) error {
+	err = a.DB.InTx(t.Context(), func(tx *store.Tx) error {
 		if err := tx.InsertPerson(t.Context(), &p); err != nil {
 			return err
 		}
@@ -155,7 +155,7 @@ func keyOf(t testing.TB, a *Server, fedID, requestID int64) *ecdsa.PrivateKey {
 	}
 	public, fingerprint, err := domain.NodeKeyPEM(&key.PublicKey)
 	if err == nil {
-		err = a.db.InTx(t.Context(), func(tx *store.Tx) error {
+		err = a.DB.InTx(t.Context(), func(tx *store.Tx) error {
 			k := domain.NodeKey{FederationID: fedID, RequestID: requestID, PublicPEM: public, Fingerprint: fingerprint, Via: "agent", CreatedAt: time.Now()}
 			return tx.InsertNodeKey(t.Context(), &k)
 		})
@@ -169,7 +169,7 @@ func keyOf(t testing.TB, a *Server, fedID, requestID int64) *ecdsa.PrivateKey {
 // A refused SuperNode that sends its body slowly does not keep its connection.
 func TestARefusedSlowBodyIsCut(t *testing.T) {
 	a := mustAt(t, t.TempDir(), "")
-	h, err := a.handler()
+	h, err := a.Handler()
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -48,7 +48,7 @@ func TestAFederationChoosesItsEngine(t *testing.T) {
 		!strings.Contains(a.body, `id="err-engine"`) {
 		t.Errorf("an engine that does not exist: %d", a.status)
 	}
-	err := s.app.db.InTx(t.Context(), func(tx *store.Tx) error {
+	err := s.app.DB.InTx(t.Context(), func(tx *store.Tx) error {
 		run, err := tx.RunByName(t.Context(), "r-1")
 		if err != nil {
 			return err
@@ -63,7 +63,7 @@ func TestAFederationChoosesItsEngine(t *testing.T) {
 	if a.status != http.StatusConflict || !strings.Contains(a.body, "r-1 is running") || !strings.Contains(a.body, "Wait until it has ended") {
 		t.Errorf("while a run is in progress: %d", a.status)
 	}
-	if got := s.app.engineOf(s.fed.ID); got != "builtin" {
+	if got := s.app.Choice.Of(s.fed.ID); got != "builtin" {
 		t.Errorf("the keeper is to have %q", got)
 	}
 	if a := s.get("admin", "/admin/audit?action=federation.run_policy"); !strings.Contains(a.body, "engine") {

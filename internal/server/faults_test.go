@@ -112,7 +112,7 @@ func TestEveryViewerIsTold(t *testing.T) {
 			}
 			n++
 		case <-tick.C: // a stream that was not subscribed yet misses nothing but this
-			s.app.bus.Publish(events.Event{Topic: runs.RunTopic(s.run.ID), Kind: "log"})
+			s.app.Events.Publish(events.Event{Topic: runs.RunTopic(s.run.ID), Kind: "log"})
 		case <-late:
 			t.Fatalf("%d of %d viewers were told", n, len(watching))
 		}

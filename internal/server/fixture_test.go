@@ -30,6 +30,7 @@ type site struct {
 	log    string                 // the path of the server's log
 	breaks atomic.Pointer[string] // the function below which the clock panics, once
 	past   atomic.Int64           // how far the server's clock is ahead of the machine's
+	level  atomic.Value           // how ServerApps are contained, as a domain.Containment
 	fed    domain.Federation      // "fed"
 	run    domain.Run             // an ended one of fed
 	kept   domain.Request         // the approved participant's
@@ -49,6 +50,7 @@ func newSiteWith(t testing.TB, change func(*config.Config)) *site {
 	t.Helper()
 	env := testflwr.Venv(t)
 	s := &site{t: t, log: filepath.Join(t.TempDir(), "server.log"), cookies: map[string]string{}, persons: map[string]domain.Person{}}
+	s.level.Store(domain.ContainedByFloor)
 	data := t.TempDir()
 	if err := os.Symlink(filepath.Dir(env.Dir), filepath.Join(data, "python")); err != nil {
 		t.Fatal(err)
@@ -62,7 +64,7 @@ func newSiteWith(t testing.TB, change func(*config.Config)) *site {
 	change(&c)
 	err = c.Resolve()
 	if err == nil {
-		s.app, err = New(t.Context(), Options{Config: c, Version: "test", Clock: s.now, Log: slog.New(slog.NewTextHandler(file, nil)), Keeper: noKeeper, Contained: domain.ContainedByFloor})
+		s.app, err = New(t.Context(), Options{Config: c, Version: "test", Clock: s.now, Log: slog.New(slog.NewTextHandler(file, nil)), Keeper: noKeeper, Contained: s.contained})
 	}
 	if err == nil {
 		err = s.app.Start(t.Context())
@@ -81,6 +83,8 @@ func newSiteWith(t testing.TB, change func(*config.Config)) *site {
 
 // noKeeper is a keeper that ends at once: a SuperLink that is started stays starting.
 func noKeeper(int64) keeper.Spec { return keeper.Spec{Args: []string{"-test.run=^$"}} }
+
+func (s *site) contained() domain.Containment { return s.level.Load().(domain.Containment) }
 
 // now is the server's time.
 func (s *site) now() time.Time {
@@ -113,7 +117,7 @@ func (s *site) populate() {
 	s.request("outsider", other, domain.Approved)
 	for kind, role := range map[string]domain.Role{"viewer": domain.RoleViewer, "manager": domain.RoleManager, "admin": domain.RoleNone} {
 		p := domain.Person{Email: kind + "@example.org", Name: kind, Admin: kind == "admin"}
-		must(s.app.db.InTx(ctx, func(tx *store.Tx) error {
+		must(s.app.DB.InTx(ctx, func(tx *store.Tx) error {
 			if err := tx.InsertPerson(ctx, &p); err != nil || role == domain.RoleNone {
 				return err
 			}
@@ -122,7 +126,7 @@ func (s *site) populate() {
 		s.persons[kind] = p
 	}
 	s.run = domain.Run{FederationID: s.fed.ID, Name: "r-1", State: domain.Completed, AppHash: strings.Repeat("a", 64), AppID: "p/n", AppVersion: "1.0.0", TotalPartitions: 10, EngineRunID: 42, CreatedAt: time.Now(), EndedAt: time.Now()}
-	must(s.app.db.InTx(ctx, func(tx *store.Tx) error {
+	must(s.app.DB.InTx(ctx, func(tx *store.Tx) error {
 		if err := tx.PutAppVersion(ctx, domain.AppVersion{Hash: s.run.AppHash, Publisher: "p", Name: "n", Version: "1.0.0", FAB: []byte("x")}); err != nil {
 			return err
 		}
@@ -141,7 +145,7 @@ func (s *site) request(kind string, fed domain.Federation, state domain.RequestS
 	ctx := s.t.Context()
 	p := domain.Person{Email: kind + "@example.org", Name: kind}
 	r := domain.Request{Ref: strings.ToUpper(kind), FederationID: fed.ID, State: domain.Pending, Partition: -1, Name: kind, Email: p.Email, CreatedAt: time.Now()}
-	err := s.app.db.InTx(ctx, func(tx *store.Tx) error {
+	err := s.app.DB.InTx(ctx, func(tx *store.Tx) error {
 		if err := tx.InsertPerson(ctx, &p); err != nil {
 			return err
 		}

@@ -31,7 +31,7 @@ func (s *site) fillFeds() {
 		s.t.Fatal(err)
 	}
 	for _, f := range feds[:runningNow] {
-		s.app.manager.Start(f.ID) // else nothing may go on there
+		s.app.Manager.Start(f.ID) // else nothing may go on there
 	}
 	s.put(func(tx *store.Tx) error {
 		for i, f := range feds {

@@ -15,7 +15,7 @@ import (
 // put adds rows to the site's database.
 func (s *site) put(fn func(tx *store.Tx) error) {
 	s.t.Helper()
-	if err := s.app.db.InTx(s.t.Context(), fn); err != nil {
+	if err := s.app.DB.InTx(s.t.Context(), fn); err != nil {
 		s.t.Fatal(err)
 	}
 }
@@ -138,7 +138,7 @@ func TestAFailureIsSeenTo(t *testing.T) {
 func TestASuperNodeThatLeavesARunIsANeed(t *testing.T) {
 	s := newSite(t)
 	s.enrol(7)
-	s.app.manager.Start(s.fed.ID)
+	s.app.Manager.Start(s.fed.ID)
 	s.addRun(s.fed.ID, "cnn-12", s.goesOn(43))
 	seen := func(at time.Time, online bool) string {
 		t.Helper()
@@ -168,7 +168,7 @@ func TestTheOverviewIsLive(t *testing.T) {
 	d := testbrowser.New(t)
 	s.browse(d, "manager", "/")
 	d.Do("manager", "wait", "#live.is-ok", "")
-	s.app.manager.Start(s.fed.ID)
+	s.app.Manager.Start(s.fed.ID)
 	s.addRun(s.fed.ID, "cnn-12", s.goesOn(43))
 	d.Do("manager", "wait", `#running a[href="/f/fed/runs/cnn-12"]`, "")
 	if _, err := s.app.Onboarding.Reject(t.Context(), domain.System, s.asks.ID, "no"); err != nil {
@@ -197,7 +197,7 @@ func TestTheFirstStepsLeadToARun(t *testing.T) {
 	if viewer := s.get("viewer", "/").body; strings.Contains(viewer, "First steps") {
 		t.Error("a viewer is led through what they may not do")
 	}
-	s.app.manager.Start(s.fed.ID)
+	s.app.Manager.Start(s.fed.ID)
 	if !strings.Contains(page(), "3 of 5 steps") {
 		t.Error("the SuperLink has been started, and the step is not done")
 	}

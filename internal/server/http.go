@@ -20,40 +20,40 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 )
 
-// handler is the one port's: the gateway, the API, the pages and what watches the server. Of Flower nothing but the Fleet
+// Handler is the one port's: the gateway, the API, the pages and what watches the server. Of Flower nothing but the Fleet
 // API is here; the rest of /v1/ does not exist.
-func (a *Server) handler() (http.Handler, error) {
-	pages, err := a.pages()
+func (s *Server) Handler() (http.Handler, error) {
+	pages, err := s.pages()
 	if err != nil {
 		return nil, err
 	}
 	inner := http.NewServeMux()
-	inner.Handle("/api/", api.New(api.Options{Accounts: a.Accounts, Onboarding: a.Onboarding, Catalog: a.Catalog, Runs: a.Runs, Mail: a.Mail,
-		Audit: a.Audit, Site: a.Site, Engines: a.Engines, Programs: a.programs,
-		NodeSigner: a.nodeSigner, Reported: a.reported, Contained: a.contained, NodeLog: a.nodeLogs.add, Connection: a.apiConnection, Address: address, Secure: a.secure, Version: a.o.Version, Clock: a.o.Clock, Log: a.o.Log}))
+	inner.Handle("/api/", api.New(api.Options{Accounts: s.Accounts, Onboarding: s.Onboarding, Catalog: s.Catalog, Runs: s.Runs, Mail: s.Mail,
+		Audit: s.Audit, Site: s.Site, Engines: s.Engines, Programs: s.programs,
+		NodeSigner: s.nodeSigner, Reported: s.Seen.Reported, Contained: s.contained, NodeLog: s.NodeLogs.Add, Connection: s.apiConnection, Address: address, Secure: s.secure, Version: s.o.Version, Clock: s.o.Clock, Log: s.o.Log}))
 	inner.Handle("/api", pages) // a page for people; without it the mux would send them to /api/
 	inner.Handle("GET /api/{$}", http.RedirectHandler("/api", http.StatusSeeOther))
-	inner.HandleFunc("GET /ca.pem", a.caPEM)
-	inner.HandleFunc("GET /receipt-key.pem", a.receiptKey)
+	inner.HandleFunc("GET /ca.pem", s.caPEM)
+	inner.HandleFunc("GET /receipt-key.pem", s.receiptKey)
 	inner.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("ok\n")) })
-	inner.HandleFunc("GET /readyz", a.readyz)
-	inner.HandleFunc("GET /metrics", a.metrics)
+	inner.HandleFunc("GET /readyz", s.readyz)
+	inner.HandleFunc("GET /metrics", s.metrics)
 	inner.Handle("/", pages)
 	outer := http.NewServeMux()
-	outer.Handle("/v1/fleet/", portmux.Drain(a.gateway))
+	outer.Handle("/v1/fleet/", portmux.Drain(s.Gateway))
 	outer.Handle("/v1/", portmux.Drain(http.NotFoundHandler()))
 	for _, service := range []string{"Fleet", "GrpcAdapter"} { // of SuperNodes that are too old
-		outer.Handle("/flwr.proto."+service+"/", portmux.Pace(http.HandlerFunc(a.gateway.ServeGRPC), a.o.Rates))
+		outer.Handle("/flwr.proto."+service+"/", portmux.Pace(http.HandlerFunc(s.Gateway.ServeGRPC), s.o.Rates))
 	}
-	outer.Handle("/", portmux.Pace(http.NewCrossOriginProtection().Handler(inner), a.o.Rates))
-	return a.behindProxy(a.strictTransport(outer)), nil
+	outer.Handle("/", portmux.Pace(http.NewCrossOriginProtection().Handler(inner), s.o.Rates))
+	return s.behindProxy(s.strictTransport(outer)), nil
 }
 
 // strictTransport tells browsers to use HTTPS only (HSTS), where they trust the certificate anyway. With our own CA it would lock out
 // those who have not installed it: no exception can be made then.
-func (a *Server) strictTransport(next http.Handler) http.Handler {
+func (s *Server) strictTransport(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if a.secure(r) && a.tls.Pin() == tlsca.PublicPin {
+		if s.secure(r) && s.tls.Pin() == tlsca.PublicPin {
 			w.Header().Set("Strict-Transport-Security", "max-age=31536000")
 		}
 		next.ServeHTTP(w, r)
@@ -61,8 +61,8 @@ func (a *Server) strictTransport(next http.Handler) http.Handler {
 }
 
 // behindProxy takes the client's address from a declared reverse proxy: the last hop that it added, which no client can set.
-func (a *Server) behindProxy(next http.Handler) http.Handler {
-	if !a.o.Config.BehindProxy {
+func (s *Server) behindProxy(next http.Handler) http.Handler {
+	if !s.o.Config.BehindProxy {
 		return next
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -83,13 +83,13 @@ func address(r *http.Request) string {
 }
 
 // secure reports whether the browser speaks TLS, here or to the declared proxy. It is the one definition, for pages and the API.
-func (a *Server) secure(r *http.Request) bool {
-	return r.TLS != nil || a.o.Config.BehindProxy && strings.HasPrefix(a.publicURL, "https:")
+func (s *Server) secure(r *http.Request) bool {
+	return r.TLS != nil || s.o.Config.BehindProxy && strings.HasPrefix(s.url.get(), "https:")
 }
 
 // nodeSigner checks the signature of an agent's call: over the whole call, or from earlier versions a Flower signature.
-func (a *Server) nodeSigner(r *http.Request) (api.NodeSignature, error) {
-	now := a.o.Clock()
+func (s *Server) nodeSigner(r *http.Request) (api.NodeSignature, error) {
+	now := s.o.Clock()
 	if r.Header.Get(wire.HeaderCallSignature) == "" {
 		auth, err := wire.VerifyHeaders(r.Header, now)
 		return api.NodeSignature{Fingerprint: auth.Fingerprint, At: auth.Timestamp}, err
@@ -103,12 +103,12 @@ func (a *Server) nodeSigner(r *http.Request) (api.NodeSignature, error) {
 	return api.NodeSignature{Fingerprint: auth.Fingerprint, At: auth.Timestamp, Whole: true}, err
 }
 
-func (a *Server) apiConnection() api.Connection {
-	return api.Connection{PublicURL: a.publicURL, SuperLink: a.SuperLinkAddress(), Flwr: a.FlwrVersion(), CAPEM: a.tls.CAPEM()}
+func (s *Server) apiConnection() api.Connection {
+	return api.Connection{PublicURL: s.url.get(), SuperLink: s.SuperLinkAddress(), Flwr: s.FlwrVersion(), CAPEM: s.tls.CAPEM()}
 }
 
-func (a *Server) caPEM(w http.ResponseWriter, r *http.Request) {
-	pem := a.tls.CAPEM()
+func (s *Server) caPEM(w http.ResponseWriter, r *http.Request) {
+	pem := s.tls.CAPEM()
 	if pem == nil {
 		http.NotFound(w, r) // the address is publicly trusted: there is nothing to download
 		return
@@ -119,14 +119,14 @@ func (a *Server) caPEM(w http.ResponseWriter, r *http.Request) {
 }
 
 // receiptKey is the public key that checks this server's receipts.
-func (a *Server) receiptKey(w http.ResponseWriter, _ *http.Request) {
+func (s *Server) receiptKey(w http.ResponseWriter, _ *http.Request) {
 	w.Header().Set("Content-Type", "application/x-pem-file")
 	w.Header().Set("Content-Disposition", `attachment; filename="receipt-key.pem"`)
-	_, _ = w.Write([]byte(a.receipts.PublicKey()))
+	_, _ = w.Write([]byte(s.receipts.PublicKey()))
 }
 
-func (a *Server) readyz(w http.ResponseWriter, r *http.Request) {
-	if err := a.db.Ready(r.Context()); err != nil {
+func (s *Server) readyz(w http.ResponseWriter, r *http.Request) {
+	if err := s.DB.Ready(r.Context()); err != nil {
 		text := "The database does not answer."
 		var known *domain.Error
 		if errors.As(err, &known) {
@@ -135,7 +135,7 @@ func (a *Server) readyz(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, text, http.StatusServiceUnavailable)
 		return
 	}
-	if !a.python.ready() {
+	if _, made := s.python.Made(); !made {
 		http.Error(w, "the Python environment is being prepared", http.StatusServiceUnavailable)
 		return
 	}
@@ -145,13 +145,13 @@ func (a *Server) readyz(w http.ResponseWriter, r *http.Request) {
 var prometheusHandler = promhttp.Handler()
 
 // metrics is for this machine and for admins' tokens.
-func (a *Server) metrics(w http.ResponseWriter, r *http.Request) {
-	if ip := net.ParseIP(address(r)); ip != nil && ip.IsLoopback() && !a.o.Config.BehindProxy {
+func (s *Server) metrics(w http.ResponseWriter, r *http.Request) {
+	if ip := net.ParseIP(address(r)); ip != nil && ip.IsLoopback() && !s.o.Config.BehindProxy {
 		prometheusHandler.ServeHTTP(w, r)
 		return
 	}
 	token, _ := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
-	if p, _, err := a.Accounts.ByToken(r.Context(), token); err != nil || !p.Admin {
+	if p, _, err := s.Accounts.ByToken(r.Context(), token); err != nil || !p.Admin {
 		http.Error(w, "metrics need an admin's API token", http.StatusUnauthorized)
 		return
 	}
@@ -159,32 +159,32 @@ func (a *Server) metrics(w http.ResponseWriter, r *http.Request) {
 }
 
 // SetupLink returns the one-time link for the first admin, "" when there is one.
-func (a *Server) SetupLink() (string, error) {
-	secret, ok, err := a.Accounts.NewSetupLink(a.ctx)
+func (s *Server) SetupLink() (string, error) {
+	secret, ok, err := s.Accounts.NewSetupLink(s.Jobs.Context())
 	if err != nil || !ok {
 		return "", err
 	}
-	return a.publicURL + "/setup/" + secret, nil
+	return s.url.get() + "/setup/" + secret, nil
 }
 
 // SignInLink returns a one-time link that signs the host's admin in.
-func (a *Server) SignInLink() (string, error) {
-	p, err := a.Accounts.HostAdmin(a.ctx)
+func (s *Server) SignInLink() (string, error) {
+	p, err := s.Accounts.HostAdmin(s.Jobs.Context())
 	if err != nil {
 		return "", err
 	}
-	secret, err := a.Accounts.NewSignInLink(a.ctx, p.ID)
-	return a.publicURL + "/signin/" + secret, err
+	secret, err := s.Accounts.NewSignInLink(s.Jobs.Context(), p.ID)
+	return s.url.get() + "/signin/" + secret, err
 }
 
 // AdminToken returns an API token that acts as the host's admin.
-func (a *Server) AdminToken(name string, life time.Duration) (string, error) {
-	p, err := a.Accounts.HostAdmin(a.ctx)
+func (s *Server) AdminToken(name string, life time.Duration) (string, error) {
+	p, err := s.Accounts.HostAdmin(s.Jobs.Context())
 	if err != nil {
 		return "", err
 	}
 	actor := account.ActorOf(p)
 	actor.Kind = "system"
-	token, _, err := a.Accounts.CreateToken(a.ctx, actor, p.ID, name, domain.ScopeAll, life)
+	token, _, err := s.Accounts.CreateToken(s.Jobs.Context(), actor, p.ID, name, domain.ScopeAll, life)
 	return token, err
 }

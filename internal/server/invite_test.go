@@ -26,7 +26,7 @@ func (s *site) mailed(to string) domain.Mail {
 	}
 	for by := time.Now().Add(10 * time.Second); time.Now().Before(by); {
 		var all []domain.Mail
-		if err := s.app.db.View(s.t.Context(), func(tx *store.Tx) (err error) { all, err = tx.Mails(s.t.Context(), 500); return err }); err != nil {
+		if err := s.app.DB.View(s.t.Context(), func(tx *store.Tx) (err error) { all, err = tx.Mails(s.t.Context(), 500); return err }); err != nil {
 			s.t.Fatal(err)
 		}
 		for _, m := range all {

@@ -28,7 +28,7 @@ func (s *site) launched(name string, more ...string) domain.Run {
 func (s *site) auditText() string {
 	s.t.Helper()
 	var text strings.Builder
-	err := s.app.db.View(s.t.Context(), func(tx *store.Tx) error {
+	err := s.app.DB.View(s.t.Context(), func(tx *store.Tx) error {
 		all, err := tx.AuditEntries(s.t.Context(), domain.AuditFilter{Limit: 500})
 		for _, e := range all {
 			text.WriteString(e.Action)
@@ -184,7 +184,7 @@ func TestHowAFederationRunsIsSet(t *testing.T) {
 // A SuperLink that rests says so, and is no reason against a launch.
 func TestARestingSuperLinkSaysSo(t *testing.T) {
 	s := newSite(t)
-	err := s.app.db.InTx(t.Context(), func(tx *store.Tx) error {
+	err := s.app.DB.InTx(t.Context(), func(tx *store.Tx) error {
 		f, err := tx.FederationByID(t.Context(), s.fed.ID)
 		if err != nil {
 			return err

@@ -114,7 +114,7 @@ func TestPresetsAreKeptForAnApp(t *testing.T) {
 		}
 	}
 	var audit []domain.AuditEntry
-	err := s.app.db.View(t.Context(), func(tx *store.Tx) (err error) {
+	err := s.app.DB.View(t.Context(), func(tx *store.Tx) (err error) {
 		audit, err = tx.AuditEntries(t.Context(), domain.AuditFilter{ObjectKind: "app", ObjectID: "someone/tiny"})
 		return err
 	})

@@ -72,7 +72,7 @@ var nodePages = []string{"/f/fed/nodes", "/f/fed/nodes?state=offline&sort=latest
 // What a page of SuperNodes holds, and what is read for it, does not grow with their number.
 func TestPagesDoNotGrowWithTheNodes(t *testing.T) {
 	s := newSite(t)
-	s.app.manager.Start(s.fed.ID) // else the board says little
+	s.app.Manager.Start(s.fed.ID) // else the board says little
 	s.fillNodes(1, 1200)          // partition 0 is the fixture's
 	few := map[string]int{}
 	for _, path := range nodePages {
@@ -100,7 +100,7 @@ func TestPagesDoNotGrowWithTheNodes(t *testing.T) {
 // cost is the size of a page, compressed, and how often memory is allocated for it: once at least for each row that is read.
 func (s *site) cost(path string) (size, allocations int) {
 	s.t.Helper()
-	handler, err := s.app.handler()
+	handler, err := s.app.Handler()
 	if err != nil {
 		s.t.Fatal(err)
 	}

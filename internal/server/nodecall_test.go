@@ -22,7 +22,7 @@ func newCaller(t *testing.T) *caller {
 	t.Helper()
 	a := mustAt(t, t.TempDir(), "")
 	t.Cleanup(func() { stop(t, a) })
-	h, err := a.handler()
+	h, err := a.Handler()
 	if err != nil {
 		t.Fatal(err)
 	}

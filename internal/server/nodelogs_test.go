@@ -14,7 +14,7 @@ import (
 func TestSharedLogsAreForManagersAndTheirOwner(t *testing.T) {
 	s := newSite(t)
 	key := domain.NodeKey{FederationID: s.fed.ID, RequestID: s.kept.ID, PublicPEM: []byte("x"), Fingerprint: "f", Via: "agent", CreatedAt: time.Now()}
-	err := s.app.db.InTx(t.Context(), func(tx *store.Tx) error {
+	err := s.app.DB.InTx(t.Context(), func(tx *store.Tx) error {
 		if err := tx.InsertNodeKey(t.Context(), &key); err != nil {
 			return err
 		}
@@ -25,7 +25,7 @@ func TestSharedLogsAreForManagersAndTheirOwner(t *testing.T) {
 	}
 	secret := "hf_" + strings.Repeat("aB3d", 8)
 	for _, p := range []domain.NodeLog{{Part: "supernode", Lines: []string{"INFO :      Starting Flower SuperNode", "token " + secret}}, {Part: "clientapp", Run: "7", LeftOut: 3, Lines: []string{"one\nline", "two"}}} {
-		if err := s.app.nodeLogs.add(key, p); err != nil {
+		if err := s.app.NodeLogs.Add(key, p); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -58,9 +58,9 @@ func TestSharedLogsAreForManagersAndTheirOwner(t *testing.T) {
 	many := domain.NodeLog{Part: "supernode", Lines: []string{strings.Repeat("x", 2*domain.MaxNodeLog)}}
 	limited := false
 	for range 100 {
-		limited = limited || domain.CodeOf(s.app.nodeLogs.add(key, many)) == domain.Limited
+		limited = limited || domain.CodeOf(s.app.NodeLogs.Add(key, many)) == domain.Limited
 	}
-	st, err := os.Stat(s.app.nodeLogs.path(s.fed.ID, key.ID, "supernode"))
+	st, err := os.Stat(s.app.NodeLogs.Path(s.fed.ID, key.ID, "supernode"))
 	if err != nil || st.Size() > 4<<10 || !limited {
 		t.Errorf("%d bytes are stored, limited: %v, %v", st.Size(), limited, err)
 	}

@@ -40,14 +40,14 @@ func TestAStreamSendsOnlyTheRowThatChanged(t *testing.T) {
 	k := s.nodeAt(7)
 	row := fmt.Sprintf(`<hx-partial hx-target="#node-%d" hx-swap="outerMorph">`, k.ID)
 	k.Seen.BytesIn = 123_000_000_000
-	s.app.nodeSeen(fleet.Seen{Key: k, Seen: k.Seen})
+	s.app.Seen.Came(fleet.Seen{Key: k, Seen: k.Seen})
 	news := s.until(res, "</hx-partial>\n\n")
 	if !strings.Contains(news, row) || !strings.Contains(news, "123 GB") || strings.Count(news, "<tr ") != 1 ||
 		strings.Count(news, "<hx-partial") != 1 {
 		t.Errorf("after one row changed: %s", news)
 	}
 	k.Seen.Online = false
-	s.app.nodeSeen(fleet.Seen{Key: k, Seen: k.Seen})
+	s.app.Seen.Came(fleet.Seen{Key: k, Seen: k.Seen})
 	if news = s.until(res, row); strings.Contains(news, `hx-target="#list"`) {
 		t.Errorf("after one went offline: %s", news)
 	}
@@ -81,11 +81,11 @@ func TestSuperNodesThatComeAtOnceAreToldTogether(t *testing.T) {
 	if err != nil || len(offline) < 200 {
 		t.Fatal(len(offline), err)
 	}
-	sub, _ := s.app.bus.Subscribe(onboarding.RequestsTopic(s.fed.ID))
+	sub, _ := s.app.Events.Subscribe(onboarding.RequestsTopic(s.fed.ID))
 	defer sub.Close()
 	for _, r := range offline {
 		r.Key.Seen.Online = false
-		s.app.nodeSeen(fleet.Seen{Key: r.Key, Seen: r.Key.Seen})
+		s.app.Seen.Came(fleet.Seen{Key: r.Key, Seen: r.Key.Seen})
 	}
 	told, deadline := 0, time.After(20*time.Second)
 	for {

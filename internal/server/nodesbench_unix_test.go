@@ -25,7 +25,7 @@ func BenchmarkNodesPage(b *testing.B) {
 
 // benchCPU asks for one page and reports its CPU time, its time and its size.
 func (s *site) benchCPU(b *testing.B, path string) {
-	handler, err := s.app.handler()
+	handler, err := s.app.Handler()
 	if err != nil {
 		b.Fatal(err)
 	}

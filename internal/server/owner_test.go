@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"blossomtune/internal/config"
+	"blossomtune/internal/datadir"
 	"blossomtune/internal/domain"
 	"blossomtune/internal/store/storetest"
 )
@@ -72,7 +73,7 @@ func TestADataDirectoryHasOneServer(t *testing.T) {
 	}
 	_, err = newAt(t, alias, "")
 	refused(t, err, me)
-	db, err := OpenDatabase(t.Context(), data, first.o.Config.Database) // a command on the host
+	db, err := datadir.OpenDatabase(t.Context(), data, first.o.Config.Database) // a command on the host
 	if err != nil {
 		t.Errorf("a command is refused: %v", err)
 	} else {
@@ -199,7 +200,7 @@ func TestALostDatabaseIsNotReplaced(t *testing.T) {
 	}
 	_, err := newAt(t, data, "")
 	refused(t, err, "missing or empty")
-	if _, err := OpenDatabase(t.Context(), data, "sqlite:"+file); err == nil {
+	if _, err := datadir.OpenDatabase(t.Context(), data, "sqlite:"+file); err == nil {
 		t.Error("a command on the host makes a new database")
 	}
 	if _, err := os.Stat(file); !errors.Is(err, os.ErrNotExist) {
@@ -226,7 +227,7 @@ func TestALostDatabaseIsNotReplaced(t *testing.T) {
 		t.Fatal(err)
 	}
 	lived("")
-	if err := os.Remove(filepath.Join(data, instanceFile)); err != nil { // a directory of an earlier version
+	if err := os.Remove(filepath.Join(data, "instance")); err != nil { // a directory of an earlier version
 		t.Fatal(err)
 	}
 	lived("")
@@ -236,7 +237,7 @@ func TestReadyzReportsALostDatabase(t *testing.T) {
 	data := t.TempDir()
 	a := mustAt(t, data, "")
 	defer stop(t, a)
-	h, err := a.handler()
+	h, err := a.Handler()
 	if err != nil {
 		t.Fatal(err)
 	}

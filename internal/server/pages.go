@@ -1,26 +1,34 @@
 package server
 
 import (
+	"context"
 	"net/http"
 
-	"blossomtune/internal/program"
+	"blossomtune/internal/store"
+	"blossomtune/internal/sysinfo"
 	"blossomtune/internal/web"
 )
 
 // pages makes the pages over the same parts as the API.
-func (a *Server) pages() (http.Handler, error) {
+func (s *Server) pages() (http.Handler, error) {
 	return web.New(web.Options{
-		Accounts: a.Accounts, Onboarding: a.Onboarding, Catalog: a.Catalog, Runs: a.Runs, Engines: a.Engines, Outbox: a.Mail, Overview: a.Overview, Audit: a.Audit,
+		Accounts: s.Accounts, Onboarding: s.Onboarding, Catalog: s.Catalog, Runs: s.Runs, Engines: s.Engines, Outbox: s.Mail, Overview: s.Overview, Audit: s.Audit,
 		Connection: func() web.Connection {
-			return web.Connection{PublicURL: a.publicURL, SuperLink: a.SuperLinkAddress(), Pin: a.tls.Pin(), CAPEM: a.tls.CAPEM(), Flwr: a.FlwrVersion()}
+			return web.Connection{PublicURL: s.url.get(), SuperLink: s.SuperLinkAddress(), Pin: s.tls.Pin(), CAPEM: s.tls.CAPEM(), Flwr: s.FlwrVersion()}
 		},
-		Programs: a.programs, System: a.system,
-		Events: a.bus, Clock: a.o.Clock, Log: a.o.Log, Site: a.Site, Version: a.o.Version, Secure: a.secure,
-		ClientAddress: address, Done: a.ctx.Done(),
+		Programs: s.programs, System: s.system().Read,
+		Events: s.Events, Clock: s.o.Clock, Log: s.o.Log, Site: s.Site, Version: s.o.Version, Secure: s.secure,
+		ClientAddress: address, Done: s.Jobs.Context().Done(),
 	})
 }
 
-// joinCommands are what participants paste to get the program and join with it, without a token: the terminal shows a code.
-func (a *Server) joinCommands() string {
-	return program.Block{Programs: a.programs.List(), Base: a.publicURL, OwnCA: a.tls.CAPEM() != nil, Args: "join " + a.publicURL}.Texts()
+// system reads what the server can say of itself.
+func (s *Server) system() *sysinfo.Reader {
+	return &sysinfo.Reader{Fixed: sysinfo.Info{Version: s.o.Version, Flwr: s.FlwrVersion(), Started: s.started, Data: s.o.Config.Data},
+		Store: store.Adapt[sysinfo.Tx](s.DB), Engines: s.Manager, Python: s.python.Version, Contained: s.contained, AppUsers: s.users.String,
+		Uncontained: s.Catalog.AcceptsUncontained,
+		Database: func(ctx context.Context) (engine string, size, schema int64, err error) {
+			db, err := s.DB.About(ctx)
+			return db.Engine, db.Size, db.Schema, err
+		}}
 }

@@ -60,7 +60,7 @@ func TestMailedLinksWaitForTheirButton(t *testing.T) {
 func TestHostileNamesAreText(t *testing.T) {
 	s := newSite(t)
 	const evil = `"><script>alert(1)</script><img src=x onerror=alert(2)>&{{7*7}}`
-	err := s.app.db.InTx(t.Context(), func(tx *store.Tx) error {
+	err := s.app.DB.InTx(t.Context(), func(tx *store.Tx) error {
 		r, err := tx.RequestByRef(t.Context(), s.asks.Ref)
 		if err != nil {
 			return err

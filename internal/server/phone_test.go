@@ -36,7 +36,7 @@ func TestTheJoinCommandWithoutAScript(t *testing.T) {
 func TestPagesOnAPhone(t *testing.T) {
 	s := newSite(t)
 	s.askers(20)
-	s.app.manager.Start(s.fed.ID)
+	s.app.Manager.Start(s.fed.ID)
 	d := testbrowser.New(t)
 	for _, theme := range []string{"light", "dark"} {
 		for _, c := range []struct{ kind, path, stuck string }{

@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"blossomtune/internal/config"
-	"blossomtune/internal/domain"
 	"blossomtune/internal/store/storetest"
 	"blossomtune/internal/web"
 )
@@ -127,16 +126,4 @@ func (s *site) readings(secret string) (out []string) {
 		s.t.Fatalf("only %d addresses are read", len(out))
 	}
 	return out
-}
-
-func TestAFullDiskRefusesLaunches(t *testing.T) {
-	if err := checkSpace(0, 0); err != nil { // not known here
-		t.Error(err)
-	}
-	if err := checkSpace(leastFree, 1<<40); err != nil {
-		t.Error(err)
-	}
-	if err := checkSpace(99<<20, 1<<40); domain.CodeOf(err) != domain.Unavailable || !strings.Contains(err.Error(), "99 MB are free") {
-		t.Error(err)
-	}
 }

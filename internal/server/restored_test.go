@@ -28,7 +28,7 @@ func TestARestoredServerStartsBesideTheOriginal(t *testing.T) {
 	if err := s.app.Engines.Start(t.Context(), domain.System, s.fed.ID); err != nil { // else the runs end with it
 		t.Fatal(err)
 	}
-	err := s.app.db.InTx(t.Context(), func(tx *store.Tx) error {
+	err := s.app.DB.InTx(t.Context(), func(tx *store.Tx) error {
 		if err := tx.InsertRun(t.Context(), &under); err != nil {
 			return err
 		}

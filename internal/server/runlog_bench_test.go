@@ -39,7 +39,7 @@ func (s *site) fillLog(n int) {
 func BenchmarkPagesOfAMillionLines(b *testing.B) {
 	s := newSite(b)
 	s.fillLog(1_000_000)
-	handler, err := s.app.handler()
+	handler, err := s.app.Handler()
 	if err != nil {
 		b.Fatal(err)
 	}

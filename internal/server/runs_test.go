@@ -67,7 +67,7 @@ func TestRunsTableFollowsItsAddress(t *testing.T) {
 func TestCompareShowsDifferencesAtTheSameRound(t *testing.T) {
 	s := newSite(t)
 	s.fillRuns(3, 3, 4)
-	err := s.app.db.InTx(t.Context(), func(tx *store.Tx) error {
+	err := s.app.DB.InTx(t.Context(), func(tx *store.Tx) error {
 		_, err := tx.InsertMetrics(t.Context(), []domain.Metric{
 			{FederationID: s.fed.ID, EngineRunID: 1000, Round: 1, Phase: domain.PhaseServer, Name: "f1", Value: 0.5}, {FederationID: s.fed.ID, EngineRunID: 1000, Round: 2, Phase: domain.PhaseServer, Name: "f1", Value: 0.25},
 			{FederationID: s.fed.ID, EngineRunID: 1001, Round: 1, Phase: domain.PhaseServer, Name: "f1", Value: 0.75}, {FederationID: s.fed.ID, EngineRunID: 1001, Round: 5, Phase: domain.PhaseServer, Name: "f1", Value: math.NaN()},

@@ -25,7 +25,7 @@ func (s *site) fillRuns(runs, metrics, rounds int) {
 		app.Config = append(app.Config, domain.ConfigKey{Key: fmt.Sprintf("key-%02d", i), Kind: domain.KindInt, Default: int64(i)})
 	}
 	states := []domain.RunState{domain.Completed, domain.Completed, domain.Completed, domain.Failed, domain.Stopped}
-	err := s.app.db.InTx(ctx, func(tx *store.Tx) error {
+	err := s.app.DB.InTx(ctx, func(tx *store.Tx) error {
 		if err := tx.PutAppVersion(ctx, app); err != nil {
 			return err
 		}
@@ -101,7 +101,7 @@ func (s *site) runPages(b *testing.B) (out []string) {
 
 // benchPages asks for every page equally often and reports how long the server takes.
 func (s *site) benchPages(b *testing.B, paths []string) {
-	handler, err := s.app.handler()
+	handler, err := s.app.Handler()
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -41,7 +41,7 @@ func TestWhatIsSecureHasOneDefinition(t *testing.T) {
 				t.Fatal(err)
 			}
 			defer stop(t, a)
-			h, err := a.handler()
+			h, err := a.Handler()
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -25,7 +25,7 @@ func (s *site) audited(run string) (out []string) {
 
 func (s *site) auditOf(run string) (out []domain.AuditEntry) {
 	s.t.Helper()
-	if err := s.app.db.View(s.t.Context(), func(tx *store.Tx) (err error) {
+	if err := s.app.DB.View(s.t.Context(), func(tx *store.Tx) (err error) {
 		out, err = tx.AuditEntries(s.t.Context(), domain.AuditFilter{ObjectKind: "run", ObjectID: run})
 		return err
 	}); err != nil {

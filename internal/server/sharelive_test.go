@@ -130,11 +130,11 @@ func TestAStreamWithALinkEnds(t *testing.T) {
 	text := s.until(a, "event: rounds")
 	s.until(b, "event: rounds")
 	said := json.RawMessage(`{"total":1,"lines":[{"n":1,"text":"KeyError of Site North"}]}`)
-	s.app.bus.Publish(events.Event{Topic: runs.RunTopic(run.ID), Kind: "log", Data: said})
+	s.app.Events.Publish(events.Event{Topic: runs.RunTopic(run.ID), Kind: "log", Data: said})
 	if log := s.until(b, "KeyError"); !strings.Contains(log, "event: log") {
 		t.Errorf("a link with the log has %q", log)
 	}
-	s.app.bus.Publish(events.Event{Topic: runs.RunTopic(run.ID), Kind: "state"})
+	s.app.Events.Publish(events.Event{Topic: runs.RunTopic(run.ID), Kind: "state"})
 	s.passes(25 * time.Hour)
 	text += s.until(a, "")
 	for _, words := range []string{"KeyError", "event: log", "between us", "admin", "override", "/f/fed"} {

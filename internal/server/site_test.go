@@ -59,7 +59,7 @@ func (s *site) settings(do, logo string, changed ...string) answer {
 
 func (s *site) settingsAudit() (out []domain.AuditEntry) {
 	s.t.Helper()
-	err := s.app.db.View(s.t.Context(), func(tx *store.Tx) (err error) {
+	err := s.app.DB.View(s.t.Context(), func(tx *store.Tx) (err error) {
 		out, err = tx.AuditEntries(s.t.Context(), domain.AuditFilter{ObjectKind: "settings", Limit: 100})
 		return err
 	})
@@ -119,7 +119,7 @@ func TestTheSiteSpeaksAsItsAdminsSay(t *testing.T) {
 	if m := s.mailed("viewer@example.org"); m.Subject != "Sign in to Cardio Net" {
 		t.Errorf("the sign-in mail says %q", m.Subject)
 	}
-	after := branding.New(branding.Options{Store: store.Adapt[branding.Tx](s.app.db), Clock: s.app.o.Clock})
+	after := branding.New(branding.Options{Store: store.Adapt[branding.Tx](s.app.DB), Clock: s.app.o.Clock})
 	if err := after.Load(t.Context()); err != nil || after.Name() != "Cardio Net" || after.Value("help") != "Write to help@cardio.example" {
 		t.Errorf("after a restart: %q, %v", after.Name(), err)
 	}
@@ -231,7 +231,7 @@ func TestTheConfigurationGoesFirst(t *testing.T) {
 	s := newSiteWith(t, func(c *config.Config) {
 		c.Site = map[string]branding.Given{"name": {Value: "Fixed Name", From: "blossomtune.toml, line 12"}}
 	})
-	err := s.app.db.InTx(t.Context(), func(tx *store.Tx) error { return tx.PutSetting(t.Context(), "site.name", "Stored Name") })
+	err := s.app.DB.InTx(t.Context(), func(tx *store.Tx) error { return tx.PutSetting(t.Context(), "site.name", "Stored Name") })
 	if err == nil {
 		err = s.app.Site.Load(t.Context())
 	}

@@ -172,7 +172,7 @@ func TestTheServerStopsInTimeWhateverWaits(t *testing.T) {
 	<-called
 	release := make(chan struct{})
 	defer close(release)
-	s.app.background(func() { <-release }) // heeds nothing
+	s.app.Jobs.Go(func(context.Context) { <-release }) // heeds nothing
 	conn, err := net.Dial("tcp", s.app.Addr().String())
 	if err != nil {
 		t.Fatal(err)

@@ -16,13 +16,13 @@ func TestAStuckSuperNodeIsShown(t *testing.T) {
 	s := newSite(t)
 	now := time.Now()
 	key := domain.NodeKey{FederationID: s.fed.ID, RequestID: s.kept.ID, PublicPEM: []byte("pem"), Fingerprint: "f", NodeID: 7, Via: "upload", CreatedAt: now}
-	if err := s.app.db.InTx(t.Context(), func(tx *store.Tx) error { return tx.InsertNodeKey(t.Context(), &key) }); err != nil {
+	if err := s.app.DB.InTx(t.Context(), func(tx *store.Tx) error { return tx.InsertNodeKey(t.Context(), &key) }); err != nil {
 		t.Fatal(err)
 	}
 	sees := func(stuck domain.Stuck) {
 		t.Helper()
 		key.Seen = domain.NodeSeen{FirstAt: now, LastAt: now, Online: true, Stuck: stuck}
-		s.app.nodeStuck(fleet.Seen{Key: key, Seen: key.Seen})
+		s.app.Seen.Stuck(fleet.Seen{Key: key, Seen: key.Seen})
 		deadline := time.After(10 * time.Second)
 		for stored := domain.Stuck("?"); stored != stuck; {
 			k, err := s.app.Onboarding.NodeKeys(t.Context(), s.fed.ID)

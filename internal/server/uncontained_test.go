@@ -15,7 +15,7 @@ func TestUncontainedAppsAreForAdmins(t *testing.T) {
 	if page := s.get("admin", "/admin/system").body; strings.Contains(page, "uncontained") {
 		t.Error("a server that contains apps asks whether it may do without")
 	}
-	s.app.o.Contained = domain.NotContainable
+	s.level.Store(domain.NotContainable)
 	refused := func(who, what string, a answer) {
 		t.Helper()
 		if a.status != http.StatusForbidden || !strings.Contains(a.body, "This server cannot contain apps") || !strings.Contains(a.body, "Ask an instance admin") {

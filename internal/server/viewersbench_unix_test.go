@@ -54,7 +54,7 @@ func BenchmarkViewers(b *testing.B) {
 
 // watch follows the page of SuperNodes as one of many.
 func (s *site) watch(ctx context.Context, i int, sent *atomic.Int64) {
-	handler, err := s.app.handler()
+	handler, err := s.app.Handler()
 	if err != nil {
 		s.t.Error(err)
 		return
@@ -96,7 +96,7 @@ func (s *site) beat(ctx context.Context) {
 			k := &rows[n%20].Key // on the first page
 			n++
 			k.Seen.Online = !k.Seen.Online
-			s.app.nodeSeen(fleet.Seen{Key: *k, Seen: k.Seen})
+			s.app.Seen.Came(fleet.Seen{Key: *k, Seen: k.Seen})
 		case <-flush.C:
 			var seen []fleet.Seen
 			for i := range part {
@@ -105,7 +105,7 @@ func (s *site) beat(ctx context.Context) {
 				seen = append(seen, fleet.Seen{Key: *k, Seen: k.Seen})
 			}
 			at += part
-			if err := (seenStore{s.app.db}).SaveSeen(ctx, seen); err != nil && ctx.Err() == nil {
+			if err := s.app.Seen.SaveSeen(ctx, seen); err != nil && ctx.Err() == nil {
 				s.t.Error(err)
 			}
 		}

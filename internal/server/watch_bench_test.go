@@ -40,7 +40,7 @@ func (s *site) benchReceipt(b *testing.B) {
 		b.Fatal(err)
 	}
 	run.State, run.EndedAt = domain.Completed, time.Now()
-	if err := s.app.db.InTx(b.Context(), func(tx *store.Tx) error { return tx.UpdateRun(b.Context(), run) }); err != nil {
+	if err := s.app.DB.InTx(b.Context(), func(tx *store.Tx) error { return tx.UpdateRun(b.Context(), run) }); err != nil {
 		b.Fatal(err)
 	}
 	p := newPeak()
@@ -57,7 +57,7 @@ func (s *site) benchReceipt(b *testing.B) {
 
 // benchExport reads a whole export once and drops it.
 func (s *site) benchExport(b *testing.B, path string) {
-	handler, err := s.app.handler()
+	handler, err := s.app.Handler()
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -136,7 +136,7 @@ func (s *site) largeRun() {
 	run.ID, run.Name, run.EngineRunID, run.State, run.Round, run.Rounds = 0, "large", 4242, domain.Queued, largeRounds, largeRounds
 	run.CreatedAt = time.Now().Add(-largeRounds * 30 * time.Second)
 	run.StartingAt, run.RunningAt, run.EndedAt = run.CreatedAt, run.CreatedAt, time.Time{}
-	must(s.app.db.InTx(ctx, func(tx *store.Tx) error {
+	must(s.app.DB.InTx(ctx, func(tx *store.Tx) error {
 		for i := range largePeople {
 			p := domain.Person{Email: fmt.Sprintf("n%d@example.org", i), Name: "N"}
 			if err := tx.InsertPerson(ctx, &p); err != nil {
@@ -156,15 +156,15 @@ func (s *site) largeRun() {
 	began := time.Now()
 	for round := 1; round <= largeRounds; round++ {
 		o, seen := s.largeRound(run, round)
-		must(s.app.db.Record(ctx, o))
-		must(s.app.db.InTx(ctx, func(tx *store.Tx) error { return tx.SaveTimings(ctx, seen) }))
+		must(s.app.DB.Record(ctx, o))
+		must(s.app.DB.InTx(ctx, func(tx *store.Tx) error { return tx.SaveTimings(ctx, seen) }))
 		if round%100 == 0 {
 			s.t.Logf("%d rounds stored in %s", round, time.Since(began).Round(time.Second))
 		}
 	}
 	began = time.Now()
 	for more := true; more; {
-		must(s.app.db.InTx(ctx, func(tx *store.Tx) (err error) {
+		must(s.app.DB.InTx(ctx, func(tx *store.Tx) (err error) {
 			more, err = tx.RollUp(ctx, s.fed.ID, run.EngineRunID, false)
 			return err
 		}))

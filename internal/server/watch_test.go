@@ -34,7 +34,7 @@ func (s *site) observe(db *store.DB, o domain.Observation) {
 func (s *site) enrol(node uint64) {
 	s.t.Helper()
 	k := domain.NodeKey{FederationID: s.fed.ID, RequestID: s.kept.ID, Partition: 0, PublicPEM: []byte("pem"), Fingerprint: "f", NodeID: node, Via: "agent", CreatedAt: time.Now()}
-	if err := s.app.db.InTx(s.t.Context(), func(tx *store.Tx) error { return tx.InsertNodeKey(s.t.Context(), &k) }); err != nil {
+	if err := s.app.DB.InTx(s.t.Context(), func(tx *store.Tx) error { return tx.InsertNodeKey(s.t.Context(), &k) }); err != nil {
 		s.t.Fatal(err)
 	}
 }
@@ -46,7 +46,7 @@ func TestMetricsLeaveAsTheyAre(t *testing.T) {
 	m := func(round int, node uint64, name string, v float64) domain.Metric {
 		return domain.Metric{Round: round, Phase: domain.PhaseTrain, NodeID: node, Name: name, Value: v}
 	}
-	s.observe(s.app.db, domain.Observation{Metrics: []domain.Metric{m(1, 7, "loss", 0.1), m(1, 0, "loss", -2.5), m(2, 7, "loss", math.NaN()), m(3, 7, "loss", math.Inf(1)), m(4, 7, "loss", math.Inf(-1)), m(1, 7, "=HYPERLINK(0)", 1), m(1, 9, "a,b\"c", 1e-300)}})
+	s.observe(s.app.DB, domain.Observation{Metrics: []domain.Metric{m(1, 7, "loss", 0.1), m(1, 0, "loss", -2.5), m(2, 7, "loss", math.NaN()), m(3, 7, "loss", math.Inf(1)), m(4, 7, "loss", math.Inf(-1)), m(1, 7, "=HYPERLINK(0)", 1), m(1, 9, "a,b\"c", 1e-300)}})
 	want := map[string]string{"1 partition 0 loss": "0.1", "1  loss": "-2.5", "2 partition 0 loss": "NaN", "3 partition 0 loss": "Infinity", "4 partition 0 loss": "-Infinity", "1 partition 0 '=HYPERLINK(0)": "1", "1  a,b\"c": "1e-300"}
 	for _, path := range []string{"/f/fed/runs/r-1/metrics.csv", "/api/v1/runs/r-1/metrics.csv"} {
 		a := s.get("participant", path)
@@ -88,7 +88,7 @@ func TestTheChartsGetWindows(t *testing.T) {
 			all = append(all, domain.Metric{Round: round, Phase: domain.PhaseEvaluate, NodeID: node + 1, Name: "acc", Value: float64(round) + float64(node)})
 		}
 	}
-	s.observe(s.app.db, domain.Observation{Metrics: all, Dropped: 12})
+	s.observe(s.app.DB, domain.Observation{Metrics: all, Dropped: 12})
 	type feed struct {
 		Upto, Dropped     int64
 		Size, First, Last int
@@ -127,7 +127,7 @@ func TestTheChartsGetWindows(t *testing.T) {
 	if near := get("from=10&to=20&rank=high"); near.Size != 1 || len(near.Series[0].Rounds) != 11 || len(near.Series[0].People) != 3 || near.Series[0].People[0].Node != "3" {
 		t.Errorf("a window: %+v", near)
 	}
-	s.observe(s.app.db, domain.Observation{Metrics: []domain.Metric{{Round: 1001, Phase: domain.PhaseEvaluate, NodeID: 1, Name: "acc", Value: 5}}})
+	s.observe(s.app.DB, domain.Observation{Metrics: []domain.Metric{{Round: 1001, Phase: domain.PhaseEvaluate, NodeID: 1, Name: "acc", Value: 5}}})
 	if late := until(fmt.Sprint("after=", whole.Upto), func(f feed) bool { return len(f.Series) > 0 }); len(late.Series) != 1 || len(late.Series[0].Rounds) != 1 || late.Series[0].Rounds[0] != 1001 {
 		t.Errorf("what is new: %+v", late)
 	}
@@ -144,8 +144,8 @@ func TestARoundIsShown(t *testing.T) {
 	e := domain.Exchange{FederationID: s.fed.ID, EngineRunID: s.run.EngineRunID, MessageID: "m", Round: 1, Phase: domain.PhaseTrain, NodeID: 7, AskedAt: now, RepliedAt: now.Add(10 * time.Second)}
 	failed := e
 	failed.MessageID, failed.Round, failed.Failed, failed.AskedAt, failed.RepliedAt = "n", 2, true, now.Add(12*time.Second), now.Add(13*time.Second)
-	s.observe(s.app.db, domain.Observation{Exchanges: []domain.Exchange{e, failed}})
-	err := (timingStore{s.app}).SaveTimings(t.Context(), []domain.Timing{{FederationID: s.fed.ID, EngineRunID: s.run.EngineRunID, MessageID: "m", NodeID: 7, GetAt: now.Add(time.Second), GotAt: now.Add(2 * time.Second), PutAt: now.Add(8 * time.Second), SentAt: now.Add(9 * time.Second), Up: 1_500_000, Down: 2_500_000}})
+	s.observe(s.app.DB, domain.Observation{Exchanges: []domain.Exchange{e, failed}})
+	err := s.app.Seen.SaveTimings(t.Context(), []domain.Timing{{FederationID: s.fed.ID, EngineRunID: s.run.EngineRunID, MessageID: "m", NodeID: 7, GetAt: now.Add(time.Second), GotAt: now.Add(2 * time.Second), PutAt: now.Add(8 * time.Second), SentAt: now.Add(9 * time.Second), Up: 1_500_000, Down: 2_500_000}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -3,49 +3,12 @@ package web
 import (
 	"context"
 	"net/http"
-	"time"
 
-	"blossomtune/internal/domain"
-	"blossomtune/internal/keeper/contain"
+	"blossomtune/internal/sysinfo"
 )
 
-// System is what the server says of itself and the machine. What is not known is zero.
-type System struct {
-	Version, Go, Machine string
-	Cores                int
-	Containment          contain.Report // what keeps ServerApps from everything else
-	Contained            domain.Containment
-	AppUsers             string // which users ServerApps run as
-	Uncontained          bool   // admins accept apps that cannot be contained
-	Started              time.Time
-	PID                  int
-	Memory               int64 // of the server itself, bytes
-
-	Database     string // kind and version
-	DatabaseSize int64
-	Schema       int64 // the newest migration
-
-	Data                string // the data directory
-	DiskFree, DiskTotal int64
-
-	Python, Flwr string // versions; Python's is empty until its environment is made
-	Keepers      []SystemKeeper
-	Mails        map[string]int // by state
-}
-
-// SystemKeeper is what keeps a federation's SuperLink.
-type SystemKeeper struct {
-	Fed       domain.Federation
-	Link      domain.SuperLink
-	PID       int   // 0: none runs
-	Memory    int64 // with all that it started
-	Processes int
-}
-
-// lowDisk is the part of a disk below which what is free is a warning.
-const lowDisk = 20
-
-func (y System) diskLow() bool { return y.DiskTotal > 0 && y.DiskFree*lowDisk < y.DiskTotal }
+// System is what the server says of itself and the machine.
+type System = sysinfo.Info
 
 func (s *server) systemPage(w http.ResponseWriter, r *http.Request, v *visit) error {
 	y, err := s.System(r.Context())

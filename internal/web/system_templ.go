@@ -192,7 +192,7 @@ func systemPanels(y System, mails bool) templ.Component {
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		if y.diskLow() {
+		if y.DiskLow() {
 			templ_7745c5c3_Err = flat(tone{class: "is-warn", icon: "warn", word: "little is free"}).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err

@@ -1,4 +1,5 @@
-package server
+// Package datadir is a server's data directory: which server uses it, which database belongs to it, and where its server is reached.
+package datadir
 
 import (
 	"context"
@@ -18,15 +19,16 @@ import (
 	"blossomtune/internal/store"
 )
 
-// Files of the data directory that say whose it is.
+// Files of the data directory that say whose it is and where its server is reached.
 const (
 	lockFile     = "server.lock"
+	urlFile      = "public_url"
 	instanceFile = "instance"
 	instanceKey  = "instance" // the same in the database's settings
 )
 
-// own makes this process the only server on the data directory until the lock is released. It waits for a server that is stopping.
-func own(ctx context.Context, data string, log *slog.Logger) (*filelock.Lock, error) {
+// Own makes this process the only server on the data directory until the lock is released. It waits for a server that is stopping.
+func Own(ctx context.Context, data string, log *slog.Logger) (*filelock.Lock, error) {
 	path := filepath.Join(data, lockFile)
 	var held *filelock.Lock
 	waits := waiting(log, "data directory")
@@ -67,8 +69,12 @@ func OpenDatabase(ctx context.Context, data, address string) (*store.DB, error) 
 	return openDatabase(ctx, data, address, nil)
 }
 
-// openDatabase is OpenDatabase. With waits, which is called while another server is stopping, this process also becomes the only server
-// on the database.
+// OwnDatabase is [OpenDatabase] for a server: this process also becomes the only server on the database. It waits for one that is stopping.
+func OwnDatabase(ctx context.Context, data, address string, log *slog.Logger) (*store.DB, error) {
+	return openDatabase(ctx, data, address, waiting(log, "database"))
+}
+
+// openDatabase is OwnDatabase where waits is given, else OpenDatabase. It calls waits while another server is stopping.
 func openDatabase(ctx context.Context, data, address string, waits func(owner string, until time.Time)) (*store.DB, error) {
 	used := hasFederations(data)
 	open := store.Open
@@ -148,4 +154,20 @@ func claim(ctx context.Context, db *store.DB, data string, used bool) error {
 		return fmt.Errorf("writing the instance's id: %w", err)
 	}
 	return nil
+}
+
+// WritePublicURL records the address of the server on a data directory, for [PublicURL].
+func WritePublicURL(data, address string) error {
+	return os.WriteFile(filepath.Join(data, urlFile), []byte(address+"\n"), 0o600)
+}
+
+// PublicURL returns the address of the server that was last started on a data directory, for commands on its host. It is a
+// [domain.NotFound] error where none was.
+func PublicURL(data string) (string, error) {
+	text, err := os.ReadFile(filepath.Join(data, urlFile))
+	if err != nil {
+		return "", domain.Errorf(domain.NotFound, "No server was started on %s, so that its address is not known.", data).
+			Fix("Start it, or give its address with --public-url.").Because(err)
+	}
+	return strings.TrimSpace(string(text)), nil
 }

@@ -1,4 +1,5 @@
-package server
+// Package nodelogs keeps the logs that agents send of their SuperNodes and ClientApps: bounded, masked, rate-limited.
+package nodelogs
 
 import (
 	"fmt"
@@ -16,8 +17,9 @@ import (
 	"golang.org/x/time/rate"
 )
 
-// nodeLogs keeps the logs that agents send, two files a SuperNode: of itself, and of its ClientApps.
-type nodeLogs struct {
+// Logs keeps the logs that agents send: two files for each SuperNode, one of itself and one of its ClientApps. It is safe for
+// concurrent use.
+type Logs struct {
 	data string
 
 	mu     sync.Mutex
@@ -26,23 +28,26 @@ type nodeLogs struct {
 }
 
 // What one SuperNode may send and have stored.
-var nodeLogKeep = logfile.Keep{Max: 5 << 20, Old: 1}
+var keep = logfile.Keep{Max: 5 << 20, Old: 1}
 
 const (
-	nodeLogRate  = 2 // parts a second; an agent sends each two seconds
-	nodeLogBurst = 20
+	perSecond = 2 // an agent sends one part every two seconds
+	burst     = 20
 )
 
-func newNodeLogs(data string) *nodeLogs {
-	return &nodeLogs{data: data, limits: map[int64]*rate.Limiter{}, runs: map[int64]string{}}
+// New returns the logs in a server's data directory.
+func New(data string) *Logs {
+	return &Logs{data: data, limits: map[int64]*rate.Limiter{}, runs: map[int64]string{}}
 }
 
-func (n *nodeLogs) path(fedID, keyID int64, part string) string {
-	return filepath.Join(engine.FedDir(n.data, fedID), "nodes", strconv.FormatInt(keyID, 10), part+".log")
+// Path is the file of a part of a SuperNode's log: "supernode" or "clientapp". It may not exist.
+func (n *Logs) Path(fedID, keyID int64, part string) string {
+	return filepath.Join(engine.FedDir(n.data, fedID), "nodes", strconv.FormatInt(keyID, 10), filepath.Base(part)+".log")
 }
 
-// add appends lines to a SuperNode's log. Secrets are masked once more: this is another's word.
-func (n *nodeLogs) add(k domain.NodeKey, p domain.NodeLog) error {
+// Add appends lines to a SuperNode's log. Secrets are masked again, as the agent cannot be relied on. It is a [domain.Invalid] error
+// for a part that does not exist, a [domain.Limited] one for a machine that sends too often.
+func (n *Logs) Add(k domain.NodeKey, p domain.NodeLog) error {
 	if p.Part != "supernode" && p.Part != "clientapp" {
 		return domain.Errorf(domain.Invalid, "There is no log of %q.", p.Part).At("part")
 	}
@@ -50,17 +55,17 @@ func (n *nodeLogs) add(k domain.NodeKey, p domain.NodeLog) error {
 	defer n.mu.Unlock()
 	limit := n.limits[k.ID]
 	if limit == nil {
-		limit = rate.NewLimiter(nodeLogRate, nodeLogBurst)
+		limit = rate.NewLimiter(perSecond, burst)
 		n.limits[k.ID] = limit
 	}
 	if !limit.Allow() {
 		return domain.Errorf(domain.Limited, "Logs come too often from this machine.").Fix("Wait some seconds.")
 	}
-	path := n.path(k.FederationID, k.ID, p.Part)
+	path := n.Path(k.FederationID, k.ID, p.Part)
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return fmt.Errorf("making a SuperNode's directory: %w", err)
 	}
-	w, err := logfile.Open(path, nodeLogKeep, time.Now)
+	w, err := logfile.Open(path, keep, time.Now)
 	if err != nil {
 		return err
 	}
@@ -89,9 +94,4 @@ func digits(r rune) rune {
 		return r
 	}
 	return -1
-}
-
-// NodeLog returns what a SuperNode's agent has sent of a part's log: "supernode" or "clientapp". It may not be there.
-func (e *Engines) NodeLog(fedID, keyID int64, part string, older int) *logfile.File {
-	return e.log(logfile.Older(e.app.nodeLogs.path(fedID, keyID, filepath.Base(part)), older))
 }

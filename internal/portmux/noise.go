@@ -1,4 +1,4 @@
-package server
+package portmux
 
 import (
 	"bytes"
@@ -14,9 +14,9 @@ import (
 // noiseEvery is how often the connections that failed before they were one are told, as a number.
 const noiseEvery = time.Hour
 
-// noise takes what net/http logs by itself. Whoever scans a public address makes a line with each try; those are counted.
-type noise struct {
-	log    *slog.Logger
+// Noise takes what net/http logs itself. A scan of a public address would make a line for each attempt; those are counted instead.
+type Noise struct {
+	Log    *slog.Logger
 	failed atomic.Int64 // TLS handshakes, since they were told
 }
 
@@ -25,19 +25,19 @@ var handshakeFailures = promauto.NewCounter(prometheus.CounterOpts{Name: "blosso
 var handshake = []byte("TLS handshake error")
 
 // Write takes one line of a [log.Logger].
-func (n *noise) Write(line []byte) (int, error) {
+func (n *Noise) Write(line []byte) (int, error) {
 	if bytes.Contains(line, handshake) {
 		n.failed.Add(1)
 		handshakeFailures.Inc()
-		n.log.Debug("a connection did not complete the TLS handshake", "what", string(bytes.TrimSpace(line)))
+		n.Log.Debug("a connection did not complete the TLS handshake", "what", string(bytes.TrimSpace(line)))
 		return len(line), nil
 	}
-	n.log.Warn("serving HTTP", "what", string(bytes.TrimSpace(line)))
+	n.Log.Warn("serving HTTP", "what", string(bytes.TrimSpace(line)))
 	return len(line), nil
 }
 
-// run tells the number now and then.
-func (n *noise) run(ctx context.Context) {
+// Run logs the number every hour, and once more when ctx ends.
+func (n *Noise) Run(ctx context.Context) {
 	tick := time.NewTicker(noiseEvery)
 	defer tick.Stop()
 	for {
@@ -51,8 +51,8 @@ func (n *noise) run(ctx context.Context) {
 	}
 }
 
-func (n *noise) tell() {
+func (n *Noise) tell() {
 	if failed := n.failed.Swap(0); failed > 0 {
-		n.log.Info("connections did not complete the TLS handshake", "count", failed)
+		n.Log.Info("connections did not complete the TLS handshake", "count", failed)
 	}
 }

@@ -1,4 +1,4 @@
-package server
+package portmux
 
 import (
 	"bytes"
@@ -10,12 +10,14 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+
+	"github.com/prometheus/client_golang/prometheus/promhttp"
 )
 
 // Whoever scans the port makes no line each; what else net/http has to say is kept.
 func TestFailedHandshakesAreCounted(t *testing.T) {
 	var out bytes.Buffer
-	n := &noise{log: slog.New(slog.NewTextHandler(&out, nil))}
+	n := &Noise{Log: slog.New(slog.NewTextHandler(&out, nil))}
 	l := log.New(n, "", 0)
 	before := countedHandshakes(t)
 	for range 100 {
@@ -40,7 +42,7 @@ var handshakeLine = regexp.MustCompile(`(?m)^blossomtune_tls_handshake_failures_
 func countedHandshakes(t *testing.T) float64 {
 	t.Helper()
 	res := httptest.NewRecorder()
-	prometheusHandler.ServeHTTP(res, httptest.NewRequest(http.MethodGet, "/metrics", nil))
+	promhttp.Handler().ServeHTTP(res, httptest.NewRequest(http.MethodGet, "/metrics", nil))
 	m := handshakeLine.FindStringSubmatch(res.Body.String())
 	if m == nil {
 		t.Fatal("the metrics do not have them")

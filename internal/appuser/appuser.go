@@ -1,9 +1,11 @@
-package server
+// Package appuser chooses the operating-system users that ServerApps run as, and opens the way to their files for them.
+package appuser
 
 import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"slices"
@@ -14,33 +16,42 @@ import (
 	"blossomtune/internal/keeper/contain"
 )
 
-// appUID returns the user that a federation's ServerApps run as; 0: the server's own. It is a [domain.Unavailable] error where the
+// Users are the users that ServerApps run as.
+type Users struct {
+	Range domain.UIDRange // zero: the server's own user
+	Data  string          // the data directory
+	// Python returns the Python environment once it is ready.
+	Python func() (python.Env, bool)
+	Log    *slog.Logger
+}
+
+// Of returns the user that a federation's ServerApps run as; 0: the server's own. It is a [domain.Unavailable] error where the
 // federation should have one and the range is used up.
-func (a *Server) appUID(fedID int64) (int, error) {
-	if a.o.Config.UIDs == (domain.UIDRange{}) || !contain.Check().Users {
+func (u *Users) Of(fedID int64) (int, error) {
+	if u.Range == (domain.UIDRange{}) || !contain.Check().Users {
 		return 0, nil
 	}
-	uid, err := a.o.Config.UIDs.Of(fedID)
+	uid, err := u.Range.Of(fedID)
 	if err != nil {
 		return 0, err
 	}
-	if why := a.canRunAs(uid, engine.FedDir(a.o.Config.Data, fedID)); why != nil {
-		a.o.Log.Warn("ServerApps run as the server's user", "federation", fedID, "reason", why)
+	if why := u.canRunAs(uid, engine.FedDir(u.Data, fedID)); why != nil {
+		u.Log.Warn("ServerApps run as the server's user", "federation", fedID, "reason", why)
 		return 0, nil
 	}
 	return uid, nil
 }
 
-// appUsers says for people which users ServerApps run as.
-func (a *Server) appUsers() string {
-	ids := a.o.Config.UIDs
+// String says for people which users ServerApps run as.
+func (u *Users) String() string {
+	ids := u.Range
 	switch {
 	case ids == (domain.UIDRange{}):
 		return "the server's user: --app-uids is off"
 	case !contain.Check().Users:
 		return "the server's user: only root can start them as others"
 	}
-	if err := a.canRunAs(ids.First, engine.FedDir(a.o.Config.Data, 1)); err != nil {
+	if err := u.canRunAs(ids.First, engine.FedDir(u.Data, 1)); err != nil {
 		return "the server's user. " + err.Error()
 	}
 	return fmt.Sprintf("users of their own: each federation has a user ID of %s", ids)
@@ -48,10 +59,10 @@ func (a *Server) appUsers() string {
 
 // canRunAs reports why ServerApps cannot run as a user of their own. Where they have no file system of their own, it opens the way to
 // their folders and closes the rest of the server's directories to other users.
-func (a *Server) canRunAs(uid int, fedDir string) error {
-	env, made := a.python.made()
+func (u *Users) canRunAs(uid int, fedDir string) error {
+	env, made := u.Python()
 	if !contain.Check().Namespaces {
-		data := a.o.Config.Data
+		data := u.Data
 		feds, runs, envs := filepath.Join(data, "federations"), filepath.Join(fedDir, "runs"), filepath.Join(data, "python")
 		if err := openWays([]string{data, feds, fedDir, runs, envs}, feds, runs, envs); err != nil {
 			return err
