@@ -70,21 +70,6 @@ type Run struct {
 	ParticipantsAt time.Time // since when its participants are kept with it; zero for runs from before that was done
 }
 
-// Cause is why a run ended early: what happened, what to do, and the lines that show it.
-type Cause struct {
-	Code     string `json:"code,omitempty"` // "201", "signal", "no_heartbeat", "keeper_died", "stopped_by" …
-	ExitCode int    `json:"exit_code"`      // of the ServerApp; -1 where it has none
-	Where    string `json:"where,omitempty"`
-	Message  string `json:"message,omitempty"`
-	Remedy   string `json:"remedy,omitempty"`
-	Line     string `json:"line,omitempty"`    // the exception line
-	LogLine  int    `json:"logline,omitempty"` // its number in the ServerApp's log, from 1
-
-	File     string `json:"file,omitempty"` // of the app, in which it was raised
-	FileLine int    `json:"fileline,omitempty"`
-	Mend     string `json:"mend,omitempty"` // the file of the app that the remedy is about
-}
-
 var runNamePattern = regexp.MustCompile(`^[A-Za-z0-9]([A-Za-z0-9._-]{0,62}[A-Za-z0-9])?$`)
 
 // CheckRunName returns an [Invalid] error at field "run_id" unless s can be a Run ID: 1 to 64 letters, digits, dots, dashes and underscores.
@@ -190,3 +175,6 @@ const (
 	MailSent   MailState = "sent"
 	MailDead   MailState = "dead"
 )
+
+// Due reports whether a queued run may start at a moment.
+func (r Run) Due(now time.Time) bool { return !r.NotBefore.After(now) }

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"blossomtune/internal/domain"
+	"blossomtune/internal/runs/diagnose"
 )
 
 // boardNodes is what the board says of a federation's SuperNodes: their numbers, and the first of those that stand against a launch.
@@ -44,7 +45,7 @@ func (s someNodes) String() string {
 		}
 		return fmt.Sprintf("partitions %s and %d more", strings.Join(words, ", "), s.n-len(s.first))
 	}
-	return partitions(slices.Clone(s.first))
+	return diagnose.Partitions(slices.Clone(s.first))
 }
 
 func (s *Service) boardNodes(ctx context.Context, tx Tx, fedID int64) (b boardNodes, err error) {

@@ -153,7 +153,7 @@ func (s *Service) endWithout(ctx context.Context, runs []domain.Run, state domai
 }
 
 // superLinkStopped is the cause of a run whose SuperLink was stopped on purpose, and every ServerApp with it.
-var superLinkStopped = domain.Cause{Code: "superlink_stopped", ExitCode: -1, Where: "SuperLink", Message: "The federation's SuperLink was stopped.",
+var superLinkStopped = domain.Cause{Code: domain.CauseSuperLinkStopped, ExitCode: -1, Where: "SuperLink", Message: "The federation's SuperLink was stopped.",
 	Remedy: "Start it, then launch the run again."}
 
 // startNext takes queued runs while there is room. The row is committed as starting before the engine hears of it.
@@ -171,7 +171,7 @@ func (s *Service) startNext(ctx context.Context, fedID int64) error {
 		}
 		queued, err := tx.QueuedRuns(ctx, fedID)
 		for i := range queued {
-			if due(queued[i], s.Clock()) {
+			if queued[i].Due(s.Clock()) {
 				next = &queued[i]
 				break
 			}
@@ -193,12 +193,12 @@ func (s *Service) startNext(ctx context.Context, fedID int64) error {
 
 // view is what the engine says at one moment.
 type view struct {
-	runs  map[uint64]EngineRun
-	tasks map[uint64]Task
+	runs  map[uint64]domain.EngineRun
+	tasks map[uint64]domain.Task
 }
 
-func newView(runs []EngineRun, tasks []Task) view {
-	v := view{runs: map[uint64]EngineRun{}, tasks: map[uint64]Task{}}
+func newView(runs []domain.EngineRun, tasks []domain.Task) view {
+	v := view{runs: map[uint64]domain.EngineRun{}, tasks: map[uint64]domain.Task{}}
 	for _, r := range runs {
 		v.runs[r.ID] = r
 	}

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"blossomtune/internal/domain"
+	"blossomtune/internal/runs/diagnose"
 )
 
 // exitGrace is how long a ServerApp may take to end after it has told the SuperLink so: it tidies up, and its last lines are to come.
@@ -14,7 +15,7 @@ const exitGrace = 15 * time.Second
 //
 // A ServerApp that has reached its end reports that to the SuperLink and exits with 0; until the SuperLink says "finished" too, the run
 // waits for it, so that "completed" is never our guess. Any other exit is final: the engine run is stopped if it still stands.
-func (s *Service) settle(ctx context.Context, run domain.Run, e EngineRun, t Task) error {
+func (s *Service) settle(ctx context.Context, run domain.Run, e domain.EngineRun, t domain.Task) error {
 	if e.Finished() && e.SubStatus == "completed" {
 		if !t.Ended {
 			return nil // the process is about to exit; its last lines are still to come
@@ -40,7 +41,7 @@ func (s *Service) settle(ctx context.Context, run domain.Run, e EngineRun, t Tas
 		return s.end(ctx, run, domain.Stopped, superLinkStopped)
 	}
 	if e.SubStatus == "stopped" && !t.Ended {
-		return s.end(ctx, run, domain.Stopped, domain.Cause{Code: "stopped_outside", ExitCode: -1, Where: "SuperLink", Message: "It was stopped at the SuperLink, not from here."})
+		return s.end(ctx, run, domain.Stopped, domain.Cause{Code: domain.CauseStoppedOutside, ExitCode: -1, Where: "SuperLink", Message: "It was stopped at the SuperLink, not from here."})
 	}
 	return s.fail(ctx, run, s.cause(ctx, run, e, t))
 }
@@ -54,18 +55,19 @@ func (s *Service) end(ctx context.Context, run domain.Run, state domain.RunState
 	if err := s.drain(ctx, run); err != nil {
 		return err
 	}
-	var fs []AppFailure
-	var why domain.Cause // of what the participants failed, where that is known
+	var failures []diagnose.AppFailure
+	var facts diagnose.Facts
 	if state == domain.Completed {
 		var err error
-		if fs, err = s.AppFailures(ctx, run); err != nil {
+		if failures, err = s.AppFailures(ctx, run); err != nil {
 			return err
 		}
-		why, _, _ = s.byReplies(ctx, run, nil)
+		facts = s.facts(ctx, run)
 	}
 	run, _, err := s.move(ctx, domain.System, run.ID, state, func(r *domain.Run) {
 		if r.Cause = c; r.Outcome() == domain.NothingTrained {
-			r.Cause = nothingTrained(*r, why, fs)
+			facts.Run = *r
+			r.Cause = facts.NothingTrained(failures)
 		}
 	})
 	if err != nil {
@@ -93,7 +95,7 @@ func (s *Service) Stop(ctx context.Context, actor domain.Actor, id int64) (domai
 			return nil
 		}
 		run.StopAsked = true
-		run.Cause = domain.Cause{Code: "stopped_by", ExitCode: -1, Message: "Stopped by " + actor.Name + "."}
+		run.Cause = domain.Cause{Code: domain.CauseStoppedBy, ExitCode: -1, Message: "Stopped by " + actor.Name + "."}
 		action := "run.stop_asked"
 		if run.State == domain.Queued {
 			run.State, run.EndedAt, action = domain.Stopped, s.Clock().UTC(), "run.stopped"

@@ -19,7 +19,7 @@ const startTimeout = 60 * time.Second
 func (s *Service) startEngineRun(ctx context.Context, run domain.Run) error {
 	uid, err := s.appUID(run.FederationID)
 	if refused := (*domain.Error)(nil); errors.As(err, &refused) {
-		return s.fail(ctx, run, domain.Cause{Code: "no_user_id", ExitCode: -1, Where: "server", Message: refused.Message, Remedy: refused.Remedy})
+		return s.fail(ctx, run, domain.Cause{Code: domain.CauseNoUserID, ExitCode: -1, Where: "server", Message: refused.Message, Remedy: refused.Remedy})
 	}
 	if err != nil {
 		return err
@@ -38,7 +38,7 @@ func (s *Service) startEngineRun(ctx context.Context, run domain.Run) error {
 	case domain.Unavailable, domain.Internal:
 		return err // whether the engine run exists is not known: the next step asks for the same one
 	default:
-		return s.fail(ctx, run, domain.Cause{Code: "refused", ExitCode: -1, Where: "SuperLink", Message: "The SuperLink refused the run: " + err.Error() + ".", Remedy: "Check the app version and its run config."})
+		return s.fail(ctx, run, domain.Cause{Code: domain.CauseRefused, ExitCode: -1, Where: "SuperLink", Message: "The SuperLink refused the run: " + err.Error() + ".", Remedy: "Check the app version and its run config."})
 	}
 }
 
@@ -46,7 +46,7 @@ func (s *Service) startEngineRun(ctx context.Context, run domain.Run) error {
 func EngineKey(run domain.Run) string { return fmt.Sprintf("%d-%d", run.ID, run.CreatedAt.UnixMilli()) }
 
 // owner returns the run that an engine run is of; owned is false where there is none.
-func (s *Service) owner(ctx context.Context, fedID int64, e EngineRun) (run domain.Run, owned bool, err error) {
+func (s *Service) owner(ctx context.Context, fedID int64, e domain.EngineRun) (run domain.Run, owned bool, err error) {
 	err = s.Store.View(ctx, func(tx Tx) (err error) {
 		if run, err = tx.RunByEngineID(ctx, fedID, e.ID); domain.CodeOf(err) != domain.NotFound || e.Key == "" {
 			return err
@@ -94,7 +94,7 @@ func (s *Service) bind(ctx context.Context, run domain.Run, engineRunID uint64, 
 }
 
 // lost decides about a run whose engine run the SuperLink does not know.
-func (s *Service) lost(ctx context.Context, run domain.Run, task Task, launched bool) error {
+func (s *Service) lost(ctx context.Context, run domain.Run, task domain.Task, launched bool) error {
 	switch {
 	case !launched && run.State == domain.Starting:
 		return s.unbind(ctx, run)
@@ -104,9 +104,9 @@ func (s *Service) lost(ctx context.Context, run domain.Run, task Task, launched 
 		}
 		return s.end(ctx, run, domain.Stopped, run.Cause)
 	case task.Ended && task.Reason != "": // it was lost before, as when its keeper was killed and the next one has another SuperLink
-		return s.fail(ctx, run, s.cause(ctx, run, EngineRun{}, task))
+		return s.fail(ctx, run, s.cause(ctx, run, domain.EngineRun{}, task))
 	}
-	return s.fail(ctx, run, domain.Cause{Code: "engine_lost", ExitCode: -1, Where: "SuperLink",
+	return s.fail(ctx, run, domain.Cause{Code: domain.CauseEngineLost, ExitCode: -1, Where: "SuperLink",
 		Message: "The SuperLink does not know this run any more; its database was lost or replaced.", Remedy: "Launch it again."})
 }
 
@@ -133,7 +133,7 @@ func (s *Service) unbind(ctx context.Context, run domain.Run) error {
 }
 
 // stopLeft ends engine runs whose run has ended, as when their SuperLink was stopped with them, and those that belong to no run.
-func (s *Service) stopLeft(ctx context.Context, fedID int64, engine []EngineRun) error {
+func (s *Service) stopLeft(ctx context.Context, fedID int64, engine []domain.EngineRun) error {
 	for _, e := range engine {
 		if e.Finished() {
 			continue
@@ -210,7 +210,7 @@ func (s *Service) advance(ctx context.Context, run domain.Run, v view) error {
 	return nil
 }
 
-func (s *Service) stopEngineRun(ctx context.Context, run domain.Run, e EngineRun) error {
+func (s *Service) stopEngineRun(ctx context.Context, run domain.Run, e domain.EngineRun) error {
 	if e.Finished() && e.SubStatus == "completed" {
 		return s.end(ctx, run, domain.Completed, domain.Cause{})
 	}

@@ -15,7 +15,7 @@ const wakeAhead = 30 * time.Second
 func (s *Service) needsEngine(runs []domain.Run) bool {
 	soon := s.Clock().Add(wakeAhead)
 	for _, r := range runs {
-		if r.State != domain.Queued || due(r, soon) {
+		if r.State != domain.Queued || r.Due(soon) {
 			return true
 		}
 	}
@@ -58,7 +58,7 @@ func (s *Service) rest(ctx context.Context, fedID int64, runs []domain.Run) erro
 func (s *Service) idleFor(link domain.SuperLink, last []domain.Run) time.Duration {
 	since := link.Since
 	for _, r := range last {
-		since = newest(since, r.EndedAt)
+		since = later(since, r.EndedAt)
 	}
 	return s.Clock().Sub(since)
 }

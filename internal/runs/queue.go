@@ -107,6 +107,3 @@ func (s *Service) Requeue(ctx context.Context, actor domain.Actor, id int64) (do
 	s.Wake(run.FederationID)
 	return run, nil
 }
-
-// due reports whether a queued run may start at a moment.
-func due(run domain.Run, now time.Time) bool { return !run.NotBefore.After(now) }

@@ -5,6 +5,7 @@ import (
 
 	"blossomtune/internal/domain"
 	"blossomtune/internal/logfile"
+	"blossomtune/internal/runs/diagnose"
 )
 
 // Get returns a run by its id.
@@ -71,7 +72,7 @@ func (s *Service) Sees(ctx context.Context, run domain.Run, personID int64) (is 
 }
 
 // WaitFor is [Service.Wait] as a participant may read it: it names no run that they may not see. With 0 it is for those who see every run.
-func (s *Service) WaitFor(ctx context.Context, run domain.Run, personID int64) (Wait, error) {
+func (s *Service) WaitFor(ctx context.Context, run domain.Run, personID int64) (diagnose.Wait, error) {
 	w, err := s.Wait(ctx, run)
 	if err != nil || personID == 0 || run.State != domain.Queued || w.What == "" {
 		return w, err

@@ -21,7 +21,7 @@ func (s *Service) EndRestored(ctx context.Context, made time.Time) (int, error) 
 			continue
 		}
 		_, moved, err := s.move(ctx, domain.System, r.ID, domain.Failed, func(r *domain.Run) {
-			r.Cause = domain.Cause{Code: "restored", ExitCode: -1, Where: "server",
+			r.Cause = domain.Cause{Code: domain.CauseRestored, ExitCode: -1, Where: "server",
 				Message: "The server was restored from a backup of " + made.UTC().Format("2 January 2006, 15:04 UTC") +
 					", which was made while the run was under way.",
 				Remedy: "Launch the run again. The original server, if it still exists, may have finished it."}

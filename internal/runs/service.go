@@ -102,13 +102,13 @@ type Engine interface {
 	// StopRun ends an engine run; ending an ended one is no error.
 	StopRun(ctx context.Context, fedID int64, engineRunID uint64) error
 	// EngineRuns lists what the SuperLink knows.
-	EngineRuns(ctx context.Context, fedID int64) ([]EngineRun, error)
+	EngineRuns(ctx context.Context, fedID int64) ([]domain.EngineRun, error)
 	// Launch lets the launcher start the ServerApp of a run that has its engine run, with its settings and sandbox. It is idempotent.
 	Launch(ctx context.Context, run domain.Run) error
 	// Kill ends the run's ServerApp with its descendants, if it runs. Its task tells why.
 	Kill(ctx context.Context, fedID int64, engineRunID uint64, why domain.KillReason) error
 	// Tasks lists the launcher's tasks, ended ones included.
-	Tasks(ctx context.Context, fedID int64) ([]Task, error)
+	Tasks(ctx context.Context, fedID int64) ([]domain.Task, error)
 	// LogFile and WorkDir are the run's files, which outlive it.
 	LogFile(fedID int64, engineRunID uint64) string
 	WorkDir(fedID int64, engineRunID uint64) string
@@ -119,40 +119,11 @@ type Engine interface {
 	Status(fedID int64) domain.SuperLink
 }
 
-// EngineRun is a run as the SuperLink tells it.
-type EngineRun struct {
-	ID        uint64
-	Key       string // the [EngineKey] of its run; empty where the SuperLink keeps none
-	AppHash   string
-	Status    string // pending, starting, running, finished
-	SubStatus string // of a finished one: completed, failed, stopped
-	Details   string
-	PendingAt time.Time // when StartRun created it
-}
-
-// Finished reports whether the SuperLink has ended the run.
-func (r EngineRun) Finished() bool { return r.Status == "finished" }
-
-// Task is a run's ServerApp process as the launcher tells it.
-type Task struct {
-	EngineRunID uint64
-	Alive       bool // the ServerApp has sent its first sign of life
-	Ended       bool
-	ExitCode    int               // -1 when it was ended by a signal or is unknown
-	Signal      string            // the signal's name, if one ended it
-	Reason      string            // why the launcher could not start it or lost it; may be empty
-	ToldAt      time.Time         // when it told the SuperLink how it ended; zero: it has not
-	Shapes      *domain.Shapes    // of a failed one: how the arrays of the newest replies are made; nil: not known
-	Killed      domain.KillReason // why this server ended it; empty: it did not
-	OverDisk    int64             // the bytes of disk that its files took when it was ended for that; 0: it was not
-	OverMemory  int64             // the bytes that it held when it was ended for holding more than its settings allow; 0: it was not
-}
-
 // Options are the parts a [Service] works with.
 type Options struct {
 	Store  Store
 	Engine Engine
-	Stray  func(ctx context.Context, fedID int64, e EngineRun) (bool, error) // whether one without a key belongs to no run; nil: all have keys
+	Stray  func(ctx context.Context, fedID int64, e domain.EngineRun) (bool, error) // whether one without a key belongs to no run; nil: all have keys
 	// EngineChosen is called after a federation's choice of an engine may have changed; may be nil.
 	EngineChosen func(fedID int64)
 

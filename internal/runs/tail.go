@@ -9,6 +9,8 @@ import (
 
 	"blossomtune/internal/domain"
 	"blossomtune/internal/logfile"
+	"blossomtune/internal/runs/applog"
+	"blossomtune/internal/runs/diagnose"
 	"blossomtune/internal/safely"
 )
 
@@ -21,10 +23,11 @@ type tailer struct {
 
 	mu    sync.Mutex // one pump at a time
 	next  int
-	parse parser
+	parse applog.Parser
 	news  news
 
-	doing doing // what the newest lines say; guarded by mu too
+	doing applog.Doing    // what the newest lines say; guarded by mu too
+	needs *diagnose.Needs // what the app asks of the number of SuperNodes; nil until that matters
 }
 
 const (
@@ -76,31 +79,50 @@ func (t *tailer) pump(ctx context.Context) error {
 		backlog := t.next == 1 && t.s.Clock().UTC().Sub(t.run.StartingAt) > tailFresh
 		trial := t.parse // kept only when stored: a failed store is repeated with the same lines
 		for _, l := range lines {
-			trial.line(l)
+			trial.Line(l)
 		}
 		if err := t.store(ctx, &trial); err != nil {
 			return err
 		}
 		t.parse, t.next = trial, t.next+len(lines)
 		t.news.add(lines)
-		t.doing.read(lines, t.s.Clock().UTC(), backlog)
-		if (t.doing.secure || t.doing.choosing) && t.doing.needs == nil {
-			n, err := t.s.needsFor(ctx, t.run)
-			if err != nil {
-				t.s.Logger.Error("reading how many SuperNodes an app needs", "run", t.run.Name, "err", err)
-			}
-			t.doing.needs = &n
+		t.doing.Read(lines, t.s.Clock().UTC(), backlog)
+		if (t.doing.Secure || t.doing.Choosing) && t.needs == nil {
+			t.readNeeds(ctx)
 		}
 	}
 }
 
-func (t *tailer) store(ctx context.Context, p *parser) error {
-	found, newRound := p.take()
+func (t *tailer) readNeeds(ctx context.Context) {
+	var app domain.AppVersion
+	err := t.s.Store.View(ctx, func(tx Tx) (err error) { app, err = tx.AppVersionByHash(ctx, t.run.AppHash, true); return err })
+	if err != nil {
+		t.s.Logger.Error("reading how many SuperNodes an app needs", "run", t.run.Name, "err", err)
+	}
+	needs := diagnose.NeedsOfRun(t.run, app)
+	t.needs = &needs
+}
+
+// doingOf returns what a run's log says that it does, and what its app needs; nothing where it is not followed here.
+func (s *Service) doingOf(run domain.Run) (applog.Doing, *diagnose.Needs) {
+	s.mu.Lock()
+	t := s.tailers[run.ID]
+	s.mu.Unlock()
+	if t == nil {
+		return applog.Doing{}, nil
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.doing, t.needs
+}
+
+func (t *tailer) store(ctx context.Context, p *applog.Parser) error {
+	found, newRound := p.Take()
 	now := t.s.Clock().UTC()
 	for i := range found {
 		found[i].FederationID, found[i].EngineRunID, found[i].At = t.run.FederationID, t.run.EngineRunID, now
 	}
-	lost := p.dropped > t.parse.dropped
+	lost := p.Dropped() > t.parse.Dropped()
 	if len(found) == 0 && !newRound && !lost {
 		return nil
 	}
@@ -109,7 +131,7 @@ func (t *tailer) store(ctx context.Context, p *parser) error {
 			return err
 		}
 		if lost {
-			if err := tx.NoteLogDropped(ctx, t.run.FederationID, t.run.EngineRunID, p.dropped); err != nil {
+			if err := tx.NoteLogDropped(ctx, t.run.FederationID, t.run.EngineRunID, p.Dropped()); err != nil {
 				return err
 			}
 		}
@@ -120,7 +142,8 @@ func (t *tailer) store(ctx context.Context, p *parser) error {
 		if err != nil {
 			return err
 		}
-		logged(&run, p.round, p.rounds)
+		round, rounds := p.Round()
+		logged(&run, round, rounds)
 		return tx.UpdateRun(ctx, run)
 	})
 	if err != nil {

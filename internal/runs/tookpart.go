@@ -40,32 +40,6 @@ func (s *Service) followParticipants(ctx context.Context, run domain.Run) error 
 	return err
 }
 
-// nothingTrained is the cause of a run that completed although no participant gave a reply without an error. why is what they failed of,
-// empty where most of them did not reply.
-func nothingTrained(run domain.Run, why domain.Cause, failures []AppFailure) domain.Cause {
-	c := domain.Cause{Code: string(domain.NothingTrained), Where: "ClientApps", Remedy: "Check that their SuperNodes are online, then run it again."}
-	failed := map[uint64]bool{}
-	for _, f := range failures {
-		failed[f.NodeID] = true
-	}
-	switch {
-	case why.Message != "":
-		c.Where, c.Message, c.Remedy = why.Where, "Nothing was trained. "+why.Message, why.Remedy
-	case len(failed) == 0:
-		c.Message = fmt.Sprintf("Nothing was trained: %s asked and none replied.", wereWords(run.Asked))
-	default:
-		c.Message = fmt.Sprintf("Nothing was trained: %s asked, %d failed and %d did not reply.", wereWords(run.Asked), len(failed), max(run.Asked-len(failed), 0))
-	}
-	return c
-}
-
-func wereWords(n int) string {
-	if n == 1 {
-		return "1 participant was"
-	}
-	return fmt.Sprintf("%d participants were", n)
-}
-
 // Participants returns the participants of a run as they were then, by partition. Of a run with a zero ParticipantsAt only those are
 // known that were asked; while it goes on, SuperNodes that are enrolled now are returned too.
 func (s *Service) Participants(ctx context.Context, run domain.Run) (out []domain.RunParticipant, err error) {

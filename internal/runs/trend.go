@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"blossomtune/internal/domain"
+	"blossomtune/internal/runs/diagnose"
 )
 
 // Trend is the way of a run's main metric over its last rounds.
@@ -25,7 +26,7 @@ const trendRounds = 40
 
 // Progress is how a run that goes on comes along.
 type Progress struct {
-	Wait  Wait
+	Wait  diagnose.Wait
 	Pace  Pace
 	Trend Trend
 }
@@ -56,7 +57,7 @@ func (s *Service) Progress(ctx context.Context, all []domain.Run) ([]Progress, e
 		}
 		for i, r := range all {
 			if !r.StopAsked {
-				out[i].Wait = s.situationOf(r, feds[r.FederationID], keys[r.FederationID], x.asked[r.ID]).wait()
+				out[i].Wait = s.situationOf(r, feds[r.FederationID], keys[r.FederationID], x.asked[r.ID]).Wait()
 			}
 			out[i].Pace = paceOf(x.spans[r.ID], r.Rounds, s.Clock())
 			out[i].Trend = Trend{x.main[r.ID], trendOf(x.bands[r.ID])}

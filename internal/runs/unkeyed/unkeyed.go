@@ -36,7 +36,7 @@ func (e Engine) StartRun(ctx context.Context, run domain.Run, app domain.AppVers
 	return e.Engine.StartRun(ctx, run, app)
 }
 
-func (e Engine) adoptable(ctx context.Context, run domain.Run, r runs.EngineRun) (bool, error) {
+func (e Engine) adoptable(ctx context.Context, run domain.Run, r domain.EngineRun) (bool, error) {
 	// Both clocks are this host's; the row keeps milliseconds.
 	if r.AppHash != run.AppHash || r.Finished() || r.PendingAt.Before(run.StartingAt.Truncate(time.Millisecond)) {
 		return false, nil
@@ -53,7 +53,7 @@ func (e Engine) adoptable(ctx context.Context, run domain.Run, r runs.EngineRun)
 
 // Stray reports whether an engine run that no row names belongs to nobody. One that may be the interrupted attempt of a row does not: the
 // row is about to adopt it.
-func (e Engine) Stray(ctx context.Context, fedID int64, r runs.EngineRun) (bool, error) {
+func (e Engine) Stray(ctx context.Context, fedID int64, r domain.EngineRun) (bool, error) {
 	var active []domain.Run
 	err := e.Store.View(ctx, func(tx runs.Tx) (err error) { active, err = tx.ActiveRuns(ctx); return err })
 	if err != nil {

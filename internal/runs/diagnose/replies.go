@@ -1,8 +1,7 @@
-package runs
+package diagnose
 
 import (
 	"cmp"
-	"context"
 	"fmt"
 	"slices"
 	"strings"
@@ -11,9 +10,6 @@ import (
 	"blossomtune/internal/logfile"
 	"blossomtune/internal/pyerror"
 )
-
-// byParticipants is the code of a cause that participants replied with.
-const byParticipants = "participants"
 
 // reason is why ClientApps failed that failed for the same reason.
 type reason struct {
@@ -36,37 +32,45 @@ type failed struct {
 
 // byReplies returns the cause of a run whose participants failed: the ServerApp's own error is then what followed from it. It reports
 // false unless most of those who were asked in the newest round failed; all is true when no one else was asked.
-func (s *Service) byReplies(ctx context.Context, run domain.Run, lines []logfile.Line) (c domain.Cause, all, ok bool) {
-	if run.EngineRunID == 0 {
-		return c, false, false
-	}
-	var asked []domain.Exchange
-	var exits []domain.AppExit
-	var keys []domain.NodeKey
-	err := s.Store.View(ctx, func(tx Tx) (err error) {
-		if asked, err = tx.NewestExchanges(ctx, run.FederationID, run.EngineRunID); err != nil {
-			return err
-		}
-		if exits, err = tx.AppExits(ctx, run.FederationID, run.EngineRunID); err != nil {
-			return err
-		}
-		keys, err = tx.NodeKeys(ctx, run.FederationID)
-		return err
-	})
-	if err != nil {
-		s.Logger.Error("reading what a failed run's participants replied", "run", run.Name, "err", err)
-		return c, false, false
-	}
-	f, found := failedOf(asked, exits)
+func (f Facts) byReplies() (c domain.Cause, all, ok bool) {
+	by, found := failedOf(f.Asked, f.Exits)
 	if !found {
 		return c, false, false
 	}
-	c = f.cause(keys)
-	if first := f.reasons[0]; strings.Contains(first.message, anotherFlower) {
-		c.Message = strings.TrimSuffix(c.Message, ".") + flowersOf(first.nodes, keys, s.appFlwr(ctx, run)) + "."
+	c = by.cause(f.Keys)
+	if first := by.reasons[0]; strings.Contains(first.message, anotherFlower) {
+		c.Message = strings.TrimSuffix(c.Message, ".") + flowersOf(first.nodes, f.Keys, f.appFlwr()) + "."
 	}
-	c.LogLine = lineOf(lines, f.reasons[0].error)
-	return c, len(f.nodes) == f.asked, true
+	c.LogLine = lineOf(f.Log, by.reasons[0].error)
+	return c, len(by.nodes) == by.asked, true
+}
+
+// NothingTrained is the cause of a run that completed although no participant gave a reply without an error. The facts are those of
+// its participants' replies; its log has no part in it.
+func (f Facts) NothingTrained(failures []AppFailure) domain.Cause {
+	c := domain.Cause{Code: domain.CauseNothingTrained, Where: "ClientApps", Remedy: "Check that their SuperNodes are online, then run it again."}
+	failed := map[uint64]bool{}
+	for _, a := range failures {
+		failed[a.NodeID] = true
+	}
+	f.Log = nil
+	why, _, known := f.byReplies()
+	switch asked := f.Run.Asked; {
+	case known:
+		c.Where, c.Message, c.Remedy = why.Where, "Nothing was trained. "+why.Message, why.Remedy
+	case len(failed) == 0:
+		c.Message = fmt.Sprintf("Nothing was trained: %s asked and none replied.", wereWords(asked))
+	default:
+		c.Message = fmt.Sprintf("Nothing was trained: %s asked, %d failed and %d did not reply.", wereWords(asked), len(failed), max(asked-len(failed), 0))
+	}
+	return c
+}
+
+func wereWords(n int) string {
+	if n == 1 {
+		return "1 participant was"
+	}
+	return fmt.Sprintf("%d participants were", n)
 }
 
 // flowersOf says which Flower SuperNodes run, as their agents tell, and which one the app asks for.
@@ -221,7 +225,7 @@ func plural(words string) string {
 // cause is the headline of a run whose participants failed, and what to do.
 func (f failed) cause(keys []domain.NodeKey) domain.Cause {
 	first := f.reasons[0]
-	c := domain.Cause{Code: byParticipants, Where: "ClientApps", Remedy: first.remedy}
+	c := domain.Cause{Code: domain.CauseParticipants, Where: "ClientApps", Remedy: first.remedy}
 	who := fmt.Sprintf("%d of %d participants", len(f.nodes), f.asked)
 	switch {
 	case len(f.nodes) == f.asked && f.asked == 2:
@@ -260,5 +264,5 @@ func namesOf(nodes []uint64, keys []domain.NodeKey) string {
 	if len(known) < len(nodes) {
 		return count(len(nodes), "SuperNode")
 	}
-	return partitions(known)
+	return Partitions(known)
 }

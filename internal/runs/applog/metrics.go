@@ -1,4 +1,4 @@
-package runs
+package applog
 
 import (
 	"math"
@@ -10,11 +10,11 @@ import (
 	"blossomtune/internal/logfile"
 )
 
-// parser reads what a ServerApp's log tells and the wire does not: the rounds, the aggregated metrics and the ServerApp's own
+// Parser reads what a ServerApp's log tells and the wire does not: the rounds, the aggregated metrics and the ServerApp's own
 // evaluation. The lines are those of flwr 1.42's Strategy.start (new API) and Server.fit (older API), see flower-facts.md, and for the
 // rounds what apps with a loop of their own print.
 // It is fed every line from the first on, so it can begin anew at any time; what it finds is stored at most once.
-type parser struct {
+type Parser struct {
 	round, rounds int  // of the run
 	said, base    int  // the round as the app counts it, and the rounds of the strategies before this one
 	fromZero      bool // the app counts its rounds from 0
@@ -47,7 +47,8 @@ const (
 )
 
 var (
-	ansi           = regexp.MustCompile("\x1b\\[[0-9;]*m")
+	levelPattern   = regexp.MustCompile(`^(?:DEBUG|INFO|WARNING|ERROR|CRITICAL)\s*:\s*`)
+	colours        = regexp.MustCompile("\x1b\\[[0-9;]*m")
 	aggregatePhase = regexp.MustCompile(`^aggregate_(train|fit|evaluate): `)
 	historyHead    = regexp.MustCompile(`^History \(([^)]*)\):`)
 	historyRound   = regexp.MustCompile(`^round (\d+): (\S+)`)
@@ -61,9 +62,15 @@ const (
 	sayLoss       = "initial parameters (loss, other metrics): "
 )
 
-// plain strips colours and the logger's level, which Flower pads with spaces and colons.
-func plain(line string) string {
-	line = ansi.ReplaceAllString(line, "")
+// Uncoloured is a line without the codes that colour it on a terminal.
+func Uncoloured(line string) string { return colours.ReplaceAllString(line, "") }
+
+// HasLevel reports whether a line begins with a logger's level.
+func HasLevel(line string) bool { return levelPattern.MatchString(line) }
+
+// Plain strips colours and the logger's level, which Flower pads with spaces and colons.
+func Plain(line string) string {
+	line = Uncoloured(line)
 	if loc := levelPattern.FindStringIndex(line); loc != nil {
 		line = line[loc[1]:]
 	}
@@ -73,7 +80,8 @@ func plain(line string) string {
 // telling are words of which a line that tells something has one: a flood of other lines costs a glance each.
 var telling = []string{"ound", "OUND", "aggregate_", "MetricRecord", "lobal evaluation", "initial parameters", "fit progress", "History ("}
 
-func (p *parser) line(l logfile.Line) {
+// Line takes the next line in.
+func (p *Parser) Line(l logfile.Line) {
 	tells := false
 	for _, word := range telling {
 		tells = tells || strings.Contains(l.Text, word)
@@ -81,7 +89,7 @@ func (p *parser) line(l logfile.Line) {
 	if !tells && p.open.text == "" && !(p.history != "" && strings.Contains(l.Text, "{")) {
 		return
 	}
-	text := strings.TrimSpace(plain(l.Text))
+	text := strings.TrimSpace(Plain(l.Text))
 	if p.open.text != "" && p.goesOn(text) {
 		return
 	}
@@ -95,13 +103,13 @@ func (p *parser) line(l logfile.Line) {
 	if p.records(text) || p.legacy(text) {
 		return
 	}
-	if n, total, ok := roundSaid(text); ok && p.says(n, total, flowerRound(text)) {
+	if n, total, ok := RoundSaid(text); ok && p.says(n, total, flowerRound(text)) {
 		p.newRound, p.global, p.history = true, false, ""
 	}
 }
 
 // records reads what strategies of the newer API print.
-func (p *parser) records(text string) bool {
+func (p *Parser) records(text string) bool {
 	switch {
 	case text == "Global evaluation":
 		p.global = true
@@ -124,7 +132,7 @@ var historyPhases = map[string]domain.Phase{"loss, distributed": domain.PhaseEva
 	"metrics, centralized": domain.PhaseServer}
 
 // legacy reads what the older API prints.
-func (p *parser) legacy(text string) bool {
+func (p *Parser) legacy(text string) bool {
 	if m := historyHead.FindStringSubmatch(text); m != nil {
 		p.history = m[1]
 		return true
@@ -156,7 +164,7 @@ const (
 )
 
 // print takes a printed value in, or keeps it open where it goes on in the next line, as numpy's arrays do.
-func (p *parser) print(v printed) {
+func (p *Parser) print(v printed) {
 	value, state := readPython(v.text)
 	if p.open = (printed{}); state == pyOpen && len(v.text) < maxOpen && v.lines < maxOpenLines {
 		p.open = v
@@ -168,7 +176,7 @@ func (p *parser) print(v printed) {
 }
 
 // goesOn adds a line to the value that is open. It reports false when the line is none of it.
-func (p *parser) goesOn(text string) bool {
+func (p *Parser) goesOn(text string) bool {
 	if strings.HasPrefix(text, "[ROUND ") || aggregatePhase.MatchString(text) || strings.Contains(text, sayAggregated) || historyHead.MatchString(text) {
 		p.open = printed{}
 		return false
@@ -179,7 +187,7 @@ func (p *parser) goesOn(text string) bool {
 	return true
 }
 
-func (p *parser) takeIn(of printed, v pyValue) {
+func (p *Parser) takeIn(of printed, v pyValue) {
 	switch of.shape {
 	case asRecord:
 		p.values(of.round, of.phase, "", v)
@@ -219,7 +227,7 @@ func roundOf(v pyValue) (int, bool) {
 }
 
 // values takes in every number of a value: those of a dict under their names, those of a list under its own, with their index.
-func (p *parser) values(round int, phase domain.Phase, name string, v pyValue) {
+func (p *Parser) values(round int, phase domain.Phase, name string, v pyValue) {
 	if name == "" && v.kind != pyDict {
 		return
 	}
@@ -258,7 +266,7 @@ func (v pyValue) numbers(out []float64) []float64 {
 	return out
 }
 
-func (p *parser) number(round int, phase domain.Phase, name string, v float64) {
+func (p *Parser) number(round int, phase domain.Phase, name string, v float64) {
 	whole := domain.WholeName(name)
 	if p.kept >= domain.MaxLogMetrics || !p.names[whole] && len(p.names) >= domain.MaxMetricNames {
 		p.dropped++
@@ -272,9 +280,15 @@ func (p *parser) number(round int, phase domain.Phase, name string, v float64) {
 	p.found = append(p.found, domain.Metric{Round: round, Phase: phase, Name: name, Value: v})
 }
 
-// take returns what was found since the last call.
-func (p *parser) take() (found []domain.Metric, newRound bool) {
+// Take returns the metrics that were found since the last call, and whether a round began since then.
+func (p *Parser) Take() (found []domain.Metric, newRound bool) {
 	found, newRound = p.found, p.newRound
 	p.found, p.newRound = nil, false
 	return found, newRound
 }
+
+// Round is the newest round that the log names, and of how many; 0 where it names none.
+func (p *Parser) Round() (round, of int) { return p.round, p.rounds }
+
+// Dropped is how many metrics the limits left out since the first line.
+func (p *Parser) Dropped() int { return p.dropped }

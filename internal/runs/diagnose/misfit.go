@@ -1,7 +1,6 @@
-package runs
+package diagnose
 
 import (
-	"context"
 	"fmt"
 	"regexp"
 	"slices"
@@ -9,6 +8,7 @@ import (
 
 	"blossomtune/internal/domain"
 	"blossomtune/internal/logfile"
+	"blossomtune/internal/runs/applog"
 )
 
 // What numpy 2 and torch 2 say of arrays whose shapes do not fit.
@@ -42,7 +42,7 @@ func clashIn(lines []logfile.Line, ex exception) (c clash, ok bool) {
 		return clash{}, false
 	}
 	for _, l := range lines {
-		if m := loadPattern.FindStringSubmatch(plain(l.Text)); m != nil && l.N > ex.logLine {
+		if m := loadPattern.FindStringSubmatch(applog.Plain(l.Text)); m != nil && l.N > ex.logLine {
 			return clash{array: m[1], shapes: []string{shapeOf(m[2]), shapeOf(m[3])}, load: true, line: l.N}, true
 		}
 	}
@@ -56,19 +56,15 @@ func shapeOf(dims string) string {
 }
 
 // misfit says of arrays whose shapes do not fit who sent which, or why that is not known.
-func (s *Service) misfit(ctx context.Context, run domain.Run, lines []logfile.Line, c clash, sent *domain.Shapes) (where, message, remedy string) {
-	message = "Aggregation failed" + inRound(lines)
+func (f Facts) misfit(c clash) (where, message, remedy string) {
+	message = "Aggregation failed" + inRound(f.Log)
 	if c.load {
-		message = "Loading arrays into the ServerApp's model failed" + inRound(lines)
+		message = "Loading arrays into the ServerApp's model failed" + inRound(f.Log)
 	}
-	var keys []domain.NodeKey
-	err := s.Store.View(ctx, func(tx Tx) (err error) { keys, err = tx.NodeKeys(ctx, run.FederationID); return err })
-	if err != nil {
-		s.Logger.Error("naming who sent which arrays", "run", run.Name, "err", err)
-	}
+	sent := f.Task.Shapes
 	m, found := c.among(sent)
 	if found {
-		where, said, remedy := told(m, keys)
+		where, said, remedy := told(m, f.Keys)
 		return where, message + ": " + said + ".", remedy
 	}
 	message += ": " + c.words() + "."
@@ -78,7 +74,7 @@ func (s *Service) misfit(ctx context.Context, run domain.Run, lines []logfile.Li
 	case sent.Unread > 0:
 		return "ServerApp", message + fmt.Sprintf(" Which participant sent which is not known: %s had more arrays than are looked at on their way.", replies(sent.Unread)), mendShapes
 	case len(sent.Differ) > 0:
-		_, said, _ := told(sent.Differ[0], keys)
+		_, said, _ := told(sent.Differ[0], f.Keys)
 		return "ServerApp", message + " No participant sent arrays of just these shapes, but the replies differ: " + said + ".", mendShapes
 	}
 	return "ServerApp", message + fmt.Sprintf(" All arrays that participants sent had the same shapes (%s), so it is what the ServerApp does with them.", replies(sent.Replies)),
@@ -170,5 +166,5 @@ func senders(v domain.SentShape, keys []domain.NodeKey) string {
 	if len(known) < v.Count {
 		return count(v.Count, "SuperNode")
 	}
-	return partitions(known)
+	return Partitions(known)
 }

@@ -1,4 +1,4 @@
-package runs
+package diagnose
 
 import (
 	"fmt"
@@ -31,8 +31,8 @@ func onlineWords(n int) string {
 	return fmt.Sprintf("%d online", n)
 }
 
-// partitions names some: "partition 4", "partitions 1, 4 and 7".
-func partitions(list []int) string {
+// Partitions names some: "partition 4", "partitions 1, 4 and 7".
+func Partitions(list []int) string {
 	slices.Sort(list)
 	list = slices.Compact(list)
 	if len(list) == 0 {

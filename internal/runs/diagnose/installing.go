@@ -1,4 +1,4 @@
-package runs
+package diagnose
 
 import (
 	"fmt"
@@ -7,10 +7,8 @@ import (
 	"strings"
 
 	"blossomtune/internal/logfile"
+	"blossomtune/internal/runs/applog"
 )
-
-// installFailed begins the launcher's last line on packages that it could not install.
-const installFailed = "Installing application dependencies failed: "
 
 // What uv says of packages that it cannot install (uv 0.13: crates/uv-resolver/src/pubgrub/report.rs). It derives why there is no
 // solution in sentences that name who asks for which versions; older releases say the same with other marks before the lines.
@@ -72,7 +70,7 @@ func derivation(lines []string) (text string, n int) {
 	var b strings.Builder
 	for _, l := range lines {
 		l = uvMarkPattern.ReplaceAllString(l, "")
-		if l == "" || strings.HasPrefix(l, "hint:") || levelPattern.MatchString(l) {
+		if l == "" || strings.HasPrefix(l, "hint:") || applog.HasLevel(l) {
 			break
 		}
 		b.WriteString(l)
@@ -165,7 +163,7 @@ func (n need) words() string {
 func uncoloured(lines []logfile.Line) []string {
 	out := make([]string, len(lines))
 	for i, l := range lines {
-		out[i] = ansi.ReplaceAllString(l.Text, "")
+		out[i] = applog.Uncoloured(l.Text)
 	}
 	return out
 }

@@ -1,14 +1,14 @@
-package runs
+package diagnose
 
 import (
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
 
 	"blossomtune/internal/domain"
 	"blossomtune/internal/logfile"
 	"blossomtune/internal/pyerror"
+	"blossomtune/internal/runs/applog"
 )
 
 // exception is the Python exception that ended a ServerApp, as its log shows it.
@@ -22,8 +22,6 @@ type exception struct {
 	logLine int
 }
 
-var levelPattern = regexp.MustCompile(`^(?:DEBUG|INFO|WARNING|ERROR|CRITICAL)\s*:\s*`)
-
 // lastException finds the exception that ended a ServerApp in its log's end.
 func lastException(lines []logfile.Line) (ex exception) {
 	texts := make([]string, len(lines))
@@ -35,7 +33,7 @@ func lastException(lines []logfile.Line) (ex exception) {
 		return ex
 	}
 	ex.chain, ex.Exception = chain, chain[len(chain)-1]
-	ex.text, ex.logLine = strings.TrimLeft(plain(texts[ex.Line]), " |+"), lines[ex.Line].N
+	ex.text, ex.logLine = strings.TrimLeft(applog.Plain(texts[ex.Line]), " |+"), lines[ex.Line].N
 	var below []pyerror.Frame
 	ex.at, below, ex.known = pyerror.AppFrame(chain)
 	ex.library = len(below) > 0
@@ -109,12 +107,12 @@ func (ex exception) flowerPart() string {
 }
 
 // explain turns a ServerApp's exception into the words of a failure card.
-func explain(ex exception) (code, message, remedy string) {
+func explain(ex exception) (code domain.CauseCode, message, remedy string) {
 	if n, ok := pyerror.NetworkIn(ex.chain); ok {
-		return "network", "The server " + n.Said() + ex.place() + ex.code() + ".", n.Remedy("the server")
+		return domain.CauseNetwork, "The server " + n.Said() + ex.place() + ex.code() + ".", n.Remedy("the server")
 	}
 	if module := pyerror.MissingModule(ex.Exception); module != "" {
-		return "import", fmt.Sprintf("The ServerApp cannot import %s%s.", module, ex.place()),
+		return domain.CauseImport, fmt.Sprintf("The ServerApp cannot import %s%s.", module, ex.place()),
 			fmt.Sprintf("Name the package that provides %s in the app's pyproject.toml and launch with dependency installation on, or install it in the server's Python environment.", module)
 	}
 	message = "The ServerApp raised " + said(ex.Exception) + ex.place() + ex.code()
@@ -127,15 +125,15 @@ func explain(ex exception) (code, message, remedy string) {
 	message += "."
 	switch ex.Kind {
 	case "KeyError":
-		return "201", message, "If the run config lacks it, clone the run and set it; else fix the app and add the new version."
+		return domain.CauseException, message, "If the run config lacks it, clone the run and set it; else fix the app and add the new version."
 	case "ImportError":
-		return "import", message, "Check that the app's modules and its dependencies fit together; then add the new version."
+		return domain.CauseImport, message, "Check that the app's modules and its dependencies fit together; then add the new version."
 	case "SyntaxError", "IndentationError", "TabError":
-		return "201", message, "Fix the app at that line, or run it with the Python version that it is written for; then add the new version."
+		return domain.CauseException, message, "Fix the app at that line, or run it with the Python version that it is written for; then add the new version."
 	case "MemoryError", "OutOfMemoryError", "_ArrayMemoryError":
-		return "201", message, "The machine ran out of memory: use a smaller model, or a larger machine."
+		return domain.CauseException, message, "The machine ran out of memory: use a smaller model, or a larger machine."
 	}
-	return "201", message, "Fix the app at that line, add the new version, and launch again."
+	return domain.CauseException, message, "Fix the app at that line, add the new version, and launch again."
 }
 
 // ownFault reports whether an exception is the ServerApp's own, whatever its participants replied.

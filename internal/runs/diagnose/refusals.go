@@ -1,4 +1,4 @@
-package runs
+package diagnose
 
 import "regexp"
 

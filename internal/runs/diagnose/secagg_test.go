@@ -1,4 +1,4 @@
-package runs
+package diagnose
 
 import (
 	"archive/zip"
@@ -47,7 +47,7 @@ func TestNeedsOfAnApp(t *testing.T) {
 		if err := z.Close(); err != nil {
 			t.Fatal(err)
 		}
-		n := needsOf(fab.Bytes(), config)
+		n := NeedsOf(fab.Bytes(), config)
 		shares, threshold, _ := n.secure(c.nodes)
 		least := 0
 		if n.least.known {

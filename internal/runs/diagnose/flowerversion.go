@@ -1,9 +1,8 @@
-package runs
+package diagnose
 
 import (
 	"archive/zip"
 	"bytes"
-	"context"
 	"fmt"
 	"io"
 	"regexp"
@@ -15,24 +14,16 @@ import (
 )
 
 // otherFlower is the cause of a ServerApp that uses a part of Flower which the installed version lacks.
-func (s *Service) otherFlower(ctx context.Context, run domain.Run, part, place string) (message, remedy string) {
-	message = fmt.Sprintf("The app is written for another Flower version: flwr %s has no %s%s.", s.Flwr, part, place)
-	if asks := s.appFlwr(ctx, run); asks != "" {
+func (f Facts) otherFlower(part, place string) (message, remedy string) {
+	message = fmt.Sprintf("The app is written for another Flower version: flwr %s has no %s%s.", f.Flwr, part, place)
+	if asks := f.appFlwr(); asks != "" {
 		message = strings.TrimSuffix(message, ".") + fmt.Sprintf("; its pyproject.toml asks for %s.", asks)
 	}
-	return message, fmt.Sprintf("Update the app for Flower %s (Flower's documentation has upgrade guides), set flwr in its pyproject.toml to match, and add the new version.", s.Flwr)
+	return message, fmt.Sprintf("Update the app for Flower %s (Flower's documentation has upgrade guides), set flwr in its pyproject.toml to match, and add the new version.", f.Flwr)
 }
 
 // appFlwr is what a run's app asks of Flower, as its pyproject.toml writes it: "flwr>=1.8,<1.9"; "" where that is not known.
-func (s *Service) appFlwr(ctx context.Context, run domain.Run) string {
-	var app domain.AppVersion
-	err := s.Store.View(ctx, func(tx Tx) (err error) { app, err = tx.AppVersionByHash(ctx, run.AppHash, true); return err })
-	if err != nil {
-		s.Logger.Error("reading which Flower an app asks for", "run", run.Name, "err", err)
-		return ""
-	}
-	return flwrOf(appFile(app.FAB, "pyproject.toml"))
-}
+func (f Facts) appFlwr() string { return flwrOf(appFile(f.App.FAB, "pyproject.toml")) }
 
 // maxAppFile bounds what is read of one file of an app, in bytes.
 const maxAppFile = 1 << 20

@@ -1,4 +1,4 @@
-package runs
+package applog
 
 import (
 	"regexp"
@@ -18,8 +18,8 @@ var (
 	startsFromZero = regexp.MustCompile(`(?i)initial|baseline|evaluat`)
 )
 
-// roundSaid reads which round a line says that the app is in, and of how many; total is 0 where it does not say.
-func roundSaid(text string) (n, total int, ok bool) {
+// RoundSaid reads which round a line says that the app is in, and of how many; total is 0 where it does not say.
+func RoundSaid(text string) (n, total int, ok bool) {
 	if len(text) > 1000 {
 		return 0, 0, false
 	}
@@ -42,7 +42,7 @@ func roundSaid(text string) (n, total int, ok bool) {
 
 // says takes in that a line names a round. It reports false for a number that is no round's: where neither Flower itself nor a total vouches
 // for it, rounds come one by one.
-func (p *parser) says(n, total int, flower bool) bool {
+func (p *Parser) says(n, total int, flower bool) bool {
 	if total == 0 && !flower && n > p.said+1 {
 		return false
 	}

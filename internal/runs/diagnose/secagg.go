@@ -1,9 +1,8 @@
-package runs
+package diagnose
 
 import (
 	"archive/zip"
 	"bytes"
-	"context"
 	"fmt"
 	"math"
 	"regexp"
@@ -13,6 +12,7 @@ import (
 
 	"blossomtune/internal/domain"
 	"blossomtune/internal/logfile"
+	"blossomtune/internal/runs/applog"
 )
 
 // argument is a number that an app gives to a class of Flower: written in its source, or named there as a key of the run config.
@@ -22,8 +22,8 @@ type argument struct {
 	known bool
 }
 
-// needs is what an app's source asks of the number of SuperNodes, as far as it can be read there.
-type needs struct {
+// Needs is what an app's source asks of the number of SuperNodes, as far as it can be read there.
+type Needs struct {
 	shares    argument // of secure aggregation: into how many shares a key is split
 	threshold argument // how many of them bring it back
 	least     argument // the older FedAvg's min_available_clients
@@ -38,8 +38,8 @@ var (
 	assignedName = regexp.MustCompile(`^[A-Za-z_]\w*$`)
 )
 
-// needsOf reads what an app asks of the number of SuperNodes out of its source and the values of its config.
-func needsOf(fab []byte, config map[string]any) (n needs) {
+// NeedsOf reads what an app asks of the number of SuperNodes out of its source and the values of its config.
+func NeedsOf(fab []byte, config map[string]any) (n Needs) {
 	z, err := zip.NewReader(bytes.NewReader(fab), int64(len(fab)))
 	if err != nil {
 		return n
@@ -52,7 +52,7 @@ func needsOf(fab []byte, config map[string]any) (n needs) {
 	return n
 }
 
-func (n *needs) read(source string, config map[string]any) {
+func (n *Needs) read(source string, config map[string]any) {
 	if m := secAggCall.FindStringSubmatchIndex(source); m != nil {
 		args := arguments(source[m[1]:])
 		position := 0
@@ -72,7 +72,7 @@ func (n *needs) read(source string, config map[string]any) {
 }
 
 // whole puts 1.0 in the place of 1, as the workflow does.
-func (n *needs) whole() {
+func (n *Needs) whole() {
 	for _, a := range []*argument{&n.shares, &n.threshold} {
 		if a.known && a.value == 1 {
 			a.whole = false
@@ -141,7 +141,7 @@ func numberOf(expression, source string, config map[string]any) argument {
 
 // secure says what secure aggregation needs of n SuperNodes: into how many shares each key is split, and how many SuperNodes must stay
 // for the sum to be unmasked. ok is false where the app's source does not tell.
-func (n needs) secure(nodes int) (shares, threshold int, ok bool) {
+func (n Needs) secure(nodes int) (shares, threshold int, ok bool) {
 	if !n.shares.known || !n.threshold.known || nodes < 2 {
 		return 0, 0, false
 	}
@@ -163,7 +163,7 @@ func (n needs) secure(nodes int) (shares, threshold int, ok bool) {
 }
 
 // secureWords say what secure aggregation needs of the SuperNodes that were asked.
-func (n needs) secureWords(nodes int) string {
+func (n Needs) secureWords(nodes int) string {
 	shares, threshold, ok := n.secure(nodes)
 	switch {
 	case !ok:
@@ -174,13 +174,8 @@ func (n needs) secureWords(nodes int) string {
 	return fmt.Sprintf("Secure aggregation splits each key into %d shares and needs %d of them: of %s, at least %d must stay until the end of the round.", shares, threshold, count(nodes, "SuperNode"), min(threshold, nodes))
 }
 
-// needsFor reads what a run's app asks of the number of SuperNodes.
-func (s *Service) needsFor(ctx context.Context, run domain.Run) (needs, error) {
-	var app domain.AppVersion
-	err := s.Store.View(ctx, func(tx Tx) (err error) { app, err = tx.AppVersionByHash(ctx, run.AppHash, true); return err })
-	if err != nil {
-		return needs{}, err
-	}
+// NeedsOfRun reads what a run's app, given with its FAB, asks of the number of SuperNodes.
+func NeedsOfRun(run domain.Run, app domain.AppVersion) Needs {
 	config := map[string]any{}
 	for _, k := range app.Config {
 		v := k.Default
@@ -192,14 +187,14 @@ func (s *Service) needsFor(ctx context.Context, run domain.Run) (needs, error) {
 		}
 		config[k.Key] = v
 	}
-	return needsOf(app.FAB, config), nil
+	return NeedsOf(app.FAB, config)
 }
 
 // halted says why the log's last round of secure aggregation did not come to its end; "" where it did, or there was none.
 func halted(lines []logfile.Line) string {
 	for _, l := range slices.Backward(lines) {
-		switch text := strings.TrimSpace(plain(l.Text)); text {
-		case secureEnds, secureBegins:
+		switch text := strings.TrimSpace(applog.Plain(l.Text)); text {
+		case applog.SecureEnds, applog.SecureBegins:
 			return ""
 		case "Insufficient available nodes.":
 			return "too few SuperNodes stayed until its end"
@@ -213,17 +208,7 @@ func halted(lines []logfile.Line) string {
 }
 
 // haltedRound has the words for a run whose secure aggregation was halted.
-func (s *Service) haltedRound(ctx context.Context, run domain.Run, lines []logfile.Line, why string) (message, remedy string) {
-	message = "Secure aggregation halted" + inRound(lines) + ": " + why + "."
-	n, err := s.needsFor(ctx, run)
-	if err != nil {
-		s.Logger.Error("reading what secure aggregation needs", "run", run.Name, "err", err)
-	}
-	asked, err := look(ctx, s, run, func(tx Tx) ([]domain.Exchange, error) {
-		return tx.NewestExchanges(ctx, run.FederationID, run.EngineRunID)
-	})
-	if err != nil {
-		s.Logger.Error("reading who took part in secure aggregation", "run", run.Name, "err", err)
-	}
-	return message, n.secureWords(len(newestOf(asked, domain.PhaseTrain))) + " Launch the run again when enough are online, or lower the reconstruction threshold."
+func (f Facts) haltedRound(why string) (message, remedy string) {
+	message = "Secure aggregation halted" + inRound(f.Log) + ": " + why + "."
+	return message, NeedsOfRun(f.Run, f.App).secureWords(len(newestOf(f.Asked, domain.PhaseTrain))) + " Launch the run again when enough are online, or lower the reconstruction threshold."
 }

@@ -1,0 +1,144 @@
+package runs
+
+import (
+	"context"
+
+	"blossomtune/internal/domain"
+	"blossomtune/internal/runs/diagnose"
+)
+
+// situation collects what a run's waiting and its limits are judged by.
+func (s *Service) situation(ctx context.Context, run domain.Run) (x diagnose.Situation, err error) {
+	err = s.Store.View(ctx, func(tx Tx) error {
+		fed, err := tx.FederationByID(ctx, run.FederationID)
+		if err != nil {
+			return err
+		}
+		if run.State == domain.Queued {
+			x = s.situationOf(run, fed, nil, nil)
+			x.Ahead, err = s.aheadOf(ctx, tx, run)
+			return err
+		}
+		asked, err := tx.NewestExchanges(ctx, run.FederationID, run.EngineRunID)
+		if err != nil {
+			return err
+		}
+		keys, err := tx.NodeKeys(ctx, run.FederationID)
+		x = s.situationOf(run, fed, keys, asked)
+		return err
+	})
+	return x, err
+}
+
+// situationOf is the situation of a run in a federation, with its keys and what was asked in the newest round.
+func (s *Service) situationOf(run domain.Run, fed domain.Federation, keys []domain.NodeKey, asked []domain.Exchange) diagnose.Situation {
+	doing, needs := s.doingOf(run)
+	return diagnose.Situation{Run: run, Fed: fed, Keys: keys, Asked: asked, Link: s.Engine.Status(run.FederationID),
+		Doing: doing, Needs: needs, Now: s.Clock().UTC()}.Complete(s.began)
+}
+
+// aheadOf lists what runs, where that leaves no room, and what is before a run in its queue and may start.
+func (s *Service) aheadOf(ctx context.Context, tx Tx, run domain.Run) ([]domain.Run, error) {
+	fed, err := tx.FederationByID(ctx, run.FederationID)
+	if err != nil {
+		return nil, err
+	}
+	busy, err := tx.Runs(ctx, domain.RunFilter{FederationID: run.FederationID, States: []domain.RunState{domain.Starting, domain.Running}, Limit: 100})
+	if err != nil {
+		return nil, err
+	}
+	queue, err := tx.QueuedRuns(ctx, run.FederationID)
+	if err != nil {
+		return nil, err
+	}
+	out := busy
+	for _, r := range queue {
+		if r.ID == run.ID {
+			break
+		}
+		if r.Due(s.Clock()) {
+			out = append(out, r)
+		}
+	}
+	if len(out) < max(fed.Parallel, 1) {
+		return nil, nil
+	}
+	return out, nil
+}
+
+// cause says why a run failed.
+func (s *Service) cause(ctx context.Context, run domain.Run, e domain.EngineRun, t domain.Task) domain.Cause {
+	f := s.facts(ctx, run)
+	f.Engine, f.Task = e, t
+	lines, _, err := s.logOf(run).Tail(diagnose.LogLines)
+	if err != nil {
+		s.Logger.Error("reading a failed run's log", "run", run.Name, "err", err)
+	}
+	f.Log = lines
+	if diagnose.Unequal(lines) {
+		if f.Sent, err = s.sentIn(ctx, run); err != nil {
+			s.Logger.Error("reading which metrics a failed run's participants sent", "run", run.Name, "err", err)
+			f.Sent = nil
+		}
+	}
+	if t.Killed == domain.KilledLimit {
+		if x, err := s.situation(ctx, run); err == nil {
+			f.Limits = &x
+		}
+	}
+	return f.Cause()
+}
+
+// facts collects what the database knows of a run that has ended. What cannot be read is left out: the run must end all the same.
+func (s *Service) facts(ctx context.Context, run domain.Run) diagnose.Facts {
+	f := diagnose.Facts{Run: run, Flwr: s.Flwr, MaxDisk: s.MaxDisk}
+	read := func(what string, fn func(tx Tx) error) {
+		if err := s.Store.View(ctx, fn); err != nil {
+			s.Logger.Error("reading "+what+" of a failed run", "run", run.Name, "err", err)
+		}
+	}
+	read("the app", func(tx Tx) (err error) { f.App, err = tx.AppVersionByHash(ctx, run.AppHash, true); return err })
+	read("the SuperNodes", func(tx Tx) (err error) { f.Keys, err = tx.NodeKeys(ctx, run.FederationID); return err })
+	if run.EngineRunID == 0 {
+		f.Unasked = true
+		return f
+	}
+	read("the replies", func(tx Tx) (err error) {
+		if f.Exits, err = tx.AppExits(ctx, run.FederationID, run.EngineRunID); err == nil {
+			f.Asked, err = tx.NewestExchanges(ctx, run.FederationID, run.EngineRunID)
+		}
+		return err
+	})
+	read("the exchanges", func(tx Tx) error {
+		asked, err := tx.AnyExchange(ctx, run.FederationID, run.EngineRunID)
+		f.Unasked = err == nil && !asked
+		return err
+	})
+	return f
+}
+
+// sentIn tells which metrics each SuperNode sent in a run's newest round.
+func (s *Service) sentIn(ctx context.Context, run domain.Run) (map[uint64]map[string]bool, error) {
+	var all []domain.Metric
+	err := s.Store.View(ctx, func(tx Tx) (err error) {
+		all, err = tx.Metrics(ctx, run.FederationID, run.EngineRunID, 0, 0)
+		return err
+	})
+	newest := 0
+	for _, m := range all {
+		if m.NodeID != 0 && m.Phase == domain.PhaseTrain {
+			newest = max(newest, m.Round)
+		}
+	}
+	out := map[uint64]map[string]bool{}
+	for _, m := range all {
+		if m.NodeID == 0 || m.Phase != domain.PhaseTrain || m.Round != newest {
+			continue
+		}
+		if out[m.NodeID] == nil {
+			out[m.NodeID] = map[string]bool{}
+		}
+		out[m.NodeID][m.Name] = true
+	}
+	return out, err
+}
