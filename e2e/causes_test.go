@@ -198,7 +198,10 @@ func TestTheServerAppsOwnLineIsNamed(t *testing.T) {
 	s := start(t, 10)
 	s.approved("Only").join()
 	hash := s.app("fails")
-	for how, c := range map[string]struct{ code, message, file string }{
+	for how, c := range map[string]struct {
+		code          domain.CauseCode
+		message, file string
+	}{
 		"library": {"201", "The ServerApp raised ZeroDivisionError Weights sum to zero, can't be normalized, server_app.py:18 in library, “return float(np.average(losses, weights=np.zeros(len(losses))))” (exit code 201).", "fault/server_app.py"},
 		"chained": {"201", "The ServerApp raised RuntimeError no table, server_app.py:25 in chained; its cause was KeyError 'age' (exit code 201).", "fault/server_app.py"},
 		"group":   {"201", "The ServerApp raised ValueError first, server_app.py:29 in group, and 1 further exception in one ExceptionGroup (exit code 201).", "fault/server_app.py"},

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"blossomtune/internal/domain"
 	"blossomtune/internal/keeper"
 )
 
@@ -18,9 +19,11 @@ func TestHowAServerAppEndsIsNamed(t *testing.T) {
 	s := start(t, 10)
 	hash := s.app("ends")
 	for _, c := range []struct {
-		how, code, message string
-		exit               int
-		memory             bool // the remedy is about the machine's memory
+		how     string
+		code    domain.CauseCode
+		message string
+		exit    int
+		memory  bool // the remedy is about the machine's memory
 	}{
 		{"sys.exit(0)", "early_exit", "The ServerApp ended itself with exit code 0 before Flower finished the run.", 0, false},
 		{"os._exit(0)", "early_exit", "The ServerApp ended itself with exit code 0 before Flower finished the run.", 0, false},
@@ -79,7 +82,7 @@ func TestNothingOutlivesARun(t *testing.T) {
 		settings map[string]any
 		end      func(r runView)
 		state    string
-		code     string
+		code     domain.CauseCode
 		message  string
 	}{
 		"stopped": {map[string]any{}, func(r runView) { s.admin.must("POST", "/runs/"+r.Name+"/stop", nil, nil) }, "stopped", "stopped_by", "Stopped by "},

@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"blossomtune/internal/domain"
 )
 
 // A hostile ServerApp and a hostile ClientApp reach nothing of the server, of other runs, of the participant and of the system: not one of
@@ -121,7 +123,10 @@ func TestHostileAppsAreHeldToTheirLimits(t *testing.T) {
 	s := startWith(t, 10, freeAddr(t), "BLOSSOMTUNE_RUN_DISK_MB=200")
 	s.admin.must("PATCH", "/federations/fed/run-policy", map[string]int{"parallel": 2}, nil)
 	hash, works := s.app("hostile"), s.app("works")
-	for attack, c := range map[string]struct{ code, message string }{
+	for attack, c := range map[string]struct {
+		code    domain.CauseCode
+		message string
+	}{
 		"server disk":   {"disk_limit", "The ServerApp's files took "},
 		"server memory": {"memory_limit", "The ServerApp held "},
 	} {

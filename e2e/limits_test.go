@@ -8,6 +8,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"blossomtune/internal/domain"
 )
 
 // told is what the API tells of a run beside [runView].
@@ -56,7 +58,7 @@ func (s *server) waitsFor(name, what string, limit time.Duration) told {
 }
 
 // failedBy fails the test unless a run fails with this cause, at this place, with a remedy.
-func (s *server) failedBy(name, code, where, message string, limit time.Duration) told {
+func (s *server) failedBy(name string, code domain.CauseCode, where, message string, limit time.Duration) told {
 	s.t.Helper()
 	s.becomes(name, "failed", limit)
 	r := s.told(name)

@@ -292,8 +292,10 @@ func TestAnAppThatFailsSaysWhy(t *testing.T) {
 	t.Parallel()
 	s := start(t, 10)
 	for _, c := range []struct {
-		app, code, line, message string
-		exit                     int
+		app           string
+		code          domain.CauseCode
+		line, message string
+		exit          int
 	}{
 		{"raises", "201", "KeyError: 'lr'", "KeyError", 201},
 		{"no_import", "import", "ModuleNotFoundError: No module named 'surely_missing_module'", "surely_missing_module", 607},

@@ -98,6 +98,7 @@ func New(o Options) http.Handler {
 	a.programs()
 	a.apps()
 	a.runs()
+	a.describeCauses()
 	a.runTable()
 	a.artifactOps()
 	a.outbox()

@@ -73,9 +73,12 @@ const (
 
 // CauseCodes lists all codes, in the order of the OpenAPI enum.
 func CauseCodes() []CauseCode {
-	return []CauseCode{CausePrecondition, CauseException, CauseAggregation, CauseConnection, CauseFlwrVersion, CauseAppImport, CauseDependencies,
-		CauseImport, CauseNetwork, CauseOtherFlower, CauseParticipants, CauseNothingTrained, CauseServerApp,
-		CauseExit, CauseEarlyExit, CauseSignal, CauseLauncher, CauseMemoryLimit, CauseDiskLimit, CauseSilent, CauseEndedHere,
-		CauseWallLimit, CauseFirstHeartbeat, CauseRoundLimit, CauseNoProgress, CauseLimit,
-		CauseStoppedBy, CauseStoppedOutside, CauseSuperLinkStopped, CauseEngineLost, CauseRefused, CauseNoUserID, CauseRestored}
+	return []CauseCode{
+		CausePrecondition, CauseException, CauseAggregation, CauseConnection, CauseFlwrVersion, CauseAppImport,
+		CauseDependencies, CauseImport, CauseNetwork, CauseOtherFlower, CauseParticipants, CauseNothingTrained,
+		CauseServerApp, CauseExit, CauseEarlyExit, CauseSignal, CauseLauncher, CauseMemoryLimit, CauseDiskLimit,
+		CauseSilent, CauseEndedHere, CauseWallLimit, CauseFirstHeartbeat, CauseRoundLimit, CauseNoProgress,
+		CauseLimit, CauseStoppedBy, CauseStoppedOutside, CauseSuperLinkStopped, CauseEngineLost, CauseRefused,
+		CauseNoUserID, CauseRestored,
+	}
 }

@@ -41,7 +41,7 @@ func (r Runner) StopRun(ctx context.Context, fedID int64, engineRunID uint64) er
 }
 
 // EngineRuns implements [runs.Engine].
-func (r Runner) EngineRuns(ctx context.Context, fedID int64) ([]runs.EngineRun, error) {
+func (r Runner) EngineRuns(ctx context.Context, fedID int64) ([]domain.EngineRun, error) {
 	c, err := r.Manager.Control(fedID)
 	if err != nil {
 		return nil, err
@@ -50,15 +50,15 @@ func (r Runner) EngineRuns(ctx context.Context, fedID int64) ([]runs.EngineRun, 
 	if err != nil {
 		return nil, err
 	}
-	out := make([]runs.EngineRun, len(all))
+	out := make([]domain.EngineRun, len(all))
 	for i, v := range all {
 		out[i] = engineRun(v)
 	}
 	return out, nil
 }
 
-func engineRun(r wire.Run) runs.EngineRun {
-	return runs.EngineRun{ID: r.ID, Key: r.Key, AppHash: r.FABHash, Status: r.Status, SubStatus: r.SubStatus, Details: r.Details,
+func engineRun(r wire.Run) domain.EngineRun {
+	return domain.EngineRun{ID: r.ID, Key: r.Key, AppHash: r.FABHash, Status: r.Status, SubStatus: r.SubStatus, Details: r.Details,
 		PendingAt: r.PendingAt}
 }
 
@@ -73,14 +73,14 @@ func (r Runner) Kill(ctx context.Context, fedID int64, engineRunID uint64, why d
 }
 
 // Tasks implements [runs.Engine].
-func (r Runner) Tasks(ctx context.Context, fedID int64) ([]runs.Task, error) {
+func (r Runner) Tasks(ctx context.Context, fedID int64) ([]domain.Task, error) {
 	all, err := r.Manager.Tasks(ctx, fedID)
 	if err != nil {
 		return nil, err
 	}
-	out := make([]runs.Task, len(all))
+	out := make([]domain.Task, len(all))
 	for i, t := range all {
-		out[i] = runs.Task{EngineRunID: t.EngineRunID, Alive: t.Alive(), Ended: t.State == launcher.Ended, ExitCode: t.ExitCode, Signal: t.Signal, Reason: t.Reason, Killed: t.Killed, OverMemory: t.OverMemory, OverDisk: t.OverDisk, ToldAt: t.OutputAt, Shapes: t.Shapes}
+		out[i] = domain.Task{EngineRunID: t.EngineRunID, Alive: t.Alive(), Ended: t.State == launcher.Ended, ExitCode: t.ExitCode, Signal: t.Signal, Reason: t.Reason, Killed: t.Killed, OverMemory: t.OverMemory, OverDisk: t.OverDisk, ToldAt: t.OutputAt, Shapes: t.Shapes}
 	}
 	return out, nil
 }

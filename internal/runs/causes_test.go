@@ -38,7 +38,7 @@ func TestParticipantsFailuresAreTheHeadline(t *testing.T) {
 	for name, c := range map[string]struct {
 		log             string
 		replies         []string
-		code            string
+		code            domain.CauseCode
 		message, remedy string
 		line            string // of the log that the card leads to
 	}{
@@ -69,7 +69,11 @@ func TestParticipantsFailuresAreTheHeadline(t *testing.T) {
 // What a ServerApp raised in a library is told with the app's own line; network errors and other versions of Flower say what they need.
 func TestServerAppExceptionsAreTold(t *testing.T) {
 	const below = "  File \"/py/lib/python3.11/site-packages/lib/x.py\", line 7, in f\n    g()\n"
-	for name, c := range map[string]struct{ log, code, message, remedy, mend string }{
+	for name, c := range map[string]struct {
+		log                   string
+		code                  domain.CauseCode
+		message, remedy, mend string
+	}{
 		"in a library": {raisedHere + "model.fit(x, y)\n" + below + "ValueError: Found array with 0 sample(s)\n", "201",
 			"The ServerApp raised ValueError Found array with 0 sample(s), server_app.py:41 in main, “model.fit(x, y)” (exit code 201).", "Fix the app at that line", ""},
 		"a key of a library's":  {raisedHere + "frame[\"age\"]\n" + below + "KeyError: 'age'\n", "201", "The ServerApp raised KeyError 'age', server_app.py:41 in main, “frame[\"age\"]” (exit code 201).", "", ""},

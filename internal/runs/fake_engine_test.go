@@ -21,8 +21,8 @@ type fakeEngine struct {
 	mu      sync.Mutex
 	dir     string
 	clock   domain.Clock
-	runs    []runs.EngineRun
-	tasks   map[uint64]*runs.Task
+	runs    []domain.EngineRun
+	tasks   map[uint64]*domain.Task
 	started int // StartRun calls that took effect
 	up      bool
 	mute    bool // ServerApps give no sign of life
@@ -34,7 +34,7 @@ type fakeEngine struct {
 }
 
 func newFakeEngine(dir string, clock domain.Clock) *fakeEngine {
-	return &fakeEngine{dir: dir, clock: clock, tasks: map[uint64]*runs.Task{}, up: true}
+	return &fakeEngine{dir: dir, clock: clock, tasks: map[uint64]*domain.Task{}, up: true}
 }
 
 func (f *fakeEngine) around(name string, call func() error) error {
@@ -66,13 +66,13 @@ func (f *fakeEngine) StartRun(_ context.Context, run domain.Run, app domain.AppV
 		}
 		f.started++
 		id = uint64(9_000_000_000_000_000_000 + f.started)
-		f.runs = append(f.runs, runs.EngineRun{ID: id, Key: key, AppHash: app.Hash, Status: "pending", PendingAt: f.clock()})
+		f.runs = append(f.runs, domain.EngineRun{ID: id, Key: key, AppHash: app.Hash, Status: "pending", PendingAt: f.clock()})
 		return nil
 	})
 	return id, err
 }
 
-func (f *fakeEngine) find(id uint64) *runs.EngineRun {
+func (f *fakeEngine) find(id uint64) *domain.EngineRun {
 	for i := range f.runs {
 		if f.runs[i].ID == id {
 			return &f.runs[i]
@@ -90,7 +90,7 @@ func (f *fakeEngine) StopRun(_ context.Context, _ int64, id uint64) error {
 	})
 }
 
-func (f *fakeEngine) EngineRuns(context.Context, int64) (out []runs.EngineRun, err error) {
+func (f *fakeEngine) EngineRuns(context.Context, int64) (out []domain.EngineRun, err error) {
 	err = f.around("EngineRuns", func() error { out = append(out, f.runs...); return nil })
 	return out, err
 }
@@ -102,7 +102,7 @@ func (f *fakeEngine) Launch(_ context.Context, run domain.Run) error {
 			return nil
 		}
 		f.sandboxes = append(f.sandboxes, run.Sandbox)
-		f.tasks[id] = &runs.Task{EngineRunID: id, Alive: !f.mute}
+		f.tasks[id] = &domain.Task{EngineRunID: id, Alive: !f.mute}
 		f.find(id).Status = "running"
 		return f.log(id, "INFO :      [ROUND 1/1]\nINFO :      Global evaluation\nINFO :      \t└──> MetricRecord: {'accuracy': 0.5}\n")
 	})
@@ -131,7 +131,7 @@ func (f *fakeEngine) Kill(_ context.Context, _ int64, id uint64, why domain.Kill
 	})
 }
 
-func (f *fakeEngine) Tasks(context.Context, int64) (out []runs.Task, err error) {
+func (f *fakeEngine) Tasks(context.Context, int64) (out []domain.Task, err error) {
 	err = f.around("Tasks", func() error {
 		for _, t := range f.tasks {
 			out = append(out, *t)
@@ -159,7 +159,7 @@ func (f *fakeEngine) exit(code int, output string) {
 }
 
 // ends ends every ServerApp that runs, as change says; the SuperLink hears nothing of it.
-func (f *fakeEngine) ends(change func(*runs.Task)) {
+func (f *fakeEngine) ends(change func(*domain.Task)) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	for _, t := range f.tasks {

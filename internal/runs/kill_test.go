@@ -158,7 +158,7 @@ type ending struct {
 	name  string
 	make  func(w *world, id int64) error // may be repeated
 	state domain.RunState
-	code  string
+	code  domain.CauseCode
 }
 
 var endings = []ending{
@@ -397,7 +397,7 @@ func TestNothingDeadSaysRunning(t *testing.T) {
 		w := newWorld(t, storetest.SQLite(t))
 		run := w.launch("r1")
 		w.until(run.ID, isRunning)
-		w.engine.ends(func(t *runs.Task) { t.Reason = "The keeper was killed." })
+		w.engine.ends(func(t *domain.Task) { t.Reason = "The keeper was killed." })
 		w.engine.runs = nil
 		w.until(run.ID, hasEnded)
 		if got, err := w.server.Get(t.Context(), run.ID); err != nil || got.State != domain.Failed ||

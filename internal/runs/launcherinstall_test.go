@@ -5,7 +5,6 @@ import (
 	"testing"
 
 	"blossomtune/internal/domain"
-	"blossomtune/internal/runs"
 	"blossomtune/internal/store/storetest"
 )
 
@@ -26,7 +25,7 @@ func TestPackagesThatTheLauncherCannotInstallAreNamed(t *testing.T) {
 			w := newWorld(t, storetest.SQLite(t))
 			run := w.launch("r1")
 			w.until(run.ID, isRunning)
-			w.engine.ends(func(task *runs.Task) {
+			w.engine.ends(func(task *domain.Task) {
 				task.ExitCode = 608
 				_ = w.engine.log(task.EngineRunID, "Installing application dependencies\n"+c.log+"Installing application dependencies failed: The disk is full.\n")
 			})

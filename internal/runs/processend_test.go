@@ -14,26 +14,26 @@ import (
 // only where that can have been it.
 func TestTheEndOfAServerAppIsNamed(t *testing.T) {
 	for name, c := range map[string]struct {
-		end     func(*runs.Task)
+		end     func(*domain.Task)
 		state   domain.RunState
-		code    string
+		code    domain.CauseCode
 		message string
 		memory  bool // the remedy is about the machine's memory
 	}{
-		"it exits with 0 and reports nothing": {func(t *runs.Task) { t.ExitCode = 0 }, domain.Failed, "early_exit", "The ServerApp ended itself with exit code 0 before Flower finished the run.", false},
-		"it exits with 0 when it is stopped for silence": {func(t *runs.Task) { t.ExitCode, t.ToldAt, t.Killed = 0, time.Now(), domain.KilledSilence },
+		"it exits with 0 and reports nothing": {func(t *domain.Task) { t.ExitCode = 0 }, domain.Failed, "early_exit", "The ServerApp ended itself with exit code 0 before Flower finished the run.", false},
+		"it exits with 0 when it is stopped for silence": {func(t *domain.Task) { t.ExitCode, t.ToldAt, t.Killed = 0, time.Now(), domain.KilledSilence },
 			domain.Failed, "silent", "The SuperLink received no sign of life from the ServerApp, so this server ended it.", false},
-		"SIGKILL of someone else": {func(t *runs.Task) { t.Signal = "SIGKILL" }, domain.Failed, "signal", "The ServerApp was ended by SIGKILL.", true},
-		"SIGSEGV":                 {func(t *runs.Task) { t.Signal = "SIGSEGV" }, domain.Failed, "signal", "The ServerApp was ended by SIGSEGV.", false},
-		"SIGTERM of someone else": {func(t *runs.Task) { t.Signal = "SIGTERM" }, domain.Failed, "signal", "The ServerApp was ended by SIGTERM.", false},
-		"our limit on memory": {func(t *runs.Task) { t.Signal, t.Killed, t.OverMemory = "SIGKILL", domain.KilledMemory, 3_000_000 },
+		"SIGKILL of someone else": {func(t *domain.Task) { t.Signal = "SIGKILL" }, domain.Failed, "signal", "The ServerApp was ended by SIGKILL.", true},
+		"SIGSEGV":                 {func(t *domain.Task) { t.Signal = "SIGSEGV" }, domain.Failed, "signal", "The ServerApp was ended by SIGSEGV.", false},
+		"SIGTERM of someone else": {func(t *domain.Task) { t.Signal = "SIGTERM" }, domain.Failed, "signal", "The ServerApp was ended by SIGTERM.", false},
+		"our limit on memory": {func(t *domain.Task) { t.Signal, t.Killed, t.OverMemory = "SIGKILL", domain.KilledMemory, 3_000_000 },
 			domain.Failed, "memory_limit", "The ServerApp held 3 MB of memory; its limit is 0 MB.", false},
-		"our limit on disk": {func(t *runs.Task) { t.Signal, t.Killed, t.OverDisk = "SIGKILL", domain.KilledDisk, 3_000_000 },
+		"our limit on disk": {func(t *domain.Task) { t.Signal, t.Killed, t.OverDisk = "SIGKILL", domain.KilledDisk, 3_000_000 },
 			domain.Failed, "disk_limit", "The ServerApp's files took 3 MB of disk; the limit is 0 MB.", false},
-		"our stop":              {func(t *runs.Task) { t.Signal, t.Killed = "SIGKILL", domain.KilledStop }, domain.Failed, "ended_here", "This server ended the ServerApp.", false},
-		"an engine that stops":  {func(t *runs.Task) { t.Signal, t.Killed = "SIGKILL", domain.KilledEngine }, domain.Stopped, "superlink_stopped", "The federation's SuperLink was stopped.", false},
-		"a limit that has gone": {func(t *runs.Task) { t.Signal, t.Killed = "SIGKILL", domain.KilledLimit }, domain.Failed, "limit", "The run passed one of its limits, so this server ended it.", false},
-		"a keeper that died":    {func(t *runs.Task) { t.Reason = "It was lost." }, domain.Failed, "launcher", "It was lost.", false},
+		"our stop":              {func(t *domain.Task) { t.Signal, t.Killed = "SIGKILL", domain.KilledStop }, domain.Failed, "ended_here", "This server ended the ServerApp.", false},
+		"an engine that stops":  {func(t *domain.Task) { t.Signal, t.Killed = "SIGKILL", domain.KilledEngine }, domain.Stopped, "superlink_stopped", "The federation's SuperLink was stopped.", false},
+		"a limit that has gone": {func(t *domain.Task) { t.Signal, t.Killed = "SIGKILL", domain.KilledLimit }, domain.Failed, "limit", "The run passed one of its limits, so this server ended it.", false},
+		"a keeper that died":    {func(t *domain.Task) { t.Reason = "It was lost." }, domain.Failed, "launcher", "It was lost.", false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t, storetest.SQLite(t))
@@ -67,7 +67,7 @@ func TestAServerAppThatReportedItsEndIsNotGuessedAt(t *testing.T) {
 	w := newWorld(t, storetest.SQLite(t))
 	run := w.launch("r1")
 	w.until(run.ID, isRunning)
-	w.engine.ends(func(t *runs.Task) { t.ExitCode, t.ToldAt = 0, time.Now() })
+	w.engine.ends(func(t *domain.Task) { t.ExitCode, t.ToldAt = 0, time.Now() })
 	for range 3 {
 		if _, err := w.server.Step(t.Context(), w.fed.ID); err != nil {
 			t.Fatal(err)
@@ -93,7 +93,7 @@ func TestALimitIsNamedAfterARestart(t *testing.T) {
 	w.until(run.ID, isRunning)
 	later := time.Now().Add(2 * time.Hour)
 	w.fixed.Store(&later)
-	w.engine.ends(func(t *runs.Task) { t.Signal, t.Killed = "SIGTERM", domain.KilledLimit })
+	w.engine.ends(func(t *domain.Task) { t.Signal, t.Killed = "SIGTERM", domain.KilledLimit })
 	w.until(run.ID, hasEnded)
 	if got, err := w.server.Get(t.Context(), run.ID); err != nil || got.State != domain.Failed || got.Cause.Code != "wall_limit" {
 		t.Errorf("it is %s, %v: %+v", got.State, err, got.Cause)

@@ -235,7 +235,7 @@ func TestALimitEndsTheRunWithItsCause(t *testing.T) {
 	for name, c := range map[string]struct {
 		limits  domain.Limits
 		make    func(w *world, run domain.Run, now time.Time)
-		code    string
+		code    domain.CauseCode
 		message string
 		where   string
 	}{

@@ -1,0 +1,28 @@
+package server
+
+import (
+	"encoding/json"
+	"testing"
+
+	"blossomtune/internal/domain"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// The API's description lists every code of a cause.
+func TestTheCodesOfCausesAreDescribed(t *testing.T) {
+	s := newSite(t)
+	var d struct {
+		Components struct {
+			Schemas map[string]struct {
+				Properties map[string]struct{ Enum []domain.CauseCode }
+			}
+		}
+	}
+	if err := json.Unmarshal([]byte(s.get("stranger", "/api/openapi.json").body), &d); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(domain.CauseCodes(), d.Components.Schemas["Cause"].Properties["code"].Enum); diff != "" {
+		t.Error(diff)
+	}
+}
