@@ -8,6 +8,9 @@ import (
 	"blossomtune/internal/domain"
 )
 
+// SessionCookie is the name of a signed-in browser's cookie; the API takes it as well as an API token.
+const SessionCookie = "blossomtune_session"
+
 // How long sessions live.
 const (
 	SessionLife = 30 * 24 * time.Hour

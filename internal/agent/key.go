@@ -4,7 +4,6 @@ import (
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
-	"crypto/sha256"
 	"crypto/x509"
 	"encoding/base64"
 	"encoding/pem"
@@ -59,12 +58,9 @@ func publicPEM(key *ecdsa.PrivateKey) ([]byte, error) {
 	return pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: der}), nil
 }
 
-// enrolLabel keeps a proof from being of use for anything else.
-const enrolLabel = "blossomtune-enrol:"
-
 // prove signs the token's public id: the server learns that who enrols a key also holds it.
 func prove(key *ecdsa.PrivateKey, tokenID string) (string, error) {
-	sum := sha256.Sum256([]byte(enrolLabel + tokenID))
+	sum := domain.EnrolmentDigest(tokenID)
 	sig, err := ecdsa.SignASN1(rand.Reader, key, sum[:])
 	return base64.StdEncoding.EncodeToString(sig), err
 }

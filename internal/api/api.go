@@ -6,11 +6,13 @@ import (
 	"context"
 	"log/slog"
 	"net/http"
+	"reflect"
 	"strings"
 
 	"blossomtune/internal/account"
 	"blossomtune/internal/audit"
 	"blossomtune/internal/catalog"
+	"blossomtune/internal/client"
 	"blossomtune/internal/domain"
 	"blossomtune/internal/mail"
 	"blossomtune/internal/onboarding"
@@ -23,9 +25,6 @@ import (
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
 )
 
-// SessionCookie is the name of a signed-in browser's cookie; the API takes it as well as an API token.
-const SessionCookie = "blossomtune_session"
-
 // Engines starts and stops SuperLinks.
 type Engines interface {
 	Start(ctx context.Context, actor domain.Actor, fedID int64) error
@@ -35,14 +34,6 @@ type Engines interface {
 
 // NodeSigner checks how a SuperNode's key signed a call. It may read the body, and leaves it to be read again.
 type NodeSigner func(r *http.Request) (NodeSignature, error)
-
-// Connection is what a participant's machine needs to reach this server.
-type Connection struct {
-	PublicURL string
-	SuperLink string // host:port
-	Flwr      string // version
-	CAPEM     []byte // nil where the address is publicly trusted
-}
 
 // Options are the parts the API works with.
 type Options struct {
@@ -59,7 +50,7 @@ type Options struct {
 	Contained  func() domain.Containment // of ServerApps on this machine
 	Reported   func(ctx context.Context, key domain.NodeKey, versions domain.NodeSeen) error
 	NodeLog    func(key domain.NodeKey, part domain.NodeLog) error // keeps what an agent sends of its logs
-	Connection func() Connection
+	Connection func() domain.Connection
 	Address    func(*http.Request) string // of the client
 	Secure     func(*http.Request) bool   // whether the browser speaks TLS
 	Version    string
@@ -84,10 +75,11 @@ func New(o Options) http.Handler {
 	config.CreateHooks = nil // no $schema links in answers
 	config.Components.SecuritySchemes = map[string]*huma.SecurityScheme{
 		"token":   {Type: "http", Scheme: "bearer", Description: "An API token, made by `blossomtune token create`."},
-		"session": {Type: "apiKey", In: "cookie", Name: SessionCookie, Description: "A signed-in browser."},
+		"session": {Type: "apiKey", In: "cookie", Name: account.SessionCookie, Description: "A signed-in browser."},
 		"node": {Type: "apiKey", In: "header", Name: "Blossomtune-Signature",
 			Description: "A SuperNode's key: Blossomtune-Key, Blossomtune-Time and Blossomtune-Signature sign method, path, time and body, and count once. docs/architecture.md has the form."},
 	}
+	config.Components.Schemas.RegisterTypeAlias(reflect.TypeFor[client.DecimalID](), reflect.TypeFor[decimalID]())
 	a := &api{Options: o, calls: newCalls(o.Clock()), huma: humago.New(mux, config)}
 	a.huma.UseMiddleware(a.authenticate)
 	a.federations()

@@ -4,61 +4,25 @@ import (
 	"bytes"
 	"context"
 	"net/http"
-	"time"
 
 	"blossomtune/internal/catalog"
+	"blossomtune/internal/client"
 	"blossomtune/internal/domain"
 )
 
-// App is one app version.
-type App struct {
-	Hash      string      `json:"hash" doc:"SHA-256 of the FAB"`
-	ID        string      `json:"id" doc:"publisher/name"`
-	Version   string      `json:"version"`
-	Summary   string      `json:"summary"`
-	Source    string      `json:"source" doc:"Where it came from first"`
-	Config    []ConfigKey `json:"config"`
-	Origins   []AppOrigin `json:"origins,omitempty" doc:"Of one version: every place that it came from"`
-	Presets   []Preset    `json:"presets" doc:"The app's own"`
-	CreatedAt time.Time   `json:"created_at"`
-}
-
-// ConfigKey is one key of an app's run config.
-type ConfigKey struct {
-	Key     string   `json:"key"`
-	Kind    string   `json:"kind" enum:"string,int,float,bool"`
-	Default any      `json:"default" doc:"Of the key's kind; a float that is no JSON number is the text inf, -inf or nan"`
-	Help    string   `json:"help,omitempty"`
-	Long    bool     `json:"long,omitempty" doc:"Text of more than a line"`
-	Choices []any    `json:"choices,omitempty"`
-	Min     *float64 `json:"min,omitempty"`
-	Max     *float64 `json:"max,omitempty"`
-}
-
-func appView(v domain.AppVersion) App {
-	out := App{Hash: v.Hash, ID: v.ID(), Version: v.Version, Summary: v.Summary, Source: v.Source, CreatedAt: v.CreatedAt, Config: []ConfigKey{}, Presets: []Preset{}}
+func appView(v domain.AppVersion) client.App {
+	out := client.App{Hash: v.Hash, ID: v.ID(), Version: v.Version, Summary: v.Summary, Source: v.Source, CreatedAt: v.CreatedAt, Config: []client.ConfigKey{}, Presets: []client.Preset{}}
 	for _, k := range v.Config {
-		v := ConfigKey{Key: k.Key, Kind: string(k.Kind), Default: domain.JSONValue(k.Default), Help: k.Help, Long: k.Long, Min: k.Min, Max: k.Max}
+		v := client.ConfigKey{Key: k.Key, Kind: string(k.Kind), Default: domain.JSONValue(k.Default), Help: k.Help, Long: k.Long, Min: k.Min, Max: k.Max}
 		for _, c := range k.Choices {
 			v.Choices = append(v.Choices, domain.JSONValue(c))
 		}
 		out.Config = append(out.Config, v)
 	}
 	for _, p := range v.Presets {
-		out.Presets = append(out.Presets, Preset{Name: p.Name, Config: p.Config})
+		out.Presets = append(out.Presets, client.Preset{Name: p.Name, Config: p.Config})
 	}
 	return out
-}
-
-// AppOrigin is one place that an app version came from.
-type AppOrigin struct {
-	Kind   string    `json:"kind" enum:"folder,upload,git"`
-	Place  string    `json:"place" doc:"The folder's name, the file's, or the repository"`
-	Ref    string    `json:"ref,omitempty" doc:"What was asked of the repository"`
-	Commit string    `json:"commit,omitempty" doc:"What that was"`
-	Folder string    `json:"folder,omitempty" doc:"In the repository"`
-	By     string    `json:"by,omitempty" doc:"For viewers and above"`
-	At     time.Time `json:"at"`
 }
 
 // AppPath names an app version.
@@ -67,11 +31,7 @@ type AppPath struct {
 }
 
 type gitApp struct {
-	Body struct {
-		Repository string `json:"repository" maxLength:"500" doc:"https://…, readable by everybody; for admins also a path on the server"`
-		Ref        string `json:"ref,omitempty" maxLength:"200" doc:"A commit in full, a tag or a branch; left out: the main branch"`
-		Folder     string `json:"folder,omitempty" maxLength:"300" doc:"Of the app in the repository; left out: its top"`
-	}
+	Body client.GitApp
 }
 
 type uploadApp struct {
@@ -119,7 +79,7 @@ func (a *api) app(ctx context.Context, hash string) (domain.AppVersion, catalog.
 	return v, sight, err
 }
 
-func (a *api) listApps(ctx context.Context, _ *none) (*body[[]App], error) {
+func (a *api) listApps(ctx context.Context, _ *none) (*body[[]client.App], error) {
 	sight, err := a.sight(ctx)
 	if err != nil {
 		return nil, err
@@ -128,14 +88,14 @@ func (a *api) listApps(ctx context.Context, _ *none) (*body[[]App], error) {
 	if err != nil {
 		return nil, err
 	}
-	out := []App{}
+	out := []client.App{}
 	for _, v := range all {
 		out = append(out, appView(v))
 	}
 	return answer(out), nil
 }
 
-func (a *api) getApp(ctx context.Context, in *AppPath) (*body[App], error) {
+func (a *api) getApp(ctx context.Context, in *AppPath) (*body[client.App], error) {
 	v, sight, err := a.app(ctx, in.Hash)
 	if err != nil {
 		return nil, err
@@ -149,12 +109,12 @@ func (a *api) getApp(ctx context.Context, in *AppPath) (*body[App], error) {
 		if !sight.All {
 			o.By = "" // participants see no names
 		}
-		out.Origins = append(out.Origins, AppOrigin{string(o.Kind), o.Place, o.Ref, o.Commit, o.Folder, o.By, o.At})
+		out.Origins = append(out.Origins, client.AppOrigin{Kind: string(o.Kind), Place: o.Place, Ref: o.Ref, Commit: o.Commit, Folder: o.Folder, By: o.By, At: o.At})
 	}
 	return answer(out), nil
 }
 
-func (a *api) uploadApp(ctx context.Context, in *uploadApp) (*body[App], error) {
+func (a *api) uploadApp(ctx context.Context, in *uploadApp) (*body[client.App], error) {
 	if err := a.adds(ctx); err != nil {
 		return nil, err
 	}
@@ -165,7 +125,7 @@ func (a *api) uploadApp(ctx context.Context, in *uploadApp) (*body[App], error) 
 	return answer(appView(v)), nil
 }
 
-func (a *api) gitApp(ctx context.Context, in *gitApp) (*body[App], error) {
+func (a *api) gitApp(ctx context.Context, in *gitApp) (*body[client.App], error) {
 	if err := a.adds(ctx); err != nil {
 		return nil, err
 	}

@@ -5,22 +5,14 @@ import (
 	"mime"
 	"net/http"
 	"path"
-	"time"
+
+	"blossomtune/internal/client"
+	"blossomtune/internal/domain"
+	"blossomtune/internal/download"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
-
-	"blossomtune/internal/domain"
-	"blossomtune/internal/download"
 )
-
-// Artifact is a file that the ServerApp of a run wrote.
-type Artifact struct {
-	Path      string    `json:"path" doc:"Relative, with slashes; bytes that are not UTF-8 as %XX"`
-	Size      int64     `json:"size" doc:"Bytes"`
-	Problem   string    `json:"problem,omitempty" doc:"Why it cannot be downloaded: what it is instead of a file, or that it cannot be read"`
-	ChangedAt time.Time `json:"changed_at"`
-}
 
 type artifactInput struct {
 	RunPath
@@ -36,15 +28,15 @@ func (a *api) artifactOps() {
 	add(a, file, a.artifact)
 }
 
-func (a *api) listArtifacts(ctx context.Context, in *RunPath) (*body[[]Artifact], error) {
+func (a *api) listArtifacts(ctx context.Context, in *RunPath) (*body[[]client.Artifact], error) {
 	run, _, _, err := a.run(ctx, in.Name, domain.RoleParticipant)
 	if err != nil {
 		return nil, err
 	}
 	files, err := a.Runs.Artifacts(ctx, run)
-	out := make([]Artifact, len(files))
+	out := make([]client.Artifact, len(files))
 	for i, f := range files {
-		out[i] = Artifact{Path: f.Path, Size: f.Size, Problem: f.Problem, ChangedAt: f.Changed.UTC()}
+		out[i] = client.Artifact{Path: f.Path, Size: f.Size, Problem: f.Problem, ChangedAt: f.Changed.UTC()}
 	}
 	return answer(out), err
 }

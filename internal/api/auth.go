@@ -21,8 +21,8 @@ const (
 	nodeKey
 )
 
-// client is what is known of the other side before anybody is authenticated.
-type client struct {
+// peer is what is known of the other side before anybody is authenticated.
+type peer struct {
 	address, agent string
 	secure         bool
 	header         http.Header
@@ -38,7 +38,7 @@ func (a *api) withClient(next http.Handler) http.Handler {
 			writeError(w, err)
 			return
 		}
-		c := client{address: a.Address(r), agent: r.UserAgent(), secure: a.Secure(r), header: r.Header}
+		c := peer{address: a.Address(r), agent: r.UserAgent(), secure: a.Secure(r), header: r.Header}
 		if strings.HasPrefix(r.URL.Path, agentPath) {
 			c.signature, c.signError = a.signature(w, r)
 		}
@@ -46,8 +46,8 @@ func (a *api) withClient(next http.Handler) http.Handler {
 	})
 }
 
-func clientOf(ctx context.Context) client {
-	c, _ := ctx.Value(clientKey).(client)
+func clientOf(ctx context.Context) peer {
+	c, _ := ctx.Value(clientKey).(peer)
 	return c
 }
 
@@ -102,7 +102,7 @@ func (a *api) caller(ctx huma.Context) (caller, error) {
 		}
 		return caller{person: p, actor: actor}, err
 	}
-	cookie, err := huma.ReadCookie(ctx, SessionCookie)
+	cookie, err := huma.ReadCookie(ctx, account.SessionCookie)
 	if err != nil {
 		return caller{}, domain.Errorf(domain.Unauthenticated, "This needs an API token or a signed-in browser.").Fix("Send Authorization: Bearer with a token from `blossomtune token create`.")
 	}
@@ -148,7 +148,7 @@ func (a *api) visitor(ctx context.Context) domain.Person {
 		}
 		return domain.Person{}
 	}
-	if c, err := (&http.Request{Header: header}).Cookie(SessionCookie); err == nil {
+	if c, err := (&http.Request{Header: header}).Cookie(account.SessionCookie); err == nil {
 		if p, _, err := a.Accounts.Authenticate(ctx, c.Value); err == nil && !p.Host() {
 			return p
 		}

@@ -3,30 +3,22 @@ package api
 import (
 	"context"
 
-	"blossomtune/internal/domain"
+	"blossomtune/internal/client"
 )
 
-// Containment is how ServerApps are contained on this server.
-type Containment struct {
-	Level    domain.Containment `json:"level" enum:"namespaces,floor,partial,none"`
-	Accepted bool               `json:"accept_uncontained" doc:"Managers can add and launch apps although the server cannot contain them (level partial or none)"`
-}
-
 type containmentInput struct {
-	Body struct {
-		Accept bool `json:"accept_uncontained"`
-	}
+	Body client.ContainmentChange
 }
 
-func (a *api) getContainment(ctx context.Context, _ *none) (*body[Containment], error) {
+func (a *api) getContainment(ctx context.Context, _ *none) (*body[client.Containment], error) {
 	if err := a.admin(ctx); err != nil {
 		return nil, err
 	}
 	accepted, err := a.Catalog.AcceptsUncontained(ctx)
-	return answer(Containment{Level: a.Contained(), Accepted: accepted}), err
+	return answer(client.Containment{Level: a.Contained(), Accepted: accepted}), err
 }
 
-func (a *api) setContainment(ctx context.Context, in *containmentInput) (*body[Containment], error) {
+func (a *api) setContainment(ctx context.Context, in *containmentInput) (*body[client.Containment], error) {
 	if err := a.admin(ctx); err != nil {
 		return nil, err
 	}

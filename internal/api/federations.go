@@ -5,34 +5,14 @@ import (
 	"net/http"
 	"time"
 
+	"blossomtune/internal/client"
 	"blossomtune/internal/domain"
 )
 
-// Federation is a federation with the state of its SuperLink.
-type Federation struct {
-	Slug        string    `json:"slug" doc:"Its part of an address"`
-	Name        string    `json:"name"`
-	Description string    `json:"description"`
-	Partitions  int       `json:"partitions" doc:"Total number of partitions"`
-	Role        string    `json:"role" doc:"What the caller may do in it"`
-	SuperLink   SuperLink `json:"superlink"`
-	CreatedAt   time.Time `json:"created_at"`
-}
-
-// SuperLink is the state of a federation's engine.
-type SuperLink struct {
-	State    string     `json:"state" enum:"stopped,starting,up,restarting,unreachable,failed"`
-	Since    *time.Time `json:"since,omitempty"`
-	Restarts int        `json:"restarts"`
-	Reason   string     `json:"reason,omitempty"`
-	Engine   string     `json:"engine" doc:"Which it is: builtin, part of this program, or flower, Flower's own"`
-	Idle     bool       `json:"idle,omitempty" doc:"Stopped because nothing ran; it starts with the next run"`
-}
-
-func (a *api) federationView(f domain.Federation, role domain.Role) Federation {
+func (a *api) federationView(f domain.Federation, role domain.Role) client.Federation {
 	st := a.Engines.Status(f.ID)
-	return Federation{Slug: f.Slug, Name: f.Name, Description: f.Description, Partitions: f.TotalPartitions, Role: string(role), CreatedAt: f.CreatedAt,
-		SuperLink: SuperLink{State: string(st.State), Since: when(st.Since), Restarts: st.Restarts, Reason: st.Reason,
+	return client.Federation{Slug: f.Slug, Name: f.Name, Description: f.Description, Partitions: f.TotalPartitions, Role: string(role), CreatedAt: f.CreatedAt,
+		SuperLink: client.SuperLink{State: string(st.State), Since: when(st.Since), Restarts: st.Restarts, Reason: st.Reason,
 			Engine: string(st.Engine), Idle: st.State == domain.SuperLinkStopped && f.EngineIdle}}
 }
 
@@ -42,39 +22,22 @@ type FederationPath struct {
 }
 
 type federationInput struct {
-	Body struct {
-		Slug        string `json:"slug" maxLength:"40"`
-		Name        string `json:"name" maxLength:"120"`
-		Description string `json:"description,omitempty" maxLength:"4000"`
-		Partitions  int    `json:"partitions" doc:"Total number of partitions"`
-		Engine      string `json:"engine,omitempty" enum:"default,builtin,flower" doc:"Its SuperLink: part of this program, Flower's own, or the server's default"`
-	}
+	Body client.NewFederation
 }
 
 type resizeInput struct {
 	FederationPath
-	Body struct {
-		Partitions int `json:"partitions"`
-	}
+	Body client.Resize
 }
 
 type configureInput struct {
 	FederationPath
-	Body struct {
-		Name            string `json:"name" maxLength:"120"`
-		Description     string `json:"description,omitempty" maxLength:"4000"`
-		Proof           string `json:"proof" enum:"both,either" doc:"What askers prove: an account at a sign-in provider and their address, or either of them"`
-		Question        string `json:"question,omitempty" maxLength:"240"`
-		AnswerNeeded    bool   `json:"answer_needed,omitempty"`
-		InvitationsOnly bool   `json:"invitations_only,omitempty"`
-	}
+	Body client.FederationSettings
 }
 
 type superLinkInput struct {
 	FederationPath
-	Body struct {
-		State string `json:"state" enum:"up,stopped"`
-	}
+	Body client.SuperLinkChange
 }
 
 func (a *api) federations() {
@@ -87,12 +50,12 @@ func (a *api) federations() {
 	add(a, op("list-nodes", http.MethodGet, "/federations/{federation}/nodes", "The SuperNodes, by partition", signedIn), a.listNodes)
 }
 
-func (a *api) listFederations(ctx context.Context, _ *none) (*body[[]Federation], error) {
+func (a *api) listFederations(ctx context.Context, _ *none) (*body[[]client.Federation], error) {
 	all, err := a.Onboarding.Federations(ctx)
 	if err != nil {
 		return nil, err
 	}
-	out := []Federation{}
+	out := []client.Federation{}
 	for _, f := range all {
 		role, err := a.Accounts.Role(ctx, callerOf(ctx).person, f.ID)
 		if err != nil {
@@ -105,7 +68,7 @@ func (a *api) listFederations(ctx context.Context, _ *none) (*body[[]Federation]
 	return answer(out), nil
 }
 
-func (a *api) createFederation(ctx context.Context, in *federationInput) (*body[Federation], error) {
+func (a *api) createFederation(ctx context.Context, in *federationInput) (*body[client.Federation], error) {
 	if err := a.admin(ctx); err != nil {
 		return nil, err
 	}
@@ -123,7 +86,7 @@ func (a *api) createFederation(ctx context.Context, in *federationInput) (*body[
 	return answer(a.federationView(f, domain.RoleManager)), nil
 }
 
-func (a *api) getFederation(ctx context.Context, in *FederationPath) (*body[Federation], error) {
+func (a *api) getFederation(ctx context.Context, in *FederationPath) (*body[client.Federation], error) {
 	f, role, err := a.federation(ctx, in.Slug, domain.RoleParticipant)
 	if err != nil {
 		return nil, err
@@ -131,7 +94,7 @@ func (a *api) getFederation(ctx context.Context, in *FederationPath) (*body[Fede
 	return answer(a.federationView(f, role)), nil
 }
 
-func (a *api) resizeFederation(ctx context.Context, in *resizeInput) (*body[Federation], error) {
+func (a *api) resizeFederation(ctx context.Context, in *resizeInput) (*body[client.Federation], error) {
 	f, role, err := a.federation(ctx, in.Slug, domain.RoleManager)
 	if err != nil {
 		return nil, err
@@ -142,7 +105,7 @@ func (a *api) resizeFederation(ctx context.Context, in *resizeInput) (*body[Fede
 	return answer(a.federationView(f, role)), nil
 }
 
-func (a *api) configureFederation(ctx context.Context, in *configureInput) (*body[Federation], error) {
+func (a *api) configureFederation(ctx context.Context, in *configureInput) (*body[client.Federation], error) {
 	f, role, err := a.federation(ctx, in.Slug, domain.RoleManager)
 	if err != nil {
 		return nil, err
@@ -155,7 +118,7 @@ func (a *api) configureFederation(ctx context.Context, in *configureInput) (*bod
 	return answer(a.federationView(f, role)), nil
 }
 
-func (a *api) setSuperLink(ctx context.Context, in *superLinkInput) (*body[Federation], error) {
+func (a *api) setSuperLink(ctx context.Context, in *superLinkInput) (*body[client.Federation], error) {
 	f, role, err := a.federation(ctx, in.Slug, domain.RoleManager)
 	if err != nil {
 		return nil, err
@@ -170,34 +133,12 @@ func (a *api) setSuperLink(ctx context.Context, in *superLinkInput) (*body[Feder
 	return answer(a.federationView(f, role)), nil
 }
 
-// Node is a SuperNode's key and what the gateway has seen of it.
-type Node struct {
-	Partition   int        `json:"partition"`
-	Request     string     `json:"request,omitempty" doc:"For managers: the request's id"`
-	Holder      string     `json:"holder,omitempty" doc:"For managers: who holds the partition"`
-	State       string     `json:"state" enum:"online,offline,never_seen,suspended,revoked"`
-	Fingerprint string     `json:"fingerprint" doc:"SHA-256 of the public key"`
-	NodeID      DecimalID  `json:"node_id,string" doc:"The SuperLink's id; 0 until registered"`
-	FirstSeen   *time.Time `json:"first_seen,omitempty"`
-	LastSeen    *time.Time `json:"last_seen,omitempty"`
-	BytesIn     int64      `json:"bytes_in" doc:"From the SuperNode"`
-	BytesOut    int64      `json:"bytes_out" doc:"To the SuperNode"`
-	Flwr        string     `json:"flwr,omitempty"`
-	Stuck       *Stuck     `json:"stuck,omitempty" doc:"Set if the SuperNode is online and takes no part in runs until it is restarted"`
-}
-
-// Stuck says why a SuperNode is stuck and what to do.
-type Stuck struct {
-	Cause  string `json:"cause"`
-	Remedy string `json:"remedy"`
-}
-
-func stuckOf(k domain.NodeKey) *Stuck {
+func stuckOf(k domain.NodeKey) *client.Stuck {
 	cause, remedy := k.Stuck()
 	if cause == "" || !k.Seen.Online {
 		return nil
 	}
-	return &Stuck{Cause: cause, Remedy: remedy}
+	return &client.Stuck{Cause: cause, Remedy: remedy}
 }
 
 func when(t time.Time) *time.Time {
@@ -228,7 +169,7 @@ type listNodesInput struct {
 	Limit int    `query:"limit" minimum:"1" maximum:"1000" default:"500" doc:"Ask again with the last fingerprint for more"`
 }
 
-func (a *api) listNodes(ctx context.Context, in *listNodesInput) (*body[[]Node], error) {
+func (a *api) listNodes(ctx context.Context, in *listNodesInput) (*body[[]client.Node], error) {
 	f, role, err := a.federation(ctx, in.Slug, domain.RoleViewer)
 	if err != nil {
 		return nil, err
@@ -245,10 +186,10 @@ func (a *api) listNodes(ctx context.Context, in *listNodesInput) (*body[[]Node],
 	if err != nil {
 		return nil, err
 	}
-	out := make([]Node, 0, len(rows))
+	out := make([]client.Node, 0, len(rows))
 	for _, r := range rows {
 		k := r.Key
-		n := Node{Partition: k.Partition, State: nodeState(k), Fingerprint: k.Fingerprint, NodeID: DecimalID(k.NodeID), FirstSeen: when(k.Seen.FirstAt), LastSeen: when(k.Seen.LastAt),
+		n := client.Node{Partition: k.Partition, State: nodeState(k), Fingerprint: k.Fingerprint, NodeID: client.DecimalID(k.NodeID), FirstSeen: when(k.Seen.FirstAt), LastSeen: when(k.Seen.LastAt),
 			BytesIn: k.Seen.BytesIn, BytesOut: k.Seen.BytesOut, Flwr: k.Seen.Flwr, Stuck: stuckOf(k)}
 		if r.Holder.State == domain.Approved && role.AtLeast(domain.RoleManager) {
 			n.Request, n.Holder = r.Holder.Ref, r.Holder.Name

@@ -5,34 +5,13 @@ import (
 	"net/http"
 	"time"
 
+	"blossomtune/internal/client"
 	"blossomtune/internal/domain"
 	"blossomtune/internal/onboarding"
 )
 
-// Invitation is a link with which people ask to join.
-type Invitation struct {
-	ID        int64     `json:"id"`
-	Note      string    `json:"note,omitempty"`
-	Email     string    `json:"email,omitempty" doc:"The only address it is for"`
-	Domain    string    `json:"domain,omitempty" doc:"The only e-mail domain it is for"`
-	Uses      int       `json:"uses"`
-	Used      int       `json:"used"`
-	Auto      bool      `json:"auto" doc:"Who comes by it is approved without a review"`
-	Ended     string    `json:"ended,omitempty" doc:"Why it does not work any more"`
-	CreatedAt time.Time `json:"created_at"`
-	ExpiresAt time.Time `json:"expires_at"`
-	Link      string    `json:"link,omitempty" doc:"Of a new one, this once"`
-}
-
-func invitationView(i domain.Invitation, link string) Invitation {
-	return Invitation{ID: i.ID, Note: i.Note, Email: i.Email, Domain: i.Domain, Uses: i.Uses, Used: i.Used, Auto: i.Auto, Ended: i.Ended(time.Now()), CreatedAt: i.CreatedAt, ExpiresAt: i.ExpiresAt, Link: link}
-}
-
-// Rule approves requests without a review.
-type Rule struct {
-	ID    int64  `json:"id"`
-	Kind  string `json:"kind" enum:"domain,organisation"`
-	Value string `json:"value"`
+func invitationView(i domain.Invitation, link string) client.Invitation {
+	return client.Invitation{ID: i.ID, Note: i.Note, Email: i.Email, Domain: i.Domain, Uses: i.Uses, Used: i.Used, Auto: i.Auto, Ended: i.Ended(time.Now()), CreatedAt: i.CreatedAt, ExpiresAt: i.ExpiresAt, Link: link}
 }
 
 type listInvitationsInput struct {
@@ -42,36 +21,17 @@ type listInvitationsInput struct {
 
 type inviteInput struct {
 	FederationPath
-	Body struct {
-		Note   string `json:"note,omitempty" maxLength:"120"`
-		Domain string `json:"domain,omitempty" maxLength:"253"`
-		Uses   int    `json:"uses" minimum:"1" maximum:"10000" default:"1"`
-		Days   int    `json:"days" minimum:"1" maximum:"365" default:"14"`
-		Auto   bool   `json:"auto,omitempty"`
-	}
+	Body client.NewInvitation
 }
 
 type importInput struct {
 	FederationPath
-	Body struct {
-		Emails string `json:"emails" doc:"One address a line"`
-		Days   int    `json:"days" minimum:"1" maximum:"365" default:"14"`
-		Auto   bool   `json:"auto,omitempty"`
-	}
-}
-
-// Imported is what became of a list of addresses.
-type Imported struct {
-	Invited []string `json:"invited"`
-	Known   []string `json:"known" doc:"Invited already, or with an active request"`
+	Body client.InvitationImport
 }
 
 type ruleInput struct {
 	FederationPath
-	Body struct {
-		Kind  string `json:"kind" enum:"domain,organisation"`
-		Value string `json:"value" maxLength:"253" doc:"uni.example, or huggingface:acme"`
-	}
+	Body client.NewRule
 }
 
 type idInput struct {
@@ -90,20 +50,20 @@ func (a *api) invitations() {
 	add(a, op("drop-rule", http.MethodDelete, rules+"/{id}", "End such a rule", signedIn), a.dropRule)
 }
 
-func (a *api) listInvitations(ctx context.Context, in *listInvitationsInput) (*body[[]Invitation], error) {
+func (a *api) listInvitations(ctx context.Context, in *listInvitationsInput) (*body[[]client.Invitation], error) {
 	f, _, err := a.federation(ctx, in.Slug, domain.RoleManager)
 	if err != nil {
 		return nil, err
 	}
 	all, err := a.Onboarding.Invitations(ctx, f.ID, in.Before, 100)
-	out := make([]Invitation, len(all))
+	out := make([]client.Invitation, len(all))
 	for i, v := range all {
 		out[i] = invitationView(v, "")
 	}
 	return answer(out), err
 }
 
-func (a *api) invite(ctx context.Context, in *inviteInput) (*body[Invitation], error) {
+func (a *api) invite(ctx context.Context, in *inviteInput) (*body[client.Invitation], error) {
 	f, _, err := a.federation(ctx, in.Slug, domain.RoleManager)
 	if err != nil {
 		return nil, err
@@ -116,7 +76,7 @@ func (a *api) invite(ctx context.Context, in *inviteInput) (*body[Invitation], e
 	return answer(invitationView(inv, link)), nil
 }
 
-func (a *api) importInvitations(ctx context.Context, in *importInput) (*body[Imported], error) {
+func (a *api) importInvitations(ctx context.Context, in *importInput) (*body[client.Imported], error) {
 	f, _, err := a.federation(ctx, in.Slug, domain.RoleManager)
 	if err != nil {
 		return nil, err
@@ -125,7 +85,7 @@ func (a *api) importInvitations(ctx context.Context, in *importInput) (*body[Imp
 	if err != nil {
 		return nil, err
 	}
-	return answer(Imported{Invited: append([]string{}, done.Invited...), Known: append([]string{}, done.Known...)}), nil
+	return answer(client.Imported{Invited: append([]string{}, done.Invited...), Known: append([]string{}, done.Known...)}), nil
 }
 
 func (a *api) revokeInvitation(ctx context.Context, in *idInput) (*none, error) {
@@ -136,20 +96,20 @@ func (a *api) revokeInvitation(ctx context.Context, in *idInput) (*none, error) 
 	return nil, a.Onboarding.RevokeInvitation(ctx, callerOf(ctx).actor, f.ID, in.ID)
 }
 
-func (a *api) listRules(ctx context.Context, in *FederationPath) (*body[[]Rule], error) {
+func (a *api) listRules(ctx context.Context, in *FederationPath) (*body[[]client.Rule], error) {
 	f, _, err := a.federation(ctx, in.Slug, domain.RoleManager)
 	if err != nil {
 		return nil, err
 	}
 	all, err := a.Onboarding.Rules(ctx, f.ID)
-	out := make([]Rule, len(all))
+	out := make([]client.Rule, len(all))
 	for i, r := range all {
-		out[i] = Rule{r.ID, string(r.Kind), r.Value}
+		out[i] = client.Rule{ID: r.ID, Kind: string(r.Kind), Value: r.Value}
 	}
 	return answer(out), err
 }
 
-func (a *api) addRule(ctx context.Context, in *ruleInput) (*body[Rule], error) {
+func (a *api) addRule(ctx context.Context, in *ruleInput) (*body[client.Rule], error) {
 	f, _, err := a.federation(ctx, in.Slug, domain.RoleManager)
 	if err != nil {
 		return nil, err
@@ -158,7 +118,7 @@ func (a *api) addRule(ctx context.Context, in *ruleInput) (*body[Rule], error) {
 	if err != nil {
 		return nil, err
 	}
-	return answer(Rule{r.ID, string(r.Kind), r.Value}), nil
+	return answer(client.Rule{ID: r.ID, Kind: string(r.Kind), Value: r.Value}), nil
 }
 
 func (a *api) dropRule(ctx context.Context, in *idInput) (*none, error) {

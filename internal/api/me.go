@@ -3,44 +3,14 @@ package api
 import (
 	"context"
 	"net/http"
-	"time"
 
+	"blossomtune/internal/client"
 	"blossomtune/internal/domain"
 )
 
-// Me is the caller.
-type Me struct {
-	Email string `json:"email"`
-	Name  string `json:"name"`
-	Admin bool   `json:"admin"`
-}
-
-// JoinCommand is what a participant runs. The token in it is given out once.
-type JoinCommand struct {
-	URL       string    `json:"url"`
-	Token     string    `json:"token"`
-	Command   string    `json:"command"`
-	ExpiresAt time.Time `json:"expires_at"`
-}
-
-// Challenge is a text to be signed.
-type Challenge struct {
-	Challenge string `json:"challenge" doc:"To be signed with ssh-keygen -Y sign -n blossomtune"`
-}
-
 type uploadInput struct {
 	RequestPath
-	Body struct {
-		PublicKey string `json:"public_key" maxLength:"1024" doc:"PEM"`
-		Challenge string `json:"challenge" maxLength:"200"`
-		Signature string `json:"signature" maxLength:"4096" doc:"What ssh-keygen wrote"`
-	}
-}
-
-// UploadedKey is an enrolled key.
-type UploadedKey struct {
-	Fingerprint string `json:"fingerprint"`
-	Partition   int    `json:"partition"`
+	Body client.UploadKey
 }
 
 func (a *api) me() {
@@ -52,17 +22,17 @@ func (a *api) me() {
 	add(a, op("withdraw", http.MethodPost, "/me/requests/{ref}/withdraw", "Withdraw a request that is not decided", signedIn), a.withdraw)
 }
 
-func (a *api) whoAmI(ctx context.Context, _ *none) (*body[Me], error) {
+func (a *api) whoAmI(ctx context.Context, _ *none) (*body[client.Me], error) {
 	p := callerOf(ctx).person
-	return answer(Me{Email: p.Email, Name: p.Name, Admin: p.Admin}), nil
+	return answer(client.Me{Email: p.Email, Name: p.Name, Admin: p.Admin}), nil
 }
 
-func (a *api) myRequests(ctx context.Context, _ *none) (*body[[]Request], error) {
+func (a *api) myRequests(ctx context.Context, _ *none) (*body[[]client.Request], error) {
 	all, err := a.Onboarding.MyRequests(ctx, callerOf(ctx).person.ID)
 	if err != nil {
 		return nil, err
 	}
-	out := []Request{}
+	out := []client.Request{}
 	for _, r := range all {
 		f, err := a.Onboarding.Federation(ctx, r.FederationID)
 		if err != nil {
@@ -82,7 +52,7 @@ func (a *api) mine(ctx context.Context, ref string) (domain.Request, error) {
 	return r, nil
 }
 
-func (a *api) makeToken(ctx context.Context, in *RequestPath) (*body[JoinCommand], error) {
+func (a *api) makeToken(ctx context.Context, in *RequestPath) (*body[client.JoinCommand], error) {
 	r, err := a.mine(ctx, in.Ref)
 	if err != nil {
 		return nil, err
@@ -92,19 +62,19 @@ func (a *api) makeToken(ctx context.Context, in *RequestPath) (*body[JoinCommand
 		return nil, err
 	}
 	url := a.Connection().PublicURL
-	return answer(JoinCommand{URL: url, Token: token, Command: "blossomtune join " + url + " --token " + token, ExpiresAt: expires}), nil
+	return answer(client.JoinCommand{URL: url, Token: token, Command: "blossomtune join " + url + " --token " + token, ExpiresAt: expires}), nil
 }
 
-func (a *api) makeChallenge(ctx context.Context, in *RequestPath) (*body[Challenge], error) {
+func (a *api) makeChallenge(ctx context.Context, in *RequestPath) (*body[client.Challenge], error) {
 	r, err := a.mine(ctx, in.Ref)
 	if err != nil {
 		return nil, err
 	}
 	text, err := a.Onboarding.Challenge(ctx, r.ID)
-	return answer(Challenge{text}), err
+	return answer(client.Challenge{Challenge: text}), err
 }
 
-func (a *api) uploadKey(ctx context.Context, in *uploadInput) (*body[UploadedKey], error) {
+func (a *api) uploadKey(ctx context.Context, in *uploadInput) (*body[client.UploadedKey], error) {
 	r, err := a.mine(ctx, in.Ref)
 	if err != nil {
 		return nil, err
@@ -113,7 +83,7 @@ func (a *api) uploadKey(ctx context.Context, in *uploadInput) (*body[UploadedKey
 	if err != nil {
 		return nil, err
 	}
-	return answer(UploadedKey{Fingerprint: k.Fingerprint, Partition: k.Partition}), nil
+	return answer(client.UploadedKey{Fingerprint: k.Fingerprint, Partition: k.Partition}), nil
 }
 
 func (a *api) withdraw(ctx context.Context, in *RequestPath) (*none, error) {

@@ -30,7 +30,7 @@ func (a *api) signature(w http.ResponseWriter, r *http.Request) (NodeSignature, 
 }
 
 // maySign reports whether an operation accepts the signature of a call.
-func (a *api) maySign(operation string, c client) error {
+func (a *api) maySign(operation string, c peer) error {
 	if c.signError != nil {
 		return domain.Errorf(domain.Unauthenticated, "The signature is not accepted.").
 			Fix("Check the clock of this machine. Each call needs its own signature, over its method, path, time and body.").Because(c.signError)

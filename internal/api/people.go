@@ -3,46 +3,10 @@ package api
 import (
 	"context"
 	"net/http"
-	"time"
 
+	"blossomtune/internal/client"
 	"blossomtune/internal/domain"
 )
-
-// Person is somebody who is known to this server.
-type Person struct {
-	ID           int64     `json:"id"`
-	Email        string    `json:"email"`
-	Name         string    `json:"name"`
-	Organisation string    `json:"organisation"`
-	Admin        bool      `json:"admin"`
-	CreatedAt    time.Time `json:"created_at"`
-}
-
-// PersonSession is one place where a person is signed in.
-type PersonSession struct {
-	ID         int64     `json:"id"`
-	Address    string    `json:"address"`
-	Agent      string    `json:"agent" doc:"What the browser calls itself"`
-	CreatedAt  time.Time `json:"created_at"`
-	LastUsedAt time.Time `json:"last_used_at"`
-	ExpiresAt  time.Time `json:"expires_at"`
-}
-
-// PersonToken is an API token, without its secret.
-type PersonToken struct {
-	ID         int64      `json:"id"`
-	Name       string     `json:"name"`
-	Scope      string     `json:"scope"`
-	CreatedAt  time.Time  `json:"created_at"`
-	LastUsedAt *time.Time `json:"last_used_at,omitempty" doc:"Missing if it was never used"`
-	ExpiresAt  time.Time  `json:"expires_at"`
-}
-
-// PersonAccess is where a person is signed in, and their API tokens.
-type PersonAccess struct {
-	Sessions []PersonSession `json:"sessions"`
-	Tokens   []PersonToken   `json:"tokens"`
-}
 
 type peopleInput struct {
 	Search string `query:"search" maxLength:"200" doc:"A part of a name, an address or an organisation"`
@@ -68,7 +32,7 @@ func (a *api) people() {
 	add(a, op("revoke-person-token", http.MethodDelete, "/people/{id}/tokens/{part}", "Revoke one of a person's API tokens", signedIn), a.revokePersonToken)
 }
 
-func (a *api) listPeople(ctx context.Context, in *peopleInput) (*body[[]Person], error) {
+func (a *api) listPeople(ctx context.Context, in *peopleInput) (*body[[]client.Person], error) {
 	if err := a.admin(ctx); err != nil {
 		return nil, err
 	}
@@ -76,14 +40,14 @@ func (a *api) listPeople(ctx context.Context, in *peopleInput) (*body[[]Person],
 	if err != nil {
 		return nil, err
 	}
-	out := make([]Person, len(all))
+	out := make([]client.Person, len(all))
 	for i, p := range all {
-		out[i] = Person{ID: p.ID, Email: p.Email, Name: p.Name, Organisation: p.Organisation, Admin: p.Admin, CreatedAt: p.CreatedAt}
+		out[i] = client.Person{ID: p.ID, Email: p.Email, Name: p.Name, Organisation: p.Organisation, Admin: p.Admin, CreatedAt: p.CreatedAt}
 	}
 	return answer(out), nil
 }
 
-func (a *api) personAccess(ctx context.Context, in *PersonPath) (*body[PersonAccess], error) {
+func (a *api) personAccess(ctx context.Context, in *PersonPath) (*body[client.PersonAccess], error) {
 	if err := a.admin(ctx); err != nil {
 		return nil, err
 	}
@@ -91,12 +55,12 @@ func (a *api) personAccess(ctx context.Context, in *PersonPath) (*body[PersonAcc
 	if err != nil {
 		return nil, err
 	}
-	out := PersonAccess{Sessions: []PersonSession{}, Tokens: []PersonToken{}}
+	out := client.PersonAccess{Sessions: []client.PersonSession{}, Tokens: []client.PersonToken{}}
 	for _, v := range has.Sessions {
-		out.Sessions = append(out.Sessions, PersonSession{ID: v.ID, Address: v.Address, Agent: v.Agent, CreatedAt: v.CreatedAt, LastUsedAt: v.LastSeenAt, ExpiresAt: v.ExpiresAt})
+		out.Sessions = append(out.Sessions, client.PersonSession{ID: v.ID, Address: v.Address, Agent: v.Agent, CreatedAt: v.CreatedAt, LastUsedAt: v.LastSeenAt, ExpiresAt: v.ExpiresAt})
 	}
 	for _, t := range has.Tokens {
-		view := PersonToken{ID: t.ID, Name: t.Name, Scope: string(t.Scope), CreatedAt: t.CreatedAt, ExpiresAt: t.ExpiresAt}
+		view := client.PersonToken{ID: t.ID, Name: t.Name, Scope: string(t.Scope), CreatedAt: t.CreatedAt, ExpiresAt: t.ExpiresAt}
 		if !t.LastUsedAt.IsZero() {
 			view.LastUsedAt = &t.LastUsedAt
 		}

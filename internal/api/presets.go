@@ -4,16 +4,9 @@ import (
 	"context"
 	"net/http"
 
+	"blossomtune/internal/client"
 	"blossomtune/internal/domain"
 )
-
-// Preset is a named choice of run-config values.
-type Preset struct {
-	Name   string            `json:"name"`
-	Config map[string]string `json:"config" doc:"Values as text; keys left out are at their default"`
-	Saved  bool              `json:"saved,omitempty" doc:"By a manager; else the app's own"`
-	By     string            `json:"by,omitempty"`
-}
 
 // PresetPath names a preset of an app.
 type PresetPath struct {
@@ -23,9 +16,7 @@ type PresetPath struct {
 
 type savePreset struct {
 	PresetPath
-	Body struct {
-		Config map[string]string `json:"config" doc:"Values as text; keys left out are at their default"`
-	}
+	Body client.PresetConfig
 }
 
 func (a *api) presets() {
@@ -43,24 +34,24 @@ func (a *api) presetApp(ctx context.Context, hash string) (domain.AppVersion, er
 	return v, err
 }
 
-func presetView(p domain.Preset) Preset {
-	return Preset{Name: p.Name, Config: p.Config, Saved: p.CreatedBy != "", By: p.CreatedBy}
+func presetView(p domain.Preset) client.Preset {
+	return client.Preset{Name: p.Name, Config: p.Config, Saved: p.CreatedBy != "", By: p.CreatedBy}
 }
 
-func (a *api) listPresets(ctx context.Context, in *AppPath) (*body[[]Preset], error) {
+func (a *api) listPresets(ctx context.Context, in *AppPath) (*body[[]client.Preset], error) {
 	v, err := a.presetApp(ctx, in.Hash)
 	if err != nil {
 		return nil, err
 	}
 	all, err := a.Catalog.Presets(ctx, v)
-	out := []Preset{}
+	out := []client.Preset{}
 	for _, p := range all {
 		out = append(out, presetView(p))
 	}
 	return answer(out), err
 }
 
-func (a *api) savePreset(ctx context.Context, in *savePreset) (*body[Preset], error) {
+func (a *api) savePreset(ctx context.Context, in *savePreset) (*body[client.Preset], error) {
 	v, err := a.presetApp(ctx, in.Hash)
 	if err != nil {
 		return nil, err

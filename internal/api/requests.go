@@ -3,29 +3,15 @@ package api
 import (
 	"context"
 	"net/http"
-	"time"
 
+	"blossomtune/internal/account"
+	"blossomtune/internal/client"
 	"blossomtune/internal/domain"
 	"blossomtune/internal/onboarding"
 )
 
-// Request is a request to join.
-type Request struct {
-	Ref          string     `json:"ref"`
-	Federation   string     `json:"federation"`
-	State        string     `json:"state" enum:"unverified,pending,approved,rejected,revoked,withdrawn,expired"`
-	Partition    *int       `json:"partition,omitempty"`
-	Name         string     `json:"name"`
-	Organisation string     `json:"organisation"`
-	Email        string     `json:"email"`
-	Message      string     `json:"message,omitempty"`
-	Reason       string     `json:"reason,omitempty"`
-	CreatedAt    time.Time  `json:"created_at"`
-	DecidedAt    *time.Time `json:"decided_at,omitempty"`
-}
-
-func requestView(r domain.Request, slug string) Request {
-	out := Request{Ref: r.Ref, Federation: slug, State: string(r.State), Name: r.Name, Organisation: r.Organisation, Email: r.Email, Message: r.Message, Reason: r.Reason,
+func requestView(r domain.Request, slug string) client.Request {
+	out := client.Request{Ref: r.Ref, Federation: slug, State: string(r.State), Name: r.Name, Organisation: r.Organisation, Email: r.Email, Message: r.Message, Reason: r.Reason,
 		CreatedAt: r.CreatedAt, DecidedAt: when(r.DecidedAt)}
 	if r.Partition >= 0 {
 		out.Partition = &r.Partition
@@ -35,18 +21,7 @@ func requestView(r domain.Request, slug string) Request {
 
 type askInput struct {
 	FederationPath
-	Body struct {
-		Email        string `json:"email" maxLength:"254"`
-		Name         string `json:"name" maxLength:"120"`
-		Organisation string `json:"organisation,omitempty" maxLength:"120"`
-		Message      string `json:"message,omitempty" maxLength:"2000"`
-		Invitation   string `json:"invitation,omitempty" maxLength:"100" doc:"The last part of an invitation's link"`
-	}
-}
-
-// Asked is the answer to a request: the same for everybody.
-type Asked struct {
-	Ref string `json:"ref" doc:"The request's id; its code comes by e-mail"`
+	Body client.Ask
 }
 
 // RequestPath names a request.
@@ -56,14 +31,12 @@ type RequestPath struct {
 
 type verifyInput struct {
 	RequestPath
-	Body struct {
-		Code string `json:"code" maxLength:"40" doc:"The mailed code"`
-	}
+	Body client.Verify
 }
 
 type verifyOutput struct {
 	SetCookie http.Cookie `header:"Set-Cookie"`
-	Body      Request
+	Body      client.Request
 }
 
 type listRequestsInput struct {
@@ -77,17 +50,12 @@ type listRequestsInput struct {
 
 type approveInput struct {
 	FederationPath
-	Body struct {
-		Refs      []string `json:"refs" minItems:"1" maxItems:"500"`
-		Partition *int     `json:"partition,omitempty" doc:"Of one request; left out: the next free ones"`
-	}
+	Body client.Approve
 }
 
 type reasonInput struct {
 	RequestPath
-	Body struct {
-		Reason string `json:"reason" maxLength:"2000" doc:"Mailed to the person"`
-	}
+	Body client.Reason
 }
 
 func (a *api) requests() {
@@ -102,7 +70,7 @@ func (a *api) requests() {
 	add(a, op("revoke", http.MethodPost, "/requests/{ref}/revoke", "End an approved participant's access", signedIn), a.revoke)
 }
 
-func (a *api) ask(ctx context.Context, in *askInput) (*body[Asked], error) {
+func (a *api) ask(ctx context.Context, in *askInput) (*body[client.Asked], error) {
 	f, err := a.Onboarding.FederationBySlug(ctx, in.Slug)
 	if err != nil {
 		return nil, err
@@ -116,7 +84,7 @@ func (a *api) ask(ctx context.Context, in *askInput) (*body[Asked], error) {
 	if err != nil {
 		return nil, err
 	}
-	return answer(Asked{Ref: r.Ref}), nil
+	return answer(client.Asked{Ref: r.Ref}), nil
 }
 
 func (a *api) verify(ctx context.Context, in *verifyInput) (*verifyOutput, error) {
@@ -134,14 +102,14 @@ func (a *api) verify(ctx context.Context, in *verifyInput) (*verifyOutput, error
 		return nil, err
 	}
 	return &verifyOutput{Body: requestView(r, f.Slug),
-		SetCookie: http.Cookie{Name: SessionCookie, Value: secret, Path: "/", Expires: s.ExpiresAt, HttpOnly: true, Secure: c.secure, SameSite: http.SameSiteLaxMode}}, nil
+		SetCookie: http.Cookie{Name: account.SessionCookie, Value: secret, Path: "/", Expires: s.ExpiresAt, HttpOnly: true, Secure: c.secure, SameSite: http.SameSiteLaxMode}}, nil
 }
 
 func (a *api) resend(ctx context.Context, in *RequestPath) (*none, error) {
 	return nil, a.Onboarding.Resend(ctx, in.Ref, clientOf(ctx).address)
 }
 
-func (a *api) listRequests(ctx context.Context, in *listRequestsInput) (*body[[]Request], error) {
+func (a *api) listRequests(ctx context.Context, in *listRequestsInput) (*body[[]client.Request], error) {
 	f, _, err := a.federation(ctx, in.Slug, domain.RoleManager)
 	if err != nil {
 		return nil, err
@@ -164,15 +132,15 @@ func (a *api) listRequests(ctx context.Context, in *listRequestsInput) (*body[[]
 	return answer(requestViews(all, f.Slug)), nil
 }
 
-func requestViews(all []domain.Request, slug string) []Request {
-	out := make([]Request, len(all))
+func requestViews(all []domain.Request, slug string) []client.Request {
+	out := make([]client.Request, len(all))
 	for i, r := range all {
 		out[i] = requestView(r, slug)
 	}
 	return out
 }
 
-func (a *api) approve(ctx context.Context, in *approveInput) (*body[[]Request], error) {
+func (a *api) approve(ctx context.Context, in *approveInput) (*body[[]client.Request], error) {
 	f, _, err := a.federation(ctx, in.Slug, domain.RoleManager)
 	if err != nil {
 		return nil, err
@@ -216,7 +184,7 @@ func (a *api) request(ctx context.Context, ref string) (domain.Request, domain.F
 	return r, f, err
 }
 
-func (a *api) decide(ctx context.Context, in *reasonInput, change func(context.Context, domain.Actor, int64, string) (domain.Request, error)) (*body[Request], error) {
+func (a *api) decide(ctx context.Context, in *reasonInput, change func(context.Context, domain.Actor, int64, string) (domain.Request, error)) (*body[client.Request], error) {
 	r, f, err := a.request(ctx, in.Ref)
 	if err != nil {
 		return nil, err
@@ -227,11 +195,11 @@ func (a *api) decide(ctx context.Context, in *reasonInput, change func(context.C
 	return answer(requestView(r, f.Slug)), nil
 }
 
-func (a *api) reject(ctx context.Context, in *reasonInput) (*body[Request], error) {
+func (a *api) reject(ctx context.Context, in *reasonInput) (*body[client.Request], error) {
 	return a.decide(ctx, in, a.Onboarding.Reject)
 }
 
-func (a *api) revoke(ctx context.Context, in *reasonInput) (*body[Request], error) {
+func (a *api) revoke(ctx context.Context, in *reasonInput) (*body[client.Request], error) {
 	return a.decide(ctx, in, a.Onboarding.Revoke)
 }
 

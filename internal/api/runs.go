@@ -6,8 +6,8 @@ import (
 	"math"
 	"net/http"
 	"strconv"
-	"time"
 
+	"blossomtune/internal/client"
 	"blossomtune/internal/domain"
 	"blossomtune/internal/logfile"
 	"blossomtune/internal/runs"
@@ -15,56 +15,9 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 )
 
-// Run is one run.
-type Run struct {
-	Name        string         `json:"name" doc:"The Run ID"`
-	Federation  string         `json:"federation"`
-	State       string         `json:"state" enum:"queued,starting,running,completed,failed,stopped"`
-	Outcome     string         `json:"outcome,omitempty" enum:"contributed,nothing_trained,nobody_asked" doc:"Of a completed run: whether any participant gave a reply without an error"`
-	Asked       *int           `json:"asked,omitempty" doc:"Of an ended run: participants' SuperNodes that were asked"`
-	Contributed *int           `json:"contributed,omitempty" doc:"Of an ended run: those that gave at least one reply without an error"`
-	App         string         `json:"app"`
-	AppVersion  string         `json:"app_version"`
-	AppHash     string         `json:"app_hash"`
-	Partitions  int            `json:"partitions"`
-	Config      map[string]any `json:"config" doc:"What differs from the app's defaults; a float that is no JSON number is the text inf, -inf or nan"`
-	Settings    RunSettings    `json:"settings"`
-	Note        string         `json:"note,omitempty"`
-	Tags        []string       `json:"tags"`
-	Override    string         `json:"override,omitempty" doc:"Why it was launched although the board said no-go"`
-	NotBefore   *time.Time     `json:"not_before,omitempty"`
-	EngineRunID DecimalID      `json:"engine_run_id,string"`
-	Round       int            `json:"round"`
-	Rounds      int            `json:"rounds" doc:"0 while unknown"`
-	Cause       *domain.Cause  `json:"cause,omitempty"`
-	Waits       *Wait          `json:"waits,omitempty" doc:"Of one run that has not ended: what it waits for"`
-	Failures    []AppFailure   `json:"clientapp_failures,omitempty" doc:"Of one run: how ClientApps failed"`
-	CreatedBy   string         `json:"created_by,omitempty"`
-	CreatedAt   time.Time      `json:"created_at"`
-	StartingAt  *time.Time     `json:"starting_at,omitempty"`
-	RunningAt   *time.Time     `json:"running_at,omitempty"`
-	EndedAt     *time.Time     `json:"ended_at,omitempty"`
-}
-
-// Wait is what a run that has not ended waits for.
-type Wait struct {
-	What  string     `json:"what"`
-	Since *time.Time `json:"since,omitempty"`
-	Helps string     `json:"helps" doc:"Whether patience helps, and what else does"`
-	Late  bool       `json:"late" doc:"It will not come right by itself, or takes longer than it should"`
-}
-
-// AppFailure is one way in which a participant's ClientApp failed.
-type AppFailure struct {
-	NodeID  DecimalID `json:"node_id,string"`
-	Times   int       `json:"times"`
-	Message string    `json:"message"`
-	Remedy  string    `json:"remedy"`
-}
-
-func runView(r domain.Run, slug string, role domain.Role) Run {
-	out := Run{Name: r.Name, Federation: slug, State: string(r.State), App: r.AppID, AppVersion: r.AppVersion, AppHash: r.AppHash, Partitions: r.TotalPartitions, Config: domain.JSONConfig(r.Config), Settings: settingsView(r.Settings), NotBefore: when(r.NotBefore),
-		Note: r.Note, Tags: append([]string{}, r.Tags...), EngineRunID: DecimalID(r.EngineRunID), Round: r.Round, Rounds: r.Rounds, CreatedAt: r.CreatedAt,
+func runView(r domain.Run, slug string, role domain.Role) client.Run {
+	out := client.Run{Name: r.Name, Federation: slug, State: string(r.State), App: r.AppID, AppVersion: r.AppVersion, AppHash: r.AppHash, Partitions: r.TotalPartitions, Config: domain.JSONConfig(r.Config), Settings: settingsView(r.Settings), NotBefore: when(r.NotBefore),
+		Note: r.Note, Tags: append([]string{}, r.Tags...), EngineRunID: client.DecimalID(r.EngineRunID), Round: r.Round, Rounds: r.Rounds, CreatedAt: r.CreatedAt,
 		StartingAt: when(r.StartingAt), RunningAt: when(r.RunningAt), EndedAt: when(r.EndedAt)}
 	if r.State.Ended() {
 		out.Outcome, out.Asked, out.Contributed = string(r.Outcome()), &r.Asked, &r.Contributed
@@ -82,18 +35,7 @@ func runView(r domain.Run, slug string, role domain.Role) Run {
 
 type launchInput struct {
 	FederationPath
-	Body struct {
-		App                 string            `json:"app" doc:"Hash of the app version"`
-		Name                string            `json:"name,omitempty" doc:"The Run ID; left out: the next free one"`
-		Partitions          int               `json:"partitions,omitempty" doc:"Total; left out: the federation's"`
-		Config              map[string]string `json:"config,omitempty" doc:"Values as text; keys left out keep the default"`
-		InstallDependencies bool              `json:"install_dependencies,omitempty" doc:"The same as in settings"`
-		Settings            *LaunchSettings   `json:"settings,omitempty"`
-		Note                string            `json:"note,omitempty"`
-		Tags                []string          `json:"tags,omitempty"`
-		NotBefore           time.Time         `json:"not_before,omitzero" doc:"Left out: as soon as it can"`
-		Override            string            `json:"override,omitempty" doc:"An admin's reason to launch although the board says no-go"`
-	}
+	Body client.RunLaunch
 }
 
 type listRunsInput struct {
@@ -139,7 +81,7 @@ func (a *api) runs() {
 	add(a, op("run-log", http.MethodGet, "/runs/{run}/log", "Lines of the ServerApp's log", signedIn), a.log)
 }
 
-func (a *api) launch(ctx context.Context, in *launchInput) (*body[Run], error) {
+func (a *api) launch(ctx context.Context, in *launchInput) (*body[client.Run], error) {
 	f, role, err := a.federation(ctx, in.Slug, domain.RoleManager)
 	if err != nil {
 		return nil, err
@@ -152,7 +94,7 @@ func (a *api) launch(ctx context.Context, in *launchInput) (*body[Run], error) {
 			return nil, err
 		}
 	}
-	settings := b.Settings.over(domain.RunSettings{Limits: f.Limits, InstallDependencies: b.InstallDependencies})
+	settings := launchSettings(b.Settings, domain.RunSettings{Limits: f.Limits, InstallDependencies: b.InstallDependencies})
 	r, err := a.Runs.Launch(ctx, callerOf(ctx).actor, runs.LaunchInput{FederationID: f.ID, AppHash: b.App, Name: b.Name, Partitions: b.Partitions, Config: b.Config,
 		Settings: settings, Limits: &settings.Limits, Note: b.Note, Tags: b.Tags, NotBefore: b.NotBefore, Override: b.Override})
 	if err != nil {
@@ -161,7 +103,7 @@ func (a *api) launch(ctx context.Context, in *launchInput) (*body[Run], error) {
 	return answer(runView(r, f.Slug, role)), nil
 }
 
-func (a *api) listRuns(ctx context.Context, in *listRunsInput) (*body[[]Run], error) {
+func (a *api) listRuns(ctx context.Context, in *listRunsInput) (*body[[]client.Run], error) {
 	f, role, err := a.federation(ctx, in.Slug, domain.RoleParticipant)
 	if err != nil {
 		return nil, err
@@ -170,7 +112,7 @@ func (a *api) listRuns(ctx context.Context, in *listRunsInput) (*body[[]Run], er
 	if err != nil {
 		return nil, err
 	}
-	out := []Run{}
+	out := []client.Run{}
 	for _, r := range all {
 		out = append(out, runView(r, f.Slug, role))
 	}
@@ -213,7 +155,7 @@ func seenBy(ctx context.Context, role domain.Role) int64 {
 	return callerOf(ctx).person.ID
 }
 
-func (a *api) getRun(ctx context.Context, in *RunPath) (*body[Run], error) {
+func (a *api) getRun(ctx context.Context, in *RunPath) (*body[client.Run], error) {
 	r, f, role, err := a.run(ctx, in.Name, domain.RoleParticipant)
 	if err != nil {
 		return nil, err
@@ -224,16 +166,16 @@ func (a *api) getRun(ctx context.Context, in *RunPath) (*body[Run], error) {
 		return nil, err
 	}
 	if wait.What != "" {
-		out.Waits = &Wait{What: wait.What, Since: when(wait.Since), Helps: wait.Helps, Late: wait.Late}
+		out.Waits = &client.Wait{What: wait.What, Since: when(wait.Since), Helps: wait.Helps, Late: wait.Late}
 	}
 	failures, err := a.Runs.AppFailures(ctx, r)
 	for _, v := range failures {
-		out.Failures = append(out.Failures, AppFailure{NodeID: DecimalID(v.NodeID), Times: v.Times, Message: v.Message, Remedy: v.Remedy})
+		out.Failures = append(out.Failures, client.AppFailure{NodeID: client.DecimalID(v.NodeID), Times: v.Times, Message: v.Message, Remedy: v.Remedy})
 	}
 	return answer(out), err
 }
 
-func (a *api) stopRun(ctx context.Context, in *RunPath) (*body[Run], error) {
+func (a *api) stopRun(ctx context.Context, in *RunPath) (*body[client.Run], error) {
 	r, f, role, err := a.run(ctx, in.Name, domain.RoleManager)
 	if err != nil {
 		return nil, err
@@ -244,19 +186,7 @@ func (a *api) stopRun(ctx context.Context, in *RunPath) (*body[Run], error) {
 	return answer(runView(r, f.Slug, role)), nil
 }
 
-// Metric is one number of one round. JSON has no NaN and no infinities: Text says those, and Value is then left out.
-type Metric struct {
-	ID     int64     `json:"id"`
-	Round  int       `json:"round"`
-	Phase  string    `json:"phase" enum:"train,evaluate,server,other"`
-	NodeID DecimalID `json:"node_id,string" doc:"0: the whole federation"`
-	Name   string    `json:"name" doc:"The metric's key; record.key where several records have it; key[3] for an element of a list"`
-	Value  *float64  `json:"value,omitempty"`
-	Text   string    `json:"text,omitempty" doc:"NaN, +Inf or -Inf"`
-	At     time.Time `json:"at"`
-}
-
-func (a *api) metrics(ctx context.Context, in *metricsInput) (*body[[]Metric], error) {
+func (a *api) metrics(ctx context.Context, in *metricsInput) (*body[[]client.Metric], error) {
 	r, _, _, err := a.run(ctx, in.Name, domain.RoleParticipant)
 	if err != nil {
 		return nil, err
@@ -265,9 +195,9 @@ func (a *api) metrics(ctx context.Context, in *metricsInput) (*body[[]Metric], e
 	if err != nil {
 		return nil, err
 	}
-	out := []Metric{}
+	out := []client.Metric{}
 	for _, m := range all {
-		v := Metric{ID: m.ID, Round: m.Round, Phase: string(m.Phase), NodeID: DecimalID(m.NodeID), Name: m.Name, At: m.At}
+		v := client.Metric{ID: m.ID, Round: m.Round, Phase: string(m.Phase), NodeID: client.DecimalID(m.NodeID), Name: m.Name, At: m.At}
 		if math.IsNaN(m.Value) || math.IsInf(m.Value, 0) {
 			v.Text = strconv.FormatFloat(m.Value, 'g', -1, 64)
 		} else {
@@ -297,13 +227,7 @@ func (a *api) metricsCSV(ctx context.Context, in *RunPath) (*huma.StreamResponse
 	}}, nil
 }
 
-// Log is a part of a log.
-type Log struct {
-	Lines []logfile.Line `json:"lines"`
-	Total int            `json:"total" doc:"Complete lines so far"`
-}
-
-func (a *api) log(ctx context.Context, in *logInput) (*body[Log], error) {
+func (a *api) log(ctx context.Context, in *logInput) (*body[client.Log], error) {
 	r, _, _, err := a.run(ctx, in.Name, domain.RoleParticipant)
 	if err != nil {
 		return nil, err
@@ -312,5 +236,5 @@ func (a *api) log(ctx context.Context, in *logInput) (*body[Log], error) {
 	if err != nil {
 		return nil, err
 	}
-	return answer(Log{Lines: append([]logfile.Line{}, lines...), Total: total}), nil
+	return answer(client.Log{Lines: append([]logfile.Line{}, lines...), Total: total}), nil
 }

@@ -6,8 +6,8 @@ import (
 	"net/http"
 	"reflect"
 	"strconv"
-	"time"
 
+	"blossomtune/internal/client"
 	"blossomtune/internal/domain"
 	"blossomtune/internal/download"
 
@@ -26,41 +26,14 @@ type runTableInput struct {
 	After     string   `query:"after" maxLength:"2000" doc:"The cursor that the page before gave"`
 }
 
-// RunTable is a part of a table of runs.
-type RunTable struct {
-	Runs  []RunTableRow `json:"runs"`
-	Total int           `json:"total" doc:"Runs that match"`
-	Next  string        `json:"next,omitempty" doc:"The cursor of the next page; left out at the end"`
-}
-
-// RunTableRow is a run with its values in the columns.
-type RunTableRow struct {
-	Run
-	Values map[string]RunTableValue `json:"values"`
-}
-
-// RunTableValue is a run's value in a column.
-type RunTableValue struct {
-	Text  string   `json:"text" doc:"As text; of a metric NaN, +Inf and -Inf too"`
-	Value *float64 `json:"value,omitempty" doc:"Of a metric, where it is a finite number"`
-	Round int      `json:"round,omitempty" doc:"Of a metric: the round of the value"`
-	Mean  bool     `json:"mean,omitempty" doc:"The participants' mean: the app tells no value of the whole federation"`
-}
-
 type describeRunInput struct {
 	RunPath
-	Body struct {
-		Note *string  `json:"note,omitempty" doc:"Left out: stays"`
-		Tags []string `json:"tags,omitempty" doc:"Left out: stay"`
-	}
+	Body client.RunDescription
 }
 
 type shareRunInput struct {
 	RunPath
-	Body struct {
-		Days int  `json:"days" minimum:"1" maximum:"365" doc:"How long the link works"`
-		Log  bool `json:"log,omitempty" doc:"The log and the cause of a failure can be read too"`
-	}
+	Body client.NewShare
 }
 
 type shareInput struct {
@@ -68,21 +41,10 @@ type shareInput struct {
 	ID int64 `path:"id"`
 }
 
-// Share is a link to a run.
-type Share struct {
-	ID        int64      `json:"id"`
-	URL       string     `json:"url,omitempty" doc:"Given out when the link is made, and never again"`
-	Log       bool       `json:"log"`
-	CreatedBy string     `json:"created_by"`
-	CreatedAt time.Time  `json:"created_at"`
-	ExpiresAt time.Time  `json:"expires_at"`
-	RevokedAt *time.Time `json:"revoked_at,omitempty"`
-}
-
 func (a *api) runTable() {
 	add(a, op("find-runs", http.MethodGet, "/federations/{federation}/run-table", "Runs with their config and metrics, filtered and sorted", signedIn), a.findRuns)
 	signed := op("run-receipt", http.MethodGet, "/runs/{run}/receipt", "The signed receipt of a run: a DSSE envelope around an in-toto statement", signedIn)
-	signed.Responses = fileResponses("The receipt", "application/json", a.huma.OpenAPI().Components.Schemas.Schema(reflect.TypeFor[Receipt](), true, "Receipt"))
+	signed.Responses = fileResponses("The receipt", "application/json", a.huma.OpenAPI().Components.Schemas.Schema(reflect.TypeFor[client.Receipt](), true, "Receipt"))
 	add(a, signed, a.receipt)
 	add(a, op("describe-run", http.MethodPatch, "/runs/{run}", "Change a run's note and tags", signedIn), a.describeRun)
 	add(a, op("share-run", http.MethodPost, "/runs/{run}/shares", "Make a read-only link to a run", signedIn), a.shareRun)
@@ -90,7 +52,7 @@ func (a *api) runTable() {
 	add(a, op("revoke-share", http.MethodPost, "/runs/{run}/shares/{id}/revoke", "End a link to a run", signedIn), a.revokeShare)
 }
 
-func (a *api) findRuns(ctx context.Context, in *runTableInput) (*body[RunTable], error) {
+func (a *api) findRuns(ctx context.Context, in *runTableInput) (*body[client.RunTable], error) {
 	f, role, err := a.federation(ctx, in.Slug, domain.RoleParticipant)
 	if err != nil {
 		return nil, err
@@ -110,9 +72,9 @@ func (a *api) findRuns(ctx context.Context, in *runTableInput) (*body[RunTable],
 	if err != nil {
 		return nil, err
 	}
-	out := RunTable{Runs: []RunTableRow{}, Total: page.Total, Next: page.Next}
+	out := client.RunTable{Runs: []client.RunTableRow{}, Total: page.Total, Next: page.Next}
 	for _, row := range page.Rows {
-		r := RunTableRow{Run: runView(row.Run, f.Slug, role), Values: map[string]RunTableValue{}}
+		r := client.RunTableRow{Run: runView(row.Run, f.Slug, role), Values: map[string]client.RunTableValue{}}
 		for i, c := range q.Columns {
 			if row.Cells[i].Known {
 				r.Values[c.Key()] = tableValue(c, row.Cells[i])
@@ -123,29 +85,15 @@ func (a *api) findRuns(ctx context.Context, in *runTableInput) (*body[RunTable],
 	return answer(out), nil
 }
 
-func tableValue(c domain.RunColumn, cell domain.RunCell) RunTableValue {
+func tableValue(c domain.RunColumn, cell domain.RunCell) client.RunTableValue {
 	if !c.Metric() {
-		return RunTableValue{Text: cell.Text}
+		return client.RunTableValue{Text: cell.Text}
 	}
-	v := RunTableValue{Text: strconv.FormatFloat(cell.Value, 'g', -1, 64), Round: cell.Round, Mean: cell.Mean}
+	v := client.RunTableValue{Text: strconv.FormatFloat(cell.Value, 'g', -1, 64), Round: cell.Round, Mean: cell.Mean}
 	if !math.IsNaN(cell.Value) && !math.IsInf(cell.Value, 0) {
 		v.Value = &cell.Value
 	}
 	return v
-}
-
-// Receipt describes a run's receipt, which is answered byte for byte as it was signed.
-type Receipt struct {
-	PayloadType string             `json:"payloadType"`
-	Payload     string             `json:"payload" doc:"base64 of the statement, whose bytes are signed"`
-	Signatures  []ReceiptSignature `json:"signatures" nullable:"false"`
-	PublicKey   string             `json:"publicKey" doc:"PEM"`
-}
-
-// ReceiptSignature is a signature of a receipt.
-type ReceiptSignature struct {
-	KeyID string `json:"keyid" doc:"Hex SHA-256 of the public key"`
-	Sig   string `json:"sig" doc:"base64"`
 }
 
 func (a *api) receipt(ctx context.Context, in *RunPath) (*huma.StreamResponse, error) {
@@ -163,7 +111,7 @@ func (a *api) receipt(ctx context.Context, in *RunPath) (*huma.StreamResponse, e
 	}), nil
 }
 
-func (a *api) describeRun(ctx context.Context, in *describeRunInput) (*body[Run], error) {
+func (a *api) describeRun(ctx context.Context, in *describeRunInput) (*body[client.Run], error) {
 	r, f, role, err := a.run(ctx, in.Name, domain.RoleManager)
 	if err != nil {
 		return nil, err
@@ -181,11 +129,11 @@ func (a *api) describeRun(ctx context.Context, in *describeRunInput) (*body[Run]
 	return answer(runView(r, f.Slug, role)), nil
 }
 
-func shareOf(s domain.Share) Share {
-	return Share{ID: s.ID, Log: s.WithLog, CreatedBy: s.CreatedBy, CreatedAt: s.CreatedAt, ExpiresAt: s.ExpiresAt, RevokedAt: when(s.RevokedAt)}
+func shareOf(s domain.Share) client.Share {
+	return client.Share{ID: s.ID, Log: s.WithLog, CreatedBy: s.CreatedBy, CreatedAt: s.CreatedAt, ExpiresAt: s.ExpiresAt, RevokedAt: when(s.RevokedAt)}
 }
 
-func (a *api) shareRun(ctx context.Context, in *shareRunInput) (*body[Share], error) {
+func (a *api) shareRun(ctx context.Context, in *shareRunInput) (*body[client.Share], error) {
 	r, _, _, err := a.run(ctx, in.Name, domain.RoleManager)
 	if err != nil {
 		return nil, err
@@ -199,13 +147,13 @@ func (a *api) shareRun(ctx context.Context, in *shareRunInput) (*body[Share], er
 	return answer(out), nil
 }
 
-func (a *api) listShares(ctx context.Context, in *RunPath) (*body[[]Share], error) {
+func (a *api) listShares(ctx context.Context, in *RunPath) (*body[[]client.Share], error) {
 	r, _, _, err := a.run(ctx, in.Name, domain.RoleManager)
 	if err != nil {
 		return nil, err
 	}
 	all, err := a.Runs.Shares(ctx, r)
-	out := []Share{}
+	out := []client.Share{}
 	for _, s := range all {
 		out = append(out, shareOf(s))
 	}

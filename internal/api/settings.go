@@ -4,26 +4,13 @@ import (
 	"context"
 	"net/http"
 
+	"blossomtune/internal/client"
 	"blossomtune/internal/domain"
 	"blossomtune/internal/site"
 )
 
-// Setting is one thing that this server says of itself.
-type Setting struct {
-	Key     string `json:"key"`
-	Label   string `json:"label"`
-	Kind    string `json:"kind" enum:"line,text,colour,logo,subject,body"`
-	Value   string `json:"value" doc:"What is in force"`
-	Default string `json:"default"`
-	Set     bool   `json:"set" doc:"An admin has set it"`
-	From    string `json:"from,omitempty" doc:"Where the configuration sets it; it cannot be changed here then"`
-}
-
 type settingsInput struct {
-	Body struct {
-		Values map[string]string `json:"values,omitempty" doc:"New values by key; a logo is a data: URL of an SVG or PNG"`
-		Reset  []string          `json:"reset,omitempty" maxItems:"100" doc:"Keys that go back to their defaults"`
-	}
+	Body client.SettingsChange
 }
 
 func (a *api) settings() {
@@ -33,14 +20,14 @@ func (a *api) settings() {
 	add(a, op("set-containment", http.MethodPut, "/containment", "Accept apps that this server cannot contain, or end that", signedIn), a.setContainment)
 }
 
-func (a *api) getSettings(ctx context.Context, _ *none) (*body[[]Setting], error) {
+func (a *api) getSettings(ctx context.Context, _ *none) (*body[[]client.Setting], error) {
 	if err := a.admin(ctx); err != nil {
 		return nil, err
 	}
 	return answer(settingViews(a.Site.Settings())), nil
 }
 
-func (a *api) changeSettings(ctx context.Context, in *settingsInput) (*body[[]Setting], error) {
+func (a *api) changeSettings(ctx context.Context, in *settingsInput) (*body[[]client.Setting], error) {
 	if err := a.admin(ctx); err != nil {
 		return nil, err
 	}
@@ -60,10 +47,10 @@ func (a *api) changeSettings(ctx context.Context, in *settingsInput) (*body[[]Se
 	return answer(settingViews(a.Site.Settings())), nil
 }
 
-func settingViews(all []site.Setting) []Setting {
-	out := make([]Setting, len(all))
+func settingViews(all []site.Setting) []client.Setting {
+	out := make([]client.Setting, len(all))
 	for i, s := range all {
-		out[i] = Setting{Key: s.Key, Label: s.Label, Kind: string(s.Kind), Value: s.Value, Default: s.Default, Set: s.Set, From: s.From}
+		out[i] = client.Setting{Key: s.Key, Label: s.Label, Kind: string(s.Kind), Value: s.Value, Default: s.Default, Set: s.Set, From: s.From}
 	}
 	return out
 }

@@ -65,9 +65,6 @@ type Enrolment struct {
 	Key        domain.NodeKey
 }
 
-// enrolLabel keeps a proof of possession from being of use for anything else.
-const enrolLabel = "blossomtune-enrol:"
-
 // Enrol binds a key to the approved request of a join token. The token is used up only on success, and the same key may come
 // again with it: then the answer is the same. A key that the request had before is revoked. A key that was ever enrolled,
 // anywhere, is a [domain.Conflict].
@@ -127,7 +124,7 @@ func (s *Service) Enrol(ctx context.Context, in EnrolInput) (Enrolment, error) {
 
 func checkProof(key *ecdsa.PublicKey, tokenID, proof string) error {
 	sig, err := base64.StdEncoding.DecodeString(proof)
-	sum := sha256.Sum256([]byte(enrolLabel + tokenID))
+	sum := domain.EnrolmentDigest(tokenID)
 	if err != nil || !ecdsa.VerifyASN1(key, sum[:], sig) {
 		return domain.Errorf(domain.Invalid, "The proof does not show that the key is yours.").Fix("Run the join command again.").At("proof")
 	}

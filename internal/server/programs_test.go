@@ -16,7 +16,7 @@ import (
 	"strings"
 	"testing"
 
-	"blossomtune/internal/api"
+	"blossomtune/internal/client"
 	"blossomtune/internal/config"
 )
 
@@ -47,7 +47,7 @@ func downloads(t *testing.T) (dir string, sums map[string]string) {
 func TestProgramsForParticipants(t *testing.T) {
 	dir, sums := downloads(t)
 	s := newSiteWith(t, func(c *config.Config) { c.Downloads = dir })
-	var list api.Programs
+	var list client.Programs
 	if err := json.Unmarshal([]byte(s.get("stranger", "/api/v1/programs").body), &list); err != nil {
 		t.Fatal(err)
 	}
@@ -90,7 +90,7 @@ func TestProgramsForParticipants(t *testing.T) {
 // Without the folder the server hands out its own binary.
 func TestOwnProgramWithoutDownloads(t *testing.T) {
 	s := newSiteWith(t, func(c *config.Config) { c.Downloads = filepath.Join(t.TempDir(), "none") })
-	var list api.Programs
+	var list client.Programs
 	if err := json.Unmarshal([]byte(s.get("stranger", "/api/v1/programs").body), &list); err != nil {
 		t.Fatal(err)
 	}

@@ -10,12 +10,6 @@ import (
 	"blossomtune/internal/domain"
 )
 
-var statusOf = map[domain.Code]int{
-	domain.Invalid: http.StatusUnprocessableEntity, domain.NotFound: http.StatusNotFound, domain.Conflict: http.StatusConflict, domain.Forbidden: http.StatusForbidden,
-	domain.Unauthenticated: http.StatusUnauthorized, domain.Expired: http.StatusGone, domain.Limited: http.StatusTooManyRequests, domain.TooLarge: http.StatusRequestEntityTooLarge,
-	domain.Unavailable: http.StatusServiceUnavailable, domain.Internal: http.StatusInternalServerError,
-}
-
 // problem is an error as people see it.
 type problem struct {
 	Code    domain.Code `json:"code"`
@@ -36,10 +30,10 @@ func problems(err error) []problem {
 		return out
 	}
 	var e *domain.Error
-	if !errors.As(err, &e) || e.Code == domain.Internal || statusOf[e.Code] == 0 {
+	if !errors.As(err, &e) || e.Code == domain.Internal {
 		return []problem{{Code: domain.Internal, Message: "Something is wrong on our side.", Remedy: "Try again; the server's log says more.", status: http.StatusInternalServerError}}
 	}
-	return []problem{{Code: e.Code, Message: e.Message, Remedy: e.Remedy, Field: e.Field, status: statusOf[e.Code]}}
+	return []problem{{Code: e.Code, Message: e.Message, Remedy: e.Remedy, Field: e.Field, status: e.Code.Status()}}
 }
 
 // formErrors is a form's errors by field; those without a field the form has are at "".

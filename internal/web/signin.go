@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 
+	"blossomtune/internal/account"
 	"blossomtune/internal/domain"
 )
 
@@ -108,7 +109,7 @@ func (s *server) signOut(w http.ResponseWriter, r *http.Request, v *visit) error
 			return err
 		}
 	}
-	s.setCookie(w, r, sessionCookie, "", -1)
+	s.setCookie(w, r, account.SessionCookie, "", -1)
 	return s.done(w, r, "/", "You are signed out.")
 }
 

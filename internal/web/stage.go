@@ -31,7 +31,7 @@ type standing struct {
 	apps      []onData       // what ran on their machine
 	training  bool           // asked in the run and not replied yet
 	stage     stage
-	conn      Connection
+	conn      domain.Connection
 	challenge string
 	programs  []program.Program
 	system    string // of the visitor's browser, as [program.System] names it

@@ -6,14 +6,14 @@ import (
 	"net/url"
 	"strings"
 
+	"blossomtune/internal/account"
 	"blossomtune/internal/domain"
 	"blossomtune/internal/portmux"
 )
 
 const (
-	sessionCookie = "blossomtune_session"
-	nextCookie    = "blossomtune_next"  // where somebody wanted to go before signing in
-	flashCookie   = "blossomtune_flash" // the result of the last action, shown once
+	nextCookie  = "blossomtune_next"  // where somebody wanted to go before signing in
+	flashCookie = "blossomtune_flash" // the result of the last action, shown once
 )
 
 // maxForm bounds what a form may send; an uploaded app has a bound of its own.
@@ -106,7 +106,7 @@ func (s *server) admit(r *http.Request, who access, v *visit) error {
 
 func (s *server) identify(r *http.Request, v *visit) error {
 	secret := ""
-	if c, err := r.Cookie(sessionCookie); err == nil {
+	if c, err := r.Cookie(account.SessionCookie); err == nil {
 		secret = c.Value
 	}
 	if secret == "" {
@@ -184,7 +184,7 @@ func (s *server) signIn(w http.ResponseWriter, r *http.Request, personID int64) 
 	if err != nil {
 		return err
 	}
-	s.setCookie(w, r, sessionCookie, secret, max(int(session.ExpiresAt.Sub(s.Clock()).Seconds()), 1))
+	s.setCookie(w, r, account.SessionCookie, secret, max(int(session.ExpiresAt.Sub(s.Clock()).Seconds()), 1))
 	return nil
 }
 

@@ -16,15 +16,6 @@ import (
 	"blossomtune/internal/safely/safehttp"
 )
 
-// Connection is what a SuperNode needs to reach this server.
-type Connection struct {
-	PublicURL string // without a slash at the end
-	SuperLink string // host:port
-	Pin       string // the CA's SHA-256 in hex, or "public"
-	CAPEM     []byte // empty where the address is publicly trusted
-	Flwr      string // the pinned version of Flower
-}
-
 // Options are the parts that the pages show and call.
 type Options struct {
 	Accounts   Accounts
@@ -37,7 +28,7 @@ type Options struct {
 	Audit      Audit
 
 	Programs      *program.Shelf
-	Connection    func() Connection
+	Connection    func() domain.Connection
 	System        func(context.Context) (System, error)
 	Events        *events.Bus
 	Clock         domain.Clock
