@@ -139,7 +139,7 @@ func TestJoinByACodeAndLeave(t *testing.T) {
 		return out, code != ""
 	})
 	for _, form := range []url.Values{{"code": {code[:12] + "22"}, "request": {"1"}}, {"code": {code}, "request": {"1"}}} {
-		res, err := p.c.http.PostForm(s.url+"/device", form)
+		res, err := p.c.HTTP.PostForm(s.url+"/device", form)
 		if err != nil {
 			t.Fatal(err)
 		}

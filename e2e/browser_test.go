@@ -66,12 +66,12 @@ func (s *server) signIn() string {
 	s.t.Helper()
 	link := strings.TrimSpace(command(s.t, s.data, bin(s.t), "link", "--data", s.data, "--public-url", s.url))
 	c := newClient(s, "")
-	res, err := c.http.Get(link) // looking changes nothing: mail scanners do that
+	res, err := c.HTTP.Get(link) // looking changes nothing: mail scanners do that
 	if err != nil {
 		s.t.Fatal(err)
 	}
 	res.Body.Close()
-	res, err = c.http.PostForm(link, url.Values{})
+	res, err = c.HTTP.PostForm(link, url.Values{})
 	if err != nil {
 		s.t.Fatal(err)
 	}
@@ -83,10 +83,10 @@ func (s *server) signIn() string {
 }
 
 // cookie is the client's session.
-func (c *client) cookie() string {
+func (c *apiClient) cookie() string {
 	c.s.t.Helper()
 	u, _ := url.Parse(c.s.url)
-	for _, k := range c.http.Jar.Cookies(u) {
+	for _, k := range c.HTTP.Jar.Cookies(u) {
 		if k.Name == "blossomtune_session" {
 			return k.Value
 		}

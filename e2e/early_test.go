@@ -17,7 +17,7 @@ func TestAnAppMayEndBeforeItsLastRound(t *testing.T) {
 	if r.Round != 2 || r.Rounds != 5 || r.Cause != nil {
 		t.Errorf("round %d of %d, %+v", r.Round, r.Rounds, r.Cause)
 	}
-	res, err := p.c.http.Get(s.url + "/f/fed/runs/" + r.Name)
+	res, err := p.c.HTTP.Get(s.url + "/f/fed/runs/" + r.Name)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -43,7 +43,7 @@ func TestACopiedDirectoryLeavesTheOriginalAlone(t *testing.T) {
 	_, port, _ := net.SplitHostPort(copied.addr)
 	copied.url = "http://localhost:" + port
 	copied.serve()
-	copied.admin = newClient(copied, s.admin.token)
+	copied.admin = newClient(copied, s.admin.Token)
 	copied.awaitUp()
 	if other := copied.keeperPID(); other == pid {
 		t.Errorf("the copy took over the keeper %d", pid)

@@ -19,7 +19,7 @@ import (
 // person is a participant on their way in.
 type person struct {
 	s         *server
-	c         *client
+	c         *apiClient
 	name      string
 	ref       string
 	partition int
@@ -131,7 +131,7 @@ func (p *person) plainOf(env python.Env) {
 
 func (p *person) fetchCA() string {
 	p.s.t.Helper()
-	res, err := p.c.http.Get(p.s.url + "/ca.pem")
+	res, err := p.c.HTTP.Get(p.s.url + "/ca.pem")
 	if err != nil {
 		p.s.t.Fatal(err)
 	}

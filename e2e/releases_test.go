@@ -67,7 +67,7 @@ func tooOld(t *testing.T, s *server) {
 	if n := s.node(p.partition); n.Flwr != "1.39.0" || n.State != "offline" {
 		t.Errorf("%+v", n)
 	}
-	res, err := p.c.http.Get(s.url + "/me/fed")
+	res, err := p.c.HTTP.Get(s.url + "/me/fed")
 	if err != nil {
 		t.Fatal(err)
 	}

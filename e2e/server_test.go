@@ -4,10 +4,8 @@ package e2e
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"net"
 	"net/http"
 	"net/http/cookiejar"
@@ -20,6 +18,7 @@ import (
 	"testing"
 	"time"
 
+	"blossomtune/internal/client"
 	"blossomtune/internal/domain"
 	"blossomtune/internal/flower/python"
 	"blossomtune/internal/testflwr"
@@ -78,7 +77,7 @@ type server struct {
 	flags []string // nil: --stop-engine
 	prog  string   // the program
 	cmd   *exec.Cmd
-	admin *client
+	admin *apiClient
 }
 
 // newData makes a data directory whose Python environment is the one that all tests share.
@@ -289,66 +288,27 @@ func processes(dir string) []string {
 	return out
 }
 
-// client calls the API.
-type client struct {
-	s     *server
-	token string
-	http  *http.Client
+// apiClient calls the API.
+type apiClient struct {
+	s *server
+	client.Client
 }
 
-func newClient(s *server, token string) *client {
+func newClient(s *server, token string) *apiClient {
 	jar, _ := cookiejar.New(nil)
-	return &client{s: s, token: token, http: &http.Client{Jar: jar, Timeout: 30 * time.Second}}
+	return &apiClient{s, client.Client{Server: s.url, Token: token, HTTP: &http.Client{Jar: jar, Timeout: 30 * time.Second}}}
 }
 
-func (c *client) try(method, path string, in, out any) error {
-	var body io.Reader
+// try calls an operation. Bytes are uploaded; everything else is sent as JSON.
+func (c *apiClient) try(method, path string, in, out any) error {
+	c.Server = c.s.url // a server that was started again may have another address
 	if raw, ok := in.([]byte); ok {
-		body = bytes.NewReader(raw)
-	} else if in != nil {
-		b, err := json.Marshal(in)
-		if err != nil {
-			return err
-		}
-		body = bytes.NewReader(b)
+		return c.Upload(context.Background(), path, raw, out)
 	}
-	req, err := http.NewRequestWithContext(context.Background(), method, c.s.url+"/api/v1"+path, body)
-	if err != nil {
-		return err
-	}
-	req.Header.Set("Content-Type", "application/json")
-	if _, ok := in.([]byte); ok {
-		req.Header.Set("Content-Type", "application/octet-stream")
-	}
-	if c.token != "" {
-		req.Header.Set("Authorization", "Bearer "+c.token)
-	}
-	res, err := c.http.Do(req)
-	if err != nil {
-		return err
-	}
-	defer res.Body.Close()
-	text, err := io.ReadAll(res.Body)
-	if err != nil {
-		return err
-	}
-	if res.StatusCode/100 != 2 {
-		var p struct {
-			Code                   domain.Code
-			Message, Remedy, Field string
-		}
-		if err := json.Unmarshal(text, &p); err != nil {
-			return fmt.Errorf("%s %s: %s: %s", method, path, res.Status, text)
-		}
-		return &domain.Error{Code: p.Code, Message: p.Message, Remedy: p.Remedy, Field: p.Field}
-	}
-	if out == nil {
-		return nil
-	}
-	return json.Unmarshal(text, out)
+	return c.Do(context.Background(), method, path, in, out)
 }
 
-func (c *client) must(method, path string, in, out any) {
+func (c *apiClient) must(method, path string, in, out any) {
 	c.s.t.Helper()
 	if err := c.try(method, path, in, out); err != nil {
 		c.s.t.Fatalf("%s %s: %v", method, path, err)

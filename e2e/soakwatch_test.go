@@ -223,7 +223,7 @@ func entries(pid int, dir string) (float64, bool) {
 
 // goroutines reads the server's own count.
 func (s *server) goroutines() (float64, bool) {
-	res, err := s.admin.http.Get(s.url + "/metrics")
+	res, err := s.admin.HTTP.Get(s.url + "/metrics")
 	if err != nil {
 		return 0, false
 	}

@@ -253,7 +253,7 @@ func (s *server) artifact(run, path string) string {
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	req.Header.Set("Authorization", "Bearer "+s.admin.token)
+	req.Header.Set("Authorization", "Bearer "+s.admin.Token)
 	res, err := http.DefaultClient.Do(req)
 	if err != nil {
 		s.t.Fatal(err)

@@ -172,7 +172,7 @@ func sharedLogs(t *testing.T, s *server, shares, keeps *person) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		res, err := p.c.http.Do(req)
+		res, err := p.c.HTTP.Do(req)
 		if err != nil {
 			t.Fatal(err)
 		}

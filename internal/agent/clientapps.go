@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"blossomtune/internal/agent/ledger"
+	"blossomtune/internal/client"
 	"blossomtune/internal/domain"
 	"blossomtune/internal/flower/apphost"
 	"blossomtune/internal/flower/supernode"
@@ -140,10 +141,10 @@ func (c *clientApps) unprepared(ctx context.Context, t *supernode.Task, err erro
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
-	e := appExit{RunID: t.RunID, ExitCode: -1, Kind: notStarted}
+	e := appExit{RunID: strconv.FormatUint(t.RunID, 10), ExitCode: -1, Kind: notStarted}
 	failed := &supernode.AppError{Code: wire.ErrorLoadClientApp, Reason: "The ClientApp could not be started on the participant's machine."}
 	if b, ok := errors.AsType[*apphost.BuildError](err); ok {
-		e = appExit{RunID: t.RunID, ExitCode: exitDependencies}
+		e = appExit{RunID: strconv.FormatUint(t.RunID, 10), ExitCode: exitDependencies}
 		failed.Reason = installFailed(b)
 	}
 	c.n.j.say("A ClientApp of run %d could not be started: %v", t.RunID, err)
@@ -169,7 +170,7 @@ func began(t *supernode.Task) string {
 
 // ended returns how a ClientApp failed, or nil if it replied with a result.
 func (c *clientApps) ended(t *supernode.Task, exit keeper.Exit, passed string, out []byte) *appExit {
-	e := &appExit{RunID: t.RunID, ExitCode: exit.Code, Signal: exit.Signal}
+	e := &appExit{RunID: strconv.FormatUint(t.RunID, 10), ExitCode: exit.Code, Signal: exit.Signal}
 	switch {
 	case passed != "":
 		e.Kind, e.Signal = passed, ""
@@ -289,20 +290,7 @@ func (c *clientApps) report(e appExit) {
 // appExit is how a ClientApp failed, as the server learns it. What an app printed may hold data of this machine's owner, so without
 // --share-output only the kind of the exception goes out, with the line of the app that raised it, and the name of a module or the
 // address of a server that it lacks.
-type appExit struct {
-	RunID    uint64   `json:"run_id,string"`
-	ExitCode int      `json:"exit_code"`
-	Signal   string   `json:"signal,omitempty"`
-	Kind     string   `json:"kind,omitempty"`
-	Module   string   `json:"module,omitempty"`
-	Trouble  string   `json:"trouble,omitempty"`
-	Address  string   `json:"address,omitempty"`
-	File     string   `json:"file,omitempty"`
-	Line     int      `json:"line,omitempty"`
-	Func     string   `json:"func,omitempty"`
-	Code     string   `json:"code,omitempty"`
-	Output   []string `json:"output,omitempty"`
-}
+type appExit client.AppExit
 
 func (e appExit) words() string {
 	switch {
@@ -351,14 +339,14 @@ func (n *node) report(ctx context.Context, e appExit) {
 	}
 	text, err := json.Marshal(e)
 	if err == nil {
-		err = n.rec.shared(ledger.Exit, "clientapp", strconv.FormatUint(e.RunID, 10), len(e.Output), text)
+		err = n.rec.shared(ledger.Exit, "clientapp", e.RunID, len(e.Output), text)
 	}
 	if err != nil {
 		n.j.say("The report of it is not sent, because it cannot be recorded: %v", err)
 		return
 	}
 	for wait := time.Second; wait < time.Minute; wait *= 2 {
-		err := n.j.srv.call(ctx, n.conn.client(), http.MethodPost, "/api/v1/agent/exits", e, n.signed, nil)
+		err := n.j.srv.call(ctx, n.conn.client(), http.MethodPost, "/agent/exits", e, n.signed, nil)
 		var d *domain.Error
 		if err == nil {
 			return

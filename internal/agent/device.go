@@ -9,6 +9,7 @@ import (
 	"os"
 	"time"
 
+	"blossomtune/internal/client"
 	"blossomtune/internal/domain"
 )
 
@@ -25,11 +26,8 @@ func (j *joining) deviceToken(ctx context.Context) (token, error) {
 	}
 	defer conn.close()
 	host, _ := os.Hostname() // unnamed is as good
-	var asked struct {
-		Code, Secret, Page string
-		Interval, Seconds  int
-	}
-	if err := srv.call(ctx, conn.client(), http.MethodPost, "/api/v1/agent/device", map[string]string{"host": host}, nil, &asked); err != nil {
+	var asked client.DeviceCode
+	if err := srv.call(ctx, conn.client(), http.MethodPost, "/agent/device", client.AskDevice{Host: host}, nil, &asked); err != nil {
 		return token{}, err
 	}
 	shown := asked.Code + "-" + domain.DeviceCheck(asked.Code, pin)
@@ -46,8 +44,8 @@ func (j *joining) deviceToken(ctx context.Context) (token, error) {
 			return token{}, ctx.Err()
 		case <-tick.C:
 		}
-		var got struct{ Token string }
-		err := srv.call(ctx, conn.client(), http.MethodPost, "/api/v1/agent/device/token", map[string]string{"secret": asked.Secret}, nil, &got)
+		var got client.DeviceToken
+		err := srv.call(ctx, conn.client(), http.MethodPost, "/agent/device/token", client.PollDevice{Secret: asked.Secret}, nil, &got)
 		if code := domain.CodeOf(err); code == domain.Unavailable || code == domain.Limited {
 			continue // it comes back
 		}

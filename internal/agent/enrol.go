@@ -1,40 +1,16 @@
 package agent
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"os"
 	"path/filepath"
 
+	"blossomtune/internal/client"
 	"blossomtune/internal/domain"
 )
-
-// enrolment is the server's answer to an enrolment, and to a question for the configuration.
-type enrolment struct {
-	Federation struct {
-		Slug string `json:"slug"`
-		Name string `json:"name"`
-	} `json:"federation"`
-	Partition     int    `json:"partition"`
-	NumPartitions int    `json:"num_partitions"`
-	SuperLink     string `json:"superlink"`
-	Flwr          string `json:"flwr_version"`
-	NodeID        uint64 `json:"node_id,string"`
-	CAPEM         string `json:"ca_pem"`
-	Busy          bool   `json:"busy"`      // a run is going on
-	Version       string `json:"version"`   // of the server
-	Suspended     string `json:"suspended"` // why a manager has suspended the SuperNode
-	Runs          []struct {
-		ID         uint64 `json:"id,string"`
-		Name       string `json:"name"`
-		LaunchedBy string `json:"launched_by"`
-	} `json:"runs"` // going on
-}
 
 // enrol makes the key, proves it and enrols it. The key's file is named after the token, so that a second try after a lost answer
 // sends the same key, which the server takes as the same enrolment.
@@ -66,9 +42,9 @@ func (j *joining) enrol(ctx context.Context, h home, tok token) (*state, error) 
 		return nil, err
 	}
 	defer conn.close()
-	var got enrolment
-	ask := map[string]string{"token": tok.text, "public_key": string(pub), "proof": proof}
-	if err := j.srv.call(ctx, conn.client(), http.MethodPost, "/api/v1/agent/enrol", ask, nil, &got); err != nil {
+	var got client.Enrolment
+	ask := client.Enrol{Token: tok.text, PublicKey: string(pub), Proof: proof}
+	if err := j.srv.call(ctx, conn.client(), http.MethodPost, "/agent/enrol", ask, nil, &got); err != nil {
 		return nil, enrolWords(err)
 	}
 	if got.SuperLink == "" || got.Federation.Slug == "" || filepath.Base(got.Federation.Slug) != got.Federation.Slug {
@@ -82,7 +58,7 @@ func (j *joining) enrol(ctx context.Context, h home, tok token) (*state, error) 
 
 // take brings the state up to date with the server. Its word on the CA is taken too: it came over a connection that the CA of
 // before vouches for. So a machine follows when the CA is replaced, as long as it is there while both are good.
-func (st *state) take(e enrolment) {
+func (st *state) take(e client.Enrolment) {
 	if st.CAPEM != "" && e.CAPEM != "" {
 		st.CAPEM = e.CAPEM
 	}
@@ -92,7 +68,7 @@ func (st *state) take(e enrolment) {
 	st.Name, st.SuperLink, st.Flwr = e.Federation.Name, e.SuperLink, e.Flwr
 	st.Partition, st.NumPartitions = e.Partition, e.NumPartitions
 	if e.NodeID != 0 {
-		st.NodeID = e.NodeID
+		st.NodeID = uint64(e.NodeID)
 	}
 }
 
@@ -111,81 +87,14 @@ func enrolWords(err error) error {
 	return e
 }
 
-// problem is the server's error answer.
-type problem struct {
-	Code    domain.Code `json:"code"`
-	Message string      `json:"message"`
-	Remedy  string      `json:"remedy"`
-	Field   string      `json:"field"`
-	Title   string      `json:"title"`
-	Detail  string      `json:"detail"`
-}
-
-// call does one API call; sign may add headers. Errors are [domain.Error] with the server's words.
+// call does one call of the API below /api/v1; sign may add headers. Errors are [domain.Error] with the server's words.
 func (s server) call(ctx context.Context, hc *http.Client, meth, path string, in any, sign func(*http.Request, []byte) error, out any) error {
-	var body []byte
-	var err error
-	if in != nil {
-		if body, err = json.Marshal(in); err != nil {
-			return err
-		}
+	c := client.Client{Server: s.base.String(), HTTP: hc, Sign: sign}
+	err := c.Do(ctx, meth, path, in, out)
+	if u, ok := errors.AsType[*client.Unreached](err); ok {
+		return s.unreachable(u.Err)
 	}
-	req, err := http.NewRequestWithContext(ctx, meth, s.base.JoinPath(path).String(), bytes.NewReader(body))
-	if err != nil {
-		return err
-	}
-	if in != nil {
-		req.Header.Set("Content-Type", "application/json")
-	}
-	req.Header.Set("Accept", "application/json")
-	if sign != nil {
-		if err := sign(req, body); err != nil {
-			return err
-		}
-	}
-	res, err := hc.Do(req)
-	if err != nil {
-		return s.unreachable(err)
-	}
-	defer res.Body.Close()
-	text, err := io.ReadAll(io.LimitReader(res.Body, maxAnswer))
-	if err != nil {
-		return s.unreachable(err)
-	}
-	if res.StatusCode/100 != 2 {
-		return answerError(res.StatusCode, text)
-	}
-	if out == nil {
-		return nil
-	}
-	if err := json.Unmarshal(text, out); err != nil {
-		return domain.Errorf(domain.Unavailable, "The server's answer cannot be read.").
-			Fix("Check that this blossomtune and the server's have the same version.").Because(err)
-	}
-	return nil
-}
-
-var codeOfStatus = map[int]domain.Code{
-	http.StatusUnauthorized: domain.Unauthenticated, http.StatusForbidden: domain.Forbidden, http.StatusNotFound: domain.NotFound,
-	http.StatusConflict: domain.Conflict, http.StatusGone: domain.Expired, http.StatusTooManyRequests: domain.Limited,
-	http.StatusUnprocessableEntity: domain.Invalid, http.StatusBadRequest: domain.Invalid,
-}
-
-func answerError(status int, text []byte) error {
-	var p problem
-	_ = json.Unmarshal(text, &p) // another server's page leaves it empty, and the status speaks
-	code := codeOfStatus[status]
-	if code == "" {
-		code = domain.Unavailable
-	}
-	msg := p.Message
-	if msg == "" {
-		msg = p.Detail
-	}
-	if msg == "" {
-		msg = fmt.Sprintf("The server answers with status %d.", status)
-	}
-	return &domain.Error{Code: code, Message: msg, Remedy: p.Remedy}
+	return err
 }
 
 // settle moves a home that was made before the federation was known to its own name. Another home of that name, of an access

@@ -8,6 +8,7 @@ import (
 	"sync"
 
 	"blossomtune/internal/agent/approval"
+	"blossomtune/internal/client"
 	"blossomtune/internal/domain"
 	"blossomtune/internal/flower/apphost"
 	"blossomtune/internal/flower/supernode"
@@ -105,13 +106,6 @@ func (g *gatekeeper) packages(t *supernode.Task, ready *apphost.Ready) error {
 	return g.refused(t, v, err)
 }
 
-// appState is what the server is told of an app version.
-type appState struct {
-	Hash  string `json:"hash"`
-	State string `json:"state"`
-	Rule  string `json:"rule,omitempty"`
-}
-
 const mostStates = 50 // in one call
 
 // tell reports what the owner has decided, and what waits, where the server does not know it. It tells of nothing that the server has not
@@ -124,7 +118,7 @@ func (g *gatekeeper) tell(ctx context.Context) {
 	news = news[:min(len(news), mostStates)]
 	ctx, cancel := context.WithTimeout(ctx, askLimit)
 	defer cancel()
-	err := g.n.j.srv.call(ctx, g.n.conn.client(), http.MethodPost, "/api/v1/agent/apps", map[string]any{"apps": news}, g.n.signed, nil)
+	err := g.n.j.srv.call(ctx, g.n.conn.client(), http.MethodPost, "/agent/apps", client.AgentApps{Apps: news}, g.n.signed, nil)
 	if code := domain.CodeOf(err); err != nil && code != domain.NotFound && code != domain.Invalid { // those will not be better next time
 		return
 	}
@@ -135,10 +129,10 @@ func (g *gatekeeper) tell(ctx context.Context) {
 	}
 }
 
-func (g *gatekeeper) news() (out []appState) {
+func (g *gatekeeper) news() (out []client.AppDecision) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	add := func(a appState) {
+	add := func(a client.AppDecision) {
 		if g.told[a.Hash] != a.State+a.Rule {
 			out = append(out, a)
 		}
@@ -150,7 +144,7 @@ func (g *gatekeeper) news() (out []appState) {
 	waits := map[string]bool{}
 	for _, v := range waiting {
 		waits[v.FAB] = true
-		add(appState{Hash: v.FAB, State: string(approval.Waiting), Rule: string(v.Rule)})
+		add(client.AppDecision{Hash: v.FAB, State: string(approval.Waiting), Rule: string(v.Rule)})
 	}
 	decisions, err := g.Store.Decisions()
 	if err != nil {
@@ -158,7 +152,7 @@ func (g *gatekeeper) news() (out []appState) {
 	}
 	for _, d := range decisions {
 		if !waits[d.FAB] {
-			add(appState{Hash: d.FAB, State: string(d.State)})
+			add(client.AppDecision{Hash: d.FAB, State: string(d.State)})
 		}
 	}
 	return out

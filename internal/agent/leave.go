@@ -70,7 +70,7 @@ func (j *joining) goodbye(ctx context.Context, h home, st *state) error {
 	if _, _, err := get(ctx, conn.client(), j.srv.base.JoinPath("/healthz").String()); err != nil { // tells the server's time
 		return j.srv.unreachable(err)
 	}
-	return j.srv.call(ctx, conn.client(), http.MethodPost, "/api/v1/agent/leave", nil, n.signed, nil)
+	return j.srv.call(ctx, conn.client(), http.MethodPost, "/agent/leave", nil, n.signed, nil)
 }
 
 // lastHome reports whether no federation is left in a folder, beside what all share.

@@ -16,12 +16,13 @@ import (
 	"testing"
 	"time"
 
-	"google.golang.org/protobuf/proto"
-
 	"blossomtune/internal/agent/approval"
+	"blossomtune/internal/client"
 	"blossomtune/internal/flower/wire"
 	"blossomtune/internal/flower/wire/flwrpb"
 	"blossomtune/internal/testflwr"
+
+	"google.golang.org/protobuf/proto"
 )
 
 // liar is a server with its gateway that says of runs, apps and approvals whatever a test wants.
@@ -37,8 +38,8 @@ type liar struct {
 	objects  map[string][]byte
 	replies  []*flwrpb.Message
 	sent     map[string][]byte // objects of replies
-	reported []appState
-	report   report
+	reported []client.AppDecision
+	report   client.AgentReport
 	changed  chan struct{}
 }
 
@@ -129,7 +130,7 @@ func (l *liar) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		_, _ = fmt.Fprintf(w, `{"federation":{"slug":"trusted","name":"Cardio"},"partition":3,"num_partitions":10,"superlink":%q,"flwr_version":"1.42.0","node_id":"4711",
 			"approve":"any","approved":true,"apps":[{"hash":"%s","state":"approved"}],"runs":[{"id":"42","name":"digits-1","launched_by":"nobody"}]}`, r.Host, l.run.GetFabHash())
 	case r.URL.Path == "/api/v1/agent/apps":
-		var in struct{ Apps []appState }
+		var in struct{ Apps []client.AppDecision }
 		_ = json.Unmarshal(body, &in)
 		l.change(func() { l.reported = append(l.reported, in.Apps...) })
 		w.WriteHeader(http.StatusNoContent)

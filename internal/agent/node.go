@@ -12,6 +12,7 @@ import (
 
 	"blossomtune/internal/agent/approval"
 	"blossomtune/internal/agent/ledger"
+	"blossomtune/internal/client"
 	"blossomtune/internal/domain"
 	"blossomtune/internal/flower/python"
 	"blossomtune/internal/flower/supernode"
@@ -59,28 +60,11 @@ func (j *joining) node(ctx context.Context, h home, st *state) (*node, error) {
 	return n, err
 }
 
-// report is what the agent tells of itself.
-type report struct {
-	Flwr   string `json:"flwr"`
-	Agent  string `json:"agent"`
-	Python string `json:"python"`
-	System string `json:"system"`
-	Clock  int    `json:"clock_off,omitempty"`
-	Proxy  string `json:"proxy,omitempty"`
-	Share  bool   `json:"shares_logs,omitempty"`
-
-	LedgerN    int64  `json:"ledger_n,omitempty"`
-	LedgerHash string `json:"ledger_hash,omitempty"`
-	Approve    string `json:"approve,omitempty"`
-	Contained  string `json:"contained,omitempty"`
-	Data       int    `json:"data_folders,omitempty"`
-}
-
 // ask reports versions and returns what the server says of this machine; false while it is not reached.
-func (n *node) ask(ctx context.Context) (got enrolment, reached bool, err error) {
+func (n *node) ask(ctx context.Context) (got client.Enrolment, reached bool, err error) {
 	ctx, cancel := context.WithTimeout(ctx, askLimit)
 	defer cancel()
-	rep := report{Flwr: n.env.FlwrVersion, Agent: n.j.o.Version, Python: n.env.PythonVersion, System: runtime.GOOS + "/" + runtime.GOARCH,
+	rep := client.AgentReport{Flwr: n.env.FlwrVersion, Agent: n.j.o.Version, Python: n.env.PythonVersion, System: runtime.GOOS + "/" + runtime.GOARCH,
 		Clock: int(n.j.clock.ahead().Seconds()), Proxy: n.j.srv.proxy(), Share: n.j.o.ShareLogs,
 		Contained: n.j.o.containment(), Data: len(n.j.o.Data)}
 	if n.rec != nil {
@@ -95,7 +79,7 @@ func (n *node) ask(ctx context.Context) (got enrolment, reached bool, err error)
 		rep.Approve = string(p)
 	}
 	for try := 0; ; try++ {
-		err := n.j.srv.call(ctx, n.conn.client(), http.MethodPost, "/api/v1/agent/report", rep, n.signed, &got)
+		err := n.j.srv.call(ctx, n.conn.client(), http.MethodPost, "/agent/report", rep, n.signed, &got)
 		n.status.reached(err)
 		switch code := domain.CodeOf(err); {
 		case code == "":
@@ -143,7 +127,7 @@ func (n *node) tell(ctx context.Context) error {
 }
 
 // adopt stores what the server says of this machine.
-func (n *node) adopt(got enrolment) error {
+func (n *node) adopt(got client.Enrolment) error {
 	before := *n.st
 	n.st.take(got)
 	if *n.st == before {

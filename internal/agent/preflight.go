@@ -10,6 +10,7 @@ import (
 	"runtime"
 	"time"
 
+	"blossomtune/internal/client"
 	"blossomtune/internal/domain"
 	"blossomtune/internal/flower/python"
 )
@@ -132,11 +133,8 @@ func (j *joining) checkVersion(ctx context.Context, srv server, ca []byte) Findi
 		return bad("version", err)
 	}
 	defer conn.close()
-	var got struct {
-		Version string `json:"version"`
-		Flwr    string `json:"flwr_version"`
-	}
-	if err := srv.call(ctx, conn.client(), http.MethodGet, "/api/v1/agent/about", nil, nil, &got); err != nil {
+	var got client.About
+	if err := srv.call(ctx, conn.client(), http.MethodGet, "/agent/about", nil, nil, &got); err != nil {
 		return bad("version", err)
 	}
 	if got.Flwr != python.FlwrVersion {

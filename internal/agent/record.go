@@ -8,6 +8,7 @@ import (
 
 	"blossomtune/internal/agent/approval"
 	"blossomtune/internal/agent/ledger"
+	"blossomtune/internal/client"
 	"blossomtune/internal/flower/supernode"
 	"blossomtune/internal/flower/wire"
 )
@@ -160,14 +161,14 @@ type knownRun struct{ name, launchedBy string }
 
 const maxKnownRuns = 1000
 
-func (k *knownRuns) learn(got enrolment) {
+func (k *knownRuns) learn(got client.Enrolment) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	if k.all == nil || len(k.all) > maxKnownRuns {
 		k.all = map[uint64]knownRun{}
 	}
 	for _, r := range got.Runs {
-		k.all[r.ID] = knownRun{name: r.Name, launchedBy: r.LaunchedBy}
+		k.all[uint64(r.ID)] = knownRun{name: r.Name, launchedBy: r.LaunchedBy}
 	}
 }
 

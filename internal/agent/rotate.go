@@ -7,6 +7,7 @@ import (
 	"os"
 
 	"blossomtune/internal/agent/approval"
+	"blossomtune/internal/client"
 	"blossomtune/internal/domain"
 	"blossomtune/internal/flower/wire"
 )
@@ -33,8 +34,9 @@ func (n *node) rotate(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	var got enrolment
-	err = n.j.srv.call(ctx, n.conn.client(), http.MethodPost, "/api/v1/agent/key", map[string]string{"public_key": string(public), "proof": proof}, n.signed, &got)
+	var got client.Enrolment
+	err = n.j.srv.call(ctx, n.conn.client(), http.MethodPost, "/agent/key",
+		client.RotateKey{PublicKey: string(public), Proof: proof}, n.signed, &got)
 	if err != nil {
 		return err
 	}

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"blossomtune/internal/agent/ledger"
+	"blossomtune/internal/client"
 	"blossomtune/internal/domain"
 	"blossomtune/internal/logfile"
 )
@@ -19,14 +20,6 @@ const (
 	shareEvery = 2 * time.Second
 	shareLines = 500
 )
-
-// sharedPart is what goes out of one log.
-type sharedPart struct {
-	Part    string   `json:"part"`
-	RunID   string   `json:"run_id,omitempty"`
-	LeftOut int      `json:"left_out,omitempty"`
-	Lines   []string `json:"lines"`
-}
 
 // sharedLog is how far one log has been sent.
 type sharedLog struct {
@@ -90,7 +83,7 @@ func (n *node) send(ctx context.Context, l *sharedLog) {
 	if p.Gen != l.gen {
 		l.gen, l.next = p.Gen, 1
 	}
-	out := sharedPart{Part: l.part, RunID: l.run, Lines: []string{}}
+	out := client.NodeLog{Part: l.part, RunID: l.run, Lines: []string{}}
 	from := l.next
 	if over := p.Total - from + 1 - shareLines; over > 0 {
 		out.LeftOut, from = over, from+over
@@ -111,13 +104,13 @@ func (n *node) send(ctx context.Context, l *sharedLog) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, askLimit)
 	defer cancel()
-	if n.j.srv.call(ctx, n.conn.client(), http.MethodPost, "/api/v1/agent/logs", out, n.signed, nil) == nil {
+	if n.j.srv.call(ctx, n.conn.client(), http.MethodPost, "/agent/logs", out, n.signed, nil) == nil {
 		l.next = next
 	}
 }
 
 // recordLog records what is going to be shared of a log; the same lines once. What cannot be recorded stays here.
-func (n *node) recordLog(l *sharedLog, out sharedPart) bool {
+func (n *node) recordLog(l *sharedLog, out client.NodeLog) bool {
 	text := []byte(strings.Join(out.Lines, "\n"))
 	if sum := sha256.Sum256(text); sum != l.recorded {
 		if err := n.rec.shared(ledger.Log, out.Part, out.RunID, len(out.Lines), text); err != nil {

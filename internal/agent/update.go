@@ -15,6 +15,7 @@ import (
 	"strings"
 	"time"
 
+	"blossomtune/internal/client"
 	"blossomtune/internal/domain"
 
 	"golang.org/x/mod/semver"
@@ -32,16 +33,6 @@ type UpdateOptions struct {
 type Updated struct {
 	From, To string // versions; the same: nothing was changed
 	Old      string // where the earlier program is kept; "" where nothing was changed
-}
-
-// offered is a program that the server hands out.
-type offered struct {
-	OS      string `json:"os"`
-	Arch    string `json:"arch"`
-	Version string `json:"version"`
-	Name    string `json:"name"`
-	Size    int64  `json:"size"`
-	SHA256  string `json:"sha256"`
 }
 
 const (
@@ -65,8 +56,8 @@ func (m Machine) Update(ctx context.Context, o UpdateOptions) (Updated, error) {
 		return done, err
 	}
 	defer conn.close()
-	var list struct{ Programs []offered }
-	if err := srv.call(ctx, conn.client(), http.MethodGet, "/api/v1/programs", nil, nil, &list); err != nil {
+	var list client.Programs
+	if err := srv.call(ctx, conn.client(), http.MethodGet, "/programs", nil, nil, &list); err != nil {
 		return done, err
 	}
 	p, err := pick(list.Programs, srv)
@@ -94,18 +85,18 @@ func (m Machine) Update(ctx context.Context, o UpdateOptions) (Updated, error) {
 	return done, nil
 }
 
-func pick(all []offered, srv server) (offered, error) {
+func pick(all []client.ProgramView, srv server) (client.ProgramView, error) {
 	for _, p := range all {
 		if p.OS == runtime.GOOS && p.Arch == runtime.GOARCH && p.Size > 0 && p.Size <= maxProgram && p.Name == filepath.Base(p.Name) {
 			return p, nil
 		}
 	}
-	return offered{}, domain.Errorf(domain.NotFound, "%s hands out no program for %s/%s.", srv.base, runtime.GOOS, runtime.GOARCH).
+	return client.ProgramView{}, domain.Errorf(domain.NotFound, "%s hands out no program for %s/%s.", srv.base, runtime.GOOS, runtime.GOARCH).
 		Fix("Ask who runs the server to build it with make dist.")
 }
 
 // judge says whether the offered program is the one that is here, and refuses an older one.
-func (o UpdateOptions) judge(p offered, srv server) (current bool, err error) {
+func (o UpdateOptions) judge(p client.ProgramView, srv server) (current bool, err error) {
 	sum, err := hashOf(o.Program)
 	if err != nil || sum == p.SHA256 {
 		return true, err
@@ -143,7 +134,7 @@ func hashOf(path string) (string, error) {
 }
 
 // download gets a program into a new file of a folder. A download that breaks off is resumed; a file with another hash is removed.
-func download(ctx context.Context, conn *connection, srv server, p offered, dir string) (path string, err error) {
+func download(ctx context.Context, conn *connection, srv server, p client.ProgramView, dir string) (path string, err error) {
 	ctx, cancel := context.WithTimeout(ctx, updateLimit)
 	defer cancel()
 	f, err := os.CreateTemp(dir, ".blossomtune-*")
@@ -173,7 +164,7 @@ func download(ctx context.Context, conn *connection, srv server, p offered, dir 
 }
 
 // fetch writes what is missing of a program, at most that.
-func fetch(ctx context.Context, conn *connection, srv server, p offered, have int64, to io.Writer) (int64, error) {
+func fetch(ctx context.Context, conn *connection, srv server, p client.ProgramView, have int64, to io.Writer) (int64, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, srv.base.JoinPath("/download", p.Name).String(), nil)
 	if err != nil {
 		return 0, err
@@ -192,7 +183,7 @@ func fetch(ctx context.Context, conn *connection, srv server, p offered, have in
 	case have > 0 && res.StatusCode == http.StatusOK:
 		return 0, domain.Errorf(domain.Conflict, "The server was updated in the meantime.").Fix("Run the command again.")
 	default:
-		return 0, answerError(res.StatusCode, nil)
+		return 0, client.ErrorOf(res.StatusCode, nil)
 	}
 	n, err := io.Copy(to, io.LimitReader(res.Body, p.Size-have))
 	if err == nil && n < p.Size-have {

@@ -104,11 +104,14 @@ type DeviceToken struct {
 
 // AgentApps is what a machine's owner decided about app versions.
 type AgentApps struct {
-	Apps []struct {
-		Hash  string `json:"hash" pattern:"^[0-9a-f]{64}$"`
-		State string `json:"state" enum:"waiting,approved,rejected"`
-		Rule  string `json:"rule,omitempty" maxLength:"40" pattern:"^[a-z-]*$" doc:"Which of the owner's rules holds it back"`
-	} `json:"apps" maxItems:"50"`
+	Apps []AppDecision `json:"apps" maxItems:"50"`
+}
+
+// AppDecision is what a machine's owner decided about one app version.
+type AppDecision struct {
+	Hash  string `json:"hash" pattern:"^[0-9a-f]{64}$"`
+	State string `json:"state" enum:"waiting,approved,rejected"`
+	Rule  string `json:"rule,omitempty" maxLength:"40" pattern:"^[a-z-]*$" doc:"Which of the owner's rules holds it back"`
 }
 
 // About is what a machine needs to know before it joins.

@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"blossomtune/internal/client"
 	"blossomtune/internal/config"
 	"blossomtune/internal/domain"
 	"blossomtune/internal/keeper"
@@ -46,7 +47,7 @@ type demo struct {
 	o      Options
 	s      *screen
 	app    *server.Server
-	admin  *client
+	admin  *client.Client
 	joined []*keeper.Child
 }
 
@@ -138,21 +139,19 @@ func (d *demo) start(ctx context.Context, listen string) (*server.Server, error)
 // engine makes the federation, if it is not there yet, and starts its SuperLink.
 func (d *demo) engine(ctx context.Context) error {
 	d.s.begin("SuperLink of the federation %q", slug)
-	err := d.admin.call(ctx, "POST", "/federations", map[string]any{"slug": slug, "name": "Demo", "partitions": Partitions,
-		"description": "Handwritten digits, learned together by sites that keep their data."}, nil)
+	err := d.admin.Do(ctx, "POST", "/federations", client.NewFederation{Slug: slug, Name: "Demo", Partitions: Partitions,
+		Description: "Handwritten digits, learned together by sites that keep their data."}, nil)
 	if err != nil && domain.CodeOf(err) != domain.Conflict {
 		return err
 	}
-	if err := d.admin.call(ctx, "PUT", "/federations/"+slug+"/superlink", map[string]string{"state": "up"}, nil); err != nil {
+	if err := d.admin.Do(ctx, "PUT", "/federations/"+slug+"/superlink", client.SuperLinkChange{State: "up"}, nil); err != nil {
 		return err
 	}
 	wait, cancel := context.WithTimeout(ctx, stepLimit)
 	defer cancel()
-	var f struct {
-		SuperLink struct{ State, Reason string }
-	}
+	var f client.Federation
 	err = await(wait, 100*time.Millisecond, func() (bool, error) {
-		if err := d.admin.call(wait, "GET", "/federations/"+slug, nil, &f); err != nil {
+		if err := d.admin.Do(wait, "GET", "/federations/"+slug, nil, &f); err != nil {
 			return false, err
 		}
 		if f.SuperLink.State == string(domain.SuperLinkFailed) {

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"blossomtune/internal/client"
 	"blossomtune/internal/domain"
 	"blossomtune/internal/keeper"
 )
@@ -29,8 +30,8 @@ func (d *demo) participants(ctx context.Context) error {
 	wait, cancel := context.WithTimeout(ctx, stepLimit)
 	defer cancel()
 	err := await(wait, 100*time.Millisecond, func() (bool, error) {
-		var nodes []struct{ State string }
-		if err := d.admin.call(wait, "GET", "/federations/"+slug+"/nodes", nil, &nodes); err != nil {
+		var nodes []client.Node
+		if err := d.admin.Do(wait, "GET", "/federations/"+slug+"/nodes", nil, &nodes); err != nil {
 			return false, err
 		}
 		online := 0
@@ -86,33 +87,30 @@ func (d *demo) onboard(ctx context.Context, i int) (string, error) {
 	site := sites[i]
 	d.s.begin("%s asks, enters the mailed code, is approved", site.name)
 	person := newClient(d.app.PublicURL(), "")
-	var asked struct{ Ref string }
-	if err := person.call(ctx, "POST", "/federations/"+slug+"/requests", map[string]string{"email": site.email, "name": site.name}, &asked); err != nil {
+	var asked client.Asked
+	if err := person.Do(ctx, "POST", "/federations/"+slug+"/requests", client.Ask{Email: site.email, Name: site.name}, &asked); err != nil {
 		return "", err
 	}
 	code, err := d.mailedCode(ctx, site.email)
 	if err != nil {
 		return "", err
 	}
-	var r struct {
-		Ref, State string
-		Partition  int
-	}
-	if err := person.call(ctx, "POST", "/requests/"+asked.Ref+"/verify", map[string]string{"code": code}, &r); err != nil {
+	var r client.Request
+	if err := person.Do(ctx, "POST", "/requests/"+asked.Ref+"/verify", client.Verify{Code: code}, &r); err != nil {
 		return "", err
 	}
 	if r.State == string(domain.Pending) {
-		var approved []struct{ Partition int }
-		if err := d.admin.call(ctx, "POST", "/federations/"+slug+"/requests/approve", map[string]any{"refs": []string{r.Ref}}, &approved); err != nil {
+		var approved []client.Request
+		if err := d.admin.Do(ctx, "POST", "/federations/"+slug+"/requests/approve", client.Approve{Refs: []string{r.Ref}}, &approved); err != nil {
 			return "", err
 		}
-		r.Partition = approved[0].Partition
+		r = approved[0]
 	}
-	var command struct{ Token string }
-	if err := person.call(ctx, "POST", "/me/requests/"+r.Ref+"/token", nil, &command); err != nil {
+	var command client.JoinCommand
+	if err := person.Do(ctx, "POST", "/me/requests/"+r.Ref+"/token", nil, &command); err != nil {
 		return "", err
 	}
-	d.s.done("partition %d of %d", r.Partition, Partitions)
+	d.s.done("partition %d of %d", *r.Partition, Partitions)
 	return command.Token, nil
 }
 
@@ -137,8 +135,8 @@ func (d *demo) mailedCode(ctx context.Context, to string) (string, error) {
 
 // findCode returns the code that was mailed to an address, "" while there is none.
 func (d *demo) findCode(ctx context.Context, to string) (string, error) {
-	var mails []struct{ To, Subject string }
-	if err := d.admin.call(ctx, "GET", "/mails", nil, &mails); err != nil {
+	var mails []client.Mail
+	if err := d.admin.Do(ctx, "GET", "/mails", nil, &mails); err != nil {
 		return "", err
 	}
 	for _, m := range mails {

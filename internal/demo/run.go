@@ -6,25 +6,12 @@ import (
 	"strings"
 	"time"
 
+	"blossomtune/internal/client"
 	"blossomtune/internal/domain"
 )
 
 // appName is the bundled app that the demo runs.
 const appName = "blossomtune/quickstart-digits"
-
-type runView struct {
-	Name, State   string
-	Outcome       string
-	Round, Rounds int
-	Cause         struct{ Message, Remedy string }
-}
-
-type metric struct {
-	ID          int64
-	Round       int
-	Phase, Name string
-	Value       *float64
-}
 
 // run launches the bundled app and draws a bar per round, until it has ended.
 func (d *demo) run(ctx context.Context) error {
@@ -35,8 +22,8 @@ func (d *demo) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	var r runView
-	if err := d.admin.call(wait, "POST", "/federations/"+slug+"/runs", map[string]any{"app": hash, "note": "made by blossomtune demo"}, &r); err != nil {
+	var r client.Run
+	if err := d.admin.Do(wait, "POST", "/federations/"+slug+"/runs", client.RunLaunch{App: hash, Note: "made by blossomtune demo"}, &r); err != nil {
 		return err
 	}
 	d.s.done("run %s", r.Name)
@@ -46,20 +33,24 @@ func (d *demo) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	var cause domain.Cause
+	if r.Cause != nil {
+		cause = *r.Cause
+	}
 	if r.State != string(domain.Completed) {
-		return &domain.Error{Code: domain.Unavailable, Message: fmt.Sprintf("The run is %s: %s", r.State, r.Cause.Message), Remedy: r.Cause.Remedy}
+		return &domain.Error{Code: domain.Unavailable, Message: fmt.Sprintf("The run is %s: %s", r.State, cause.Message), Remedy: cause.Remedy}
 	}
 	if r.Outcome == string(domain.NothingTrained) {
-		return &domain.Error{Code: domain.Unavailable, Message: r.Cause.Message, Remedy: r.Cause.Remedy}
+		return &domain.Error{Code: domain.Unavailable, Message: cause.Message, Remedy: cause.Remedy}
 	}
 	d.s.done("%s, accuracy %.4f on held-out data", r.State, accuracy)
 	return nil
 }
 
 func (d *demo) findApp(ctx context.Context) (hash string, err error) {
-	var apps []struct{ Hash, ID string }
+	var apps []client.App
 	err = await(ctx, 100*time.Millisecond, func() (bool, error) {
-		if err := d.admin.call(ctx, "GET", "/apps", nil, &apps); err != nil {
+		if err := d.admin.Do(ctx, "GET", "/apps", nil, &apps); err != nil {
 			return false, err
 		}
 		for _, a := range apps { // newest first
@@ -74,15 +65,15 @@ func (d *demo) findApp(ctx context.Context) (hash string, err error) {
 }
 
 // watch follows the run to its end and returns the last accuracy that the ServerApp measured.
-func (d *demo) watch(ctx context.Context, r *runView) (accuracy float64, err error) {
+func (d *demo) watch(ctx context.Context, r *client.Run) (accuracy float64, err error) {
 	var after int64
 	losses := map[int]float64{}
 	err = await(ctx, 200*time.Millisecond, func() (bool, error) {
-		if err := d.admin.call(ctx, "GET", "/runs/"+r.Name, nil, r); err != nil {
+		if err := d.admin.Do(ctx, "GET", "/runs/"+r.Name, nil, r); err != nil {
 			return false, err
 		}
-		var ms []metric // read after the state: at the end there is nothing more to come
-		if err := d.admin.call(ctx, "GET", fmt.Sprintf("/runs/%s/metrics?after=%d", r.Name, after), nil, &ms); err != nil {
+		var ms []client.Metric // read after the state: at the end there is nothing more to come
+		if err := d.admin.Do(ctx, "GET", fmt.Sprintf("/runs/%s/metrics?after=%d", r.Name, after), nil, &ms); err != nil {
 			return false, err
 		}
 		for _, m := range ms {

@@ -1,0 +1,73 @@
+package client_test
+
+import (
+	"encoding/json"
+	"errors"
+	"net/http"
+	"net/http/httptest"
+	"testing"
+
+	"blossomtune/internal/client"
+	"blossomtune/internal/domain"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// Errors come back as the server had them: with every problem of a form, the code by the status, and never as an answer.
+func TestErrorsComeBackAsTheServerHadThem(t *testing.T) {
+	several := `{"status":422,"code":"invalid","message":"a","field":"x","errors":[{"message":"a","field":"x"},{"message":"b","field":"y","remedy":"r"}]}`
+	for name, c := range map[string]struct {
+		status int
+		body   string
+		want   domain.Errors
+	}{
+		"one":             {404, `{"status":404,"code":"not_found","message":"No such run.","remedy":"List them."}`, domain.Errors{{Code: domain.NotFound, Message: "No such run.", Remedy: "List them."}}},
+		"several":         {422, several, domain.Errors{{Code: domain.Invalid, Message: "a", Field: "x"}, {Code: domain.Invalid, Message: "b", Field: "y", Remedy: "r"}}},
+		"a proxy's page":  {502, `<html>`, domain.Errors{{Code: domain.Unavailable, Message: "The server answers with status 502."}}},
+		"another's words": {403, `{"detail":"No."}`, domain.Errors{{Code: domain.Forbidden, Message: "No."}}},
+		"a lie":           {500, `{"status":403,"code":"forbidden","message":"Leave."}`, domain.Errors{{Code: domain.Unavailable, Message: "The server answers with status 500."}}},
+	} {
+		err := client.ErrorOf(c.status, []byte(c.body))
+		var got domain.Errors
+		if !errors.As(err, &got) {
+			var e *domain.Error
+			errors.As(err, &e)
+			got = domain.Errors{e}
+		}
+		if d := cmp.Diff(c.want, got); d != "" {
+			t.Errorf("%s: %s", name, d)
+		}
+	}
+}
+
+// Create repeats a call that got no answer once, with the same key and body.
+func TestCreateRepeatsACallWithoutAnAnswer(t *testing.T) {
+	var keys, names []string
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		var in client.NewFederation
+		if err := json.NewDecoder(r.Body).Decode(&in); err != nil {
+			t.Error(err)
+		}
+		keys, names = append(keys, r.Header.Get(client.KeyHeader)), append(names, in.Name)
+		if len(keys) == 1 {
+			panic(http.ErrAbortHandler)
+		}
+		_, _ = w.Write([]byte(`{"slug":"made"}`))
+	}))
+	defer srv.Close()
+	c := client.Client{Server: srv.URL}
+	var f client.Federation
+	if err := c.Create(t.Context(), "/federations", "k1", client.NewFederation{Name: "n"}, &f); err != nil || f.Slug != "made" {
+		t.Fatalf("%v, %+v", err, f)
+	}
+	if d := cmp.Diff([]string{"k1", "k1", "n", "n"}, append(keys, names...)); d != "" {
+		t.Error(d)
+	}
+}
+
+// Whatever a path's argument holds stays one segment.
+func TestPathEscapes(t *testing.T) {
+	if got := client.Path("/runs/%s/rounds/%d", "a/../b?c", 3); got != "/runs/a%2F..%2Fb%3Fc/rounds/3" {
+		t.Error(got)
+	}
+}
