@@ -229,33 +229,3 @@ func megabytes(n int64) string {
 	}
 	return fmt.Sprintf("%.1f MB", float64(n)/(1<<20))
 }
-
-type restoreCmd struct {
-	openFlags
-	File string `arg:"" help:"The backup." type:"path"`
-	onHostFlags
-}
-
-// Run restores a backup.
-func (c *restoreCmd) Run(ctx context.Context, k *kong.Context) error {
-	keys, err := c.keys()
-	if err != nil {
-		return err
-	}
-	set, err := c.onHostFlags.settle(k, "")
-	if err != nil {
-		return err
-	}
-	data, address, err := databaseOf(set.Data, set.Database)
-	if err != nil {
-		return err
-	}
-	began := time.Now()
-	r, err := backup.Restore(ctx, backup.RestoreOptions{File: c.File, Keys: keys, Data: data, Database: address, Clock: time.Now})
-	if err != nil {
-		return err
-	}
-	tell(os.Stdout, r)
-	fmt.Printf("Restored into %s in %s. Start it with blossomtune serve --data %s.\n", data, time.Since(began).Round(time.Millisecond), data)
-	return nil
-}

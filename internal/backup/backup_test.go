@@ -303,7 +303,7 @@ func TestABackupUnderLoadIsOneState(t *testing.T) {
 func tableHash(t *testing.T, address, table string) string {
 	t.Helper()
 	sum := sha256.New()
-	err := store.DumpPostgres(t.Context(), address, func(store.Dump) error { return nil },
+	err := store.DumpPostgres(t.Context(), address, true, func(store.Dump) error { return nil },
 		func(name string, write func(io.Writer) error) error {
 			if name == table {
 				return write(sum)

@@ -27,6 +27,7 @@ type Options struct {
 	Protect   Protection
 	Artifacts bool // the files that ServerApps left
 	Logs      bool
+	NoEngines bool   // leave out the directories of federations and the state of SuperLinks
 	Server    string // the version of this program
 	Clock     domain.Clock
 }
@@ -142,7 +143,7 @@ func (m *maker) database(ctx context.Context) error {
 		}
 		return m.spilled(copied, sqliteName)
 	}
-	return store.DumpPostgres(ctx, m.o.Config.Database, m.about, func(table string, write func(io.Writer) error) error {
+	return store.DumpPostgres(ctx, m.o.Config.Database, !m.o.NoEngines, m.about, func(table string, write func(io.Writer) error) error {
 		path := filepath.Join(m.work, "table")
 		f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
 		if err != nil {
@@ -226,7 +227,7 @@ func (m *maker) walk(ctx context.Context, root *os.Root, at string) error {
 			return nil
 		}
 		k := kindOf(name, d.IsDir())
-		if k == skipped || k == artifact && !m.o.Artifacts || k == logged && !m.o.Logs {
+		if m.o.NoEngines && name == "federations" || k == skipped || k == artifact && !m.o.Artifacts || k == logged && !m.o.Logs {
 			if d.IsDir() {
 				return fs.SkipDir
 			}

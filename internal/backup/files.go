@@ -17,7 +17,7 @@ const (
 )
 
 // rebuilt are entries at the top of the data directory that the server makes again, or that belong to this place alone.
-var rebuilt = map[string]bool{"python": true, "downloads": true, "public_url": true, Folder: true, fromBackup: true}
+var rebuilt = map[string]bool{"python": true, "downloads": true, "public_url": true, Folder: true, fromBackup: true, RollbackFile: true}
 
 // keepersOwn are entries of a federation's directory that its keeper makes: its name, port, keys and caches. A restored server gets new
 // ones, so that it never takes the engine of the original for its own.

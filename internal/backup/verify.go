@@ -22,6 +22,17 @@ type Report struct {
 // Verify reads a whole backup, checks the hash of every entry, and checks that its database opens and that its audit's chain is whole. The
 // database is unpacked into a temporary directory for that. Damage is a [domain.Invalid] error that names the place.
 func Verify(ctx context.Context, path string, k Keys) (Report, error) {
+	r, err := inspect(ctx, path, k)
+	if d := r.Manifest.Database; err == nil && d.Audited && !r.Audit.Whole() {
+		err = domain.Errorf(domain.Invalid, "The audit in the backup is not whole: %s.", where(r.Audit)).
+			Fix("The entries were changed before the backup was made. Compare with an older backup.")
+	}
+	return r, err
+}
+
+// inspect is [Verify] without a judgement on the audit: what is wrong with it was wrong in the database as well, and must not stand in the
+// way of an upgrade.
+func inspect(ctx context.Context, path string, k Keys) (Report, error) {
 	dir, err := os.MkdirTemp("", "blossomtune-verify-")
 	if err != nil {
 		return Report{}, fmt.Errorf("making a temporary directory: %w", err)
@@ -88,10 +99,6 @@ func (c *checker) audit() (v domain.AuditVerdict, err error) {
 		v, err = store.CheckSQLite(c.ctx, c.copied, d.Audited)
 	default:
 		v = c.chain.Verdict()
-	}
-	if err == nil && d.Audited && !v.Whole() {
-		err = domain.Errorf(domain.Invalid, "The audit in the backup is not whole: %s.", where(v)).
-			Fix("The entries were changed before the backup was made. Compare with an older backup.")
 	}
 	return v, err
 }

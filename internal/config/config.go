@@ -85,6 +85,7 @@ type Mailjet struct {
 type Backup struct {
 	Recipient      []string `help:"Encrypt backups for these age recipients (age1…). blossomtune backup key makes one." env:"RECIPIENT"`
 	PassphraseFile string   `help:"Encrypt backups with the passphrase in this file." env:"PASSPHRASE_FILE" name:"passphrase-file" type:"path"`
+	SkipUpgrade    bool     `help:"Migrate the database of an earlier version without a backup before it. An upgrade cannot be rolled back then." env:"SKIP_UPGRADE" name:"skip-upgrade"`
 }
 
 // Resolve checks the settings and fills those that follow from others. Its errors name the setting and where it comes from.

@@ -62,20 +62,35 @@ func waiting(log *slog.Logger, of string) func(owner string, until time.Time) {
 	}
 }
 
-// OpenDatabase opens and migrates the database that belongs to a data directory, for the server and for commands on its host.
+// OpenDatabase opens the database that belongs to a data directory, for commands on the server's host, and makes a new one where there is
+// none. One with the schema of an earlier version is refused: only the server migrates it.
+//
 // Where the directory has federations, the database must have them too: a new one in its place would offer the first admin's link
 // to anyone who starts the server, and end what the keepers run.
 func OpenDatabase(ctx context.Context, data, address string) (*store.DB, error) {
-	return openDatabase(ctx, data, address, nil)
+	return openDatabase(ctx, data, address, nil, func(ctx context.Context, db *store.DB) error {
+		pending, err := db.Pending(ctx)
+		if err == nil && pending {
+			return domain.Errorf(domain.Conflict, "The database has the schema of an earlier version.").
+				Fix("Start this version's server, which backs it up and upgrades it, or use the program of the server that is running.")
+		}
+		if err != nil {
+			return err
+		}
+		return db.Migrate(ctx)
+	})
 }
 
-// OwnDatabase is [OpenDatabase] for a server: this process also becomes the only server on the database. It waits for one that is stopping.
-func OwnDatabase(ctx context.Context, data, address string, log *slog.Logger) (*store.DB, error) {
-	return openDatabase(ctx, data, address, waiting(log, "database"))
+// OwnDatabase opens the database for a server: this process also becomes the only server on it. It waits for one that is stopping. migrate
+// brings the schema up to date.
+func OwnDatabase(ctx context.Context, data, address string, log *slog.Logger,
+	migrate func(context.Context, *store.DB) error) (*store.DB, error) {
+	return openDatabase(ctx, data, address, waiting(log, "database"), migrate)
 }
 
 // openDatabase is OwnDatabase where waits is given, else OpenDatabase. It calls waits while another server is stopping.
-func openDatabase(ctx context.Context, data, address string, waits func(owner string, until time.Time)) (*store.DB, error) {
+func openDatabase(ctx context.Context, data, address string, waits func(owner string, until time.Time),
+	migrate func(context.Context, *store.DB) error) (*store.DB, error) {
 	used := hasFederations(data)
 	open := store.Open
 	if used {
@@ -92,7 +107,7 @@ func openDatabase(ctx context.Context, data, address string, waits func(owner st
 		err = refuseBlank(ctx, db, data)
 	}
 	if err == nil {
-		err = db.Migrate(ctx)
+		err = migrate(ctx, db)
 	}
 	if err == nil {
 		err = claim(ctx, db, data, used)

@@ -62,7 +62,7 @@ func newBase(ctx context.Context, o Options, c *cleanups) (b base, err error) {
 		return b, err
 	}
 	c.add("data directory", func(context.Context) error { return b.lock.Release() })
-	if b.DB, err = datadir.OwnDatabase(ctx, conf.Data, conf.Database, o.Log); err != nil {
+	if b.DB, err = datadir.OwnDatabase(ctx, conf.Data, conf.Database, o.Log, o.migrate); err != nil {
 		return b, err
 	}
 	c.add("database", func(context.Context) error { return b.DB.Close() })

@@ -32,6 +32,7 @@ func (s *Server) Start(ctx context.Context) error {
 	}
 	s.open(inner, handler)
 	s.keepJobs()
+	s.noteServed()
 	s.o.Log.Info("serving", "address", s.Addr().String(), "public_url", s.url.get())
 	return nil
 }
@@ -48,7 +49,7 @@ func (s *Server) prepare(ctx context.Context, addr net.Addr) error {
 	if err := datadir.WritePublicURL(s.o.Config.Data, s.url.get()); err != nil {
 		return err
 	}
-	if err := s.afterRestore(ctx); err != nil {
+	if err := errors.Join(s.afterRestore(ctx), s.afterRollback(ctx)); err != nil {
 		return err
 	}
 	return s.restore(ctx)

@@ -46,9 +46,9 @@ func closePostgres(conn *pgx.Conn) {
 	_ = conn.Close(ctx) // it is of no more use either way
 }
 
-// DumpPostgres reads a whole PostgreSQL database in one snapshot. begin is called with what is in it, then each for every table, with a
-// function that writes the table's rows in COPY's text format. Other processes can write meanwhile.
-func DumpPostgres(ctx context.Context, address string, begin func(Dump) error,
+// DumpPostgres reads a PostgreSQL database in one snapshot, with the SuperLinks' tables or without. begin is called with what is in it,
+// then each for every table, with a function that writes the table's rows in COPY's text format. Other processes can write meanwhile.
+func DumpPostgres(ctx context.Context, address string, withLink bool, begin func(Dump) error,
 	each func(table string, write func(io.Writer) error) error) error {
 	conf, err := pgConfig(address, "")
 	if err != nil {
@@ -65,6 +65,9 @@ func DumpPostgres(ctx context.Context, address string, begin func(Dump) error,
 	}
 	defer func() { _ = tx.Rollback(context.WithoutCancel(ctx)) }() // it only read
 	d, err := describePostgres(ctx, tx)
+	if !withLink {
+		d = d.withoutLink()
+	}
 	if err == nil {
 		err = begin(d)
 	}

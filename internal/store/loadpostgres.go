@@ -22,7 +22,12 @@ type Load struct {
 	Dump Dump
 	// Link makes the SuperLinks' tables at the given migrations.
 	Link func(ctx context.Context, db *sql.DB, versions []int64) error
+	// Replace moves the server's tables that are there into the schema [ReplacedSchema]. The SuperLinks' tables stay.
+	Replace bool
 }
+
+// ReplacedSchema keeps the tables that the newest [LoadPostgres] replaced.
+const ReplacedSchema = "blossomtune_replaced"
 
 func setup(query string) func(context.Context, *pgconn.PgConn) error {
 	return func(ctx context.Context, c *pgconn.PgConn) error {
@@ -210,9 +215,19 @@ func swapSchemas(ctx context.Context, conn *pgx.Conn, target string, l Load) err
 	do("SET LOCAL lock_timeout = '60s'")
 	present, listErr := pgTables(ctx, tx)
 	err = errors.Join(err, listErr)
-	if err == nil && len(present) > 0 {
+	switch {
+	case err != nil || len(present) == 0:
+	case !l.Replace:
 		return domain.Errorf(domain.Conflict,
 			"The PostgreSQL database is not empty any more.").Fix("Create a new database and name it with --database.")
+	default:
+		do("DROP SCHEMA IF EXISTS " + ReplacedSchema + " CASCADE")
+		do("CREATE SCHEMA " + ReplacedSchema)
+		for _, t := range present {
+			if !IsLinkTable(t.Name) {
+				do("ALTER TABLE " + quoted(target) + "." + quoted(t.Name) + " SET SCHEMA " + ReplacedSchema)
+			}
+		}
 	}
 	for _, t := range l.Dump.Tables {
 		do("ALTER TABLE " + restoreSchema + "." + quoted(t.Name) + " SET SCHEMA " + quoted(target))
