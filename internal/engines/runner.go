@@ -8,10 +8,10 @@ import (
 	"blossomtune/internal/flower/engine"
 	"blossomtune/internal/flower/launcher"
 	"blossomtune/internal/flower/wire"
-	"blossomtune/internal/runs"
+	"blossomtune/internal/runs/drive"
 )
 
-var _ runs.Engine = Runner{}
+var _ drive.Engine = Runner{}
 
 // Runner hands runs over to federations' SuperLinks and launchers, as the runs package wants it.
 type Runner struct {
@@ -19,16 +19,16 @@ type Runner struct {
 	Disk    int64 // the most bytes of disk that a run's files may take; 0: no limit
 }
 
-// StartRun implements [runs.Engine].
+// StartRun implements [drive.Engine].
 func (r Runner) StartRun(ctx context.Context, run domain.Run, app domain.AppVersion) (uint64, error) {
 	c, err := r.Manager.Control(run.FederationID)
 	if err != nil {
 		return 0, err
 	}
-	return c.StartRun(ctx, engine.RunOrder{Key: runs.EngineKey(run), FAB: app.FAB, App: app.ID(), Version: app.Version, Config: run.Config})
+	return c.StartRun(ctx, engine.RunOrder{Key: drive.EngineKey(run), FAB: app.FAB, App: app.ID(), Version: app.Version, Config: run.Config})
 }
 
-// StopRun implements [runs.Engine].
+// StopRun implements [drive.Engine].
 func (r Runner) StopRun(ctx context.Context, fedID int64, engineRunID uint64) error {
 	c, err := r.Manager.Control(fedID)
 	if err != nil {
@@ -40,7 +40,7 @@ func (r Runner) StopRun(ctx context.Context, fedID int64, engineRunID uint64) er
 	return err
 }
 
-// EngineRuns implements [runs.Engine].
+// EngineRuns implements [drive.Engine].
 func (r Runner) EngineRuns(ctx context.Context, fedID int64) ([]domain.EngineRun, error) {
 	c, err := r.Manager.Control(fedID)
 	if err != nil {
@@ -62,17 +62,17 @@ func engineRun(r wire.Run) domain.EngineRun {
 		PendingAt: r.PendingAt}
 }
 
-// Launch implements [runs.Engine].
+// Launch implements [drive.Engine].
 func (r Runner) Launch(ctx context.Context, run domain.Run) error {
 	return r.Manager.Launch(ctx, run.FederationID, launcher.Order{EngineRunID: run.EngineRunID, Settings: run.Settings, NoWeb: run.Sandbox.NoWeb, UID: run.Sandbox.UID, Disk: r.Disk})
 }
 
-// Kill implements [runs.Engine].
+// Kill implements [drive.Engine].
 func (r Runner) Kill(ctx context.Context, fedID int64, engineRunID uint64, why domain.KillReason) error {
 	return r.Manager.Kill(ctx, fedID, engineRunID, why)
 }
 
-// Tasks implements [runs.Engine].
+// Tasks implements [drive.Engine].
 func (r Runner) Tasks(ctx context.Context, fedID int64) ([]domain.Task, error) {
 	all, err := r.Manager.Tasks(ctx, fedID)
 	if err != nil {
@@ -85,21 +85,21 @@ func (r Runner) Tasks(ctx context.Context, fedID int64) ([]domain.Task, error) {
 	return out, nil
 }
 
-// LogFile implements [runs.Engine].
+// LogFile implements [drive.Engine].
 func (r Runner) LogFile(fedID int64, engineRunID uint64) string {
 	return filepath.Join(r.Manager.RunDir(fedID, engineRunID), launcher.LogName)
 }
 
-// WorkDir implements [runs.Engine].
+// WorkDir implements [drive.Engine].
 func (r Runner) WorkDir(fedID int64, engineRunID uint64) string {
 	return filepath.Join(r.Manager.RunDir(fedID, engineRunID), launcher.WorkName)
 }
 
-// Sleep implements [runs.Engine].
+// Sleep implements [drive.Engine].
 func (r Runner) Sleep(ctx context.Context, fedID int64) error { return r.Manager.Stop(ctx, fedID) }
 
-// Rouse implements [runs.Engine].
+// Rouse implements [drive.Engine].
 func (r Runner) Rouse(fedID int64) { r.Manager.Start(fedID) }
 
-// Status implements [runs.Engine].
+// Status implements [drive.Engine].
 func (r Runner) Status(fedID int64) domain.SuperLink { return r.Manager.Status(fedID) }

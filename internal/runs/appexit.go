@@ -6,7 +6,6 @@ import (
 	"blossomtune/internal/domain"
 	"blossomtune/internal/logmask"
 	"blossomtune/internal/pyerror"
-	"blossomtune/internal/runs/diagnose"
 )
 
 // maxOutput bounds what is kept of a ClientApp's output, in bytes.
@@ -38,24 +37,7 @@ func (s *Service) AppExited(ctx context.Context, key domain.NodeKey, e domain.Ap
 		return err
 	})
 	if err == nil && kept {
-		s.publish(run, "state")
+		s.reporter.Publish(run, "state")
 	}
 	return err
-}
-
-// AppFailures sums up how ClientApps failed in a run, by SuperNode and cause.
-func (s *Service) AppFailures(ctx context.Context, run domain.Run) ([]diagnose.AppFailure, error) {
-	if run.EngineRunID == 0 {
-		return nil, nil
-	}
-	var exits []domain.AppExit
-	var errors []domain.Exchange
-	err := s.Store.View(ctx, func(tx Tx) (err error) {
-		if exits, err = tx.AppExits(ctx, run.FederationID, run.EngineRunID); err != nil {
-			return err
-		}
-		errors, err = tx.FailedExchanges(ctx, run.FederationID, run.EngineRunID)
-		return err
-	})
-	return diagnose.AppFailures(exits, errors), err
 }

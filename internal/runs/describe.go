@@ -62,10 +62,10 @@ func (s *Service) describe(ctx context.Context, actor domain.Actor, id int64, ac
 		if err := tx.DescribeRun(ctx, run); err != nil {
 			return err
 		}
-		return tx.InsertAudit(ctx, s.entry(actor, run, action, detail))
+		return tx.InsertAudit(ctx, s.reporter.Entry(actor, run, action, detail))
 	})
 	if err == nil && changed {
-		s.publish(run, "state")
+		s.reporter.Publish(run, "state")
 	}
 	return run, err
 }

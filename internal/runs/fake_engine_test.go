@@ -10,7 +10,7 @@ import (
 	"time"
 
 	"blossomtune/internal/domain"
-	"blossomtune/internal/runs"
+	"blossomtune/internal/runs/drive"
 )
 
 var errKilled = errors.New("killed here")
@@ -56,7 +56,7 @@ func (f *fakeEngine) StartRun(_ context.Context, run domain.Run, app domain.AppV
 	err = f.around("StartRun", func() error {
 		key := ""
 		if f.keyed {
-			key = runs.EngineKey(run)
+			key = drive.EngineKey(run)
 			for _, r := range f.runs {
 				if r.Key == key {
 					id = r.ID

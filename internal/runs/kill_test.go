@@ -11,6 +11,7 @@ import (
 	"blossomtune/internal/domain"
 	"blossomtune/internal/events"
 	"blossomtune/internal/runs"
+	"blossomtune/internal/runs/drive"
 	"blossomtune/internal/runs/unkeyed"
 	"blossomtune/internal/store"
 	"blossomtune/internal/store/storetest"
@@ -47,12 +48,12 @@ func (k *killer) afterwards(string) error {
 }
 
 // killedStore is a database whose user may be killed before and after each of its transactions.
-type killedStore struct {
-	inner runs.Store
+type killedStore[T any] struct {
+	inner store.Runner[T]
 	k     *killer
 }
 
-func (s killedStore) InTx(ctx context.Context, fn func(runs.Tx) error) error {
+func (s killedStore[T]) InTx(ctx context.Context, fn func(T) error) error {
 	if err := s.k.before("InTx"); err != nil {
 		return err
 	}
@@ -62,7 +63,7 @@ func (s killedStore) InTx(ctx context.Context, fn func(runs.Tx) error) error {
 	return s.k.afterwards("InTx")
 }
 
-func (s killedStore) View(ctx context.Context, fn func(runs.Tx) error) error {
+func (s killedStore[T]) View(ctx context.Context, fn func(T) error) error {
 	if s.k.dead.Load() {
 		return errKilled
 	}
@@ -78,7 +79,10 @@ type world struct {
 	fed    domain.Federation
 	server *runs.Service
 	kills  *killer
-	fixed  atomic.Pointer[time.Time] // what the clock shows; nil: the time
+
+	options func(*runs.Options) // changes what the next boot starts with; may be nil
+
+	fixed atomic.Pointer[time.Time] // what the clock shows; nil: the time
 }
 
 var appHash = fmt.Sprintf("%064d", 7)
@@ -111,11 +115,14 @@ func (w *world) boot(k *killer) {
 	}
 	w.kills = k
 	w.engine.before, w.engine.after = k.before, k.afterwards
-	o := runs.Options{Store: killedStore{store.Adapt[runs.Tx](w.db), k}, Engine: w.engine, Events: events.NewBus(), Clock: w.now,
+	o := runs.Options{Store: killedStore[runs.Tx]{store.Adapt[runs.Tx](w.db), k}, Engine: w.engine, Events: events.NewBus(), Clock: w.now,
 		Logger: slog.New(slog.DiscardHandler), Flwr: "1.42.0"}
 	if !w.engine.keyed {
-		engine := unkeyed.Engine{Engine: w.engine, Store: o.Store, Unkeyed: func(int64) bool { return true }}
+		engine := unkeyed.Engine{Engine: w.engine, Store: killedStore[drive.Tx]{store.Adapt[drive.Tx](w.db), k}, Unkeyed: func(int64) bool { return true }}
 		o.Engine, o.Stray = engine, engine.Stray
+	}
+	if w.options != nil {
+		w.options(&o)
 	}
 	w.server = runs.New(o)
 }

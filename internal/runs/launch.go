@@ -11,8 +11,6 @@ import (
 	"blossomtune/internal/domain"
 )
 
-func itoa(n int64) string { return strconv.FormatInt(n, 10) }
-
 // LaunchInput is a launch form.
 type LaunchInput struct {
 	FederationID int64
@@ -70,12 +68,12 @@ func (s *Service) Launch(ctx context.Context, actor domain.Actor, in LaunchInput
 		if err := tx.InsertRun(ctx, &run); err != nil {
 			return err
 		}
-		return tx.InsertAudit(ctx, s.entry(actor, run, "run.queued", map[string]string{"app": run.AppID + " " + run.AppVersion, "app_hash": run.AppHash, "override": run.Override}))
+		return tx.InsertAudit(ctx, s.reporter.Entry(actor, run, "run.queued", map[string]string{"app": run.AppID + " " + run.AppVersion, "app_hash": run.AppHash, "override": run.Override}))
 	})
 	if err != nil {
 		return domain.Run{}, err
 	}
-	s.publish(run, "state")
+	s.reporter.Publish(run, "state")
 	s.Wake(run.FederationID)
 	return run, nil
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"slices"
 	"strconv"
-	"time"
 
 	"blossomtune/internal/domain"
 )
@@ -43,12 +42,12 @@ func (s *Service) Move(ctx context.Context, actor domain.Actor, id int64, place 
 		if run, err = reorder(ctx, tx, queue, from, to); err != nil {
 			return err
 		}
-		return tx.InsertAudit(ctx, s.entry(actor, run, "run.moved", map[string]string{"from": strconv.Itoa(from + 1), "to": strconv.Itoa(to + 1)}))
+		return tx.InsertAudit(ctx, s.reporter.Entry(actor, run, "run.moved", map[string]string{"from": strconv.Itoa(from + 1), "to": strconv.Itoa(to + 1)}))
 	})
 	if err != nil {
 		return domain.Run{}, err
 	}
-	s.publish(run, "state")
+	s.reporter.Publish(run, "state")
 	s.Wake(run.FederationID)
 	return run, nil
 }
@@ -73,37 +72,5 @@ func reorder(ctx context.Context, tx Tx, queue []domain.Run, from, to int) (move
 			run = r
 		}
 	}
-	return run, nil
-}
-
-// requeueLimit is how long a cancelled run can be put back.
-const requeueLimit = time.Hour
-
-// Requeue takes the cancelling of a queued run back: it has the place again that it had. A run that had begun, and one that was
-// cancelled more than an hour ago, is a [domain.Conflict].
-func (s *Service) Requeue(ctx context.Context, actor domain.Actor, id int64) (domain.Run, error) {
-	var run domain.Run
-	err := s.Store.InTx(ctx, func(tx Tx) error {
-		var err error
-		if run, err = tx.RunByID(ctx, id); err != nil {
-			return err
-		}
-		if run.State != domain.Stopped || !run.StartingAt.IsZero() || run.EngineRunID != 0 {
-			return domain.Errorf(domain.Conflict, "%s was not cancelled in the queue; it is %s.", run.Name, run.State).Fix("Clone it to run it again.")
-		}
-		if s.Clock().Sub(run.EndedAt) > requeueLimit {
-			return domain.Errorf(domain.Conflict, "%s was cancelled more than an hour ago.", run.Name).Fix("Clone it to run it again.")
-		}
-		run.State, run.StopAsked, run.Cause, run.EndedAt = domain.Queued, false, domain.Cause{}, time.Time{}
-		if err := tx.UpdateRun(ctx, run); err != nil {
-			return err
-		}
-		return tx.InsertAudit(ctx, s.entry(actor, run, "run.requeued", map[string]string{}))
-	})
-	if err != nil {
-		return domain.Run{}, err
-	}
-	s.publish(run, "state")
-	s.Wake(run.FederationID)
 	return run, nil
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 
 	"blossomtune/internal/domain"
-	"blossomtune/internal/logfile"
 	"blossomtune/internal/runs/diagnose"
 )
 
@@ -33,35 +32,6 @@ func (s *Service) Part(ctx context.Context, fedID int64, nodeID uint64) (p domai
 	}
 	err = s.Store.View(ctx, func(tx Tx) (err error) { p, err = tx.Part(ctx, fedID, nodeID); return err })
 	return p, err
-}
-
-// LogFile returns the run's log, which may not be there yet.
-func (s *Service) LogFile(run domain.Run) *logfile.File {
-	if run.EngineRunID == 0 {
-		return logfile.New("")
-	}
-	return s.logOf(run)
-}
-
-// MaxLogLines is the most lines one call of [Service.Log] returns.
-const MaxLogLines = 5000
-
-// Log returns up to limit lines of the ServerApp's log from line number from on (1 is the first; a negative one counts
-// from the end, -1 being the last), and how many lines there are.
-func (s *Service) Log(_ context.Context, run domain.Run, from, limit int) ([]logfile.Line, int, error) {
-	if run.EngineRunID == 0 {
-		return nil, 0, nil
-	}
-	limit = min(max(limit, 1), MaxLogLines)
-	file := s.logOf(run)
-	if from < 0 {
-		total, err := file.Total()
-		if err != nil {
-			return nil, 0, err
-		}
-		from = max(total+1+from, 1)
-	}
-	return file.Lines(from, limit)
 }
 
 // Sees reports whether a participant of a run's federation may see the run: while it is queued, if it began after they were enrolled,

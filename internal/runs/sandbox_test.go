@@ -13,7 +13,8 @@ import (
 // A change of a federation's web access holds for the next run that starts, is audited, and each run keeps what was in force.
 func TestARunKeepsItsSandbox(t *testing.T) {
 	w := newWorld(t, storetest.SQLite(t))
-	w.server.Contained = func() domain.Containment { return domain.ContainedByFloor }
+	w.options = func(o *runs.Options) { o.Contained = func() domain.Containment { return domain.ContainedByFloor } }
+	w.boot(&killer{})
 	first := w.completes(w.started("r1"))
 	if _, err := w.server.SetPolicy(t.Context(), manager, w.fed.ID, runs.Policy{Parallel: 1, NoWeb: true}); err != nil {
 		t.Fatal(err)

@@ -1,8 +1,8 @@
-// Package runs takes a run from the queue to its end: launch, hand-over to the engine, reconciliation with what the engine
-// says, the cause of a failure, and the metrics and log lines on the way.
+// Package runs is what the server and its surfaces do with runs: launch, plan, describe, share and read them.
 //
-// The database is the truth. A run's row is committed before the engine hears of it, every change of its state is one
-// transaction with its audit row, and whatever the engine says is reconciled into it by one driver per federation.
+// It puts the packages below it together and is the only one of them that a surface imports. A change that the engine has a part in
+// is made by package drive (the state machine); causes and waits are worded in diagnose; logs and metrics are in watch, files in
+// artifacts, receipts in receipts. What a person asks for and no engine has a part in belongs here.
 package runs
 
 import (
@@ -13,78 +13,45 @@ import (
 
 	"blossomtune/internal/domain"
 	"blossomtune/internal/events"
-	"blossomtune/internal/logfile"
 	"blossomtune/internal/receipt"
+	"blossomtune/internal/runs/artifacts"
+	"blossomtune/internal/runs/drive"
+	"blossomtune/internal/runs/receipts"
+	"blossomtune/internal/runs/report"
+	"blossomtune/internal/runs/watch"
+	"blossomtune/internal/safely"
 )
 
-// Tx is what the runs package needs of a transaction.
+// Tx is what this package and those below it need of a transaction.
 type Tx interface {
-	Federations(ctx context.Context) ([]domain.Federation, error)
-	FederationByID(ctx context.Context, id int64) (domain.Federation, error)
-	UpdateFederation(ctx context.Context, f domain.Federation) error
-	AppVersionByHash(ctx context.Context, hash string, withFAB bool) (domain.AppVersion, error)
+	drive.Tx
+	watch.Tx
+	artifacts.Tx
+	receipts.Tx
+
 	HeldPartitions(ctx context.Context, fedID int64) (map[int]domain.Request, error)
-	NodeKeys(ctx context.Context, fedID int64) ([]domain.NodeKey, error)
 	NodeTally(ctx context.Context, fedID int64) (domain.NodeTally, error)
 	NodePage(ctx context.Context, f domain.NodeFilter) ([]domain.NodeRow, error)
 	GoodKeys(ctx context.Context, feds []int64) (map[int64][]domain.NodeKey, error)
+	NodeApprovals(ctx context.Context, fedID int64, hash string) ([]domain.NodeApproval, error)
 
 	InsertRun(ctx context.Context, r *domain.Run) error
-	RunByID(ctx context.Context, id int64) (domain.Run, error)
 	RunByName(ctx context.Context, name string) (domain.Run, error)
-	RunByEngineID(ctx context.Context, fedID int64, engineRunID uint64) (domain.Run, error)
-	UpdateRun(ctx context.Context, r domain.Run) error
-	Runs(ctx context.Context, f domain.RunFilter) ([]domain.Run, error)
-	QueuedRuns(ctx context.Context, fedID int64) ([]domain.Run, error)
-	ActiveRuns(ctx context.Context) ([]domain.Run, error)
-
+	DescribeRun(ctx context.Context, r domain.Run) error
 	FindRuns(ctx context.Context, f domain.RunQuery, now time.Time) (domain.RunPage, error)
 	SameRuns(ctx context.Context, f domain.RunQuery, page domain.RunPage, now time.Time) (domain.RunPage, error)
 	RunChoices(ctx context.Context, fedID, personID int64) (domain.RunChoices, error)
-	DescribeRun(ctx context.Context, r domain.Run) error
-
-	RunsWithoutReceipt(ctx context.Context, n int) ([]domain.Run, error)
-	EachExchange(ctx context.Context, fedID int64, engineRunID uint64, take func(domain.Exchange) error) error
-	InsertReceipt(ctx context.Context, runID int64, envelope []byte, at time.Time) error
-	Receipt(ctx context.Context, runID int64) ([]byte, error)
-	ReceiptSize(ctx context.Context, runID int64) (int64, error)
-
-	KeepRule(ctx context.Context, fedID int64) (domain.KeepRule, error)
-	SetKeepRule(ctx context.Context, fedID int64, k domain.KeepRule) error
-	RunsToSweep(ctx context.Context, fedID int64, k domain.KeepRule, now time.Time, n int) ([]domain.Run, error)
-	InsertSwept(ctx context.Context, v domain.Swept) error
-	SweptOf(ctx context.Context, runID int64) (domain.Swept, error)
-	SweptSince(ctx context.Context, at time.Time) ([]domain.Run, error)
 
 	InsertShare(ctx context.Context, v *domain.Share) error
 	RevokeShare(ctx context.Context, v domain.Share) error
 	ShareByHash(ctx context.Context, hash []byte) (domain.Share, error)
 	Shares(ctx context.Context, runID int64) ([]domain.Share, error)
 
-	SummariseMeans(ctx context.Context, fedID int64, engineRunID uint64) error
-	MetricSummaries(ctx context.Context, fedID int64, engineRunID uint64) ([]domain.MetricSummary, error)
-	WholeMetrics(ctx context.Context, fedID int64, engineRunID uint64) ([]domain.Metric, error)
-	EnrolParticipants(ctx context.Context, run domain.Run, at time.Time) error
-	ParticipantsChanged(ctx context.Context, run domain.Run) (bool, error)
-	FollowParticipants(ctx context.Context, run domain.Run, at time.Time) error
-	SettleParticipants(ctx context.Context, run domain.Run, at time.Time) (asked, gave int, err error)
-	RunParticipants(ctx context.Context, runID int64) ([]domain.RunParticipant, error)
+	AskedOf(ctx context.Context, parts []domain.RunPart) (map[int64][]domain.Exchange, error)
 	SeesRun(ctx context.Context, runID, personID int64) (bool, error)
 	RunsAsking(ctx context.Context, requestID int64, n int) ([]domain.RunPartOf, error)
-	RepliedNodes(ctx context.Context, fedID int64, engineRunID uint64) ([]uint64, error)
-	MeanMetrics(ctx context.Context, fedID int64, engineRunID uint64) ([]domain.Metric, error)
-	InsertMetrics(ctx context.Context, ms []domain.Metric) (int, error)
 	Part(ctx context.Context, fedID int64, nodeID uint64) (domain.Part, error)
-	watchTx
-
-	NewestExchanges(ctx context.Context, fedID int64, engineRunID uint64) ([]domain.Exchange, error)
-	FailedExchanges(ctx context.Context, fedID int64, engineRunID uint64) ([]domain.Exchange, error)
-
-	NodeApprovals(ctx context.Context, fedID int64, hash string) ([]domain.NodeApproval, error)
 	InsertAppExit(ctx context.Context, e domain.AppExit) (bool, error)
-	AppExits(ctx context.Context, fedID int64, engineRunID uint64) ([]domain.AppExit, error)
-
-	InsertAudit(ctx context.Context, e domain.AuditEntry) error
 	AuditEntries(ctx context.Context, f domain.AuditFilter) ([]domain.AuditEntry, error)
 }
 
@@ -94,36 +61,11 @@ type Store interface {
 	View(ctx context.Context, fn func(Tx) error) error
 }
 
-// Engine is a federation's SuperLink and launcher, as the runs package uses them. A federation whose SuperLink is not up
-// answers every call that needs it with a [domain.Unavailable] error.
-type Engine interface {
-	// StartRun creates the engine run of a run and returns its id. For the same run it returns the same one.
-	StartRun(ctx context.Context, run domain.Run, app domain.AppVersion) (uint64, error)
-	// StopRun ends an engine run; ending an ended one is no error.
-	StopRun(ctx context.Context, fedID int64, engineRunID uint64) error
-	// EngineRuns lists what the SuperLink knows.
-	EngineRuns(ctx context.Context, fedID int64) ([]domain.EngineRun, error)
-	// Launch lets the launcher start the ServerApp of a run that has its engine run, with its settings and sandbox. It is idempotent.
-	Launch(ctx context.Context, run domain.Run) error
-	// Kill ends the run's ServerApp with its descendants, if it runs. Its task tells why.
-	Kill(ctx context.Context, fedID int64, engineRunID uint64, why domain.KillReason) error
-	// Tasks lists the launcher's tasks, ended ones included.
-	Tasks(ctx context.Context, fedID int64) ([]domain.Task, error)
-	// LogFile and WorkDir are the run's files, which outlive it.
-	LogFile(fedID int64, engineRunID uint64) string
-	WorkDir(fedID int64, engineRunID uint64) string
-	// Sleep stops the SuperLink until [Engine.Rouse]; both may be repeated.
-	Sleep(ctx context.Context, fedID int64) error
-	Rouse(fedID int64)
-	// Status is the SuperLink's state.
-	Status(fedID int64) domain.SuperLink
-}
-
 // Options are the parts a [Service] works with.
 type Options struct {
 	Store  Store
-	Engine Engine
-	Stray  func(ctx context.Context, fedID int64, e domain.EngineRun) (bool, error) // whether one without a key belongs to no run; nil: all have keys
+	Engine drive.Engine
+	Stray  func(ctx context.Context, fedID int64, e domain.EngineRun) (bool, error) // see [drive.Options]
 	// EngineChosen is called after a federation's choice of an engine may have changed; may be nil.
 	EngineChosen func(fedID int64)
 
@@ -147,115 +89,102 @@ type Options struct {
 	MachineIndex string // the package index that this machine is configured with; "" for the usual one
 }
 
-// Service is the life of runs. Its methods are safe for concurrent use.
+// Service is what can be done with runs. Its methods are safe for concurrent use.
 type Service struct {
 	Options
+	*watch.Reader
+	*artifacts.Files
 
-	began time.Time // before this nobody here has watched
-
-	ended      chan struct{} // a run has ended: its receipt is due
-	receiptsMu sync.Mutex    // one makes receipts at a time
-
-	receiptsFailed map[int64]time.Time // by run: when its receipt is tried again; guarded by receiptsMu
-
-	mu      sync.Mutex
-	wakes   map[int64]chan struct{}
-	tailers map[int64]*tailer
-	logs    map[int64]*logfile.File
-
-	rollers *rollers
-	waits   waits
+	follower *watch.Follower
+	driver   *drive.Driver
+	receipts *receipts.Maker
+	reporter report.Reporter
+	waits    waits
 }
 
 // New returns a Service; [Service.Run] must run for anything queued to start.
 func New(o Options) *Service {
-	return &Service{Options: o, ended: make(chan struct{}, 1), began: o.Clock().UTC(), wakes: map[int64]chan struct{}{},
-		tailers: map[int64]*tailer{}, logs: map[int64]*logfile.File{}, rollers: newRollers(), waits: newWaits(),
-		receiptsFailed: map[int64]time.Time{}}
+	s := &Service{Options: o, reporter: report.Reporter{Events: o.Events, Clock: o.Clock}, waits: newWaits()}
+	s.follower = watch.NewFollower(watch.Options{Store: part[watch.Tx]{o.Store, func(tx Tx) watch.Tx { return tx }},
+		Reporter: s.reporter, Clock: o.Clock, Logger: o.Logger, LogFile: o.Engine.LogFile})
+	s.Reader = watch.NewReader(s.follower)
+	s.Files = artifacts.New(artifacts.Options{Store: part[artifacts.Tx]{o.Store, func(tx Tx) artifacts.Tx { return tx }},
+		Reporter: s.reporter, Clock: o.Clock, Logger: o.Logger, WorkDir: o.Engine.WorkDir})
+	s.receipts = receipts.New(receipts.Options{Store: part[receipts.Tx]{o.Store, func(tx Tx) receipts.Tx { return tx }},
+		Reporter: s.reporter, Clock: o.Clock, Logger: o.Logger, Files: s.Files, Reader: s.Reader, LogFile: o.Engine.LogFile,
+		Signer: o.Receipts, Requirements: o.Requirements, Flwr: o.Flwr, Version: o.Version})
+	s.driver = drive.New(drive.Options{Store: part[drive.Tx]{o.Store, func(tx Tx) drive.Tx { return tx }},
+		Engine: o.Engine, Stray: o.Stray, Follower: s.follower, Reporter: s.reporter, Clock: o.Clock, Logger: o.Logger,
+		Flwr: o.Flwr, MaxDisk: o.MaxDisk, Contained: o.Contained, AppUID: o.AppUID, Ended: s.receipts.Due})
+	return s
+}
+
+// part is the store as one of the packages below needs it.
+type part[T any] struct {
+	store Store
+	of    func(Tx) T
+}
+
+func (p part[T]) InTx(ctx context.Context, fn func(T) error) error {
+	return p.store.InTx(ctx, func(tx Tx) error { return fn(p.of(tx)) })
+}
+
+func (p part[T]) View(ctx context.Context, fn func(T) error) error {
+	return p.store.View(ctx, func(tx Tx) error { return fn(p.of(tx)) })
+}
+
+// Run drives all federations, makes receipts and removes old files until ctx ends, whose error it returns.
+func (s *Service) Run(ctx context.Context) error {
+	var jobs sync.WaitGroup
+	jobs.Go(func() { safely.Keep(ctx, s.Logger, "receipts", func() { s.receipts.Keep(ctx) }) })
+	jobs.Go(func() { safely.Keep(ctx, s.Logger, "sweeping", func() { s.Files.Keep(ctx) }) })
+	s.driver.Run(ctx)
+	jobs.Wait()
+	s.follower.Close()
+	return ctx.Err()
 }
 
 // Wake makes the federation's driver look at once; call it when its engine has changed.
-func (s *Service) Wake(fedID int64) {
-	select {
-	case s.wake(fedID) <- struct{}{}:
-	default: // one wake waits already
-	}
+func (s *Service) Wake(fedID int64) { s.driver.Wake(fedID) }
+
+// Stop is [drive.Driver.Stop].
+func (s *Service) Stop(ctx context.Context, actor domain.Actor, id int64) (domain.Run, error) {
+	return s.driver.Stop(ctx, actor, id)
 }
 
-func (s *Service) wake(fedID int64) chan struct{} {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	ch, ok := s.wakes[fedID]
-	if !ok {
-		ch = make(chan struct{}, 1)
-		s.wakes[fedID] = ch
-	}
-	return ch
+// Requeue is [drive.Driver.Requeue].
+func (s *Service) Requeue(ctx context.Context, actor domain.Actor, id int64) (domain.Run, error) {
+	return s.driver.Requeue(ctx, actor, id)
 }
 
-// move brings a run into its next state, in one transaction with its audit row. It reports false, and changes nothing,
-// when the run's state does not allow it (somebody else was faster).
-func (s *Service) move(ctx context.Context, actor domain.Actor, id int64, next domain.RunState, change func(*domain.Run)) (run domain.Run, moved bool, err error) {
-	err = s.Store.InTx(ctx, func(tx Tx) error {
-		moved = false
-		if run, err = tx.RunByID(ctx, id); err != nil {
-			return err
-		}
-		if !run.State.May(next) {
-			return nil
-		}
-		before := run.State
-		run.State = next
-		now := s.Clock().UTC()
-		switch {
-		case next == domain.Starting:
-			run.StartingAt, run.ParticipantsAt = now, now
-		case next == domain.Running:
-			run.RunningAt = now
-		case next.Ended():
-			run.EndedAt = now
-		}
-		if err := keepParticipants(ctx, tx, &run, now); err != nil {
-			return err
-		}
-		if change != nil {
-			change(&run)
-		}
-		if err := tx.UpdateRun(ctx, run); err != nil {
-			return err
-		}
-		if next.Ended() {
-			if err := tx.SummariseMeans(ctx, run.FederationID, run.EngineRunID); err != nil {
-				return err
-			}
-		}
-		moved = true
-		return tx.InsertAudit(ctx, s.entry(actor, run, "run."+string(next), map[string]string{"from": string(before), "cause": run.Cause.Message}))
-	})
-	if err == nil && moved {
-		s.publish(run, "state")
-	}
-	return run, moved, err
+// EndRestored is [drive.Driver.EndRestored].
+func (s *Service) EndRestored(ctx context.Context, made time.Time) (int, error) {
+	return s.driver.EndRestored(ctx, made)
 }
 
-func (s *Service) entry(actor domain.Actor, run domain.Run, action string, detail map[string]string) domain.AuditEntry {
-	for k, v := range detail {
-		if v == "" {
-			delete(detail, k)
-		}
-	}
-	return domain.AuditEntry{At: s.Clock().UTC(), Actor: actor, Action: action, ObjectKind: "run", ObjectID: run.Name, FederationID: run.FederationID, Detail: detail}
+// Observed takes note that metrics or exchanges of the federation's runs have reached the database.
+func (s *Service) Observed(fedID int64) { s.follower.Observed(fedID) }
+
+// MakeReceipts makes the receipts that are due now.
+func (s *Service) MakeReceipts(ctx context.Context) error { return s.receipts.Make(ctx) }
+
+// Receipt is [receipts.Maker.Receipt].
+func (s *Service) Receipt(ctx context.Context, run domain.Run) ([]byte, error) {
+	return s.receipts.Receipt(ctx, run)
 }
 
-func (s *Service) publish(run domain.Run, kind string) {
-	s.Events.Publish(events.Event{Topic: RunTopic(run.ID), Kind: kind})
-	if kind == "state" || kind == "round" {
-		s.Events.Publish(events.Event{Topic: FederationTopic(run.FederationID), Kind: kind})
-	}
+// ReceiptSize is [receipts.Maker.ReceiptSize].
+func (s *Service) ReceiptSize(ctx context.Context, run domain.Run) (size int64, keyID string, err error) {
+	return s.receipts.ReceiptSize(ctx, run)
 }
 
-// RunTopic is the topic of one run's events. Kinds: "state", "round", "metric", "log", [LinkEnded].
-func RunTopic(id int64) string { return "run:" + itoa(id) }
+// AppFailures sums up how ClientApps failed in a run, by SuperNode and cause.
+func (s *Service) AppFailures(ctx context.Context, run domain.Run) ([]AppFailure, error) {
+	return s.driver.AppFailures(ctx, run)
+}
+
+// RunTopic is the topic of one run's events. Kinds: "state", "round", "metric", "log", "participants", [LinkEnded].
+func RunTopic(id int64) string { return report.RunTopic(id) }
 
 // FederationTopic is the topic of the events of all runs of a federation. Kinds: "state", "round".
-func FederationTopic(fedID int64) string { return "runs:" + itoa(fedID) }
+func FederationTopic(fedID int64) string { return report.FederationTopic(fedID) }

@@ -49,7 +49,7 @@ func (s *Service) Share(ctx context.Context, actor domain.Actor, run domain.Run,
 		if err := tx.InsertShare(ctx, &share); err != nil {
 			return err
 		}
-		return tx.InsertAudit(ctx, s.entry(actor, run, "run.shared", shareDetail(share)))
+		return tx.InsertAudit(ctx, s.reporter.Entry(actor, run, "run.shared", shareDetail(share)))
 	})
 	return secret, share, err
 }
@@ -82,12 +82,12 @@ func (s *Service) RevokeShare(ctx context.Context, actor domain.Actor, run domai
 			if err := tx.RevokeShare(ctx, v); err != nil {
 				return err
 			}
-			return tx.InsertAudit(ctx, s.entry(actor, run, "run.share_revoked", shareDetail(v)))
+			return tx.InsertAudit(ctx, s.reporter.Entry(actor, run, "run.share_revoked", shareDetail(v)))
 		}
 		return domain.Errorf(domain.NotFound, "%s has no such link.", run.Name)
 	})
 	if err == nil {
-		s.publish(run, LinkEnded)
+		s.reporter.Publish(run, LinkEnded)
 	}
 	return err
 }

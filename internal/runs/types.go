@@ -1,9 +1,25 @@
 package runs
 
-import "blossomtune/internal/runs/diagnose"
+import (
+	"blossomtune/internal/runs/artifacts"
+	"blossomtune/internal/runs/diagnose"
+	"blossomtune/internal/runs/watch"
+)
 
 // What a [Service] returns, by the names that the surfaces use: they know this package alone, not the ones below it.
 type (
 	Wait       = diagnose.Wait
 	AppFailure = diagnose.AppFailure
+	Artifact   = artifacts.Artifact
+	Curves     = watch.Curves
+	Pace       = watch.Pace
+	Trend      = watch.Trend
+	TrendPoint = watch.TrendPoint
+	LogNews    = watch.LogNews
+)
+
+// Limits of what one call returns.
+const (
+	MaxArtifacts = artifacts.MaxArtifacts // files
+	MaxLogLines  = watch.MaxLogLines
 )

@@ -18,7 +18,7 @@ func (s *Service) Wait(ctx context.Context, run domain.Run) (diagnose.Wait, erro
 	if w, ok := s.waits.get(run); ok {
 		return w, nil
 	}
-	x, err := s.situation(ctx, run)
+	x, err := s.driver.Situation(ctx, run)
 	if err != nil {
 		return diagnose.Wait{}, err
 	}

@@ -15,6 +15,7 @@ import (
 	"blossomtune/internal/nodelogs"
 	"blossomtune/internal/overview"
 	"blossomtune/internal/runs"
+	"blossomtune/internal/runs/drive"
 	"blossomtune/internal/runs/unkeyed"
 	"blossomtune/internal/store"
 )
@@ -39,11 +40,10 @@ func newEngine(b base, r Rules) (e Engine) {
 	manager := engine.NewManager(engine.ManagerOptions{DataDir: c.Data, Env: b.python.Get, Keeper: spec,
 		Changed: b.links.engineChanged.call, Pushed: b.links.pushed.call, Stored: b.links.stored.call,
 		RunLog: c.RunLogMB * 1e6, Engine: choice.Of, Clock: o.Clock, Log: o.Log})
-	runStore := store.Adapt[runs.Tx](b.DB)
-	runner := unkeyed.Engine{Engine: engines.Runner{Manager: manager, Disk: c.RunDiskMB * 1e6}, Store: runStore,
+	runner := unkeyed.Engine{Engine: engines.Runner{Manager: manager, Disk: c.RunDiskMB * 1e6}, Store: store.Adapt[drive.Tx](b.DB),
 		Unkeyed: func(fedID int64) bool { return !manager.Keyed(fedID) }}
 	e.Choice, e.Manager, e.NodeLogs = choice, manager, nodelogs.New(c.Data)
-	e.Runs = runs.New(runs.Options{Store: runStore, Engine: runner, Stray: runner.Stray,
+	e.Runs = runs.New(runs.Options{Store: store.Adapt[runs.Tx](b.DB), Engine: runner, Stray: runner.Stray,
 		EngineChosen: func(fedID int64) { choice.Forget(fedID); manager.Recheck(fedID) },
 		MaxDisk:      c.RunDiskMB * 1e6, Events: b.Events, Clock: o.Clock, Logger: o.Log, Flwr: python.FlwrVersion,
 		MachineIndex: cmp.Or(os.Getenv("UV_DEFAULT_INDEX"), os.Getenv("UV_INDEX_URL"), os.Getenv("PIP_INDEX_URL")),

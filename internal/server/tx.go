@@ -9,6 +9,7 @@ import (
 	"blossomtune/internal/onboarding"
 	"blossomtune/internal/overview"
 	"blossomtune/internal/runs"
+	"blossomtune/internal/runs/drive"
 	branding "blossomtune/internal/site"
 	"blossomtune/internal/store"
 	"blossomtune/internal/sysinfo"
@@ -23,7 +24,8 @@ var (
 	_ nodes.Tx      = (*store.Tx)(nil)
 	_ onboarding.Tx = (*store.Tx)(nil)
 	_ overview.Tx   = (*store.Tx)(nil)
-	_ runs.Tx       = (*store.Tx)(nil)
+	_ drive.Tx      = (*store.Tx)(nil)
+	_ runs.Tx       = (*store.Tx)(nil) // and so those of the packages below it
 	_ branding.Tx   = (*store.Tx)(nil)
 	_ sysinfo.Tx    = (*store.Tx)(nil)
 )

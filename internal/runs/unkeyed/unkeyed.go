@@ -7,13 +7,13 @@ import (
 	"time"
 
 	"blossomtune/internal/domain"
-	"blossomtune/internal/runs"
+	"blossomtune/internal/runs/drive"
 )
 
-// Engine makes StartRun idempotent for the federations that Unkeyed reports. Use [Engine.Stray] as the Stray of [runs.Options].
+// Engine makes StartRun idempotent for the federations that Unkeyed reports. Use [Engine.Stray] as the Stray of [drive.Options].
 type Engine struct {
-	runs.Engine
-	Store   runs.Store
+	drive.Engine
+	Store   drive.Store
 	Unkeyed func(fedID int64) bool // whether the federation's SuperLink knows engine runs by their ids alone
 }
 
@@ -41,7 +41,7 @@ func (e Engine) adoptable(ctx context.Context, run domain.Run, r domain.EngineRu
 	if r.AppHash != run.AppHash || r.Finished() || r.PendingAt.Before(run.StartingAt.Truncate(time.Millisecond)) {
 		return false, nil
 	}
-	err := e.Store.View(ctx, func(tx runs.Tx) error {
+	err := e.Store.View(ctx, func(tx drive.Tx) error {
 		_, err := tx.RunByEngineID(ctx, run.FederationID, r.ID)
 		return err
 	})
@@ -55,7 +55,7 @@ func (e Engine) adoptable(ctx context.Context, run domain.Run, r domain.EngineRu
 // row is about to adopt it.
 func (e Engine) Stray(ctx context.Context, fedID int64, r domain.EngineRun) (bool, error) {
 	var active []domain.Run
-	err := e.Store.View(ctx, func(tx runs.Tx) (err error) { active, err = tx.ActiveRuns(ctx); return err })
+	err := e.Store.View(ctx, func(tx drive.Tx) (err error) { active, err = tx.ActiveRuns(ctx); return err })
 	if err != nil {
 		return false, err
 	}

@@ -1,4 +1,4 @@
-package runs
+package watch
 
 import (
 	"context"
@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"blossomtune/internal/domain"
-	"blossomtune/internal/logfile"
 	"blossomtune/internal/runs/applog"
 	"blossomtune/internal/runs/diagnose"
 	"blossomtune/internal/safely"
@@ -16,7 +15,7 @@ import (
 
 // tailer follows one run's log while it runs: it tells of new lines, and stores the metrics and rounds that only the log has.
 type tailer struct {
-	s      *Service
+	s      *Follower
 	run    domain.Run
 	cancel context.CancelFunc
 	done   chan struct{}
@@ -36,8 +35,8 @@ const (
 	tailFresh = 30 * time.Second // a log of a run that began longer ago was written while nobody watched
 )
 
-// tail starts the run's tailer, once.
-func (s *Service) tail(run domain.Run) {
+// Follow begins to follow a run's log; following it twice changes nothing.
+func (s *Follower) Follow(run domain.Run) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.tailers[run.ID] != nil || run.EngineRunID == 0 {
@@ -69,7 +68,7 @@ func (t *tailer) follow(ctx context.Context) {
 func (t *tailer) pump(ctx context.Context) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	file := t.s.logOf(t.run)
+	file := t.s.Log(t.run)
 	for {
 		lines, _, err := file.Lines(t.next, tailBatch)
 		if err != nil || len(lines) == 0 {
@@ -101,19 +100,6 @@ func (t *tailer) readNeeds(ctx context.Context) {
 	}
 	needs := diagnose.NeedsOfRun(t.run, app)
 	t.needs = &needs
-}
-
-// doingOf returns what a run's log says that it does, and what its app needs; nothing where it is not followed here.
-func (s *Service) doingOf(run domain.Run) (applog.Doing, *diagnose.Needs) {
-	s.mu.Lock()
-	t := s.tailers[run.ID]
-	s.mu.Unlock()
-	if t == nil {
-		return applog.Doing{}, nil
-	}
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return t.doing, t.needs
 }
 
 func (t *tailer) store(ctx context.Context, p *applog.Parser) error {
@@ -153,24 +139,24 @@ func (t *tailer) store(ctx context.Context, p *applog.Parser) error {
 		t.s.rollSoon(t.run)
 	}
 	if newRound {
-		t.s.publish(t.run, "round")
+		t.s.Reporter.Publish(t.run, "round")
 	}
 	return nil
 }
 
-// drain reads a run's log to its end, stores what it tells, and ends its tailer. Nobody writes to the log any more. A file that
+// Drain reads a run's log to its end, stores what it tells, and ends its tailer. Nobody writes to the log any more. A file that
 // cannot be read must not keep its run from ending, so only a failure to store is an error.
-func (s *Service) drain(ctx context.Context, run domain.Run) error {
+func (s *Follower) Drain(ctx context.Context, run domain.Run) error {
 	if run.EngineRunID == 0 {
 		return nil
 	}
-	s.tail(run)
+	s.Follow(run)
 	s.mu.Lock()
 	t := s.tailers[run.ID]
 	s.mu.Unlock()
 	t.cancel()
 	<-t.done
-	if err := s.logOf(run).Seal(); err != nil {
+	if err := s.Log(run).Seal(); err != nil {
 		s.Logger.Error("sealing a run's log", "run", run.Name, "err", err)
 	}
 	var unreadable *fs.PathError
@@ -188,8 +174,8 @@ func (s *Service) drain(ctx context.Context, run domain.Run) error {
 	return nil
 }
 
-// untail forgets the log of a run whose engine run is gone.
-func (s *Service) untail(id int64) {
+// Forget forgets the log of a run whose engine run is gone.
+func (s *Follower) Forget(id int64) {
 	s.mu.Lock()
 	t := s.tailers[id]
 	delete(s.tailers, id)
@@ -203,7 +189,7 @@ func (s *Service) untail(id int64) {
 
 // Observed takes note that metrics or exchanges of the federation's runs have reached the database: who watches is told when the
 // metrics are summed up.
-func (s *Service) Observed(fedID int64) {
+func (s *Follower) Observed(fedID int64) {
 	s.mu.Lock()
 	var watched []domain.Run
 	for _, t := range s.tailers {
@@ -217,7 +203,8 @@ func (s *Service) Observed(fedID int64) {
 	}
 }
 
-func (s *Service) stopTailers() {
+// Close ends following all runs, and summing up.
+func (s *Follower) Close() {
 	s.rollers.stop()
 	s.mu.Lock()
 	all := make([]*tailer, 0, len(s.tailers))
@@ -229,19 +216,4 @@ func (s *Service) stopTailers() {
 		t.cancel()
 		<-t.done
 	}
-}
-
-// logOf returns the run's log, kept with its index of lines.
-func (s *Service) logOf(run domain.Run) *logfile.File {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	f, ok := s.logs[run.ID]
-	if !ok {
-		if len(s.logs) > 200 {
-			clear(s.logs) // the index is cheap to make again
-		}
-		f = logfile.New(s.Engine.LogFile(run.FederationID, run.EngineRunID))
-		s.logs[run.ID] = f
-	}
-	return f
 }

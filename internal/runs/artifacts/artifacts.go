@@ -1,9 +1,14 @@
-package runs
+// Package artifacts is the files that ServerApps write: it lists and opens them, and removes them when a federation no longer keeps
+// them.
+//
+// It only touches a run's working directory. Logs are for package watch, and what a receipt says of files is for package receipts.
+package artifacts
 
 import (
 	"context"
 	"errors"
 	"io/fs"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -14,7 +19,41 @@ import (
 
 	"blossomtune/internal/domain"
 	"blossomtune/internal/openfile"
+	"blossomtune/internal/runs/report"
 )
+
+// Tx is what the package needs of a transaction.
+type Tx interface {
+	Federations(ctx context.Context) ([]domain.Federation, error)
+	KeepRule(ctx context.Context, fedID int64) (domain.KeepRule, error)
+	SetKeepRule(ctx context.Context, fedID int64, k domain.KeepRule) error
+	RunsToSweep(ctx context.Context, fedID int64, k domain.KeepRule, now time.Time, n int) ([]domain.Run, error)
+	InsertSwept(ctx context.Context, v domain.Swept) error
+	SweptOf(ctx context.Context, runID int64) (domain.Swept, error)
+	SweptSince(ctx context.Context, at time.Time) ([]domain.Run, error)
+	InsertAudit(ctx context.Context, e domain.AuditEntry) error
+}
+
+// Store runs transactions.
+type Store interface {
+	InTx(ctx context.Context, fn func(Tx) error) error
+	View(ctx context.Context, fn func(Tx) error) error
+}
+
+// Options are the parts that [Files] works with.
+type Options struct {
+	Store    Store
+	Reporter report.Reporter
+	Clock    domain.Clock
+	Logger   *slog.Logger
+	WorkDir  func(fedID int64, engineRunID uint64) string // of a run's ServerApp
+}
+
+// Files are the files of all runs. Its methods are safe for concurrent use.
+type Files struct{ o Options }
+
+// New returns the files of runs; [Files.Keep] must run for old ones to be removed.
+func New(o Options) *Files { return &Files{o} }
 
 // Artifact is what the ServerApp put into its working directory. Only regular files can be read.
 type Artifact struct {
@@ -33,16 +72,16 @@ const (
 
 // Artifacts lists the files below the run's working directory, at most [MaxArtifacts]. What is no regular file, and directories that
 // cannot be read, are listed with their problem.
-func (s *Service) Artifacts(ctx context.Context, run domain.Run) ([]Artifact, error) {
+func (s *Files) Artifacts(ctx context.Context, run domain.Run) ([]Artifact, error) {
 	if run.EngineRunID == 0 {
 		return nil, nil
 	}
-	root, err := os.OpenRoot(s.Engine.WorkDir(run.FederationID, run.EngineRunID))
+	root, err := os.OpenRoot(s.o.WorkDir(run.FederationID, run.EngineRunID))
 	if os.IsNotExist(err) {
 		return nil, nil
 	}
 	if err != nil {
-		return []Artifact{{Path: ".", Problem: problemOf(err)}}, nil
+		return []Artifact{{Path: ".", Problem: ProblemOf(err)}}, nil
 	}
 	defer root.Close()
 	var out []Artifact
@@ -56,7 +95,7 @@ func (s *Service) Artifacts(ctx context.Context, run domain.Run) ([]Artifact, er
 		case ctx.Err() != nil:
 			return ctx.Err()
 		case err != nil: // of a directory, which is walked no deeper
-			a.Problem = problemOf(err)
+			a.Problem = ProblemOf(err)
 		case d.IsDir():
 			return nil
 		default:
@@ -65,7 +104,7 @@ func (s *Service) Artifacts(ctx context.Context, run domain.Run) ([]Artifact, er
 				return nil // the ServerApp removed it meanwhile
 			}
 			if err != nil {
-				a.Problem = problemOf(err)
+				a.Problem = ProblemOf(err)
 			} else if a.Changed = info.ModTime(); info.Mode().IsRegular() {
 				a.Size = info.Size()
 			} else {
@@ -78,13 +117,13 @@ func (s *Service) Artifacts(ctx context.Context, run domain.Run) ([]Artifact, er
 	return out, err
 }
 
-// OpenArtifact opens a regular file of the run's working directory, named as [Service.Artifacts] lists it; no path leads out of it.
-func (s *Service) OpenArtifact(_ context.Context, run domain.Run, path string) (*os.File, error) {
+// OpenArtifact opens a regular file of the run's working directory, named as [Files.Artifacts] lists it; no path leads out of it.
+func (s *Files) OpenArtifact(_ context.Context, run domain.Run, path string) (*os.File, error) {
 	missing := domain.Errorf(domain.NotFound, "This run has no artifact %q.", path)
 	if run.EngineRunID == 0 {
 		return nil, missing
 	}
-	root, err := os.OpenRoot(s.Engine.WorkDir(run.FederationID, run.EngineRunID))
+	root, err := os.OpenRoot(s.o.WorkDir(run.FederationID, run.EngineRunID))
 	if err != nil {
 		return nil, missing.Because(err)
 	}
@@ -97,13 +136,13 @@ func (s *Service) OpenArtifact(_ context.Context, run domain.Run, path string) (
 	case err == nil:
 		return f, nil
 	case errors.Is(err, openfile.ErrNotRegular), errors.Is(err, fs.ErrPermission):
-		return nil, domain.Errorf(domain.Conflict, "%s cannot be read: it is %s.", path, problemOf(err)).Fix("Only regular files that the server may read can be downloaded.").Because(err)
+		return nil, domain.Errorf(domain.Conflict, "%s cannot be read: it is %s.", path, ProblemOf(err)).Fix("Only regular files that the server may read can be downloaded.").Because(err)
 	}
 	return nil, missing.Because(err)
 }
 
-// problemOf says why a file cannot be read, without the path.
-func problemOf(err error) string {
+// ProblemOf says why a file cannot be read, without the path.
+func ProblemOf(err error) string {
 	if errors.Is(err, openfile.ErrNotRegular) {
 		words, _, _ := strings.Cut(err.Error(), ": "+openfile.ErrNotRegular.Error())
 		if i := strings.LastIndex(words, " is "); i >= 0 {

@@ -1,4 +1,4 @@
-package runs
+package watch
 
 import (
 	"context"
@@ -6,7 +6,6 @@ import (
 	"strings"
 
 	"blossomtune/internal/domain"
-	"blossomtune/internal/runs/diagnose"
 )
 
 // Trend is the way of a run's main metric over its last rounds.
@@ -24,59 +23,14 @@ type TrendPoint struct {
 // trendRounds is how many rounds a trend goes back.
 const trendRounds = 40
 
-// Progress is how a run that goes on comes along.
+// Progress is how a run advances: its pace, and the way of its main metric.
 type Progress struct {
-	Wait  diagnose.Wait
 	Pace  Pace
 	Trend Trend
 }
 
-// Progress says how runs that are starting or running come along, in their order. What several runs need is read at once.
-func (s *Service) Progress(ctx context.Context, all []domain.Run) ([]Progress, error) {
-	out := make([]Progress, len(all))
-	err := s.Store.View(ctx, func(tx Tx) error {
-		known, err := tx.Federations(ctx)
-		if err != nil {
-			return err
-		}
-		feds := make(map[int64]domain.Federation, len(known))
-		for _, f := range known {
-			feds[f.ID] = f
-		}
-		var ids []int64
-		for _, r := range all {
-			ids = append(ids, r.FederationID)
-		}
-		keys, err := tx.GoodKeys(ctx, ids)
-		if err != nil {
-			return err
-		}
-		x, err := comingAlong(ctx, tx, all)
-		if err != nil {
-			return err
-		}
-		for i, r := range all {
-			if !r.StopAsked {
-				out[i].Wait = s.situationOf(r, feds[r.FederationID], keys[r.FederationID], x.asked[r.ID]).Wait()
-			}
-			out[i].Pace = paceOf(x.spans[r.ID], r.Rounds, s.Clock())
-			out[i].Trend = Trend{x.main[r.ID], trendOf(x.bands[r.ID])}
-		}
-		return nil
-	})
-	return out, err
-}
-
-// coming is what several runs have measured and done of late, by their ids.
-type coming struct {
-	asked map[int64][]domain.Exchange // in the newest round
-	spans map[int64][]domain.RoundSpan
-	main  map[int64]domain.MetricName
-	bands map[int64][]domain.Band
-}
-
-func comingAlong(ctx context.Context, tx Tx, all []domain.Run) (c coming, err error) {
-	c.main = map[int64]domain.MetricName{}
+// Progress says how runs advance, by their ids. What several runs need is read at once, in the caller's transaction.
+func (s *Reader) Progress(ctx context.Context, tx Tx, all []domain.Run) (map[int64]Progress, error) {
 	var paces, known, parts []domain.RunPart
 	for _, r := range all {
 		if paced(r) {
@@ -86,24 +40,27 @@ func comingAlong(ctx context.Context, tx Tx, all []domain.Run) (c coming, err er
 			known = append(known, domain.RunPart{Run: r})
 		}
 	}
-	if c.spans, err = tx.SpansOf(ctx, paces); err != nil {
-		return c, err
-	}
-	if c.asked, err = tx.AskedOf(ctx, known); err != nil {
-		return c, err
+	spans, err := tx.SpansOf(ctx, paces)
+	if err != nil {
+		return nil, err
 	}
 	names, err := tx.NamesOf(ctx, known)
 	if err != nil {
-		return c, err
+		return nil, err
 	}
+	main := map[int64]domain.MetricName{}
 	for _, p := range known {
 		if name, has := mainMetric(names[p.Run.ID]); has {
-			c.main[p.Run.ID] = name
+			main[p.Run.ID] = name
 			parts = append(parts, domain.RunPart{Run: p.Run, MetricName: name, From: max(p.Run.Round-trendRounds, 0)})
 		}
 	}
-	c.bands, err = tx.BandsOf(ctx, parts)
-	return c, err
+	bands, err := tx.BandsOf(ctx, parts)
+	out := make(map[int64]Progress, len(all))
+	for _, r := range all {
+		out[r.ID] = Progress{paceOf(spans[r.ID], r.Rounds, s.f.Clock()), Trend{main[r.ID], trendOf(bands[r.ID])}}
+	}
+	return out, err
 }
 
 func trendOf(bands []domain.Band) (out []TrendPoint) {

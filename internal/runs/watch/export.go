@@ -1,4 +1,4 @@
-package runs
+package watch
 
 import (
 	"bufio"
@@ -26,7 +26,7 @@ type ExportedMetric struct {
 }
 
 // export hands all of a run's metrics on, a part at a time.
-func (s *Service) export(ctx context.Context, run domain.Run, take func(domain.Metric) error) error {
+func (s *Reader) export(ctx context.Context, run domain.Run, take func(domain.Metric) error) error {
 	after := int64(0)
 	for {
 		ms, err := s.Metrics(ctx, run, after, exportRows)
@@ -43,7 +43,7 @@ func (s *Service) export(ctx context.Context, run domain.Run, take func(domain.M
 }
 
 // WriteCSV writes every metric of a run, one a row; labels names participants by the id of their SuperNode.
-func (s *Service) WriteCSV(ctx context.Context, run domain.Run, labels map[string]string, to io.Writer) error {
+func (s *Reader) WriteCSV(ctx context.Context, run domain.Run, labels map[string]string, to io.Writer) error {
 	out := csv.NewWriter(to)
 	_ = out.Write([]string{"round", "phase", "participant", "node", "name", "value"}) // Flush tells
 	err := s.export(ctx, run, func(m domain.Metric) error {
@@ -57,7 +57,7 @@ func (s *Service) WriteCSV(ctx context.Context, run domain.Run, labels map[strin
 }
 
 // WriteJSON writes every metric of a run as one list of [ExportedMetric].
-func (s *Service) WriteJSON(ctx context.Context, run domain.Run, labels map[string]string, to io.Writer) error {
+func (s *Reader) WriteJSON(ctx context.Context, run domain.Run, labels map[string]string, to io.Writer) error {
 	out := bufio.NewWriter(to)
 	_, _ = out.WriteString("[") // Flush tells
 	between := "\n"

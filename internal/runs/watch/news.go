@@ -1,4 +1,4 @@
-package runs
+package watch
 
 import (
 	"encoding/json"
@@ -6,6 +6,7 @@ import (
 
 	"blossomtune/internal/events"
 	"blossomtune/internal/logfile"
+	"blossomtune/internal/runs/report"
 )
 
 // LogNews tells viewers of new lines of a run's log. Lines are the newest ones and end with line Total; what comes before them, and
@@ -68,5 +69,5 @@ func (t *tailer) tell() {
 	if err != nil {
 		return // numbers and text: there is no such error
 	}
-	t.s.Events.Publish(events.Event{Topic: RunTopic(t.run.ID), Kind: "log", Data: json.RawMessage(text)})
+	t.s.Reporter.Events.Publish(events.Event{Topic: report.RunTopic(t.run.ID), Kind: "log", Data: json.RawMessage(text)})
 }

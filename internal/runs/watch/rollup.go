@@ -1,4 +1,4 @@
-package runs
+package watch
 
 import (
 	"context"
@@ -7,6 +7,7 @@ import (
 
 	"blossomtune/internal/domain"
 	"blossomtune/internal/events"
+	"blossomtune/internal/runs/report"
 	"blossomtune/internal/safely"
 )
 
@@ -39,7 +40,7 @@ const (
 )
 
 // rollSoon begins to bring a run's bands up to date and returns at once. Who watches the run is told when it is done.
-func (s *Service) rollSoon(run domain.Run) {
+func (s *Follower) rollSoon(run domain.Run) {
 	r := s.rollers
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -53,7 +54,7 @@ func (s *Service) rollSoon(run domain.Run) {
 	r.wg.Go(func() { s.roll(run) })
 }
 
-func (s *Service) roll(run domain.Run) {
+func (s *Follower) roll(run domain.Run) {
 	r := s.rollers
 	for {
 		began := s.Clock()
@@ -63,7 +64,7 @@ func (s *Service) roll(run domain.Run) {
 			s.Logger.Error("summing up a run's metrics", "run", run.Name, "err", err)
 		}
 		if err == nil {
-			s.Events.Publish(events.Event{Topic: RunTopic(run.ID), Kind: "metric", Data: rolled})
+			s.Reporter.Events.Publish(events.Event{Topic: report.RunTopic(run.ID), Kind: "metric", Data: rolled})
 		}
 		r.mu.Lock()
 		if err != nil || !more && !r.busy[run.ID] {
@@ -84,7 +85,7 @@ func (s *Service) roll(run domain.Run) {
 }
 
 // rollStep takes a part of the metrics in, and what they say of the rounds. It returns the newest metric that the bands have now.
-func (s *Service) rollStep(ctx context.Context, run domain.Run, again bool) (rolled int64, more bool, err error) {
+func (s *Follower) rollStep(ctx context.Context, run domain.Run, again bool) (rolled int64, more bool, err error) {
 	s.rollers.one.Lock()
 	defer s.rollers.one.Unlock()
 	moved := false
@@ -101,13 +102,13 @@ func (s *Service) rollStep(ctx context.Context, run domain.Run, again bool) (rol
 		return err
 	})
 	if err == nil && moved {
-		s.publish(run, "round")
+		s.Reporter.Publish(run, "round")
 	}
 	return rolled, more, err
 }
 
 // rollUp brings a run's bands up to date and waits for it. Nobody writes metrics of the run any more.
-func (s *Service) rollUp(ctx context.Context, run domain.Run) error {
+func (s *Follower) rollUp(ctx context.Context, run domain.Run) error {
 	for more := true; more; {
 		var err error
 		if _, more, err = s.rollStep(ctx, run, true); err != nil {

@@ -1,4 +1,4 @@
-package runs
+package drive
 
 import (
 	"context"
@@ -16,7 +16,7 @@ const startTimeout = 60 * time.Second
 
 // startEngineRun creates the engine run of a committed row. The engine gives the same one for the same row, so an attempt that was
 // interrupted is simply repeated.
-func (s *Service) startEngineRun(ctx context.Context, run domain.Run) error {
+func (s *Driver) startEngineRun(ctx context.Context, run domain.Run) error {
 	uid, err := s.appUID(run.FederationID)
 	if refused := (*domain.Error)(nil); errors.As(err, &refused) {
 		return s.fail(ctx, run, domain.Cause{Code: domain.CauseNoUserID, ExitCode: -1, Where: "server", Message: refused.Message, Remedy: refused.Remedy})
@@ -46,7 +46,7 @@ func (s *Service) startEngineRun(ctx context.Context, run domain.Run) error {
 func EngineKey(run domain.Run) string { return fmt.Sprintf("%d-%d", run.ID, run.CreatedAt.UnixMilli()) }
 
 // owner returns the run that an engine run is of; owned is false where there is none.
-func (s *Service) owner(ctx context.Context, fedID int64, e domain.EngineRun) (run domain.Run, owned bool, err error) {
+func (s *Driver) owner(ctx context.Context, fedID int64, e domain.EngineRun) (run domain.Run, owned bool, err error) {
 	err = s.Store.View(ctx, func(tx Tx) (err error) {
 		if run, err = tx.RunByEngineID(ctx, fedID, e.ID); domain.CodeOf(err) != domain.NotFound || e.Key == "" {
 			return err
@@ -65,7 +65,7 @@ func (s *Service) owner(ctx context.Context, fedID int64, e domain.EngineRun) (r
 }
 
 // bind ties an engine run to its row. Only then may the launcher start its ServerApp.
-func (s *Service) bind(ctx context.Context, run domain.Run, engineRunID uint64, uid int) error {
+func (s *Driver) bind(ctx context.Context, run domain.Run, engineRunID uint64, uid int) error {
 	level := s.level() // the first call takes a moment
 	err := s.Store.InTx(ctx, func(tx Tx) error {
 		r, err := tx.RunByID(ctx, run.ID)
@@ -84,35 +84,18 @@ func (s *Service) bind(ctx context.Context, run domain.Run, engineRunID uint64, 
 		if err := tx.UpdateRun(ctx, r); err != nil {
 			return err
 		}
-		return tx.InsertAudit(ctx, s.entry(domain.System, r, "run.handed_over", map[string]string{"engine_run": fmt.Sprint(engineRunID)}))
+		return tx.InsertAudit(ctx, s.Reporter.Entry(domain.System, r, "run.handed_over", map[string]string{"engine_run": fmt.Sprint(engineRunID)}))
 	})
 	if err != nil || run.EngineRunID != engineRunID {
 		return err
 	}
-	s.tail(run)
+	s.Follower.Follow(run)
 	return s.Engine.Launch(ctx, run)
-}
-
-// lost decides about a run whose engine run the SuperLink does not know.
-func (s *Service) lost(ctx context.Context, run domain.Run, task domain.Task, launched bool) error {
-	switch {
-	case !launched && run.State == domain.Starting:
-		return s.unbind(ctx, run)
-	case run.StopAsked:
-		if err := s.Engine.Kill(ctx, run.FederationID, run.EngineRunID, domain.KilledStop); err != nil {
-			return err
-		}
-		return s.end(ctx, run, domain.Stopped, run.Cause)
-	case task.Ended && task.Reason != "": // it was lost before, as when its keeper was killed and the next one has another SuperLink
-		return s.fail(ctx, run, s.cause(ctx, run, domain.EngineRun{}, task))
-	}
-	return s.fail(ctx, run, domain.Cause{Code: domain.CauseEngineLost, ExitCode: -1, Where: "SuperLink",
-		Message: "The SuperLink does not know this run any more; its database was lost or replaced.", Remedy: "Launch it again."})
 }
 
 // unbind forgets an engine run that is gone before its ServerApp was started, as when the federation changed its SuperLink meanwhile. The
 // next step starts another one: nothing of the run has happened yet.
-func (s *Service) unbind(ctx context.Context, run domain.Run) error {
+func (s *Driver) unbind(ctx context.Context, run domain.Run) error {
 	lost := run.EngineRunID
 	err := s.Store.InTx(ctx, func(tx Tx) error {
 		r, err := tx.RunByID(ctx, run.ID)
@@ -123,17 +106,17 @@ func (s *Service) unbind(ctx context.Context, run domain.Run) error {
 		if err := tx.UpdateRun(ctx, r); err != nil {
 			return err
 		}
-		return tx.InsertAudit(ctx, s.entry(domain.System, r, "run.engine_run_lost", map[string]string{"engine_run": fmt.Sprint(lost)}))
+		return tx.InsertAudit(ctx, s.Reporter.Entry(domain.System, r, "run.engine_run_lost", map[string]string{"engine_run": fmt.Sprint(lost)}))
 	})
 	if err == nil {
-		s.untail(run.ID)
+		s.Follower.Forget(run.ID)
 		s.Wake(run.FederationID)
 	}
 	return err
 }
 
 // stopLeft ends engine runs whose run has ended, as when their SuperLink was stopped with them, and those that belong to no run.
-func (s *Service) stopLeft(ctx context.Context, fedID int64, engine []domain.EngineRun) error {
+func (s *Driver) stopLeft(ctx context.Context, fedID int64, engine []domain.EngineRun) error {
 	for _, e := range engine {
 		if e.Finished() {
 			continue
@@ -170,60 +153,26 @@ func (s *Service) stopLeft(ctx context.Context, fedID int64, engine []domain.Eng
 	return nil
 }
 
-// advance reconciles one run that is starting or running with what the engine says.
-func (s *Service) advance(ctx context.Context, run domain.Run, v view) error {
-	if run.EngineRunID == 0 {
-		if run.StopAsked {
-			return s.end(ctx, run, domain.Stopped, run.Cause) // an engine run that it may have left is stopped by this step
-		}
-		return s.startEngineRun(ctx, run)
-	}
-	engine, known := v.runs[run.EngineRunID]
-	task, launched := v.tasks[run.EngineRunID]
-	if !known {
-		return s.lost(ctx, run, task, launched)
-	}
-	s.tail(run)
-	switch {
-	case run.StopAsked:
-		return s.stopEngineRun(ctx, run, engine)
-	case launched && task.Ended:
-		return s.settle(ctx, run, engine, task)
-	case engine.Finished():
-		return s.settle(ctx, run, engine, task)
-	}
-	if !launched && s.Engine.Status(run.FederationID).Leaving {
-		return nil // it is launched after the restart; until then no limit counts
-	}
-	if over, err := s.overrun(ctx, run); over || err != nil {
-		return err
-	}
-	if !launched {
-		if err := s.Engine.Launch(ctx, run); err != nil {
-			return err
-		}
-	}
-	if task.Alive && run.State == domain.Starting {
-		_, _, err := s.move(ctx, domain.System, run.ID, domain.Running, nil)
-		return err
-	}
-	return nil
-}
-
-func (s *Service) stopEngineRun(ctx context.Context, run domain.Run, e domain.EngineRun) error {
-	if e.Finished() && e.SubStatus == "completed" {
-		return s.end(ctx, run, domain.Completed, domain.Cause{})
-	}
-	if err := s.halt(ctx, run, domain.KilledStop); err != nil {
-		return err
-	}
-	return s.end(ctx, run, domain.Stopped, run.Cause)
-}
-
 // halt ends the engine run and its ServerApp; both calls may be repeated.
-func (s *Service) halt(ctx context.Context, run domain.Run, why domain.KillReason) error {
+func (s *Driver) halt(ctx context.Context, run domain.Run, why domain.KillReason) error {
 	if err := s.Engine.StopRun(ctx, run.FederationID, run.EngineRunID); err != nil {
 		return err
 	}
 	return s.Engine.Kill(ctx, run.FederationID, run.EngineRunID, why)
+}
+
+// appUID is the user that a federation's ServerApps run as.
+func (s *Driver) appUID(fedID int64) (int, error) {
+	if s.AppUID == nil {
+		return 0, nil
+	}
+	return s.AppUID(fedID)
+}
+
+// level is how ServerApps are contained on this machine; "" where it is not known.
+func (s *Driver) level() domain.Containment {
+	if s.Contained == nil {
+		return ""
+	}
+	return s.Contained()
 }

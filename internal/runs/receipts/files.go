@@ -1,4 +1,4 @@
-package runs
+package receipts
 
 import (
 	"context"
@@ -13,6 +13,7 @@ import (
 	"blossomtune/internal/domain"
 	"blossomtune/internal/openfile"
 	"blossomtune/internal/receipt"
+	"blossomtune/internal/runs/artifacts"
 )
 
 // What a receipt's hashes may cost a run. Variables for tests.
@@ -23,7 +24,7 @@ var (
 
 // receiptFiles adds the hashes of the log and of what the ServerApp wrote. A file that cannot be read, or that would take too long, is
 // named in LeftOut; it holds up neither this receipt nor another.
-func (s *Service) receiptFiles(ctx context.Context, run domain.Run, st *receipt.Statement, p *receipt.Run) error {
+func (s *Maker) receiptFiles(ctx context.Context, run domain.Run, st *receipt.Statement, p *receipt.Run) error {
 	if run.EngineRunID == 0 {
 		return nil
 	}
@@ -34,14 +35,14 @@ func (s *Service) receiptFiles(ctx context.Context, run domain.Run, st *receipt.
 		case ctx.Err() != nil:
 			return ctx.Err()
 		case err != nil:
-			p.LeftOut[name] = problemOf(err)
+			p.LeftOut[name] = artifacts.ProblemOf(err)
 		default:
 			st.Subject = append(st.Subject, subject(name, sum))
 		}
 		return nil
 	}
 	err := add("log", func() (*os.File, error) {
-		f, err := openfile.Regular(s.Engine.LogFile(run.FederationID, run.EngineRunID))
+		f, err := openfile.Regular(s.LogFile(run.FederationID, run.EngineRunID))
 		if os.IsNotExist(err) {
 			err = errors.New("there is none")
 		}
@@ -50,22 +51,22 @@ func (s *Service) receiptFiles(ctx context.Context, run domain.Run, st *receipt.
 	if err != nil {
 		return err
 	}
-	files, err := s.Artifacts(ctx, run)
+	files, err := s.Files.Artifacts(ctx, run)
 	if err != nil {
 		if ctx.Err() == nil {
-			p.LeftOut["artifacts"], err = problemOf(err), nil
+			p.LeftOut["artifacts"], err = artifacts.ProblemOf(err), nil
 		}
 		return err
 	}
-	if len(files) >= MaxArtifacts {
-		p.LeftOut["artifacts"] = fmt.Sprintf("only the first %d are listed", MaxArtifacts)
+	if len(files) >= artifacts.MaxArtifacts {
+		p.LeftOut["artifacts"] = fmt.Sprintf("only the first %d are listed", artifacts.MaxArtifacts)
 	}
 	for _, a := range files {
 		if a.Problem != "" {
 			p.LeftOut["artifact/"+a.Path] = a.Problem
 			continue
 		}
-		if err := add("artifact/"+a.Path, func() (*os.File, error) { return s.OpenArtifact(ctx, run, a.Path) }); err != nil {
+		if err := add("artifact/"+a.Path, func() (*os.File, error) { return s.Files.OpenArtifact(ctx, run, a.Path) }); err != nil {
 			return err
 		}
 	}

@@ -1,4 +1,4 @@
-package runs
+package drive
 
 import (
 	"context"
@@ -12,8 +12,8 @@ import (
 const noteProgress = 30 * time.Second
 
 // overrun ends a run that has passed one of its limits, with the cause. It reports false where none is passed.
-func (s *Service) overrun(ctx context.Context, run domain.Run) (bool, error) {
-	x, err := s.situation(ctx, run)
+func (s *Driver) overrun(ctx context.Context, run domain.Run) (bool, error) {
+	x, err := s.Situation(ctx, run)
 	if err != nil {
 		return false, err
 	}
@@ -28,7 +28,7 @@ func (s *Service) overrun(ctx context.Context, run domain.Run) (bool, error) {
 }
 
 // note writes down when a run last came along.
-func (s *Service) note(ctx context.Context, x diagnose.Situation) error {
+func (s *Driver) note(ctx context.Context, x diagnose.Situation) error {
 	if x.Run.State != domain.Running || x.Since.Sub(later(x.Run.ProgressAt, x.Run.RunningAt)) < noteProgress {
 		return nil
 	}

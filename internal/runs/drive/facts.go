@@ -1,4 +1,4 @@
-package runs
+package drive
 
 import (
 	"context"
@@ -7,15 +7,15 @@ import (
 	"blossomtune/internal/runs/diagnose"
 )
 
-// situation collects what a run's waiting and its limits are judged by.
-func (s *Service) situation(ctx context.Context, run domain.Run) (x diagnose.Situation, err error) {
+// Situation collects what a run's waiting and its limits are judged by.
+func (s *Driver) Situation(ctx context.Context, run domain.Run) (x diagnose.Situation, err error) {
 	err = s.Store.View(ctx, func(tx Tx) error {
 		fed, err := tx.FederationByID(ctx, run.FederationID)
 		if err != nil {
 			return err
 		}
 		if run.State == domain.Queued {
-			x = s.situationOf(run, fed, nil, nil)
+			x = s.SituationOf(run, fed, nil, nil)
 			x.Ahead, err = s.aheadOf(ctx, tx, run)
 			return err
 		}
@@ -24,21 +24,21 @@ func (s *Service) situation(ctx context.Context, run domain.Run) (x diagnose.Sit
 			return err
 		}
 		keys, err := tx.NodeKeys(ctx, run.FederationID)
-		x = s.situationOf(run, fed, keys, asked)
+		x = s.SituationOf(run, fed, keys, asked)
 		return err
 	})
 	return x, err
 }
 
-// situationOf is the situation of a run in a federation, with its keys and what was asked in the newest round.
-func (s *Service) situationOf(run domain.Run, fed domain.Federation, keys []domain.NodeKey, asked []domain.Exchange) diagnose.Situation {
-	doing, needs := s.doingOf(run)
+// SituationOf is the situation of a run in a federation, with its keys and what was asked in the newest round.
+func (s *Driver) SituationOf(run domain.Run, fed domain.Federation, keys []domain.NodeKey, asked []domain.Exchange) diagnose.Situation {
+	doing, needs := s.Follower.Doing(run)
 	return diagnose.Situation{Run: run, Fed: fed, Keys: keys, Asked: asked, Link: s.Engine.Status(run.FederationID),
 		Doing: doing, Needs: needs, Now: s.Clock().UTC()}.Complete(s.began)
 }
 
 // aheadOf lists what runs, where that leaves no room, and what is before a run in its queue and may start.
-func (s *Service) aheadOf(ctx context.Context, tx Tx, run domain.Run) ([]domain.Run, error) {
+func (s *Driver) aheadOf(ctx context.Context, tx Tx, run domain.Run) ([]domain.Run, error) {
 	fed, err := tx.FederationByID(ctx, run.FederationID)
 	if err != nil {
 		return nil, err
@@ -67,10 +67,10 @@ func (s *Service) aheadOf(ctx context.Context, tx Tx, run domain.Run) ([]domain.
 }
 
 // cause says why a run failed.
-func (s *Service) cause(ctx context.Context, run domain.Run, e domain.EngineRun, t domain.Task) domain.Cause {
+func (s *Driver) cause(ctx context.Context, run domain.Run, e domain.EngineRun, t domain.Task) domain.Cause {
 	f := s.facts(ctx, run)
 	f.Engine, f.Task = e, t
-	lines, _, err := s.logOf(run).Tail(diagnose.LogLines)
+	lines, _, err := s.Follower.Log(run).Tail(diagnose.LogLines)
 	if err != nil {
 		s.Logger.Error("reading a failed run's log", "run", run.Name, "err", err)
 	}
@@ -82,7 +82,7 @@ func (s *Service) cause(ctx context.Context, run domain.Run, e domain.EngineRun,
 		}
 	}
 	if t.Killed == domain.KilledLimit {
-		if x, err := s.situation(ctx, run); err == nil {
+		if x, err := s.Situation(ctx, run); err == nil {
 			f.Limits = &x
 		}
 	}
@@ -90,7 +90,7 @@ func (s *Service) cause(ctx context.Context, run domain.Run, e domain.EngineRun,
 }
 
 // facts collects what the database knows of a run that has ended. What cannot be read is left out: the run must end all the same.
-func (s *Service) facts(ctx context.Context, run domain.Run) diagnose.Facts {
+func (s *Driver) facts(ctx context.Context, run domain.Run) diagnose.Facts {
 	f := diagnose.Facts{Run: run, Flwr: s.Flwr, MaxDisk: s.MaxDisk}
 	read := func(what string, fn func(tx Tx) error) {
 		if err := s.Store.View(ctx, fn); err != nil {
@@ -118,7 +118,7 @@ func (s *Service) facts(ctx context.Context, run domain.Run) diagnose.Facts {
 }
 
 // sentIn tells which metrics each SuperNode sent in a run's newest round.
-func (s *Service) sentIn(ctx context.Context, run domain.Run) (map[uint64]map[string]bool, error) {
+func (s *Driver) sentIn(ctx context.Context, run domain.Run) (map[uint64]map[string]bool, error) {
 	var all []domain.Metric
 	err := s.Store.View(ctx, func(tx Tx) (err error) {
 		all, err = tx.Metrics(ctx, run.FederationID, run.EngineRunID, 0, 0)
@@ -141,4 +141,21 @@ func (s *Service) sentIn(ctx context.Context, run domain.Run) (map[uint64]map[st
 		out[m.NodeID][m.Name] = true
 	}
 	return out, err
+}
+
+// AppFailures sums up how ClientApps failed in a run, by SuperNode and cause.
+func (s *Driver) AppFailures(ctx context.Context, run domain.Run) ([]diagnose.AppFailure, error) {
+	if run.EngineRunID == 0 {
+		return nil, nil
+	}
+	var exits []domain.AppExit
+	var errors []domain.Exchange
+	err := s.Store.View(ctx, func(tx Tx) (err error) {
+		if exits, err = tx.AppExits(ctx, run.FederationID, run.EngineRunID); err != nil {
+			return err
+		}
+		errors, err = tx.FailedExchanges(ctx, run.FederationID, run.EngineRunID)
+		return err
+	})
+	return diagnose.AppFailures(exits, errors), err
 }

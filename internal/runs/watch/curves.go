@@ -1,4 +1,4 @@
-package runs
+package watch
 
 import (
 	"context"
@@ -17,18 +17,18 @@ type Curves struct {
 
 // Curves returns what the runs measured. A metric that the app tells of participants only comes as their mean, as far as that is
 // summed up; where more has come, that is begun.
-func (s *Service) Curves(ctx context.Context, runs []domain.Run) ([]Curves, error) {
+func (s *Reader) Curves(ctx context.Context, runs []domain.Run) ([]Curves, error) {
 	for _, r := range runs {
 		m, err := s.MetricMeter(ctx, r)
 		if err != nil {
 			return nil, err
 		}
 		if m.Newest != m.Rolled {
-			s.rollSoon(r)
+			s.f.rollSoon(r)
 		}
 	}
 	out := make([]Curves, len(runs))
-	err := s.Store.View(ctx, func(tx Tx) (err error) {
+	err := s.f.Store.View(ctx, func(tx Tx) (err error) {
 		for i, r := range runs {
 			c := Curves{Run: r, Means: map[domain.RunColumn]bool{}}
 			if c.App, err = tx.AppVersionByHash(ctx, r.AppHash, false); err != nil {
@@ -46,7 +46,7 @@ func (s *Service) Curves(ctx context.Context, runs []domain.Run) ([]Curves, erro
 	return out, err
 }
 
-func (s *Service) curves(ctx context.Context, tx Tx, c *Curves) (err error) {
+func (s *Reader) curves(ctx context.Context, tx Tx, c *Curves) (err error) {
 	r := c.Run
 	if c.Metrics, err = tx.WholeMetrics(ctx, r.FederationID, r.EngineRunID); err != nil {
 		return err

@@ -1,4 +1,4 @@
-package runs
+package watch
 
 import (
 	"cmp"
@@ -10,7 +10,7 @@ import (
 
 // ListBands returns what a list-valued metric's elements come to over all SuperNodes, by index, in the newest round up to another one (0: of
 // all), and that round. There are none where the metric has no elements.
-func (s *Service) ListBands(ctx context.Context, run domain.Run, of domain.MetricName, upto int) (round int, bands []domain.Band, err error) {
+func (s *Reader) ListBands(ctx context.Context, run domain.Run, of domain.MetricName, upto int) (round int, bands []domain.Band, err error) {
 	bands, err = look(ctx, s, run, func(tx Tx) ([]domain.Band, error) {
 		n, ok, err := tx.ListRound(ctx, run.FederationID, run.EngineRunID, of, upto)
 		if err != nil || !ok {
@@ -29,7 +29,7 @@ func elementOf(name string) int {
 }
 
 // ListOfNode returns what one SuperNode sent of a list-valued metric in a round, by index.
-func (s *Service) ListOfNode(ctx context.Context, run domain.Run, node uint64, of domain.MetricName, round int) ([]domain.Metric, error) {
+func (s *Reader) ListOfNode(ctx context.Context, run domain.Run, node uint64, of domain.MetricName, round int) ([]domain.Metric, error) {
 	ms, err := look(ctx, s, run, func(tx Tx) ([]domain.Metric, error) {
 		return tx.ListOfNode(ctx, run.FederationID, run.EngineRunID, node, of, round)
 	})
@@ -38,7 +38,7 @@ func (s *Service) ListOfNode(ctx context.Context, run domain.Run, node uint64, o
 }
 
 // RankedLists returns the SuperNodes whose list-valued metric has the lowest or the highest mean in a round.
-func (s *Service) RankedLists(ctx context.Context, run domain.Run, round int, of domain.MetricName, highest bool, n int) ([]uint64, error) {
+func (s *Reader) RankedLists(ctx context.Context, run domain.Run, round int, of domain.MetricName, highest bool, n int) ([]uint64, error) {
 	return look(ctx, s, run, func(tx Tx) ([]uint64, error) {
 		return tx.RankedLists(ctx, run.FederationID, run.EngineRunID, round, of, highest, n)
 	})
