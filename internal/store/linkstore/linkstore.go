@@ -72,8 +72,7 @@ func (s *Store) Commit(ctx context.Context, changes []superlink.Change) error {
 		return fmt.Errorf("committing the SuperLink's changes: %w", err)
 	}
 	defer func() { _ = tx.Rollback() }()
-	b := batch{tx: tx, ready: map[string]*sql.Stmt{}}
-	defer b.close()
+	b := batch{store: s, tx: tx, ready: map[string]*sql.Stmt{}}
 	for _, c := range changes {
 		if err := s.apply(ctx, &b, c); err != nil {
 			return fmt.Errorf("committing the SuperLink's changes: %w", err)
@@ -82,29 +81,37 @@ func (s *Store) Commit(ctx context.Context, changes []superlink.Change) error {
 	return tx.Commit()
 }
 
-// batch prepares each statement once in its transaction.
+// changing are the statements of [Store.Commit].
+var changing = []string{putNode, putRun, putFAB, putLetter, putObject, dropLetter, dropObject}
+
+// prepare prepares the statements of commits once for all: parsing them would take a good part of a small commit's time.
+func (s *Store) prepare(ctx context.Context) error {
+	s.ready = make(map[string]*sql.Stmt, len(changing))
+	for _, query := range changing {
+		st, err := s.write.PrepareContext(ctx, query)
+		if err != nil {
+			return fmt.Errorf("preparing the SuperLink's store: %w", err)
+		}
+		s.ready[query] = st
+	}
+	return nil
+}
+
+// batch runs prepared statements in a transaction.
 type batch struct {
+	store *Store
 	tx    *sql.Tx
-	ready map[string]*sql.Stmt
+	ready map[string]*sql.Stmt // of the transaction
 }
 
 func (b *batch) exec(ctx context.Context, query string, args ...any) error {
 	st := b.ready[query]
 	if st == nil {
-		var err error
-		if st, err = b.tx.PrepareContext(ctx, query); err != nil {
-			return err
-		}
+		st = b.tx.StmtContext(ctx, b.store.ready[query])
 		b.ready[query] = st
 	}
 	_, err := st.ExecContext(ctx, args...)
 	return err
-}
-
-func (b *batch) close() {
-	for _, st := range b.ready {
-		_ = st.Close()
-	}
 }
 
 func (s *Store) apply(ctx context.Context, b *batch, c superlink.Change) error {

@@ -33,6 +33,7 @@ type Store struct {
 	fedID int64
 	write *sql.DB
 	read  *sql.DB
+	ready map[string]*sql.Stmt // on write, by their text
 }
 
 // Open opens the state of a federation's SuperLink, and makes it where there is none: at "sqlite:FILE" or "postgres://…".
@@ -49,6 +50,9 @@ func Open(ctx context.Context, address string, fedID int64) (*Store, error) {
 		err = s.openPostgres(ctx, address)
 	default:
 		return nil, domain.Errorf(domain.Invalid, "The address of the SuperLink's store begins with neither sqlite: nor postgres://.")
+	}
+	if err == nil {
+		err = s.prepare(ctx)
 	}
 	if err != nil {
 		return nil, errors.Join(err, s.Close())
