@@ -8,7 +8,13 @@ import (
 )
 
 // Situation collects what a run's waiting and its limits are judged by.
-func (s *Driver) Situation(ctx context.Context, run domain.Run) (x diagnose.Situation, err error) {
+func (s *Driver) Situation(ctx context.Context, run domain.Run) (diagnose.Situation, error) {
+	return s.situation(ctx, run, true)
+}
+
+// situation is [Driver.Situation], without the keys of SuperNodes unless withKeys is set. The keys of a large federation take most of its
+// time, and no limit needs them.
+func (s *Driver) situation(ctx context.Context, run domain.Run, withKeys bool) (x diagnose.Situation, err error) {
 	err = s.Store.View(ctx, func(tx Tx) error {
 		fed, err := tx.FederationByID(ctx, run.FederationID)
 		if err != nil {
@@ -23,7 +29,10 @@ func (s *Driver) Situation(ctx context.Context, run domain.Run) (x diagnose.Situ
 		if err != nil {
 			return err
 		}
-		keys, err := tx.NodeKeys(ctx, run.FederationID)
+		var keys []domain.NodeKey
+		if withKeys {
+			keys, err = tx.NodeKeys(ctx, run.FederationID)
+		}
 		x = s.SituationOf(run, fed, keys, asked)
 		return err
 	})

@@ -13,13 +13,19 @@ const noteProgress = 30 * time.Second
 
 // overrun ends a run that has passed one of its limits, with the cause. It reports false where none is passed.
 func (s *Driver) overrun(ctx context.Context, run domain.Run) (bool, error) {
-	x, err := s.Situation(ctx, run)
+	x, err := s.situation(ctx, run, false)
 	if err != nil {
+		return false, err
+	}
+	if _, over := x.Passed(); !over {
+		return false, s.note(ctx, x)
+	}
+	if x, err = s.Situation(ctx, run); err != nil { // the cause names SuperNodes
 		return false, err
 	}
 	cause, over := x.Passed()
 	if !over {
-		return false, s.note(ctx, x)
+		return false, nil
 	}
 	if err := s.halt(ctx, run, domain.KilledLimit); err != nil {
 		return true, err

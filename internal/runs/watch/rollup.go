@@ -33,11 +33,23 @@ func (r *rollers) stop() {
 	r.wg.Wait()
 }
 
-// rollRest is how many times longer than a step the pause after it lasts, up to rollMost: a step reads the whole of a round.
+// A step reads the whole of a round. The pause after it lasts rollRest times as long, up to rollMost; after a long step, which a round of
+// many SuperNodes needs, rollLongRest times, up to rollLongMost.
 const (
-	rollRest = 10
-	rollMost = 2 * time.Second
+	rollRest     = 10
+	rollMost     = 2 * time.Second
+	rollLong     = 20 * time.Millisecond
+	rollLongRest = 50
+	rollLongMost = 5 * time.Second
 )
+
+// rollPause is how long others have the processor and the database to themselves after a step that took so long.
+func rollPause(took time.Duration) time.Duration {
+	if took > rollLong {
+		return max(took, min(rollLongRest*took, rollLongMost))
+	}
+	return min(rollRest*took, rollMost)
+}
 
 // rollSoon begins to bring a run's bands up to date and returns at once. Who watches the run is told when it is done.
 func (s *Follower) rollSoon(run domain.Run) {
@@ -74,8 +86,7 @@ func (s *Follower) roll(run domain.Run) {
 		}
 		r.busy[run.ID] = false
 		r.mu.Unlock()
-		took := s.Clock().Sub(began)
-		rest := time.NewTimer(max(took, min(rollRest*took, rollMost))) // others use the same processor and database
+		rest := time.NewTimer(rollPause(s.Clock().Sub(began)))
 		select {
 		case <-r.ctx.Done():
 		case <-rest.C:

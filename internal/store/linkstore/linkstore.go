@@ -88,7 +88,7 @@ var changing = []string{putNode, putRun, putFAB, putLetter, putObject, dropLette
 func (s *Store) prepare(ctx context.Context) error {
 	s.ready = make(map[string]*sql.Stmt, len(changing))
 	for _, query := range changing {
-		st, err := s.write.PrepareContext(ctx, query)
+		st, err := s.write.PrepareContext(ctx, query) //nolint:sqlclosecheck // closed with the pool
 		if err != nil {
 			return fmt.Errorf("preparing the SuperLink's store: %w", err)
 		}
@@ -107,7 +107,7 @@ type batch struct {
 func (b *batch) exec(ctx context.Context, query string, args ...any) error {
 	st := b.ready[query]
 	if st == nil {
-		st = b.tx.StmtContext(ctx, b.store.ready[query])
+		st = b.tx.StmtContext(ctx, b.store.ready[query]) //nolint:sqlclosecheck // closed with the transaction
 		b.ready[query] = st
 	}
 	_, err := st.ExecContext(ctx, args...)
