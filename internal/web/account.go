@@ -51,22 +51,6 @@ func (s *server) account(w http.ResponseWriter, r *http.Request, v *visit) error
 	return nil
 }
 
-// formID reads the id of what a form is about; "all" is 0.
-func formID(r *http.Request) (int64, error) {
-	if err := parseForm(r); err != nil {
-		return 0, err
-	}
-	text := r.PostForm.Get("id")
-	if text == "all" {
-		return 0, nil
-	}
-	id, err := strconv.ParseInt(text, 10, 64)
-	if err != nil || id <= 0 {
-		return 0, domain.Errorf(domain.Invalid, "%q is no id.", text).Fix("Load the page anew and try again.")
-	}
-	return id, nil
-}
-
 func (s *server) endSessions(w http.ResponseWriter, r *http.Request, v *visit) error {
 	id, err := formID(r)
 	if err != nil {
@@ -169,4 +153,14 @@ func (s *server) revokeToken(w http.ResponseWriter, r *http.Request, v *visit) e
 		return err
 	}
 	return s.done(w, r, accountPath, "The token does not work any more.")
+}
+
+const accountPath = "/me/account"
+
+func endSessionsConfirmation() confirmation {
+	return confirmation{"End all your other sessions? You stay signed in here.", "Sign out everywhere else", accountPath}
+}
+
+func unlinkConfirmation(label string) confirmation {
+	return confirmation{"Unlink your account at " + label + "? You can no longer sign in with it.", "Unlink account", accountPath}
 }

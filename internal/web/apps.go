@@ -25,10 +25,6 @@ type appList struct {
 	git      catalog.GitInput // as it was entered
 }
 
-func appURL(a domain.AppVersion) string {
-	return "/apps/" + pathText(a.Publisher) + "/" + pathText(a.Name) + "/" + short(a.Hash)
-}
-
 func (s *server) appList(ctx context.Context, v *visit) (appList, error) {
 	sight, err := s.Catalog.Sight(ctx, v.person)
 	l := appList{sight: sight}
@@ -93,7 +89,7 @@ func (s *server) addApp(w http.ResponseWriter, r *http.Request, v *visit) error 
 	if err := s.addsApps(r.Context(), v); err != nil {
 		return err
 	}
-	a, err := s.receiveApp(w, r, v)
+	a, err := receiveApp(w, r, v, s.Catalog)
 	return s.added(w, r, v, a, err, catalog.GitInput{})
 }
 
@@ -133,18 +129,4 @@ func (s *server) added(w http.ResponseWriter, r *http.Request, v *visit, a domai
 	l.errs, l.git = errs, in
 	s.showApps(w, r, v, status, l)
 	return nil
-}
-
-// receiveApp reads an uploaded FAB or zip into the catalog.
-func (s *server) receiveApp(w http.ResponseWriter, r *http.Request, v *visit) (domain.AppVersion, error) {
-	r.Body = http.MaxBytesReader(w, r.Body, domain.MaxFAB+1<<20)
-	file, head, err := r.FormFile("upload")
-	switch {
-	case err != nil && strings.Contains(err.Error(), "too large"):
-		return domain.AppVersion{}, domain.Errorf(domain.TooLarge, "The app is larger than %d MB, Flower's limit for a FAB.", domain.MaxFAB>>20).Fix("Leave data and weights out of the app.").At("upload")
-	case err != nil:
-		return domain.AppVersion{}, domain.Errorf(domain.Invalid, "No file was sent.").Fix("Choose a FAB, or a zip of the app's folder.").At("upload")
-	}
-	defer file.Close()
-	return s.Catalog.Upload(r.Context(), v.actor(), head.Filename, file)
 }

@@ -29,7 +29,7 @@ func (c *comparison) compareConfig() {
 		for i := range configs {
 			cell := compareCell{text: "–"}
 			if v, ok := configs[i][k]; ok {
-				cell.text = configText(v)
+				cell.text = domain.ConfigText(v)
 			}
 			cell.differs = configs[i][k] != configs[c.base][k]
 			differ = differ || cell.differs

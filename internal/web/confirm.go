@@ -5,6 +5,8 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+
+	"github.com/a-h/templ"
 )
 
 // confirmedField is set by the script's dialog, and by the page that asks where there is no script.
@@ -42,4 +44,9 @@ func hiddenFields(form url.Values) (out []hiddenField) {
 		}
 	}
 	return out
+}
+
+// attributes make a form ask in a dialog where there is a script; the server asks on a page where there is none.
+func (c confirmation) attributes() templ.Attributes {
+	return templ.Attributes{"data-confirm": c.words, "data-confirm-do": c.do}
 }

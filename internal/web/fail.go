@@ -10,15 +10,6 @@ import (
 	"blossomtune/internal/domain"
 )
 
-// problem is an error as people see it.
-type problem struct {
-	Code    domain.Code `json:"code"`
-	Message string      `json:"message"`
-	Remedy  string      `json:"remedy,omitempty"`
-	Field   string      `json:"field,omitempty"`
-	status  int
-}
-
 // problems is the one place where errors become answers: everything of ours is told, nothing else is.
 func problems(err error) []problem {
 	var several domain.Errors
@@ -35,9 +26,6 @@ func problems(err error) []problem {
 	}
 	return []problem{{Code: e.Code, Message: e.Message, Remedy: e.Remedy, Field: e.Field, status: e.Code.Status()}}
 }
-
-// formErrors is a form's errors by field; those without a field the form has are at "".
-type formErrors map[string]problem
 
 // formError turns an error into what a form shows, with its status. It returns the error itself when the form is not the place
 // to show it: what is not known, not allowed or broken gets a page of its own.
@@ -96,21 +84,11 @@ func (s *server) tell(w http.ResponseWriter, r *http.Request, v *visit, p proble
 		writeProblem(w, p)
 		return
 	}
-	s.render(w, r, v, p.status, page{title: titleOf(p), mid: true}, errorPage(p, v))
-}
-
-func titleOf(p problem) string {
-	switch p.Code {
-	case domain.NotFound:
-		return "Nothing here"
-	case domain.Forbidden:
-		return "Not for you"
-	case domain.Expired:
-		return "No longer valid"
-	case domain.Internal, domain.Unavailable:
-		return "Not now"
+	own := ""
+	if v.fed.ID != 0 && p.Code == domain.Forbidden && v.mine.ID != 0 {
+		own = "/me/" + v.fed.Slug
 	}
-	return "That did not work"
+	s.render(w, r, v, p.status, page{title: titleOf(p), mid: true}, errorPage(p, own, v.fed.Name, v.known()))
 }
 
 func writeProblem(w http.ResponseWriter, p problem) {

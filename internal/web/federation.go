@@ -4,24 +4,11 @@ import (
 	"context"
 	"fmt"
 	"net/http"
-	"strconv"
 	"strings"
 
 	"blossomtune/internal/domain"
 	"blossomtune/internal/runs"
 )
-
-// fedHead is what the head and the tabs of all pages of one federation show.
-type fedHead struct {
-	fed     domain.Federation
-	link    domain.SuperLink
-	nodes   domain.NodeCount
-	tally   domain.NodeTally
-	pending int
-	manager bool
-	active  int // runs that would end with the SuperLink
-	tab     string
-}
 
 // tile is one partition.
 type tile struct {
@@ -60,29 +47,6 @@ const (
 
 // large reports whether a federation's partitions are summed up instead of shown one by one.
 func large(fed domain.Federation) bool { return fed.TotalPartitions > maxTiles }
-
-func (s *server) head(ctx context.Context, v *visit, tab string) (fedHead, error) {
-	h := fedHead{fed: v.fed, link: s.Engines.Status(v.fed.ID), manager: v.manager(), tab: tab}
-	fed, err := s.Onboarding.FederationBySlug(ctx, v.fed.Slug)
-	if err != nil {
-		return h, err
-	}
-	h.fed = fed
-	h.link.Idle = fed.EngineIdle && h.link.State == domain.SuperLinkStopped
-	if h.tally, err = s.Onboarding.NodeTally(ctx, v.fed.ID); err != nil {
-		return h, err
-	}
-	h.nodes = h.tally.Count()
-	active, err := s.Runs.List(ctx, domain.RunFilter{FederationID: v.fed.ID, States: []domain.RunState{domain.Starting, domain.Running}})
-	if err != nil {
-		return h, err
-	}
-	h.active = len(active)
-	if h.manager {
-		h.pending, err = s.Onboarding.CountChosen(ctx, domain.RequestFilter{FederationID: v.fed.ID, States: []domain.RequestState{domain.Pending}})
-	}
-	return h, err
-}
 
 func (s *server) overview(ctx context.Context, v *visit) (overview, error) {
 	head, err := s.head(ctx, v, "overview")
@@ -205,14 +169,6 @@ func tilesOf(v *visit, rows []domain.NodeRow, busy map[uint64]bool) []tile {
 	return out
 }
 
-// holderName is how a participant is shown to managers and viewers.
-func holderName(r domain.Request) string {
-	if r.Organisation != "" {
-		return r.Organisation
-	}
-	return r.Name
-}
-
 func (s *server) federation(w http.ResponseWriter, r *http.Request, v *visit) error {
 	return s.showFederation(w, r, v, http.StatusOK, nil)
 }
@@ -254,10 +210,6 @@ func overviewShare(v *visit) string {
 	return fmt.Sprint("federation ", v.fed.ID, v.manager())
 }
 
-func fedTopics(id int64) []string {
-	return []string{settingsTopic(id), requestsTopic(id), runsTopic(id), superLinkTopic(id)}
-}
-
 // freshFed is the visit with the federation as it is now: its total may have changed since the stream began.
 func (s *server) freshFed(ctx context.Context, v *visit) (*visit, error) {
 	fed, err := s.Onboarding.FederationBySlug(ctx, v.fed.Slug)
@@ -291,31 +243,16 @@ func (s *server) superLink(w http.ResponseWriter, r *http.Request, v *visit) err
 	return s.done(w, r, "/f/"+v.fed.Slug, result)
 }
 
-func (s *server) resize(w http.ResponseWriter, r *http.Request, v *visit) error {
-	if err := parseForm(r); err != nil {
-		return err
-	}
-	text := strings.TrimSpace(r.PostForm.Get("partitions"))
-	n, err := strconv.Atoi(text)
+// resize changes the total of partitions from the page of the federation.
+func (s *server) resizeHere(w http.ResponseWriter, r *http.Request, v *visit) error {
+	result, err := s.setTotal(r, v)
 	if err != nil {
-		err = notANumber("The total of partitions", text, "partitions")
-	} else {
-		_, err = s.Onboarding.Resize(r.Context(), v.actor(), v.fed.ID, n)
-	}
-	fromRequests := r.PostForm.Get("back") == "requests"
-	if err != nil && fromRequests {
-		return s.decideFailed(w, r, v, domain.Request{}, err)
-	}
-	if err != nil {
+		text := strings.TrimSpace(r.PostForm.Get("partitions"))
 		errs, status, err := formError(err, "partitions")
 		if err != nil {
 			return err
 		}
 		return s.showFederation(w, r, v, status, func(o *overview) { o.errs, o.resize = errs, text })
 	}
-	back := "/f/" + v.fed.Slug
-	if fromRequests {
-		back = s.backTo(r, v)
-	}
-	return s.done(w, r, back, v.fed.Name+" has "+plural(n, "partition", "partitions")+" now. Participants start their SuperNodes again to learn the new total.")
+	return s.done(w, r, "/f/"+v.fed.Slug, result)
 }

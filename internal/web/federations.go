@@ -91,10 +91,6 @@ func (s *server) create(r *http.Request, v *visit, form newFederation) (domain.F
 	return s.Onboarding.CreateFederation(r.Context(), v.actor(), domain.Federation{Name: form.name, Slug: form.slug, Description: form.description, TotalPartitions: n})
 }
 
-func notANumber(what, got, field string) error {
-	return domain.Errorf(domain.Invalid, "%s is a whole number, not %q.", what, got).At(field)
-}
-
 // slugOf makes the part of an address from a name.
 func slugOf(name string) string {
 	slug := strings.Map(func(r rune) rune {

@@ -32,9 +32,6 @@ var statusTones = []struct {
 	{domain.NodeNotConnected, tone{class: "is-wait", icon: "wait", word: "not connected yet"}},
 }
 
-// freePartitions is how many partitions nobody holds.
-func (h fedHead) freePartitions() int { return max(h.fed.TotalPartitions-h.tally.Approved, 0) }
-
 // tileWords sums the partitions up.
 func tileWords(o overview) string {
 	parts := []string{fmt.Sprintf("%d online", o.nodes.Online)}
@@ -44,26 +41,4 @@ func tileWords(o overview) string {
 		}
 	}
 	return strings.Join(append(parts, fmt.Sprintf("%d free", o.freePartitions())), ", ")
-}
-
-// startOf is when a run began to be worked on, or was queued.
-func startOf(r domain.Run) time.Time {
-	for _, t := range []time.Time{r.RunningAt, r.StartingAt} {
-		if !t.IsZero() {
-			return t
-		}
-	}
-	return r.CreatedAt
-}
-
-// took is how long a run ran, "–" for one that did not begin.
-func took(r domain.Run, now time.Time) string {
-	from := startOf(r)
-	switch {
-	case r.StartingAt.IsZero() && r.RunningAt.IsZero():
-		return "–"
-	case r.EndedAt.IsZero():
-		return span(now.Sub(from))
-	}
-	return span(r.EndedAt.Sub(from))
 }

@@ -8,6 +8,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"blossomtune/internal/domain"
 )
 
 type contextKey int
@@ -20,8 +22,9 @@ type drawing struct {
 	now   time.Time
 }
 
-func (s *server) drawContext(ctx context.Context) context.Context {
-	return context.WithValue(ctx, drawKey, drawing{icons: s.assets.url("icons.svg"), now: s.Clock().UTC()})
+// withDrawing is a context in which components can be rendered: icons is the address of the sprite, now the time that they show.
+func withDrawing(ctx context.Context, icons string, now time.Time) context.Context {
+	return context.WithValue(ctx, drawKey, drawing{icons: icons, now: now})
 }
 
 func drawOf(ctx context.Context) drawing {
@@ -168,3 +171,32 @@ func queryValues(text string) url.Values {
 
 // pathText makes a text one part of an address's path.
 func pathText(s string) string { return url.PathEscape(s) }
+
+func orDash(s string) string {
+	if s == "" {
+		return "–"
+	}
+	return s
+}
+
+func csvTime(t time.Time) string {
+	if t.IsZero() {
+		return ""
+	}
+	return t.UTC().Format(time.RFC3339)
+}
+
+// holderName is how a participant is shown to managers and viewers.
+func holderName(r domain.Request) string {
+	if r.Organisation != "" {
+		return r.Organisation
+	}
+	return r.Name
+}
+
+func someText(n int) string {
+	if n == 0 {
+		return ""
+	}
+	return strconv.Itoa(n)
+}

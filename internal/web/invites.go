@@ -220,3 +220,13 @@ func inviteUse(i domain.Invitation) string {
 	}
 	return words + ", each reviewed"
 }
+
+func revokeInviteConfirmation(fed domain.Federation, i domain.Invitation) confirmation {
+	return confirmation{"Take back the invitation of " + inviteWords(i) + "? Its link stops working. People who have used it stay.",
+		"Take back invitation", "/f/" + fed.Slug + "/invites"}
+}
+
+func dropRuleConfirmation(fed domain.Federation, r domain.ApprovalRule) confirmation {
+	return confirmation{"Remove the rule for " + r.Value + "? New requests wait for a manager. People whom it approved stay.", "Remove rule",
+		"/f/" + fed.Slug + "/invites"}
+}

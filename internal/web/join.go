@@ -173,16 +173,3 @@ func (s *server) resend(w http.ResponseWriter, r *http.Request, v *visit) error 
 	}
 	return s.done(w, r, "/verify?ref="+url.QueryEscape(ref), "A new code is on its way, if the request is known. Earlier codes do not work any more.")
 }
-
-func (s *server) federationOf(r *http.Request, id int64) (domain.Federation, error) {
-	feds, err := s.Onboarding.Federations(r.Context())
-	if err != nil {
-		return domain.Federation{}, err
-	}
-	for _, f := range feds {
-		if f.ID == id {
-			return f, nil
-		}
-	}
-	return domain.Federation{}, noFederation()
-}

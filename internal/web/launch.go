@@ -50,14 +50,11 @@ func (s *server) newLaunch(ctx context.Context, v *visit, hash string) (launchFo
 		return l, nil
 	}
 	for _, k := range l.app.Config {
-		l.config[k.Key] = configText(k.Default)
+		l.config[k.Key] = domain.ConfigText(k.Default)
 	}
 	l.name, err = s.Runs.SuggestName(ctx, v.fed.ID, l.app.Hash)
 	return l, err
 }
-
-// configText is a config value as a form shows it.
-func configText(v any) string { return domain.ConfigText(v) }
 
 func (s *server) launchForm(w http.ResponseWriter, r *http.Request, v *visit) error {
 	from, err := s.cloned(r.Context(), v, r.URL.Query().Get("from"))
@@ -170,7 +167,7 @@ func (l *launchForm) keepUnknown() {
 
 // uploadApp adds an app from a FAB or a zip and chooses it.
 func (s *server) uploadApp(w http.ResponseWriter, r *http.Request, v *visit) error {
-	a, err := s.receiveApp(w, r, v)
+	a, err := receiveApp(w, r, v, s.Catalog)
 	if err == nil {
 		return s.done(w, r, "/f/"+v.fed.Slug+"/launch?app="+a.Hash, a.ID()+" "+a.Version+" is added.")
 	}

@@ -72,7 +72,7 @@ func (l *launchForm) take(name string) {
 	known := map[string]bool{}
 	for _, k := range l.app.Config {
 		known[k.Key] = true
-		l.config[k.Key] = configText(k.Default)
+		l.config[k.Key] = domain.ConfigText(k.Default)
 		if text, given := p.Config[k.Key]; given {
 			l.config[k.Key] = text
 		}
@@ -90,7 +90,7 @@ func (l *launchForm) take(name string) {
 func (l *launchForm) changedWords() string {
 	n := 0
 	for _, k := range l.app.Config {
-		if l.config[k.Key] != configText(k.Default) {
+		if l.config[k.Key] != domain.ConfigText(k.Default) {
 			n++
 		}
 	}
@@ -146,7 +146,7 @@ func (s *server) stepConfig(w http.ResponseWriter, r *http.Request, _ *visit) er
 	out := configAnswer{Values: map[string]string{}, Errors: []configProblem{}}
 	if err == nil {
 		for _, k := range a.Config {
-			out.Values[k.Key] = configText(k.Default)
+			out.Values[k.Key] = domain.ConfigText(k.Default)
 			if text, given := values[k.Key]; given {
 				out.Values[k.Key] = text
 			}

@@ -405,7 +405,7 @@ func launchKey(k domain.ConfigKey, text string, errs formErrors) templ.Component
 			templ_7745c5c3_Var16 = templ.NopComponent
 		}
 		ctx = templ.ClearChildren(ctx)
-		var templ_7745c5c3_Var17 = []any{"b-cfg", templ.KV("is-changed", text != configText(k.Default)), templ.KV("is-long", isLong(k, text))}
+		var templ_7745c5c3_Var17 = []any{"b-cfg", templ.KV("is-changed", text != domain.ConfigText(k.Default)), templ.KV("is-long", isLong(k, text))}
 		templ_7745c5c3_Err = templ.RenderCSSItems(ctx, templ_7745c5c3_Buffer, templ_7745c5c3_Var17...)
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
@@ -498,9 +498,9 @@ func launchKey(k domain.ConfigKey, text string, errs formErrors) templ.Component
 				return templ_7745c5c3_Err
 			}
 			var templ_7745c5c3_Var24 string
-			templ_7745c5c3_Var24, templ_7745c5c3_Err = templ.JoinStringErrs(configText(k.Default))
+			templ_7745c5c3_Var24, templ_7745c5c3_Err = templ.JoinStringErrs(domain.ConfigText(k.Default))
 			if templ_7745c5c3_Err != nil {
-				return templ.Error{Err: templ_7745c5c3_Err, FileName: `launchconfig.templ`, Line: 88, Col: 119}
+				return templ.Error{Err: templ_7745c5c3_Err, FileName: `launchconfig.templ`, Line: 88, Col: 126}
 			}
 			_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var24))
 			if templ_7745c5c3_Err != nil {
@@ -513,7 +513,7 @@ func launchKey(k domain.ConfigKey, text string, errs formErrors) templ.Component
 			var templ_7745c5c3_Var25 string
 			templ_7745c5c3_Var25, templ_7745c5c3_Err = templ.JoinStringErrs(string(k.Kind))
 			if templ_7745c5c3_Err != nil {
-				return templ.Error{Err: templ_7745c5c3_Err, FileName: `launchconfig.templ`, Line: 88, Col: 148}
+				return templ.Error{Err: templ_7745c5c3_Err, FileName: `launchconfig.templ`, Line: 88, Col: 155}
 			}
 			_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var25))
 			if templ_7745c5c3_Err != nil {
@@ -654,9 +654,9 @@ func launchKey(k domain.ConfigKey, text string, errs formErrors) templ.Component
 				return templ_7745c5c3_Err
 			}
 			var templ_7745c5c3_Var33 string
-			templ_7745c5c3_Var33, templ_7745c5c3_Err = templ.JoinStringErrs(configText(k.Default))
+			templ_7745c5c3_Var33, templ_7745c5c3_Err = templ.JoinStringErrs(domain.ConfigText(k.Default))
 			if templ_7745c5c3_Err != nil {
-				return templ.Error{Err: templ_7745c5c3_Err, FileName: `launchconfig.templ`, Line: 97, Col: 189}
+				return templ.Error{Err: templ_7745c5c3_Err, FileName: `launchconfig.templ`, Line: 97, Col: 196}
 			}
 			_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var33))
 			if templ_7745c5c3_Err != nil {
@@ -669,7 +669,7 @@ func launchKey(k domain.ConfigKey, text string, errs formErrors) templ.Component
 			var templ_7745c5c3_Var34 string
 			templ_7745c5c3_Var34, templ_7745c5c3_Err = templ.JoinStringErrs(string(k.Kind))
 			if templ_7745c5c3_Err != nil {
-				return templ.Error{Err: templ_7745c5c3_Err, FileName: `launchconfig.templ`, Line: 97, Col: 218}
+				return templ.Error{Err: templ_7745c5c3_Err, FileName: `launchconfig.templ`, Line: 97, Col: 225}
 			}
 			_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var34))
 			if templ_7745c5c3_Err != nil {
@@ -690,7 +690,7 @@ func launchKey(k domain.ConfigKey, text string, errs formErrors) templ.Component
 			var templ_7745c5c3_Var35 string
 			templ_7745c5c3_Var35, templ_7745c5c3_Err = templ.JoinStringErrs("\n" + text)
 			if templ_7745c5c3_Err != nil {
-				return templ.Error{Err: templ_7745c5c3_Err, FileName: `launchconfig.templ`, Line: 97, Col: 289}
+				return templ.Error{Err: templ_7745c5c3_Err, FileName: `launchconfig.templ`, Line: 97, Col: 296}
 			}
 			_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var35))
 			if templ_7745c5c3_Err != nil {
@@ -745,9 +745,9 @@ func launchKey(k domain.ConfigKey, text string, errs formErrors) templ.Component
 				return templ_7745c5c3_Err
 			}
 			var templ_7745c5c3_Var39 string
-			templ_7745c5c3_Var39, templ_7745c5c3_Err = templ.JoinStringErrs(configText(k.Default))
+			templ_7745c5c3_Var39, templ_7745c5c3_Err = templ.JoinStringErrs(domain.ConfigText(k.Default))
 			if templ_7745c5c3_Err != nil {
-				return templ.Error{Err: templ_7745c5c3_Err, FileName: `launchconfig.templ`, Line: 99, Col: 141}
+				return templ.Error{Err: templ_7745c5c3_Err, FileName: `launchconfig.templ`, Line: 99, Col: 148}
 			}
 			_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var39))
 			if templ_7745c5c3_Err != nil {
@@ -760,7 +760,7 @@ func launchKey(k domain.ConfigKey, text string, errs formErrors) templ.Component
 			var templ_7745c5c3_Var40 string
 			templ_7745c5c3_Var40, templ_7745c5c3_Err = templ.JoinStringErrs(string(k.Kind))
 			if templ_7745c5c3_Err != nil {
-				return templ.Error{Err: templ_7745c5c3_Err, FileName: `launchconfig.templ`, Line: 99, Col: 170}
+				return templ.Error{Err: templ_7745c5c3_Err, FileName: `launchconfig.templ`, Line: 99, Col: 177}
 			}
 			_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var40))
 			if templ_7745c5c3_Err != nil {
@@ -784,9 +784,9 @@ func launchKey(k domain.ConfigKey, text string, errs formErrors) templ.Component
 			return templ_7745c5c3_Err
 		}
 		var templ_7745c5c3_Var41 string
-		templ_7745c5c3_Var41, templ_7745c5c3_Err = templ.JoinStringErrs(brief(configText(k.Default)))
+		templ_7745c5c3_Var41, templ_7745c5c3_Err = templ.JoinStringErrs(brief(domain.ConfigText(k.Default)))
 		if templ_7745c5c3_Err != nil {
-			return templ.Error{Err: templ_7745c5c3_Err, FileName: `launchconfig.templ`, Line: 101, Col: 47}
+			return templ.Error{Err: templ_7745c5c3_Err, FileName: `launchconfig.templ`, Line: 101, Col: 54}
 		}
 		_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var41))
 		if templ_7745c5c3_Err != nil {
@@ -799,7 +799,7 @@ func launchKey(k domain.ConfigKey, text string, errs formErrors) templ.Component
 		var templ_7745c5c3_Var42 string
 		templ_7745c5c3_Var42, templ_7745c5c3_Err = templ.JoinStringErrs("reset " + k.Key)
 		if templ_7745c5c3_Err != nil {
-			return templ.Error{Err: templ_7745c5c3_Err, FileName: `launchconfig.templ`, Line: 101, Col: 117}
+			return templ.Error{Err: templ_7745c5c3_Err, FileName: `launchconfig.templ`, Line: 101, Col: 124}
 		}
 		_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var42))
 		if templ_7745c5c3_Err != nil {
@@ -823,20 +823,8 @@ func launchKey(k domain.ConfigKey, text string, errs formErrors) templ.Component
 
 // isLong reports whether a text needs more than a line.
 func isLong(k domain.ConfigKey, text string) bool {
-	def := configText(k.Default)
+	def := domain.ConfigText(k.Default)
 	return k.Kind == domain.KindString && (k.Long || strings.Contains(text+def, "\n") || len(def) > 60)
-}
-
-// brief is the beginning of a text that may be long.
-func brief(text string) string {
-	line, _, more := strings.Cut(text, "\n")
-	if r := []rune(line); len(r) > 24 {
-		line, more = string(r[:24]), true
-	}
-	if more {
-		line += "…"
-	}
-	return line
 }
 
 func has(list []string, s string) bool {
@@ -846,33 +834,6 @@ func has(list []string, s string) bool {
 		}
 	}
 	return false
-}
-
-func keyOptions(k domain.ConfigKey) []string {
-	if k.Kind == domain.KindBool {
-		return []string{"true", "false"}
-	}
-	var out []string
-	for _, c := range k.Choices {
-		out = append(out, configText(c))
-	}
-	return out
-}
-
-// keyHelp is what a key is for and what it may be.
-func keyHelp(k domain.ConfigKey) string {
-	words := map[domain.ConfigKind]string{domain.KindInt: "whole number", domain.KindFloat: "number", domain.KindString: "text", domain.KindBool: "true or false"}[k.Kind]
-	switch {
-	case len(k.Choices) > 0:
-		words += ": " + strings.Join(keyOptions(k), ", ")
-	case k.Min != nil && k.Max != nil:
-		words += ", " + configText(*k.Min) + " to " + configText(*k.Max)
-	case k.Min != nil:
-		words += ", at least " + configText(*k.Min)
-	case k.Max != nil:
-		words += ", at most " + configText(*k.Max)
-	}
-	return strings.TrimSpace(k.Help + " " + domain.FirstUpper(words) + ".")
 }
 
 var _ = templruntime.GeneratedTemplate

@@ -34,11 +34,7 @@ var engineFields = []string{"package_index", "environment", "cpus", "memory_mb",
 const localTime = "2006-01-02T15:04"
 
 func newEngineForm(l domain.Limits) engineForm {
-	e := engineForm{limits: map[string]string{}}
-	for _, v := range l.All() {
-		e.limits[v.Field] = limitText(v.Limit)
-	}
-	return e
+	return engineForm{limits: limitTexts(l)}
 }
 
 // engineFormOf shows the settings of a run that is cloned, its secrets masked.
@@ -51,20 +47,6 @@ func engineFormOf(run domain.Run) engineForm {
 		e.env += name + "=" + s.Environment[name] + "\n"
 	}
 	return e
-}
-
-func someText(n int) string {
-	if n == 0 {
-		return ""
-	}
-	return strconv.Itoa(n)
-}
-
-func limitText(d time.Duration) string {
-	if d == 0 {
-		return ""
-	}
-	return domain.Span(d)
 }
 
 // open reports whether the folded part has something to show.
@@ -115,33 +97,6 @@ func splitTags(text string) (out []string) {
 		}
 	}
 	return out
-}
-
-// readLimits reads the limits of a form, and keeps their texts.
-func readLimits(f url.Values, texts map[string]string) (l domain.Limits, err error) {
-	var errs domain.Errors
-	for field, to := range map[string]*time.Duration{"wall_limit": &l.Wall, "round_limit": &l.Round, "no_progress_limit": &l.NoProgress, "first_heartbeat_limit": &l.FirstHeartbeat} {
-		text := strings.TrimSpace(f.Get(field))
-		texts[field] = text
-		var ok bool
-		if *to, ok = readSpan(text); !ok {
-			errs = errs.With(domain.Errorf(domain.Invalid, "%q is no length of time.", text).Fix("Write minutes, or 45 s, 10 min, 2 h 30 min; empty is no limit.").At(field))
-		}
-	}
-	return l, errs.OrNil()
-}
-
-// readSpan reads a length of time as people write it: a number is minutes. Nothing is none.
-func readSpan(text string) (time.Duration, bool) {
-	if text == "" {
-		return 0, true
-	}
-	if n, err := strconv.ParseFloat(text, 64); err == nil {
-		return time.Duration(n * float64(time.Minute)), n >= 0 && n < 1e6
-	}
-	text = strings.ReplaceAll(strings.ReplaceAll(strings.ToLower(text), " ", ""), "min", "m")
-	d, err := time.ParseDuration(text)
-	return d, err == nil
 }
 
 // readEnvironment reads one NAME=value a line.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"strconv"
+	"time"
 
 	"blossomtune/internal/domain"
 )
@@ -48,4 +49,11 @@ func mailReason(m domain.Mail) string {
 		return ""
 	}
 	return m.LastError
+}
+
+func mailTime(m domain.Mail) time.Time {
+	if m.SentAt.IsZero() {
+		return m.CreatedAt
+	}
+	return m.SentAt
 }

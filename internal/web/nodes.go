@@ -15,7 +15,6 @@ import (
 
 const (
 	nodesPageSize = 50
-	nodesGap      = time.Second // between two looks of all who see the same page of SuperNodes
 )
 
 // nodeTab is one of the lists of SuperNodes.
@@ -139,25 +138,6 @@ func (s *server) nodeList(ctx context.Context, v *visit, q nodeQuery) (nodeList,
 	return l, err
 }
 
-// busyAmong tells which of some SuperNodes were asked in the newest round of a run and have not replied.
-func (s *server) busyAmong(ctx context.Context, run domain.Run, rows []domain.NodeRow) (map[uint64]bool, error) {
-	var nodes []uint64
-	for _, r := range rows {
-		if r.Key.NodeID != 0 {
-			nodes = append(nodes, r.Key.NodeID)
-		}
-	}
-	busy := map[uint64]bool{}
-	if run.ID == 0 || len(nodes) == 0 {
-		return busy, nil
-	}
-	waiting, err := s.Runs.WaitingAmong(ctx, run, nodes)
-	for _, id := range waiting {
-		busy[id] = true
-	}
-	return busy, err
-}
-
 // tabCount is how many SuperNodes a tab has.
 func tabCount(t domain.NodeTally, status domain.NodeStatus) int {
 	if status == "" {
@@ -240,4 +220,8 @@ func (s *server) nodeOf(r *http.Request, v *visit) (domain.Request, error) {
 func (s *server) backToNodes(r *http.Request, v *visit) string {
 	was, _ := url.ParseQuery(r.PostForm.Get("back")) // nonsense is the first page
 	return nodeQueryOf(was).address("/f/"+v.fed.Slug+"/nodes", nil)
+}
+
+func suspendConfirmation(req domain.Request, back string) confirmation {
+	return confirmation{fmt.Sprintf("Suspend the SuperNode of %s, partition %d? It takes no part in runs until you resume it. The reason is mailed.", req.Name, req.Partition), "Suspend SuperNode", back}
 }

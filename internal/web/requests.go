@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"blossomtune/internal/domain"
 	"blossomtune/internal/onboarding"
@@ -215,29 +216,6 @@ func (s *server) requestsEvents(w http.ResponseWriter, r *http.Request, v *visit
 	})
 }
 
-// mineOnly returns the requests of a form, all of which must be of this federation.
-func (s *server) mineOnly(ctx context.Context, v *visit, ids []string) ([]domain.Request, error) {
-	var out []domain.Request
-	for _, text := range ids {
-		id, err := strconv.ParseInt(text, 10, 64)
-		if err != nil {
-			return nil, domain.Errorf(domain.Invalid, "%q is no request.", text)
-		}
-		req, err := s.Onboarding.Request(ctx, id)
-		if err != nil {
-			return nil, err
-		}
-		if req.FederationID != v.fed.ID {
-			return nil, domain.Errorf(domain.NotFound, "There is no such request in %s.", v.fed.Name)
-		}
-		out = append(out, req)
-	}
-	if len(out) == 0 {
-		return nil, domain.Errorf(domain.Invalid, "No request is selected.").Fix("Tick those that you want to approve.")
-	}
-	return out, nil
-}
-
 // picked are the requests that a form is about: those named, or the pending ones that a search finds: all, or the first so many, those
 // who wait longest.
 func (s *server) picked(r *http.Request, v *visit) ([]domain.Request, error) {
@@ -322,6 +300,15 @@ func (s *server) decideFailed(w http.ResponseWriter, r *http.Request, v *visit, 
 	return nil
 }
 
+// resizeForRequests changes the total of partitions from the page of requests.
+func (s *server) resizeForRequests(w http.ResponseWriter, r *http.Request, v *visit) error {
+	result, err := s.setTotal(r, v)
+	if err != nil {
+		return s.decideFailed(w, r, v, domain.Request{}, err)
+	}
+	return s.done(w, r, s.backTo(r, v), result)
+}
+
 func (s *server) reject(w http.ResponseWriter, r *http.Request, v *visit) error {
 	return s.decide(w, r, v, rejectConfirmation, s.Onboarding.Reject, "%s is told why.")
 }
@@ -350,4 +337,25 @@ func (s *server) decide(w http.ResponseWriter, r *http.Request, v *visit, ask fu
 		return s.decideFailed(w, r, v, chosen[0], err)
 	}
 	return s.done(w, r, s.backTo(r, v), fmt.Sprintf(result, chosen[0].Name))
+}
+
+// requestTime is the moment of a request that its list is about.
+func requestTime(r domain.Request) time.Time {
+	switch {
+	case !r.DecidedAt.IsZero():
+		return r.DecidedAt
+	case !r.VerifiedAt.IsZero():
+		return r.VerifiedAt
+	}
+	return r.CreatedAt
+}
+
+func rejectConfirmation(fed domain.Federation, req domain.Request) confirmation {
+	return confirmation{"Reject the request of " + req.Name + "? The reason is mailed. They can ask again.", "Reject request", "/f/" +
+		fed.Slug + "/requests?request=" + req.Ref}
+}
+
+func revokeConfirmation(fed domain.Federation, req domain.Request) confirmation {
+	return confirmation{fmt.Sprintf("Revoke the access of %s? Their SuperNode stops, its key is refused for ever, and partition %d is free again.", req.Name, req.Partition), "Revoke access",
+		"/f/" + fed.Slug + "/requests?request=" + req.Ref}
 }

@@ -3,7 +3,6 @@ package web
 import (
 	"encoding/csv"
 	"net/http"
-	"time"
 
 	"blossomtune/internal/domain"
 )
@@ -53,11 +52,4 @@ func csvRow(q domain.Request) []string {
 		row[i] = domain.CSVCell(cell)
 	}
 	return row
-}
-
-func csvTime(t time.Time) string {
-	if t.IsZero() {
-		return ""
-	}
-	return t.UTC().Format(time.RFC3339)
 }

@@ -3,8 +3,10 @@ package web
 import (
 	"bytes"
 	"compress/gzip"
+	"context"
 	"encoding/base64"
 	"encoding/json"
+	"mime"
 	"net/http"
 	"strconv"
 	"strings"
@@ -26,16 +28,6 @@ func secureHeaders(next http.Handler) http.Handler {
 		next.ServeHTTP(w, r)
 	})
 }
-
-// page is what the frame around a page's content needs.
-type page struct {
-	title  string
-	nav    string // the current part of the main navigation
-	mid    bool   // narrower, for pages that are read
-	events string // the address of the page's stream; empty: the page is not live
-}
-
-type crumb struct{ name, href string }
 
 // render writes a page.
 func (s *server) render(w http.ResponseWriter, r *http.Request, v *visit, status int, p page, content templ.Component) {
@@ -59,6 +51,11 @@ func (s *server) render(w http.ResponseWriter, r *http.Request, v *visit, status
 	h.Set("Content-Type", "text/html; charset=utf-8")
 	h.Set("Cache-Control", "no-store")
 	writeBody(w, r, status, b.Bytes())
+}
+
+// drawContext is a context in which the components of a page or of a part of it are rendered.
+func (s *server) drawContext(ctx context.Context) context.Context {
+	return withDrawing(ctx, s.assets.url("icons.svg"), s.Clock().UTC())
 }
 
 // writeBody compresses what is worth it.
@@ -119,4 +116,8 @@ func (s *server) takeFlash(w http.ResponseWriter, r *http.Request) (text, undo s
 		undo = ""
 	}
 	return text, undo
+}
+
+func attachment(name string) string {
+	return mime.FormatMediaType("attachment", map[string]string{"filename": name})
 }

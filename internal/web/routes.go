@@ -2,20 +2,6 @@ package web
 
 import "net/http"
 
-// access says who may use a route. A federation that somebody has no part in does not exist for them.
-type access int
-
-const (
-	anyone      access = iota
-	signedIn           // anybody with a session
-	participant        // signed in; the federation exists for whoever may ask to join it
-	aMember            // of the route's federation: viewers, managers, and participants who are in
-	aManager           // of the route's federation
-	anAdmin            // of the instance
-)
-
-type handle func(w http.ResponseWriter, r *http.Request, v *visit) error
-
 type route struct {
 	pattern string
 	who     access
@@ -174,4 +160,15 @@ func (s *server) routes() http.Handler {
 	mux.HandleFunc("GET /assets/{file}", s.assets.serve)
 	mux.HandleFunc("/", s.serve(route{do: s.nothingHere}))
 	return mux
+}
+
+// resize changes the total of partitions. Two pages have the form; the one that sent it shows what is wrong with it.
+func (s *server) resize(w http.ResponseWriter, r *http.Request, v *visit) error {
+	if err := parseForm(r); err != nil {
+		return err
+	}
+	if r.PostForm.Get("back") == "requests" {
+		return s.resizeForRequests(w, r, v)
+	}
+	return s.resizeHere(w, r, v)
 }

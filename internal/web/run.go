@@ -33,25 +33,6 @@ type runDetail struct {
 // evidenceBefore is how many lines before the one that shows it are shown of a failure.
 const evidenceBefore = 5
 
-func (s *server) findRun(ctx context.Context, r *http.Request, v *visit) (domain.Run, error) {
-	return s.runOf(ctx, v, r.PathValue("run"))
-}
-
-// runOf returns a run of the visit's federation; one that the visitor may not see does not exist for them.
-func (s *server) runOf(ctx context.Context, v *visit, name string) (domain.Run, error) {
-	run, err := s.Runs.ByName(ctx, name)
-	missing := domain.CodeOf(err) == domain.NotFound || err == nil && run.FederationID != v.fed.ID
-	if person := v.seenBy(); err == nil && !missing && person != 0 {
-		var sees bool
-		sees, err = s.Runs.Sees(ctx, run, person)
-		missing = err == nil && !sees
-	}
-	if missing {
-		return domain.Run{}, domain.Errorf(domain.NotFound, "%s has no run %q.", v.fed.Name, name).Fix("Look at the list of runs.")
-	}
-	return run, err
-}
-
 func (s *server) detail(ctx context.Context, v *visit, name string) (runDetail, error) {
 	head, err := s.head(ctx, v, "runs")
 	d := runDetail{fedHead: head, names: v.names()}

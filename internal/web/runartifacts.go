@@ -3,25 +3,15 @@ package web
 import (
 	"archive/zip"
 	"context"
-	"fmt"
 	"io"
-	"mime"
 	"net/http"
 	"path"
 	"slices"
-	"time"
 
 	"blossomtune/internal/domain"
 	"blossomtune/internal/download"
 	"blossomtune/internal/runs"
 )
-
-// maxFilesShown is how many files of a run are listed.
-const maxFilesShown = runs.MaxArtifacts
-
-func attachment(name string) string {
-	return mime.FormatMediaType("attachment", map[string]string{"filename": name})
-}
 
 // artifact gives out one file that the ServerApp wrote; never as something that a browser would run. An image may be drawn in a
 // page of ours: by what it is, not by its name, and in a sandbox where nothing runs.
@@ -109,33 +99,4 @@ func (s *server) pack(ctx context.Context, out *zip.Writer, run domain.Run, file
 	}
 	_, err = io.Copy(to, f)
 	return err
-}
-
-// keepWords says when a run's files will go.
-func keepWords(d runDetail) string {
-	k := d.keep
-	switch {
-	case k.Days > 0 && k.Runs > 0:
-		return fmt.Sprintf("Kept for %s after the end, or as long as this is among the last %s.", plural(k.Days, "day", "days"), plural(k.Runs, "run", "runs")) + goneAt(d)
-	case k.Days > 0:
-		return fmt.Sprintf("Kept for %s after the run's end.", plural(k.Days, "day", "days")) + goneAt(d)
-	case k.Runs > 0:
-		return fmt.Sprintf("Kept as long as this is among the last %s of the federation.", plural(k.Runs, "run", "runs"))
-	}
-	return ""
-}
-
-func goneAt(d runDetail) string {
-	if d.keep.Days == 0 || !d.run.State.Ended() {
-		return ""
-	}
-	words := " They go on "
-	if d.keep.Runs > 0 {
-		words = " They stay at least until "
-	}
-	return words + d.run.EndedAt.Add(time.Duration(d.keep.Days)*24*time.Hour).Format("2 Jan 2006") + "."
-}
-
-func sweptWords(w domain.Swept) string {
-	return fmt.Sprintf("%s with %s went on %s, as the federation keeps files. Their hashes are in the receipt.", plural(w.Files, "file", "files"), size(w.Bytes), w.At.Format("2 Jan 2006"))
 }

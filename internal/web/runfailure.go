@@ -1,7 +1,6 @@
 package web
 
 import (
-	"fmt"
 	"regexp"
 	"slices"
 	"strconv"
@@ -32,14 +31,6 @@ func failTimes(f runs.AppFailure) string {
 		return itoa(f.Times) + " times"
 	}
 	return ""
-}
-
-// untrainedWords says that nothing was trained in a run, and why as far as that is known.
-func untrainedWords(r domain.Run) string {
-	if r.Cause.Message != "" {
-		return r.Cause.Message
-	}
-	return fmt.Sprintf("Nothing was trained: no participant of the %d that were asked gave a reply without an error.", r.Asked)
 }
 
 var colours = regexp.MustCompile("\x1b\\[[0-9;]*m")

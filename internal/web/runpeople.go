@@ -54,26 +54,6 @@ func startTone(p domain.RunParticipant, run domain.Run) tone {
 	return tone{class: "is-off", icon: "off", word: "offline"}
 }
 
-// partTone is what a participant did in a run.
-func partTone(p domain.RunParticipant, ended bool) tone {
-	t := tone{class: "is-off", icon: "free", word: "not asked"}
-	switch {
-	case !p.ContributedAt.IsZero():
-		t = tone{class: "is-ok", icon: "ok", word: "contributed"}
-		if !p.FailedAt.IsZero() {
-			t.reason = "with errors"
-		}
-	case !p.FailedAt.IsZero():
-		t = tone{class: "is-bad", icon: "bad", word: "failed"}
-	case p.AskedAt.IsZero():
-	case ended:
-		t = tone{class: "is-warn", icon: "warn", word: "asked, no reply"}
-	default:
-		t = tone{class: "is-live", icon: "live", word: "asked", turn: true}
-	}
-	return t
-}
-
 // peopleWords sums the participants of a run up: "4 enrolled, 3 online at the start, 3 asked, 2 contributed".
 func peopleWords(d runDetail) string {
 	if len(d.people) == 0 {

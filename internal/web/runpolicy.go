@@ -53,3 +53,7 @@ func (s *server) runPolicy(w http.ResponseWriter, r *http.Request, v *visit) err
 	s.render(w, r, v, status, page{title: "Settings · " + v.fed.Name, nav: "f"}, settingsPage(sv))
 	return nil
 }
+
+func policyTexts(f domain.Federation) policyText {
+	return policyText{parallel: itoa(f.Parallel), idle: someText(f.IdleStop), limits: limitTexts(f.Limits), web: !f.NoWeb, engine: f.Engine.String()}
+}

@@ -10,7 +10,6 @@ import (
 	"math"
 	"math/bits"
 	"net/http"
-	"net/url"
 	"path"
 	"slices"
 	"strings"
@@ -267,13 +266,4 @@ func numbersIn(shape []int64) (count int64, ok bool) {
 		count = int64(low)
 	}
 	return count, true
-}
-
-// escapePath makes a file's path a part of an address.
-func escapePath(p string) string {
-	parts := strings.Split(p, "/")
-	for i, part := range parts {
-		parts[i] = url.PathEscape(part)
-	}
-	return strings.Join(parts, "/")
 }

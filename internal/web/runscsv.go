@@ -9,6 +9,9 @@ import (
 	"blossomtune/internal/domain"
 )
 
+// runsAtOnce is how many runs are read at once.
+const runsAtOnce = 500
+
 // runsCSV is every run that the table's filters choose, in its order and with its columns, as a file for spreadsheets.
 func (s *server) runsCSV(w http.ResponseWriter, r *http.Request, v *visit) error {
 	q := runsQueryOf(r)
@@ -20,7 +23,7 @@ func (s *server) runsCSV(w http.ResponseWriter, r *http.Request, v *visit) error
 		q.columns = usualColumns(choices)
 	}
 	f := q.query(v)
-	f.Limit, f.After = csvRows, ""
+	f.Limit, f.After = runsAtOnce, ""
 	page, err := s.Runs.Find(r.Context(), f)
 	if err != nil {
 		return err

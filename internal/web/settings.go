@@ -104,3 +104,7 @@ func (s *server) configure(w http.ResponseWriter, r *http.Request, v *visit) err
 	s.render(w, r, v, status, page{title: "Settings · " + v.fed.Name, nav: "f"}, settingsPage(sv))
 	return nil
 }
+
+func takeRoleConfirmation(fed domain.Federation, email string) confirmation {
+	return confirmation{"Take away the role of " + email + " in " + fed.Name + "?", "Take away role", "/f/" + fed.Slug + "/settings"}
+}

@@ -184,3 +184,8 @@ func (s *server) revokeShare(w http.ResponseWriter, r *http.Request, v *visit) e
 	}
 	return s.done(w, r, "/f/"+v.fed.Slug+"/runs/"+run.Name+"#share", "The link works no more.")
 }
+
+func revokeShareConfirmation(fed domain.Federation, run domain.Run, v domain.Share) confirmation {
+	return confirmation{"Revoke the link to " + run.Name + " of " + exact(v.CreatedAt) + "? Everyone who has it is refused from now on.",
+		"Revoke link", "/f/" + fed.Slug + "/runs/" + run.Name + "#share"}
+}

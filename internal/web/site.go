@@ -1,40 +1,12 @@
 package web
 
 import (
-	"fmt"
-	"hash/fnv"
 	"net/http"
-	"regexp"
 	"strings"
 
 	"blossomtune/internal/domain"
 	"blossomtune/internal/site"
 )
-
-// look is what the frame of every page takes from the site's settings.
-type look struct {
-	name    string
-	style   string // address of the style sheet of its colours; "" for the usual ones
-	logo    string // address of its picture; "" for the mark
-	contact string
-}
-
-func (s *server) look() look {
-	l := look{name: s.Site.Name(), contact: s.Site.Value(site.KeyContact)}
-	if css := s.Site.Style(); css != "" {
-		l.style = "/site.css?v=" + tagOf(css)
-	}
-	if _, tag, ok := s.Site.Logo(); ok {
-		l.logo = "/site/logo?v=" + tag
-	}
-	return l
-}
-
-func tagOf(text string) string {
-	h := fnv.New64a()
-	_, _ = h.Write([]byte(text))
-	return fmt.Sprintf("%016x", h.Sum64())
-}
 
 // siteCSS is the style sheet of the site's colours, or, with colours in the address, of the preview of the settings page.
 func (s *server) siteCSS(w http.ResponseWriter, r *http.Request, _ *visit) error {
@@ -80,40 +52,4 @@ func (s *server) help(w http.ResponseWriter, r *http.Request, v *visit) error {
 func (s *server) apiPage(w http.ResponseWriter, r *http.Request, v *visit) error {
 	s.render(w, r, v, http.StatusOK, page{title: "API", nav: "help", mid: true}, apiPage(v.known()))
 	return nil
-}
-
-// piece is a part of a text: words, or an address that is a link.
-type piece struct{ text, href string }
-
-var addresses = regexp.MustCompile(`https?://[^\s<>"']*[^\s<>"'.,;:!?)\]]|[A-Za-z0-9._%+-]+@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+`)
-
-// linked finds the addresses of pages and mailboxes in a text.
-func linked(text string) (out []piece) {
-	at := 0
-	for _, m := range addresses.FindAllStringIndex(text, -1) {
-		if m[0] > at {
-			out = append(out, piece{text: text[at:m[0]]})
-		}
-		found := text[m[0]:m[1]]
-		href := found
-		if !strings.HasPrefix(found, "http") {
-			href = "mailto:" + found
-		}
-		out = append(out, piece{found, href})
-		at = m[1]
-	}
-	if at < len(text) {
-		out = append(out, piece{text: text[at:]})
-	}
-	return out
-}
-
-// paragraphs are what blank lines part.
-func paragraphs(text string) (out []string) {
-	for p := range strings.SplitSeq(strings.ReplaceAll(text, "\r\n", "\n"), "\n\n") {
-		if p = strings.TrimSpace(p); p != "" {
-			out = append(out, p)
-		}
-	}
-	return out
 }

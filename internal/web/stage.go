@@ -107,15 +107,6 @@ func (s *server) standing(ctx context.Context, v *visit) (standing, error) {
 	return st, nil
 }
 
-// runningRun returns the federation's newest run that has a ServerApp, or none; with a person of those that this participant may see.
-func (s *server) runningRun(ctx context.Context, fedID, personID int64) (domain.Run, error) {
-	all, err := s.Runs.List(ctx, domain.RunFilter{FederationID: fedID, SeenBy: personID, States: []domain.RunState{domain.Starting, domain.Running}, Limit: 1})
-	if err != nil || len(all) == 0 {
-		return domain.Run{}, err
-	}
-	return all[0], nil
-}
-
 func stageOf(st standing, now time.Time) stage {
 	r := st.request
 	switch r.State {

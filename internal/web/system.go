@@ -2,6 +2,7 @@ package web
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 
 	"blossomtune/internal/sysinfo"
@@ -53,4 +54,21 @@ func sizeOr(n int64) string {
 		return "–"
 	}
 	return size(n)
+}
+
+// reportWords tells an admin how ServerApps run on this machine.
+func reportWords(r contain.Report) string {
+	c := domain.Containment(r.Level())
+	words := c.Words()
+	if r.Landlock > 0 {
+		words += fmt.Sprintf("; Landlock ABI %d", r.Landlock)
+	}
+	if c != domain.ContainedFully && r.Reason != "" {
+		words += ". " + r.Reason
+	}
+	return words
+}
+
+func uncontainedConfirmation() confirmation {
+	return confirmation{"Let managers add and launch apps that this server cannot contain? Every ServerApp can then read and change what the server can.", "Accept uncontained apps", "/admin/system"}
 }

@@ -1,6 +1,7 @@
 package web
 
 import (
+	"fmt"
 	"time"
 
 	"blossomtune/internal/domain"
@@ -108,24 +109,6 @@ func runTone(r domain.Run) tone {
 	return t
 }
 
-func roundText(r domain.Run) string {
-	if r.EndedEarly() {
-		return itoa(r.Round) // the rest was not wanted
-	}
-	if r.Rounds > 0 {
-		return itoa(r.Round) + "/" + itoa(r.Rounds)
-	}
-	return itoa(r.Round)
-}
-
-// roundWords is roundText as a text of its own. A run that its app ended before the last round has lacked nothing.
-func roundWords(r domain.Run) string {
-	if r.EndedEarly() {
-		return "ended after round " + itoa(r.Round) + " of " + itoa(r.Rounds)
-	}
-	return "round " + roundText(r)
-}
-
 // nodeTone is the state of a SuperNode; training says that it was asked in the running round and has not replied.
 func nodeTone(k domain.NodeKey, training bool, now time.Time) tone {
 	switch {
@@ -172,4 +155,24 @@ func min5(online, total int) int {
 		return 0
 	}
 	return max(online*5/total, 1)
+}
+
+func compareTone(r domain.Run) tone {
+	t := runTone(r)
+	if !r.State.Ended() && r.Round > 0 {
+		t.reason = "round " + roundText(r)
+	}
+	return t
+}
+
+// containedWords tells how apps run at a participant's; "" when it is not known.
+func containedWords(v domain.NodeSeen) string {
+	words := v.Contained.Words()
+	if words == "" || !v.Contained.Strong() {
+		return words
+	}
+	if v.Data == 0 {
+		return words + ", without any data folder"
+	}
+	return words + fmt.Sprintf(", with %s to read", plural(v.Data, "data folder", "data folders"))
 }

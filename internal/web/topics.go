@@ -19,4 +19,11 @@ func runsTopic(fed int64) string      { return runs.FederationTopic(fed) }
 func runTopic(id int64) string        { return runs.RunTopic(id) }
 func superLinkTopic(fed int64) string { return "engine:" + strconv.FormatInt(fed, 10) }
 
+// nodesGap is between two looks of all who see the same page that shows SuperNodes.
+const nodesGap = time.Second
+
 const mailTopic = "mail"
+
+func fedTopics(id int64) []string {
+	return []string{settingsTopic(id), requestsTopic(id), runsTopic(id), superLinkTopic(id)}
+}

@@ -1,7 +1,6 @@
 package web
 
 import (
-	"errors"
 	"net/http"
 	"net/url"
 	"strings"
@@ -198,17 +197,4 @@ func (s *server) goOn(w http.ResponseWriter, r *http.Request, fallback string) {
 		s.setCookie(w, r, nextCookie, "", -1)
 	}
 	http.Redirect(w, r, to, http.StatusSeeOther)
-}
-
-// parseForm reads a POST form; one that is too large is a [domain.TooLarge] error.
-func parseForm(r *http.Request) error {
-	err := r.ParseForm()
-	var large *http.MaxBytesError
-	if errors.As(err, &large) {
-		return domain.Errorf(domain.TooLarge, "The form is too large.").Fix("Shorten what you entered.")
-	}
-	if err != nil {
-		return domain.Errorf(domain.Invalid, "The form cannot be read.").Fix("Load the page anew and try again.").Because(err)
-	}
-	return nil
 }

@@ -10,22 +10,30 @@ import (
 	"sync"
 	"time"
 
+	"blossomtune/internal/account"
+	"blossomtune/internal/audit"
+	"blossomtune/internal/catalog"
 	"blossomtune/internal/domain"
 	"blossomtune/internal/events"
+	"blossomtune/internal/mail"
+	"blossomtune/internal/onboarding"
+	over "blossomtune/internal/overview"
 	"blossomtune/internal/program"
+	"blossomtune/internal/runs"
 	"blossomtune/internal/safely/safehttp"
+	"blossomtune/internal/site"
 )
 
 // Options are the parts that the pages show and call.
 type Options struct {
-	Accounts   Accounts
-	Onboarding Onboarding
-	Catalog    Catalog
-	Runs       Runs
+	Accounts   *account.Service
+	Onboarding *onboarding.Service
+	Catalog    *catalog.Service
+	Runs       *runs.Service
 	Engines    Engines
-	Outbox     Outbox
-	Overview   Overview
-	Audit      Audit
+	Outbox     *mail.Service
+	Overview   *over.Service
+	Audit      *audit.Service
 
 	Programs      *program.Shelf
 	Connection    func() domain.Connection
@@ -33,7 +41,7 @@ type Options struct {
 	Events        *events.Bus
 	Clock         domain.Clock
 	Log           *slog.Logger
-	Site          Site
+	Site          *site.Service
 	Version       string
 	Secure        func(*http.Request) bool   // whether the browser speaks TLS, here or to the declared proxy
 	ClientAddress func(*http.Request) string // whom limits count
