@@ -89,7 +89,7 @@ func (s *server) addApp(w http.ResponseWriter, r *http.Request, v *visit) error 
 	if err := s.addsApps(r.Context(), v); err != nil {
 		return err
 	}
-	a, err := receiveApp(w, r, v, s.Catalog)
+	a, err := receiveApp(r, v, s.Catalog)
 	return s.added(w, r, v, a, err, catalog.GitInput{})
 }
 

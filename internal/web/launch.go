@@ -167,7 +167,7 @@ func (l *launchForm) keepUnknown() {
 
 // uploadApp adds an app from a FAB or a zip and chooses it.
 func (s *server) uploadApp(w http.ResponseWriter, r *http.Request, v *visit) error {
-	a, err := receiveApp(w, r, v, s.Catalog)
+	a, err := receiveApp(r, v, s.Catalog)
 	if err == nil {
 		return s.done(w, r, "/f/"+v.fed.Slug+"/launch?app="+a.Hash, a.ID()+" "+a.Version+" is added.")
 	}

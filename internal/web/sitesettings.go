@@ -118,12 +118,15 @@ func (s *server) changeSite(w http.ResponseWriter, r *http.Request, v *visit) er
 	return nil
 }
 
+// inMemory is how many bytes of a form with a picture are kept in memory; more of them go to a file.
+const inMemory = 512 << 10
+
 // readSiteForm returns what was entered, without the fields that the configuration sets and those that were not touched: another
 // admin may have changed them meanwhile. A picture that is none is an error at
 // its field; the rest is returned all the same.
 func readSiteForm(r *http.Request, all []site.Setting) (map[string]string, error) {
 	out := map[string]string{}
-	err := r.ParseMultipartForm(maxSettings)
+	err := r.ParseMultipartForm(inMemory)
 	var large *http.MaxBytesError
 	if errors.As(err, &large) {
 		return out, domain.Errorf(domain.TooLarge, "The form is too large.").Fix("A logo has at most 128 kB.")

@@ -9,8 +9,7 @@ import (
 )
 
 // receiveApp reads an uploaded FAB or zip into the catalog.
-func receiveApp(w http.ResponseWriter, r *http.Request, v *visit, c *catalog.Service) (domain.AppVersion, error) {
-	r.Body = http.MaxBytesReader(w, r.Body, domain.MaxFAB+1<<20)
+func receiveApp(r *http.Request, v *visit, c *catalog.Service) (domain.AppVersion, error) {
 	file, head, err := r.FormFile("upload")
 	switch {
 	case err != nil && strings.Contains(err.Error(), "too large"):

@@ -15,12 +15,6 @@ const (
 	flashCookie = "blossomtune_flash" // the result of the last action, shown once
 )
 
-// maxForm bounds what a form may send; an uploaded app has a bound of its own.
-const maxForm = 256 << 10
-
-// maxSettings bounds the form of the site's settings, which has all mails and a picture in it.
-const maxSettings = 512 << 10
-
 // visit is one request with what is known of the visitor.
 type visit struct {
 	person  domain.Person // ID 0 for strangers
@@ -59,25 +53,22 @@ func (v *visit) actor() domain.Actor {
 // errSignIn makes a page send the visitor to the sign-in page, and everything else answer 401.
 var errSignIn = domain.Errorf(domain.Unauthenticated, "You are not signed in.").Fix("Sign in, then come back.")
 
-func (s *server) serve(rt route) http.HandlerFunc {
+// serve makes a route of do: for those whom who admits, with at most body bytes of a form.
+func (s *server) serve(who access, body int64, do handle) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
-		if r.Method == http.MethodPost && !strings.HasSuffix(rt.pattern, "/apps") {
-			limit := int64(maxForm)
-			if strings.HasSuffix(rt.pattern, "/admin/settings") {
-				limit = maxSettings
-			}
-			r.Body = http.MaxBytesReader(w, r.Body, limit)
+		if r.Method == http.MethodPost {
+			r.Body = http.MaxBytesReader(w, r.Body, body)
 		}
 		v := &visit{}
 		err := checkAddress(r)
 		if err == nil {
-			err = s.admit(r, rt.who, v)
+			err = s.admit(r, who, v)
 		}
 		if err == nil {
 			err = checkForm(r)
 		}
 		if err == nil {
-			err = rt.do(w, r, v)
+			err = do(w, r, v)
 		}
 		if err != nil {
 			s.fail(w, r, v, err)
