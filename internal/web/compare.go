@@ -175,7 +175,7 @@ func (s *server) compareEvents(w http.ResponseWriter, r *http.Request, v *visit)
 	if err != nil {
 		return err
 	}
-	live := view{topics: []string{runsTopic(v.fed.ID)}, look: func(ctx context.Context, v *visit) ([]region, []signal, error) {
+	stream := view{topics: []string{runsTopic(v.fed.ID)}, look: func(ctx context.Context, v *visit) ([]region, []signal, error) {
 		c, err := s.comparison(ctx, v, q)
 		values := 0
 		for _, r := range c.runs {
@@ -184,10 +184,10 @@ func (s *server) compareEvents(w http.ResponseWriter, r *http.Request, v *visit)
 		return []region{{"compared", compareTable(c)}}, []signal{{"metric", values}}, err
 	}}
 	for _, c := range c.runs {
-		live.topics = append(live.topics, runTopic(c.Run.ID))
+		stream.topics = append(stream.topics, runTopic(c.Run.ID))
 		if !c.Run.State.Ended() {
-			live.poll = pollActive
+			stream.poll = pollActive
 		}
 	}
-	return s.follow(w, r, aMember, v, live)
+	return s.follow(w, r, aMember, v, stream)
 }

@@ -861,7 +861,7 @@ func nowPanel(o overview) templ.Component {
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = pill(waitTone(run.Run, run.wait)).Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = pill(waitTone(run.Run, run.wait.What, run.wait.Since, run.wait.Late)).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}

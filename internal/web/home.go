@@ -140,7 +140,7 @@ func needLineOf(n over.Need) needLine {
 			l.title, l.detail, l.long = "Nothing was trained by "+n.Run.Name+" in "+n.Fed.Name, untrainedWords(n.Run), "See why "+n.Run.Name+" trained nothing"
 		}
 	case over.NeedRun:
-		l.tone, l.title, l.detail = waitTone(n.Run, n.Wait), n.Run.Name+" waits in "+n.Fed.Name, n.Wait.What
+		l.tone, l.title, l.detail = waitTone(n.Run, n.Wait.What, n.Wait.Since, n.Wait.Late), n.Run.Name+" waits in "+n.Fed.Name, n.Wait.What
 		l.href, l.act, l.long = run, "See run", "See what "+n.Run.Name+" waits for"
 	case over.NeedNodes:
 		l.tone = tone{class: "is-warn", icon: "warn", word: "offline"}

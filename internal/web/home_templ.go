@@ -758,7 +758,7 @@ func homeRunning(h homeView) templ.Component {
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
-				templ_7745c5c3_Err = state(waitTone(r.Run, r.Wait)).Render(ctx, templ_7745c5c3_Buffer)
+				templ_7745c5c3_Err = state(waitTone(r.Run, r.Wait.What, r.Wait.Since, r.Wait.Late)).Render(ctx, templ_7745c5c3_Buffer)
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
@@ -874,9 +874,9 @@ func homeRunning(h homeView) templ.Component {
 					}
 				} else {
 					var templ_7745c5c3_Var40 string
-					templ_7745c5c3_Var40, templ_7745c5c3_Err = templ.JoinStringErrs(waitTone(r.Run, r.Wait).word)
+					templ_7745c5c3_Var40, templ_7745c5c3_Err = templ.JoinStringErrs(waitTone(r.Run, r.Wait.What, r.Wait.Since, r.Wait.Late).word)
 					if templ_7745c5c3_Err != nil {
-						return templ.Error{Err: templ_7745c5c3_Err, FileName: `home.templ`, Line: 175, Col: 40}
+						return templ.Error{Err: templ_7745c5c3_Err, FileName: `home.templ`, Line: 175, Col: 72}
 					}
 					_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var40))
 					if templ_7745c5c3_Err != nil {

@@ -84,3 +84,13 @@ func (l launchForm) events() string {
 	}
 	return at
 }
+
+func markTone(m runs.Mark) tone {
+	switch m {
+	case runs.Go:
+		return tone{class: "is-ok", icon: "ok", word: "Go"}
+	case runs.Caution:
+		return tone{class: "is-warn", icon: "warn", word: "Go, with care"}
+	}
+	return tone{class: "is-bad", icon: "bad", word: "No go"}
+}

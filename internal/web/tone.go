@@ -5,7 +5,6 @@ import (
 	"time"
 
 	"blossomtune/internal/domain"
-	"blossomtune/internal/runs"
 )
 
 // tone is how a state looks: a colour class, a symbol and a word, never a colour alone.
@@ -64,14 +63,14 @@ func shortLinkTone(l domain.SuperLink, now time.Time) tone {
 	return t
 }
 
-// waitTone is the state of a run with what it waits for, and since when.
-func waitTone(r domain.Run, w runs.Wait) tone {
+// waitTone is the state of a run with what it waits for, since when, and whether that is late; without what it is [runTone].
+func waitTone(r domain.Run, what string, since time.Time, late bool) tone {
 	t := runTone(r)
-	if w.What == "" {
+	if what == "" {
 		return t
 	}
-	t.reason, t.since = w.What, w.Since
-	if w.Late {
+	t.reason, t.since = what, since
+	if late {
 		t.class, t.icon, t.turn = "is-warn", "warn", false
 	}
 	return t
@@ -126,16 +125,6 @@ func nodeTone(k domain.NodeKey, training bool, now time.Time) tone {
 		return tone{class: "is-ok", icon: "ok", word: "online"}
 	}
 	return tone{class: "is-off", icon: "off", word: "offline", reason: about(now.Sub(k.Seen.LastAt))}
-}
-
-func markTone(m runs.Mark) tone {
-	switch m {
-	case runs.Go:
-		return tone{class: "is-ok", icon: "ok", word: "Go"}
-	case runs.Caution:
-		return tone{class: "is-warn", icon: "warn", word: "Go, with care"}
-	}
-	return tone{class: "is-bad", icon: "bad", word: "No go"}
 }
 
 func mailTone(s domain.MailState) tone {
