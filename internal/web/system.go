@@ -5,11 +5,9 @@ import (
 	"fmt"
 	"net/http"
 
-	"blossomtune/internal/sysinfo"
+	"blossomtune/internal/domain"
+	"blossomtune/internal/keeper/contain"
 )
-
-// System is what the server says of itself and the machine.
-type System = sysinfo.Info
 
 func (s *server) systemPage(w http.ResponseWriter, r *http.Request, v *visit) error {
 	y, err := s.System(r.Context())

@@ -1,9 +1,9 @@
 package web
 
 import (
-	"strconv"
 	"time"
 
+	"blossomtune/internal/engines"
 	"blossomtune/internal/onboarding"
 	"blossomtune/internal/runs"
 )
@@ -12,12 +12,11 @@ import (
 // stored by the keeper, another process.
 const pollActive = 2 * time.Second
 
-func requestTopic(id int64) string    { return onboarding.RequestTopic(id) }
-func requestsTopic(fed int64) string  { return onboarding.RequestsTopic(fed) }
-func settingsTopic(fed int64) string  { return onboarding.FederationTopic(fed) }
-func runsTopic(fed int64) string      { return runs.FederationTopic(fed) }
-func runTopic(id int64) string        { return runs.RunTopic(id) }
-func superLinkTopic(fed int64) string { return "engine:" + strconv.FormatInt(fed, 10) }
+func requestTopic(id int64) string   { return onboarding.RequestTopic(id) }
+func requestsTopic(fed int64) string { return onboarding.RequestsTopic(fed) }
+func settingsTopic(fed int64) string { return onboarding.FederationTopic(fed) }
+func runsTopic(fed int64) string     { return runs.FederationTopic(fed) }
+func runTopic(id int64) string       { return runs.RunTopic(id) }
 
 // nodesGap is between two looks of all who see the same page that shows SuperNodes.
 const nodesGap = time.Second
@@ -25,5 +24,5 @@ const nodesGap = time.Second
 const mailTopic = "mail"
 
 func fedTopics(id int64) []string {
-	return []string{settingsTopic(id), requestsTopic(id), runsTopic(id), superLinkTopic(id)}
+	return []string{settingsTopic(id), requestsTopic(id), runsTopic(id), engines.Topic(id)}
 }

@@ -14,6 +14,7 @@ import (
 	"blossomtune/internal/audit"
 	"blossomtune/internal/catalog"
 	"blossomtune/internal/domain"
+	"blossomtune/internal/engines"
 	"blossomtune/internal/events"
 	"blossomtune/internal/mail"
 	"blossomtune/internal/onboarding"
@@ -22,6 +23,7 @@ import (
 	"blossomtune/internal/runs"
 	"blossomtune/internal/safely/safehttp"
 	"blossomtune/internal/site"
+	"blossomtune/internal/sysinfo"
 )
 
 // Options are the parts that the pages show and call.
@@ -30,14 +32,14 @@ type Options struct {
 	Onboarding *onboarding.Service
 	Catalog    *catalog.Service
 	Runs       *runs.Service
-	Engines    Engines
+	Engines    *engines.Service
 	Outbox     *mail.Service
 	Overview   *over.Service
 	Audit      *audit.Service
 
 	Programs      *program.Shelf
 	Connection    func() domain.Connection
-	System        func(context.Context) (System, error)
+	System        func(context.Context) (sysinfo.Info, error)
 	Events        *events.Bus
 	Clock         domain.Clock
 	Log           *slog.Logger
