@@ -125,7 +125,9 @@ func check(node *kong.Node, words []string) string {
 				return "there is no flag " + flag
 			}
 		case len(node.Children) > 0:
-			next := slices.IndexFunc(node.Children, func(n *kong.Node) bool { return n.Name == strings.TrimRight(word, ".,:") || slices.Contains(n.Aliases, word) })
+			next := slices.IndexFunc(node.Children, func(n *kong.Node) bool {
+				return n.Name == strings.TrimRight(word, ".,:") || slices.Contains(n.Aliases, word)
+			})
 			if next < 0 {
 				if d := node.DefaultCmd; d != nil {
 					node = d

@@ -91,7 +91,7 @@ func (n *node) ask(ctx context.Context) (got client.Enrolment, reached bool, err
 		case code == domain.Unauthenticated, code == domain.Forbidden:
 			return got, false, errEnded(n.h, n.st)
 		}
-		return got, false, nil //nolint:nilerr // the SuperNode itself tries for ever
+		return got, false, nil // the SuperNode itself tries for ever
 	}
 }
 
@@ -247,7 +247,7 @@ func (n *node) keep(ctx context.Context) error {
 		case ctx.Err() != nil:
 			n.status.connected(false, "The agent was stopped.")
 			n.j.say("Stopped.")
-			return nil //nolint:nilerr // it was asked to stop
+			return nil // it was asked to stop
 		case errors.Is(err, supernode.ErrRefused):
 			if _, _, err := n.ask(ctx); err != nil {
 				n.status.connected(false, messageOf(err))

@@ -17,7 +17,7 @@ func diskFinding(dir string) Finding {
 	if err := syscall.Statfs(dir, &s); err != nil {
 		return Bad(part, "Check the disk.", "The free disk space cannot be read: %v.", err)
 	}
-	switch free := uint64(s.Bavail) * uint64(s.Bsize); { //nolint:unconvert,gosec // the types differ between systems
+	switch free := uint64(s.Bavail) * uint64(s.Bsize); { //nolint:unconvert // the types differ between systems
 	case free < leastFree:
 		return Bad(part, "Free some space. Runs cannot be launched.", "%d MB are free.", free>>20)
 	case free < fewFree:

@@ -272,8 +272,8 @@ const maxTrail = 16
 func (n *node) follow(t *trail, k messageKey) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	kept := slices.DeleteFunc(*t, func(old messageKey) bool { return old.run == k.run })
-	*t = append(kept[max(0, len(kept)-maxTrail+1):], k)
+	*t = slices.DeleteFunc(*t, func(old messageKey) bool { return old.run == k.run })
+	*t = append((*t)[max(0, len(*t)-maxTrail+1):], k)
 }
 
 // followed returns the newest message of a run; none if it is not followed.

@@ -19,8 +19,9 @@ const (
 	MailsFor = 7 * 24 * time.Hour
 	// AbsentAfter is how long somebody may be approved before it needs a manager that they have not connected: their command works for a day.
 	AbsentAfter = 24 * time.Hour
-	// MaxNeeds and MaxRunning bound what a page shows; the rest is counted.
-	MaxNeeds   = 20
+	// MaxNeeds is how many things that need someone a page shows; the rest is counted.
+	MaxNeeds = 20
+	// MaxRunning is how many runs a page shows; the rest is counted.
 	MaxRunning = 12
 
 	askersNamed = 3

@@ -6,7 +6,8 @@ import (
 	"blossomtune/internal/runs/watch"
 )
 
-// What a [Service] returns, by the names that the surfaces use: they know this package alone, not the ones below it.
+// Wait and the other types are what a [Service] returns. The surfaces use them by these names: they import this package, not the ones
+// below it.
 type (
 	Wait       = diagnose.Wait
 	AppFailure = diagnose.AppFailure

@@ -118,11 +118,11 @@ func TestNoValueBreaksAPage(t *testing.T) {
 					if f.action == "/signout" {
 						continue
 					}
-					if key := f.action + strings.Join(slices.Sorted(maps.Keys(f.values)), " "); seen[key] {
+					key := f.action + strings.Join(slices.Sorted(maps.Keys(f.values)), " ")
+					if seen[key] {
 						continue
-					} else {
-						seen[key] = true
 					}
+					seen[key] = true
 					for name := range f.values {
 						for label, text := range nastyTexts {
 							if slices.Contains(sameToAForm, label) || len(f.values) > 20 && !slices.Contains([]string{"NUL", "letters to split", "long", "right to left"}, label) {

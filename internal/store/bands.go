@@ -32,7 +32,7 @@ func (tx *Tx) RollUp(ctx context.Context, fedID int64, engineRunID uint64, again
 		slack = rollAgain
 	}
 	row := tx.q.QueryRowContext(ctx, "SELECT id FROM metric WHERE federation_id = $1 AND engine_run_id = $2 AND id > $3 ORDER BY id LIMIT 1 OFFSET $4", fedID, int64(engineRunID), m.Rolled, rollStep)
-	if err := row.Scan(&to); err != nil && err != sql.ErrNoRows { //nolint:errorlint // Scan returns it as it is
+	if err := row.Scan(&to); err != nil && err != sql.ErrNoRows { // Scan returns it as it is
 		return false, fmt.Errorf("reading metrics: %w", err)
 	}
 	rounds, err := list(ctx, tx, "round", func(s scanner) (n int, err error) { return n, s.Scan(&n) },

@@ -28,7 +28,7 @@ func (s *server) serveLog(w http.ResponseWriter, r *http.Request, f *logfile.Fil
 	q := r.URL.Query()
 	switch kind {
 	case "page":
-		p, err := f.Page(pageQuery(q, f))
+		p, err := f.Page(pageQuery(q))
 		if err != nil {
 			return err
 		}
@@ -63,7 +63,7 @@ func level(q url.Values) logfile.Level {
 }
 
 // pageQuery reads which lines are asked for: from a number on, the last ones before a number, or with a negative number the last ones.
-func pageQuery(q url.Values, f *logfile.File) logfile.Query {
+func pageQuery(q url.Values) logfile.Query {
 	out := logfile.Query{From: 1, Limit: 1000, Least: level(q)}
 	if n, err := strconv.Atoi(q.Get("limit")); err == nil && n > 0 {
 		out.Limit = min(n, logLimit)
@@ -114,7 +114,7 @@ func (s *server) searchLog(w http.ResponseWriter, r *http.Request, f *logfile.Fi
 	}
 	if began {
 		_ = rc.SetWriteDeadline(time.Time{})
-		return nil //nolint:nilerr // the browser went away, or it sees that the end is missing
+		return nil // the browser went away, or it sees that the end is missing
 	}
 	return err
 }
@@ -128,7 +128,7 @@ func sendLog(w http.ResponseWriter, r *http.Request, f *logfile.File, name strin
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 	w.Header().Set("Content-Disposition", attachment(name+".log"))
 	if err != nil {
-		return nil //nolint:nilerr // nothing is written yet
+		return nil // nothing is written yet
 	}
 	defer file.Close()
 	return download.File(w, r, file)

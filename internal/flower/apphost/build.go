@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -190,8 +191,7 @@ func (s *steps) uv(doing string, progress func(string), args ...string) error {
 
 // requirements completes a command with what the app requires. The base's flwr overrides what the app says of flwr's version.
 func (s *steps) requirements(command ...string) []string {
-	args := append(command, "--override", s.file("flwr.txt"))
-	args = append(args, s.wheels()...)
+	args := slices.Concat(command, []string{"--override", s.file("flwr.txt")}, s.wheels())
 	for _, g := range s.app.groups {
 		args = append(args, "--group", "pyproject.toml:"+g)
 	}

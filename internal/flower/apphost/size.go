@@ -65,7 +65,7 @@ func (c *counter) count(root *os.Root, depth int) error {
 		return errFull
 	}
 	if err != nil {
-		return nil //nolint:nilerr // it was removed
+		return nil // it was removed
 	}
 	defer dir.Close()
 	if info, err := dir.Stat(); err == nil && info.Mode().Perm()&0o700 != 0o700 {
@@ -90,7 +90,7 @@ func (c *counter) add(root *os.Root, e fs.DirEntry, depth int) error {
 		return errFull
 	}
 	if err != nil {
-		return nil //nolint:nilerr // it was removed
+		return nil // it was removed
 	}
 	if c.sum += max(diskSize(info), leastEntry); c.sum > c.limit {
 		return errFull
@@ -106,7 +106,7 @@ func (c *counter) add(root *os.Root, e fs.DirEntry, depth int) error {
 		}
 	}
 	if err != nil {
-		return nil //nolint:nilerr // it was removed, or another file is there now
+		return nil // it was removed, or another file is there now
 	}
 	defer sub.Close()
 	return c.count(sub, depth+1)

@@ -142,7 +142,7 @@ func (j *job) serve(ctx context.Context, app *app, task wire.Task, ln net.Listen
 		case n < claims && j.lapsed(exit):
 			j.l.Log.Warn("a ServerApp started too slowly for the SuperLink; acquiring its task again", "engine_run", task.RunID)
 			if task, err = j.reacquire(ctx); err != nil {
-				return exit, nil //nolint:nilerr // the SuperLink has ended the run: the process's own end counts
+				return exit, nil // the SuperLink has ended the run: the process's own end counts
 			}
 		default:
 			return exit, nil

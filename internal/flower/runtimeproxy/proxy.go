@@ -259,15 +259,13 @@ func (p *Proxy) warn(r *http.Request, err error) {
 	}
 }
 
-func unavailable(w http.ResponseWriter) { passOn(w, made(http.StatusServiceUnavailable)) } //nolint:bodyclose // passOn closes it
+func unavailable(w http.ResponseWriter) { passOn(w, notAvailable()) } //nolint:bodyclose // passOn closes it
 
-// made is an error answer of ours, in the form of Flower's.
-func made(status int) *http.Response {
+// notAvailable is an error answer of ours, in the form of Flower's.
+func notAvailable() *http.Response {
+	const status = http.StatusServiceUnavailable
 	body := `{"detail":"` + http.StatusText(status) + `"}`
-	h := http.Header{"Content-Type": {"application/json"}}
-	if status == http.StatusServiceUnavailable {
-		h.Set("Retry-After", "1")
-	}
+	h := http.Header{"Content-Type": {"application/json"}, "Retry-After": {"1"}}
 	return &http.Response{StatusCode: status, Header: h, Body: io.NopCloser(strings.NewReader(body))}
 }
 

@@ -84,7 +84,7 @@ func (p *Proxy) collect(r *http.Request, in *flwrpb.PullAppMessagesRequest, got 
 		got.MessagesList = append(got.MessagesList, part.GetMessagesList()...)
 		got.MessageObjectTrees = append(got.MessageObjectTrees, part.GetMessageObjectTrees()...)
 		if !p.store(r.Context(), p.replies(part)) {
-			return made(http.StatusServiceUnavailable)
+			return notAvailable()
 		}
 		if len(asked) == 0 {
 			return nil
@@ -112,20 +112,20 @@ func missing(asked []string, got *flwrpb.PullAppMessagesResponse) (out []string)
 func (p *Proxy) poll(r *http.Request, in *flwrpb.PullAppMessagesRequest) (*http.Response, *flwrpb.PullAppMessagesResponse) {
 	body, err := proto.Marshal(in)
 	if err != nil {
-		return made(http.StatusServiceUnavailable), nil
+		return notAvailable(), nil
 	}
 	out, cancel := outliving(r)
 	defer cancel()
 	res, err := p.send(out, bytes.NewReader(body), int64(len(body)))
 	if err != nil {
 		p.warn(r, err)
-		return made(http.StatusServiceUnavailable), nil
+		return notAvailable(), nil
 	}
 	defer res.Body.Close()
 	answer, err := readAnswer(res.Body)
 	if err != nil {
 		p.warn(r, err)
-		return made(http.StatusServiceUnavailable), nil
+		return notAvailable(), nil
 	}
 	got := &flwrpb.PullAppMessagesResponse{}
 	if res.StatusCode != http.StatusOK || proto.Unmarshal(answer, got) != nil {

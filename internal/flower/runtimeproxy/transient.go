@@ -34,7 +34,7 @@ func (f *failing) transient(res *http.Response, call string, now time.Time) *htt
 	}
 	_, _ = io.CopyN(io.Discard, res.Body, drained)
 	_ = res.Body.Close()
-	return made(http.StatusServiceUnavailable)
+	return notAvailable()
 }
 
 // note keeps how a call went, and reports whether it failed in a way that may pass.

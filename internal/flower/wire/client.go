@@ -64,12 +64,12 @@ func Transport(roots *x509.CertPool) *http.Transport {
 // Close closes idle connections.
 func (c *Client) Close() { c.http.CloseIdleConnections() }
 
-func (c *Client) call(ctx context.Context, path string, header http.Header, in, out proto.Message) error {
+func (c *Client) call(ctx context.Context, path string, in, out proto.Message) error {
 	body, err := proto.Marshal(in)
 	if err != nil {
 		return fmt.Errorf("encoding %s: %w", path, err)
 	}
-	return c.post(ctx, path, header, body, out)
+	return c.post(ctx, path, nil, body, out)
 }
 
 func (c *Client) post(ctx context.Context, path string, header http.Header, body []byte, out proto.Message) error {

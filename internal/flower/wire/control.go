@@ -53,7 +53,7 @@ func (c *Client) StartRun(ctx context.Context, fab []byte, overrides map[string]
 	}
 	in := &flwrpb.StartRunRequest{Fab: &flwrpb.Fab{HashStr: hex.EncodeToString(sum[:]), Content: fab}, OverrideConfig: config, Federation: federationName}
 	var out flwrpb.StartRunResponse
-	if err := c.call(ctx, "/v1/control/start-run", nil, in, &out); err != nil {
+	if err := c.call(ctx, "/v1/control/start-run", in, &out); err != nil {
 		return 0, fmt.Errorf("starting the run: %w", refusal(err))
 	}
 	if out.RunId == nil || *out.RunId == 0 {
@@ -96,7 +96,7 @@ func Scalars(in map[string]any) (map[string]*flwrpb.Scalar, error) {
 // StopRun ends a run. A run that has ended already is no error; one that the SuperLink does not know is [domain.NotFound].
 func (c *Client) StopRun(ctx context.Context, id uint64) error {
 	var out flwrpb.StopRunResponse
-	err := c.call(ctx, "/v1/control/stop-run", nil, &flwrpb.StopRunRequest{RunId: id}, &out)
+	err := c.call(ctx, "/v1/control/stop-run", &flwrpb.StopRunRequest{RunId: id}, &out)
 	if err == nil {
 		return nil
 	}
@@ -120,7 +120,7 @@ func (c *Client) ListRuns(ctx context.Context, id uint64) ([]Run, error) {
 		in.RunId = &id
 	}
 	var out flwrpb.ListRunsResponse
-	if err := c.call(ctx, "/v1/control/list-runs", nil, in, &out); err != nil {
+	if err := c.call(ctx, "/v1/control/list-runs", in, &out); err != nil {
 		if id != 0 && hasCode(err, codeRunNotFound) {
 			return nil, nil
 		}
@@ -160,7 +160,7 @@ func (c *Client) RegisterNode(ctx context.Context, publicPEM []byte, name string
 		in.Name = &name
 	}
 	var out flwrpb.RegisterNodeResponse
-	if err := c.call(ctx, "/v1/control/register-node", nil, in, &out); err != nil {
+	if err := c.call(ctx, "/v1/control/register-node", in, &out); err != nil {
 		if hasCode(err, codeKeyInUse) {
 			return 0, domain.Errorf(domain.Conflict, "The SuperLink knows this key already.").Because(err)
 		}
@@ -174,7 +174,7 @@ func (c *Client) RegisterNode(ctx context.Context, publicPEM []byte, name string
 
 // UnregisterNode ends a node for good: its key can never be registered again. A node that is gone is no error.
 func (c *Client) UnregisterNode(ctx context.Context, id uint64) error {
-	err := c.call(ctx, "/v1/control/unregister-node", nil, &flwrpb.UnregisterNodeRequest{NodeId: id}, &flwrpb.UnregisterNodeResponse{})
+	err := c.call(ctx, "/v1/control/unregister-node", &flwrpb.UnregisterNodeRequest{NodeId: id}, &flwrpb.UnregisterNodeResponse{})
 	if hasCode(err, codeNodeNotFound) {
 		return nil
 	}
@@ -187,7 +187,7 @@ func (c *Client) UnregisterNode(ctx context.Context, id uint64) error {
 // ListNodes lists the registered SuperNodes.
 func (c *Client) ListNodes(ctx context.Context) ([]Node, error) {
 	var out flwrpb.ListNodesResponse
-	if err := c.call(ctx, "/v1/control/list-nodes", nil, &flwrpb.ListNodesRequest{}, &out); err != nil {
+	if err := c.call(ctx, "/v1/control/list-nodes", &flwrpb.ListNodesRequest{}, &out); err != nil {
 		return nil, fmt.Errorf("listing SuperNodes: %w", err)
 	}
 	nodes := make([]Node, 0, len(out.GetNodesInfo()))

@@ -21,11 +21,11 @@ const owns = "owns"
 // what prevents that, as a sentence.
 func CanLend(uid int, folders ...string) error {
 	if r := Check(); !r.Namespaces || !r.Users {
-		return errors.New("Folders can be lent to another user in namespaces only.") //nolint:staticcheck // a sentence for people
+		return errors.New("Folders can be lent to another user in namespaces only.") // a sentence for people
 	}
 	fds, err := Policy{UID: uid, Lend: folders}.lend()
 	if err != nil {
-		return fmt.Errorf("A folder cannot be lent to another user: %w.", err) //nolint:staticcheck // a sentence for people
+		return fmt.Errorf("A folder cannot be lent to another user: %w.", err) // a sentence for people
 	}
 	closeAll(fds)
 	return nil

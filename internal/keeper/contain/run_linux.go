@@ -129,7 +129,7 @@ func inside(j job, fd int) (status syscall.WaitStatus, reason string, err error)
 	_ = write.Close()
 	closeAll(lent)
 	if err != nil {
-		return 0, "The system refuses namespaces: " + err.Error() + ".", nil //nolint:nilerr // the floor is in force then
+		return 0, "The system refuses namespaces: " + err.Error() + ".", nil // the floor is in force then
 	}
 	from := json.NewDecoder(read)
 	var n news
@@ -139,7 +139,7 @@ func inside(j job, fd int) (status syscall.WaitStatus, reason string, err error)
 		if len(j.Policy.lent()) > 0 { // the program would not find its files
 			return 0, "", errors.New("lending folders: " + n.Failed)
 		}
-		return 0, "The system refuses mounts in namespaces: " + n.Failed + ".", nil //nolint:nilerr // the floor is in force then
+		return 0, "The system refuses mounts in namespaces: " + n.Failed + ".", nil // the floor is in force then
 	}
 	for n := range j.Files {
 		_ = unix.Close(firstFile + n) // the program has them

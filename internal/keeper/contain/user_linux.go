@@ -31,11 +31,11 @@ func canBecome() bool {
 func CanRunAs(uid int, paths ...string) error {
 	r := Check()
 	if !r.Users {
-		return errors.New("This process does not run as root, or lacks root's capabilities.") //nolint:staticcheck // a sentence for people
+		return errors.New("This process does not run as root, or lacks root's capabilities.") // a sentence for people
 	}
 	for _, file := range []string{"/proc/self/uid_map", "/proc/self/gid_map"} {
 		if text, err := os.ReadFile(file); err == nil && !mapped(string(text), uid) {
-			return fmt.Errorf("User ID %d does not exist in this container.", uid) //nolint:staticcheck // a sentence for people
+			return fmt.Errorf("User ID %d does not exist in this container.", uid) // a sentence for people
 		}
 	}
 	if r.Namespaces { // the program's file system has its own folders on the way
@@ -48,7 +48,7 @@ func CanRunAs(uid int, paths ...string) error {
 		}
 		for _, p := range []string{path, real} {
 			if dir := closed(uid, p); dir != "" {
-				return fmt.Errorf("Other users cannot enter the directory %s.", dir) //nolint:staticcheck // a sentence for people
+				return fmt.Errorf("Other users cannot enter the directory %s.", dir) // a sentence for people
 			}
 		}
 	}
