@@ -194,21 +194,28 @@ func (c *call) outgoing(checked io.Reader) *http.Request {
 	out := &http.Request{Method: http.MethodPost, URL: &url.URL{Scheme: c.up.scheme(), Host: c.up.addr, Path: c.meth.path}, Host: c.up.addr,
 		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1, ContentLength: c.r.ContentLength, Body: io.NopCloser(checked),
 		Header: make(http.Header, len(c.r.Header)+1)}
-	for name, values := range c.r.Header {
-		if strings.HasPrefix(name, "Flwr-") && !strings.HasPrefix(name, "Flwr-Superexec-") && name != "Flwr-Task-Token" {
-			out.Header[name] = values
-		}
-	}
-	for _, name := range passedOn {
-		if values, given := c.r.Header[name]; given {
-			out.Header[name] = values
-		}
-	}
-	if out.Header["User-Agent"] == nil {
-		out.Header["User-Agent"] = nil // the transport shall not add its own
+	if c.up.builtin == nil { // ours reads no header of a SuperNode
+		passHeader(out.Header, c.r.Header)
 	}
 	out.Header["Content-Type"] = []string{"application/protobuf"}
 	return out.WithContext(c.r.Context())
+}
+
+// passHeader copies what Flower's SuperLink may see of a request's header.
+func passHeader(out, in http.Header) {
+	for name, values := range in {
+		if strings.HasPrefix(name, "Flwr-") && !strings.HasPrefix(name, "Flwr-Superexec-") && name != "Flwr-Task-Token" {
+			out[name] = values
+		}
+	}
+	for _, name := range passedOn {
+		if values, given := in[name]; given {
+			out[name] = values
+		}
+	}
+	if out["User-Agent"] == nil {
+		out["User-Agent"] = nil // the transport shall not add its own
+	}
 }
 
 // errUnknownNode: the SuperLink refused what the gateway holds to be right. That is no reason to end a SuperNode for good.
