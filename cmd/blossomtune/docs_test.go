@@ -162,3 +162,58 @@ func hasFlag(node *kong.Node, name string) bool {
 	}
 	return false
 }
+
+var (
+	testNamed   = regexp.MustCompile("`(Test[A-Z][A-Za-z0-9_]+)`")
+	testDefined = regexp.MustCompile(`(?m)^func (Test[A-Za-z0-9_]+)\(`)
+)
+
+// Every test that the docs name exists.
+func TestTestsInDocsExist(t *testing.T) {
+	defined, named := map[string]bool{}, 0
+	for _, dir := range []string{"../../internal", "../../e2e", "../../cmd"} {
+		err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+			if err != nil || d.IsDir() || !strings.HasSuffix(path, "_test.go") {
+				return err
+			}
+			text, err := os.ReadFile(path)
+			for _, m := range testDefined.FindAllStringSubmatch(string(text), -1) {
+				defined[m[1]] = true
+			}
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	for name, text := range texts(t) {
+		if filepath.Ext(name) != ".md" {
+			continue
+		}
+		for _, m := range testNamed.FindAllStringSubmatch(text, -1) {
+			if named++; !defined[m[1]] {
+				t.Errorf("%s: there is no test %s", name, m[1])
+			}
+		}
+	}
+	if named < 60 {
+		t.Errorf("the docs name only %d tests", named)
+	}
+}
+
+// The map names every package of internal/, at least by the folder that it is in.
+func TestTheMapIsComplete(t *testing.T) {
+	text, err := os.ReadFile("../../docs/architecture.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	dirs, err := os.ReadDir("../../internal")
+	if err != nil || len(dirs) < 30 {
+		t.Fatalf("%d packages, %v", len(dirs), err)
+	}
+	for _, d := range dirs {
+		if name := "internal/" + d.Name() + "/"; d.IsDir() && !strings.Contains(string(text), name) {
+			t.Errorf("docs/architecture.md does not say what belongs in %s", name)
+		}
+	}
+}

@@ -47,7 +47,7 @@ var order = []struct {
 	{"Participants", []string{"participants", "joining"}},
 	{"Managers", []string{"managing", "apps", "metrics", "receipts"}},
 	{"Operators", []string{"install", "configuration", "upgrading", "backup", "access", "security", "troubleshooting", "performance"}},
-	{"Background", []string{"faq", "glossary", "comparison", "architecture"}},
+	{"Background", []string{"faq", "glossary", "comparison", "architecture", "lifecycle", "invariants"}},
 }
 
 // Sections returns all pages. The result is shared: do not change it.
