@@ -1,9 +1,9 @@
-package server
+package server_test
 
 import (
+	"blossomtune/internal/server"
+	"blossomtune/internal/servertest"
 	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"fmt"
 	"io"
 	"net"
@@ -22,9 +22,8 @@ import (
 // While strangers hold all connections that they may have, and open more, signed-in people and approved SuperNodes keep theirs and get
 // new ones, and a newcomer gets in.
 func TestSlowStrangersShutNoOneOut(t *testing.T) {
-	a := mustAt(t, t.TempDir(), "")
-	a.o.Limits = portmux.Limits{Conns: 60, Strangers: 30, StrangersPer: 10}
-	a.o.Rates = portmux.Rates{Idle: time.Second, Grace: 2 * time.Second}
+	a := servertest.MustAt(t, t.TempDir(), "")
+	a.Limit(portmux.Limits{Conns: 60, Strangers: 30, StrangersPer: 10}, portmux.Rates{Idle: time.Second, Grace: 2 * time.Second})
 	h, err := a.Handler()
 	if err != nil {
 		t.Fatal(err)
@@ -33,8 +32,8 @@ func TestSlowStrangersShutNoOneOut(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	a.open(inner, h)
-	t.Cleanup(func() { stop(t, a) })
+	a.Open(inner, h)
+	t.Cleanup(func() { servertest.Stop(t, a) })
 	addr := inner.Addr().String()
 	admin, err := a.Accounts.HostAdmin(t.Context())
 	if err != nil {
@@ -122,7 +121,7 @@ func (v *visitor) ask(t *testing.T, addr, path string, change func(*http.Request
 }
 
 // enrolled makes an approved SuperNode and returns its key.
-func enrolled(t *testing.T, a *Server) *ecdsa.PrivateKey {
+func enrolled(t *testing.T, a *server.Server) *ecdsa.PrivateKey {
 	t.Helper()
 	fed, err := a.Onboarding.CreateFederation(t.Context(), domain.System, domain.Federation{Slug: "fed", Name: "Fed", TotalPartitions: 2})
 	if err != nil {
@@ -143,32 +142,12 @@ func enrolled(t *testing.T, a *Server) *ecdsa.PrivateKey {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return keyOf(t, a, fed.ID, r.ID)
-}
-
-// keyOf gives an approved request a key.
-func keyOf(t testing.TB, a *Server, fedID, requestID int64) *ecdsa.PrivateKey {
-	t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P384(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	public, fingerprint, err := domain.NodeKeyPEM(&key.PublicKey)
-	if err == nil {
-		err = a.DB.InTx(t.Context(), func(tx *store.Tx) error {
-			k := domain.NodeKey{FederationID: fedID, RequestID: requestID, PublicPEM: public, Fingerprint: fingerprint, Via: "agent", CreatedAt: time.Now()}
-			return tx.InsertNodeKey(t.Context(), &k)
-		})
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	return key
+	return servertest.KeyOf(t, a, fed.ID, r.ID)
 }
 
 // A refused SuperNode that sends its body slowly does not keep its connection.
 func TestARefusedSlowBodyIsCut(t *testing.T) {
-	a := mustAt(t, t.TempDir(), "")
+	a := servertest.MustAt(t, t.TempDir(), "")
 	h, err := a.Handler()
 	if err != nil {
 		t.Fatal(err)
@@ -177,8 +156,8 @@ func TestARefusedSlowBodyIsCut(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	a.open(inner, h)
-	t.Cleanup(func() { stop(t, a) })
+	a.Open(inner, h)
+	t.Cleanup(func() { servertest.Stop(t, a) })
 	c, err := net.Dial("tcp", inner.Addr().String())
 	if err != nil {
 		t.Fatal(err)

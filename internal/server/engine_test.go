@@ -1,4 +1,4 @@
-package server
+package server_test
 
 import (
 	"net/http"
@@ -10,45 +10,37 @@ import (
 	"blossomtune/internal/store"
 )
 
-// ask calls the API as the admin.
-func (s *site) ask(method, path, body string) answer {
-	return s.send("admin", method, "/api/v1"+path, nil, func(r *http.Request) {
-		r.Body, r.ContentLength = readCloser(body), int64(len(body))
-		r.Header.Set("Content-Type", "application/json")
-	})
-}
-
 // A federation has the server's SuperLink until it chooses one, at its creation or later, between runs. Pages and API say which it is.
 func TestAFederationChoosesItsEngine(t *testing.T) {
 	s := newSiteWith(t, func(c *config.Config) { c.Engine = "flower" })
-	if a := s.ask("GET", "/federations/fed", ""); !strings.Contains(a.body, `"engine":"flower"`) {
-		t.Errorf("the server's default: %s", a.body)
+	if a := s.API("GET", "/federations/fed", ""); !strings.Contains(a.Body, `"engine":"flower"`) {
+		t.Errorf("the server's default: %s", a.Body)
 	}
-	if a := s.ask("POST", "/federations", `{"slug":"new","name":"New","partitions":2,"engine":"builtin"}`); !strings.Contains(a.body,
+	if a := s.API("POST", "/federations", `{"slug":"new","name":"New","partitions":2,"engine":"builtin"}`); !strings.Contains(a.Body,
 		`"engine":"builtin"`) {
-		t.Errorf("chosen at the creation: %d %s", a.status, a.body)
+		t.Errorf("chosen at the creation: %d %s", a.Status, a.Body)
 	}
-	if a := s.ask("PATCH", "/federations/fed/run-policy", `{"engine":"builtin"}`); a.status != http.StatusOK ||
-		!strings.Contains(a.body, `"engine":"builtin"`) {
-		t.Fatalf("%d %s", a.status, a.body)
+	if a := s.API("PATCH", "/federations/fed/run-policy", `{"engine":"builtin"}`); a.Status != http.StatusOK ||
+		!strings.Contains(a.Body, `"engine":"builtin"`) {
+		t.Fatalf("%d %s", a.Status, a.Body)
 	}
-	if a := s.ask("GET", "/federations/fed", ""); !strings.Contains(a.body, `"engine":"builtin"`) {
-		t.Errorf("after the choice: %s", a.body)
+	if a := s.API("GET", "/federations/fed", ""); !strings.Contains(a.Body, `"engine":"builtin"`) {
+		t.Errorf("after the choice: %s", a.Body)
 	}
 	for kind, path := range map[string]string{"viewer": "/f/fed", "admin": "/admin/system"} {
-		if a := s.get(kind, path); !strings.Contains(a.body, ">builtin</small>") {
+		if a := s.Get(kind, path); !strings.Contains(a.Body, ">builtin</small>") {
 			t.Errorf("%s does not say which SuperLink it is", path)
 		}
 	}
-	page := s.get("manager", "/f/fed/settings").body
+	page := s.Get("manager", "/f/fed/settings").Body
 	if !strings.Contains(page, `value="builtin" selected`) || !strings.Contains(page, "Server default (Flower&#39;s own)") {
 		t.Error("the settings do not show the choice")
 	}
-	if a := s.post("manager", "/f/fed/settings/runs", "parallel", "1", "engine", "other"); a.status != http.StatusUnprocessableEntity ||
-		!strings.Contains(a.body, `id="err-engine"`) {
-		t.Errorf("an engine that does not exist: %d", a.status)
+	if a := s.Post("manager", "/f/fed/settings/runs", "parallel", "1", "engine", "other"); a.Status != http.StatusUnprocessableEntity ||
+		!strings.Contains(a.Body, `id="err-engine"`) {
+		t.Errorf("an engine that does not exist: %d", a.Status)
 	}
-	err := s.app.DB.InTx(t.Context(), func(tx *store.Tx) error {
+	err := s.Server.DB.InTx(t.Context(), func(tx *store.Tx) error {
 		run, err := tx.RunByName(t.Context(), "r-1")
 		if err != nil {
 			return err
@@ -59,14 +51,14 @@ func TestAFederationChoosesItsEngine(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	a := s.post("manager", "/f/fed/settings/runs", "parallel", "1", "engine", "default")
-	if a.status != http.StatusConflict || !strings.Contains(a.body, "r-1 is running") || !strings.Contains(a.body, "Wait until it has ended") {
-		t.Errorf("while a run is in progress: %d", a.status)
+	a := s.Post("manager", "/f/fed/settings/runs", "parallel", "1", "engine", "default")
+	if a.Status != http.StatusConflict || !strings.Contains(a.Body, "r-1 is running") || !strings.Contains(a.Body, "Wait until it has ended") {
+		t.Errorf("while a run is in progress: %d", a.Status)
 	}
-	if got := s.app.Choice.Of(s.fed.ID); got != "builtin" {
+	if got := s.Server.Choice.Of(s.Fed.ID); got != "builtin" {
 		t.Errorf("the keeper is to have %q", got)
 	}
-	if a := s.get("admin", "/admin/audit?action=federation.run_policy"); !strings.Contains(a.body, "engine") {
+	if a := s.Get("admin", "/admin/audit?action=federation.run_policy"); !strings.Contains(a.Body, "engine") {
 		t.Error("the audit does not have the choice")
 	}
 }

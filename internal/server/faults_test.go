@@ -1,6 +1,7 @@
-package server
+package server_test
 
 import (
+	"blossomtune/internal/servertest"
 	"bufio"
 	"io"
 	"net"
@@ -19,15 +20,15 @@ func TestNamesAreNotForEverybody(t *testing.T) {
 	s := newSite(t)
 	for _, kind := range []string{"stranger", "outsider", "asker", "revoked", "participant"} {
 		for _, path := range []string{"/", "/join/fed", "/verify?ref=PARTICIPANT", "/me", "/me/fed", "/f", "/f/fed", "/f/fed/runs", "/f/fed/runs/r-1", "/api/v1/federations/fed", "/api/v1/federations/fed/runs", "/api/v1/runs/r-1"} {
-			a := s.get(kind, path)
-			for _, other := range kinds[1:] {
-				if other != kind && strings.Contains(a.body, other+"@example.org") {
+			a := s.Get(kind, path)
+			for _, other := range servertest.Kinds[1:] {
+				if other != kind && strings.Contains(a.Body, other+"@example.org") {
 					t.Errorf("%s sees the address of %s at %s", kind, other, path)
 				}
 			}
 		}
 	}
-	if !strings.Contains(s.get("manager", "/f/fed/requests").body, "asker@example.org") {
+	if !strings.Contains(s.Get("manager", "/f/fed/requests").Body, "asker@example.org") {
 		t.Error("a manager does not see who asks")
 	}
 }
@@ -35,7 +36,7 @@ func TestNamesAreNotForEverybody(t *testing.T) {
 // A participant is told the address that they can reach, not the one listened on.
 func TestParticipantsAreToldThePublicAddress(t *testing.T) {
 	s := newSiteWith(t, func(c *config.Config) { c.PublicURL = "https://fl.example.org" })
-	body := s.get("participant", "/me/fed").body
+	body := s.Get("participant", "/me/fed").Body
 	if !strings.Contains(body, "fl.example.org:443") || strings.Contains(body, "127.0.0.1") || strings.Contains(body, "localhost") {
 		t.Error("the status page does not have the public address alone")
 	}
@@ -59,17 +60,17 @@ func TestASilentMailServerHoldsUpNobody(t *testing.T) {
 	s := newSiteWith(t, func(c *config.Config) {
 		c.Mail.Host, c.Mail.Port, c.Mail.From, c.Mail.TLS = "127.0.0.1", ln.Addr().(*net.TCPAddr).Port, "fl@example.org", "none"
 	})
-	if a := s.post("stranger", "/join/fed", "email", "new@example.org", "name", "New"); a.status != http.StatusSeeOther {
-		t.Fatalf("asking: %d", a.status)
+	if a := s.Post("stranger", "/join/fed", "email", "new@example.org", "name", "New"); a.Status != http.StatusSeeOther {
+		t.Fatalf("asking: %d", a.Status)
 	}
 	select {
 	case <-called: // from here on the mail server is waited for
 	case <-time.After(20 * time.Second):
 		t.Fatal("the mail server was not called")
 	}
-	for _, kind := range kinds {
-		if a := s.get(kind, "/join/fed"); a.status >= 400 {
-			t.Errorf("as %s: %d", kind, a.status)
+	for _, kind := range servertest.Kinds {
+		if a := s.Get(kind, "/join/fed"); a.Status >= 400 {
+			t.Errorf("as %s: %d", kind, a.Status)
 		}
 	}
 }
@@ -79,11 +80,11 @@ func TestEveryViewerIsTold(t *testing.T) {
 	s := newSite(t)
 	var watching []*http.Response
 	for range 3 {
-		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, s.app.PublicURL()+"/f/fed/runs/r-1/events", nil)
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, s.Server.PublicURL()+"/f/fed/runs/r-1/events", nil)
 		if err != nil {
 			t.Fatal(err)
 		}
-		req.AddCookie(&http.Cookie{Name: "blossomtune_session", Value: s.cookies["viewer"]})
+		req.AddCookie(&http.Cookie{Name: "blossomtune_session", Value: s.Cookies["viewer"]})
 		res, err := http.DefaultClient.Do(req)
 		if err != nil {
 			t.Fatal(err)
@@ -112,7 +113,7 @@ func TestEveryViewerIsTold(t *testing.T) {
 			}
 			n++
 		case <-tick.C: // a stream that was not subscribed yet misses nothing but this
-			s.app.Events.Publish(events.Event{Topic: runs.RunTopic(s.run.ID), Kind: "log"})
+			s.Server.Events.Publish(events.Event{Topic: runs.RunTopic(s.Run.ID), Kind: "log"})
 		case <-late:
 			t.Fatalf("%d of %d viewers were told", n, len(watching))
 		}
@@ -123,14 +124,14 @@ func TestEveryViewerIsTold(t *testing.T) {
 func TestSigningInLeadsNowhereElse(t *testing.T) {
 	s := newSite(t)
 	for _, next := range []string{"https%3A%2F%2Fevil.example", "%2F%2Fevil.example", "%2F%5Cevil.example", "javascript%3Aalert(1)", "%2Ff%2Ffed"} {
-		secret, err := s.app.Accounts.NewSignInLink(t.Context(), s.persons["viewer"].ID)
+		secret, err := s.Server.Accounts.NewSignInLink(t.Context(), s.Persons["viewer"].ID)
 		if err != nil {
 			t.Fatal(err)
 		}
-		a := s.send("stranger", http.MethodPost, "/signin/"+secret, nil, func(r *http.Request) { r.AddCookie(&http.Cookie{Name: "blossomtune_next", Value: next}) })
-		to := a.header.Get("Location")
-		if a.status != http.StatusSeeOther || !strings.HasPrefix(to, "/") || strings.Contains(to, "evil") {
-			t.Errorf("%s leads to %d %q", next, a.status, to)
+		a := s.Send("stranger", http.MethodPost, "/signin/"+secret, nil, func(r *http.Request) { r.AddCookie(&http.Cookie{Name: "blossomtune_next", Value: next}) })
+		to := a.Header.Get("Location")
+		if a.Status != http.StatusSeeOther || !strings.HasPrefix(to, "/") || strings.Contains(to, "evil") {
+			t.Errorf("%s leads to %d %q", next, a.Status, to)
 		}
 		if next == "%2Ff%2Ffed" && to != "/f/fed" {
 			t.Errorf("where somebody wanted to go is forgotten: %q", to)
@@ -141,11 +142,11 @@ func TestSigningInLeadsNowhereElse(t *testing.T) {
 // A cookie or token that we did not give out is nobody's.
 func TestForgedSessionsAreStrangers(t *testing.T) {
 	s := newSite(t)
-	good := s.cookies["admin"]
+	good := s.Cookies["admin"]
 	for _, forged := range []string{"1", "admin", good[:len(good)-1], good + "0", strings.ToUpper(good), strings.Repeat("0", len(good))} {
-		s.cookies["forger"] = forged
-		if a := s.get("forger", "/f"); !a.refused() {
-			t.Errorf("the session %q gets %d", forged, a.status)
+		s.Cookies["forger"] = forged
+		if a := s.Get("forger", "/f"); !a.Refused() {
+			t.Errorf("the session %q gets %d", forged, a.Status)
 		}
 	}
 }

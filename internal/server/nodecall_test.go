@@ -1,6 +1,7 @@
-package server
+package server_test
 
 import (
+	"blossomtune/internal/servertest"
 	"crypto/ecdsa"
 	"net/http"
 	"net/http/httptest"
@@ -20,8 +21,8 @@ type caller struct {
 
 func newCaller(t *testing.T) *caller {
 	t.Helper()
-	a := mustAt(t, t.TempDir(), "")
-	t.Cleanup(func() { stop(t, a) })
+	a := servertest.MustAt(t, t.TempDir(), "")
+	t.Cleanup(func() { servertest.Stop(t, a) })
 	h, err := a.Handler()
 	if err != nil {
 		t.Fatal(err)

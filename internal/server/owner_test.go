@@ -1,6 +1,8 @@
-package server
+package server_test
 
 import (
+	"blossomtune/internal/server"
+	"blossomtune/internal/servertest"
 	"bytes"
 	"errors"
 	"fmt"
@@ -21,32 +23,6 @@ import (
 	"blossomtune/internal/store/storetest"
 )
 
-// newAt makes a server that is not started.
-func newAt(t *testing.T, data, database string) (*Server, error) {
-	t.Helper()
-	c := config.Config{Data: data, Listen: "127.0.0.1:0", Database: database}
-	if err := c.Resolve(); err != nil {
-		t.Fatal(err)
-	}
-	return New(t.Context(), Options{Config: c, Version: "test", Log: slog.New(slog.DiscardHandler), Keeper: noKeeper})
-}
-
-func mustAt(t *testing.T, data, database string) *Server {
-	t.Helper()
-	a, err := newAt(t, data, database)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return a
-}
-
-func stop(t *testing.T, a *Server) {
-	t.Helper()
-	if err := a.Stop(t.Context(), false); err != nil {
-		t.Error(err)
-	}
-}
-
 func refused(t *testing.T, err error, words ...string) {
 	t.Helper()
 	var known *domain.Error
@@ -63,35 +39,35 @@ func refused(t *testing.T, err error, words ...string) {
 // Two servers on one directory would end each other's runs.
 func TestADataDirectoryHasOneServer(t *testing.T) {
 	data := t.TempDir()
-	first := mustAt(t, data, "")
+	first := servertest.MustAt(t, data, "")
 	me := fmt.Sprintf("process %d", os.Getpid())
-	_, err := newAt(t, data, "")
+	_, err := servertest.At(t, data, "")
 	refused(t, err, "Another BlossomTune server", me, data)
 	alias := filepath.Join(t.TempDir(), "alias")
 	if err := os.Symlink(data, alias); err != nil {
 		t.Fatal(err)
 	}
-	_, err = newAt(t, alias, "")
+	_, err = servertest.At(t, alias, "")
 	refused(t, err, me)
-	db, err := datadir.OpenDatabase(t.Context(), data, first.o.Config.Database) // a command on the host
+	db, err := datadir.OpenDatabase(t.Context(), data, "sqlite:"+filepath.Join(data, "blossomtune.db")) // a command on the host
 	if err != nil {
 		t.Errorf("a command is refused: %v", err)
 	} else {
 		db.Close()
 	}
-	stop(t, first)
-	stop(t, mustAt(t, data, ""))
+	servertest.Stop(t, first)
+	servertest.Stop(t, servertest.MustAt(t, data, ""))
 }
 
 // A server that is started while another one stops takes over when that has stopped; it is not refused.
 func TestAServerWaitsForOneThatStops(t *testing.T) {
 	data := t.TempDir()
-	first := mustAt(t, data, "")
+	first := servertest.MustAt(t, data, "")
 	began := time.Now()
-	if _, err := newAt(t, data, ""); err == nil || time.Since(began) > 2*time.Second { // it runs
+	if _, err := servertest.At(t, data, ""); err == nil || time.Since(began) > 2*time.Second { // it runs
 		t.Fatalf("refused after %s: %v", time.Since(began), err)
 	}
-	if err := first.lock.Stopping(time.Now().Add(time.Minute)); err != nil {
+	if err := first.NoteStop(time.Now().Add(time.Minute)); err != nil {
 		t.Fatal(err)
 	}
 	var out lockedBuffer
@@ -101,7 +77,7 @@ func TestAServerWaitsForOneThatStops(t *testing.T) {
 	}
 	started := make(chan error, 1)
 	go func() {
-		a, err := New(t.Context(), Options{Config: c, Version: "test", Log: slog.New(slog.NewTextHandler(&out, nil)), Keeper: noKeeper})
+		a, err := server.New(t.Context(), server.Options{Config: c, Version: "test", Log: slog.New(slog.NewTextHandler(&out, nil)), Keeper: servertest.NoKeeper})
 		if err == nil {
 			err = a.Stop(t.Context(), false)
 		}
@@ -118,7 +94,7 @@ func TestAServerWaitsForOneThatStops(t *testing.T) {
 		t.Fatalf("it did not wait: %v", err)
 	default:
 	}
-	stop(t, first)
+	servertest.Stop(t, first)
 	if err := <-started; err != nil {
 		t.Errorf("after the first has stopped: %v", err)
 	}
@@ -148,14 +124,14 @@ func (l *lockedBuffer) String() string {
 // A server whose session with PostgreSQL dropped, and whose database another server took meanwhile, says so and writes nothing more.
 func TestAServerThatLosesItsDatabaseEnds(t *testing.T) {
 	database := storetest.PostgresURL(t)
-	first := mustAt(t, t.TempDir(), database)
+	first := servertest.MustAt(t, t.TempDir(), database)
 	defer func() { _ = first.Stop(t.Context(), false) }()
 	if err := first.Start(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	storetest.EndOwner(t, database)
-	second := mustAt(t, t.TempDir(), database)
-	defer stop(t, second)
+	second := servertest.MustAt(t, t.TempDir(), database)
+	defer servertest.Stop(t, second)
 	select {
 	case <-first.Failed():
 		refused(t, first.Failure(), "has taken the database", fmt.Sprintf("process %d", os.Getpid()))
@@ -169,11 +145,11 @@ func TestAServerThatLosesItsDatabaseEnds(t *testing.T) {
 func TestADatabaseWithTwoDirectoriesHasOneServer(t *testing.T) {
 	for name, database := range map[string]string{"sqlite": "sqlite:" + filepath.Join(t.TempDir(), "x.db"), "postgres": storetest.PostgresURL(t)} {
 		t.Run(name, func(t *testing.T) {
-			first := mustAt(t, t.TempDir(), database)
-			_, err := newAt(t, t.TempDir(), database)
+			first := servertest.MustAt(t, t.TempDir(), database)
+			_, err := servertest.At(t, t.TempDir(), database)
 			refused(t, err, "uses this database", fmt.Sprintf("process %d", os.Getpid()))
-			stop(t, first)
-			stop(t, mustAt(t, t.TempDir(), database))
+			servertest.Stop(t, first)
+			servertest.Stop(t, servertest.MustAt(t, t.TempDir(), database))
 		})
 	}
 }
@@ -183,11 +159,11 @@ func TestALostDatabaseIsNotReplaced(t *testing.T) {
 	data := t.TempDir()
 	lived := func(database string) {
 		t.Helper()
-		a := mustAt(t, data, database)
+		a := servertest.MustAt(t, data, database)
 		if _, err := a.Accounts.HostAdmin(t.Context()); err != nil {
 			t.Fatal(err)
 		}
-		stop(t, a)
+		servertest.Stop(t, a)
 	}
 	lived("")
 	if err := os.MkdirAll(filepath.Join(data, "federations", "1"), 0o700); err != nil {
@@ -198,7 +174,7 @@ func TestALostDatabaseIsNotReplaced(t *testing.T) {
 	if err := os.Rename(file, file+".away"); err != nil {
 		t.Fatal(err)
 	}
-	_, err := newAt(t, data, "")
+	_, err := servertest.At(t, data, "")
 	refused(t, err, "missing or empty")
 	if _, err := datadir.OpenDatabase(t.Context(), data, "sqlite:"+file); err == nil {
 		t.Error("a command on the host makes a new database")
@@ -209,18 +185,18 @@ func TestALostDatabaseIsNotReplaced(t *testing.T) {
 	if err := os.WriteFile(file, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	_, err = newAt(t, data, "")
+	_, err = servertest.At(t, data, "")
 	refused(t, err, "missing or empty")
-	_, err = newAt(t, data, storetest.PostgresURL(t))
+	_, err = servertest.At(t, data, storetest.PostgresURL(t))
 	refused(t, err, "The database is empty", data)
 
 	other := t.TempDir() // of another instance
-	a := mustAt(t, other, "")
+	a := servertest.MustAt(t, other, "")
 	if _, err := a.Accounts.HostAdmin(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	stop(t, a)
-	_, err = newAt(t, data, "sqlite:"+filepath.Join(other, "blossomtune.db"))
+	servertest.Stop(t, a)
+	_, err = servertest.At(t, data, "sqlite:"+filepath.Join(other, "blossomtune.db"))
 	refused(t, err, "another instance", data)
 
 	if err := os.Rename(file+".away", file); err != nil {
@@ -235,8 +211,8 @@ func TestALostDatabaseIsNotReplaced(t *testing.T) {
 
 func TestReadyzReportsALostDatabase(t *testing.T) {
 	data := t.TempDir()
-	a := mustAt(t, data, "")
-	defer stop(t, a)
+	a := servertest.MustAt(t, data, "")
+	defer servertest.Stop(t, a)
 	h, err := a.Handler()
 	if err != nil {
 		t.Fatal(err)

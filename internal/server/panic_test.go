@@ -1,4 +1,4 @@
-package server
+package server_test
 
 import (
 	"bufio"
@@ -34,9 +34,9 @@ func TestAPanicCostsItsRequestAlone(t *testing.T) {
 		}},
 	} {
 		t.Run(c.surface+" "+c.path, func(t *testing.T) {
-			before, counted := len(s.panics()), s.counted(`blossomtune_request_panics_total{surface="`+c.surface+`"}`)
-			s.breaks.Store(&c.within)
-			a := s.send("viewer", c.method, c.path, nil, func(r *http.Request) {
+			before, counted := len(s.panics()), s.Counted(`blossomtune_request_panics_total{surface="`+c.surface+`"}`)
+			s.Breaks.Store(&c.within)
+			a := s.Send("viewer", c.method, c.path, nil, func(r *http.Request) {
 				if c.surface == "gateway" {
 					r.Header.Set("Content-Type", "application/protobuf")
 				}
@@ -47,20 +47,20 @@ func TestAPanicCostsItsRequestAlone(t *testing.T) {
 			}
 			_, id, _ := strings.Cut(lines[0], "request=")
 			id, _, _ = strings.Cut(id, " ")
-			if a.status != http.StatusInternalServerError || !strings.HasPrefix(a.header.Get("Content-Type"), c.contentType) || id == "" {
-				t.Errorf("%d %v, id %q", a.status, a.header, id)
+			if a.Status != http.StatusInternalServerError || !strings.HasPrefix(a.Header.Get("Content-Type"), c.contentType) || id == "" {
+				t.Errorf("%d %v, id %q", a.Status, a.Header, id)
 			}
-			c.form(t, a.body, id)
-			if now := s.counted(`blossomtune_request_panics_total{surface="` + c.surface + `"}`); now == counted {
+			c.form(t, a.Body, id)
+			if now := s.Counted(`blossomtune_request_panics_total{surface="` + c.surface + `"}`); now == counted {
 				t.Errorf("it is not counted: %s", now)
 			}
-			if strings.Contains(a.body, "fixture_test.go") {
+			if strings.Contains(a.Body, "fixture_test.go") {
 				t.Error("the stack is in the answer")
 			}
 		})
 	}
-	if a := s.get("viewer", "/f/fed"); a.status != http.StatusOK {
-		t.Errorf("afterwards: %d", a.status)
+	if a := s.Get("viewer", "/f/fed"); a.Status != http.StatusOK {
+		t.Errorf("afterwards: %d", a.Status)
 	}
 }
 
@@ -75,18 +75,18 @@ func problemWith(t *testing.T, body, id string) {
 // An event stream whose handler panics later on ends as if the server had ended it: the browser opens it again.
 func TestAStreamThatPanicsEnds(t *testing.T) {
 	s := newSite(t)
-	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, s.app.PublicURL()+"/f/fed/runs/r-1/events", nil)
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, s.Server.PublicURL()+"/f/fed/runs/r-1/events", nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	req.AddCookie(&http.Cookie{Name: "blossomtune_session", Value: s.cookies["viewer"]})
+	req.AddCookie(&http.Cookie{Name: "blossomtune_session", Value: s.Cookies["viewer"]})
 	res, err := http.DefaultClient.Do(req)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer res.Body.Close()
 	within := "web.(*server).follow"
-	s.breaks.Store(&within)
+	s.Breaks.Store(&within)
 	ended := make(chan error, 1)
 	go func() {
 		_, err := io.Copy(io.Discard, bufio.NewReader(res.Body))
@@ -107,10 +107,10 @@ func TestAStreamThatPanicsEnds(t *testing.T) {
 
 // panics are the lines of the server's log about requests that panicked.
 func (s *site) panics() (out []string) {
-	s.t.Helper()
-	log, err := os.ReadFile(s.log)
+	s.T.Helper()
+	log, err := os.ReadFile(s.Log)
 	if err != nil {
-		s.t.Fatal(err)
+		s.T.Fatal(err)
 	}
 	for line := range strings.Lines(string(log)) {
 		if strings.Contains(line, "a request panicked") {
@@ -118,15 +118,4 @@ func (s *site) panics() (out []string) {
 		}
 	}
 	return out
-}
-
-// counted returns the value of a metric of the server, "" while there is none.
-func (s *site) counted(name string) string {
-	s.t.Helper()
-	for line := range strings.Lines(s.get("stranger", "/metrics").body) {
-		if value, found := strings.CutPrefix(line, name+" "); found {
-			return strings.TrimSpace(value)
-		}
-	}
-	return ""
 }

@@ -1,6 +1,8 @@
-package server
+package server_test
 
 import (
+	"blossomtune/internal/server"
+	"blossomtune/internal/servertest"
 	"encoding/json"
 	"log/slog"
 	"os"
@@ -22,13 +24,13 @@ import (
 // A server restored from a backup of another one that still runs leaves the engines of that one alone, and does not go on with its runs.
 func TestARestoredServerStartsBesideTheOriginal(t *testing.T) {
 	s := newSite(t)
-	under, queued := s.run, s.run
+	under, queued := s.Run, s.Run
 	under.State, under.EndedAt, under.Name, under.EngineRunID = domain.Running, time.Time{}, "under-way", 77
 	queued.State, queued.EndedAt, queued.Name, queued.EngineRunID = domain.Queued, time.Time{}, "waits", 0
-	if err := s.app.Engines.Start(t.Context(), domain.System, s.fed.ID); err != nil { // else the runs end with it
+	if err := s.Server.Engines.Start(t.Context(), domain.System, s.Fed.ID); err != nil { // else the runs end with it
 		t.Fatal(err)
 	}
-	err := s.app.DB.InTx(t.Context(), func(tx *store.Tx) error {
+	err := s.Server.DB.InTx(t.Context(), func(tx *store.Tx) error {
 		if err := tx.InsertRun(t.Context(), &under); err != nil {
 			return err
 		}
@@ -37,7 +39,7 @@ func TestARestoredServerStartsBesideTheOriginal(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	fedDir := engine.FedDir(s.app.o.Config.Data, s.fed.ID)
+	fedDir := engine.FedDir(s.Config.Data, s.Fed.ID)
 	if err := os.MkdirAll(fedDir, 0o700); err != nil {
 		t.Fatal(err)
 	}
@@ -55,7 +57,7 @@ func TestARestoredServerStartsBesideTheOriginal(t *testing.T) {
 		t.Fatal(err)
 	}
 	file := filepath.Join(t.TempDir(), "backup")
-	_, err = backup.Create(t.Context(), backup.Options{Config: s.app.o.Config, File: file, Protect: backup.Protection{Clear: true},
+	_, err = backup.Create(t.Context(), backup.Options{Config: s.Config, File: file, Protect: backup.Protection{Clear: true},
 		Clock: time.Now})
 	if err != nil {
 		t.Fatal(err)
@@ -71,7 +73,7 @@ func TestARestoredServerStartsBesideTheOriginal(t *testing.T) {
 	if err := os.Symlink(filepath.Dir(testflwr.Venv(t).Dir), filepath.Join(c.Data, "python")); err != nil {
 		t.Fatal(err)
 	}
-	restored, err := New(t.Context(), Options{Config: c, Version: "test", Log: slog.New(slog.DiscardHandler), Keeper: noKeeper})
+	restored, err := server.New(t.Context(), server.Options{Config: c, Version: "test", Log: slog.New(slog.DiscardHandler), Keeper: servertest.NoKeeper})
 	if err == nil {
 		err = restored.Start(t.Context())
 	}
@@ -86,7 +88,7 @@ func TestARestoredServerStartsBesideTheOriginal(t *testing.T) {
 	if got, err := restored.Runs.Get(t.Context(), queued.ID); err != nil || got.State != domain.Queued {
 		t.Errorf("the queued run is %s, %v", got.State, err)
 	}
-	if got, err := s.app.Runs.Get(t.Context(), under.ID); err != nil || got.State != domain.Running {
+	if got, err := s.Server.Runs.Get(t.Context(), under.ID); err != nil || got.State != domain.Running {
 		t.Errorf("the original's run is %s, %v", got.State, err)
 	}
 	if found, err := restored.Audit.List(t.Context(), domain.AuditFilter{Action: "server.restored"}); err != nil || len(found) != 1 {

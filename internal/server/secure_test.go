@@ -1,6 +1,8 @@
-package server
+package server_test
 
 import (
+	"blossomtune/internal/server"
+	"blossomtune/internal/servertest"
 	"crypto/tls"
 	"net/http"
 	"net/http/httptest"
@@ -36,11 +38,11 @@ func TestWhatIsSecureHasOneDefinition(t *testing.T) {
 			if err := conf.Resolve(); err != nil {
 				t.Fatal(err)
 			}
-			a, err := New(t.Context(), Options{Config: conf, Keeper: noKeeper})
+			a, err := server.New(t.Context(), server.Options{Config: conf, Keeper: servertest.NoKeeper})
 			if err != nil {
 				t.Fatal(err)
 			}
-			defer stop(t, a)
+			defer servertest.Stop(t, a)
 			h, err := a.Handler()
 			if err != nil {
 				t.Fatal(err)
@@ -84,61 +86,61 @@ func TestWhatIsSecureHasOneDefinition(t *testing.T) {
 // Without a script, a page asks before a person becomes an admin; its form then does it.
 func TestMakingAnAdminAsksWithoutAScript(t *testing.T) {
 	s := newSite(t)
-	path := "/admin/people/" + strconv.FormatInt(s.persons["viewer"].ID, 10)
-	asked := s.post("admin", path, "admin", "true")
-	if asked.status != http.StatusOK || !strings.Contains(asked.body, "Admins can do everything on this server") || !strings.Contains(asked.body, `href="/admin/people"`) {
-		t.Fatalf("it does not ask: %d %.300s", asked.status, asked.body)
+	path := "/admin/people/" + strconv.FormatInt(s.Persons["viewer"].ID, 10)
+	asked := s.Post("admin", path, "admin", "true")
+	if asked.Status != http.StatusOK || !strings.Contains(asked.Body, "Admins can do everything on this server") || !strings.Contains(asked.Body, `href="/admin/people"`) {
+		t.Fatalf("it does not ask: %d %.300s", asked.Status, asked.Body)
 	}
-	if a := s.get("viewer", "/admin/people"); !a.refused() {
-		t.Errorf("before the answer, the page of admins is open: %d", a.status)
+	if a := s.Get("viewer", "/admin/people"); !a.Refused() {
+		t.Errorf("before the answer, the page of admins is open: %d", a.Status)
 	}
-	forms := slices.DeleteFunc(formsOf(t, asked.body, path), func(f form) bool { return f.action != path })
-	if len(forms) != 1 || forms[0].values.Get("admin") != "true" {
+	forms := slices.DeleteFunc(servertest.FormsOf(t, asked.Body, path), func(f servertest.Form) bool { return f.Action != path })
+	if len(forms) != 1 || forms[0].Values.Get("admin") != "true" {
 		t.Fatalf("the page has the forms %v", forms)
 	}
-	if a := s.send("admin", http.MethodPost, path, forms[0].values, nil); a.status != http.StatusSeeOther {
-		t.Errorf("confirmed: %d", a.status)
+	if a := s.Send("admin", http.MethodPost, path, forms[0].Values, nil); a.Status != http.StatusSeeOther {
+		t.Errorf("confirmed: %d", a.Status)
 	}
-	if a := s.get("viewer", "/admin/people"); a.status != http.StatusOK {
-		t.Errorf("the person is no admin: %d", a.status)
+	if a := s.Get("viewer", "/admin/people"); a.Status != http.StatusOK {
+		t.Errorf("the person is no admin: %d", a.Status)
 	}
-	if a := s.post("admin", "/admin/people/999999", "admin", "true"); a.status != http.StatusNotFound {
-		t.Errorf("nobody: %d", a.status)
+	if a := s.Post("admin", "/admin/people/999999", "admin", "true"); a.Status != http.StatusNotFound {
+		t.Errorf("nobody: %d", a.Status)
 	}
 }
 
 // An admin's page of a person lists sessions and tokens and ends them; making an admin asks first.
 func TestAPersonsPageEndsTheirAccess(t *testing.T) {
 	s := newSite(t)
-	p := s.persons["manager"]
-	token, _, err := s.app.Accounts.CreateToken(t.Context(), account.ActorOf(p), p.ID, "Nightly job", domain.ScopeAll, 1e15)
+	p := s.Persons["manager"]
+	token, _, err := s.Server.Accounts.CreateToken(t.Context(), account.ActorOf(p), p.ID, "Nightly job", domain.ScopeAll, 1e15)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if list := s.get("admin", "/admin/people").body; strings.Count(list, "Make admin…") == 0 || strings.Count(list, "Make admin…") != strings.Count(list, `data-confirm-do="Make admin"`) {
+	if list := s.Get("admin", "/admin/people").Body; strings.Count(list, "Make admin…") == 0 || strings.Count(list, "Make admin…") != strings.Count(list, `data-confirm-do="Make admin"`) {
 		t.Error("making an admin does not ask first")
 	}
 	path := "/admin/people/" + strconv.FormatInt(p.ID, 10)
-	if page := s.get("admin", path).body; !strings.Contains(page, "Nightly job") || !strings.Contains(page, "192.0.2.1") {
+	if page := s.Get("admin", path).Body; !strings.Contains(page, "Nightly job") || !strings.Contains(page, "192.0.2.1") {
 		t.Error("the page does not list session and token")
 	}
 	bearer := func(r *http.Request) { r.Header.Set("Authorization", "Bearer "+token) }
-	if a := s.send("stranger", http.MethodGet, "/api/v1/me", nil, bearer); a.status != http.StatusOK {
-		t.Fatalf("the token does not work: %d", a.status)
+	if a := s.Send("stranger", http.MethodGet, "/api/v1/me", nil, bearer); a.Status != http.StatusOK {
+		t.Fatalf("the token does not work: %d", a.Status)
 	}
-	if a := s.get("admin", "/api/v1"+strings.TrimPrefix(path, "/admin")+"/access"); !strings.Contains(a.body, "Nightly job") || strings.Contains(a.body, token) {
-		t.Errorf("the API lists %s", a.body)
+	if a := s.Get("admin", "/api/v1"+strings.TrimPrefix(path, "/admin")+"/access"); !strings.Contains(a.Body, "Nightly job") || strings.Contains(a.Body, token) {
+		t.Errorf("the API lists %s", a.Body)
 	}
-	if a := s.post("admin", path+"/signout", "confirmed", "yes"); a.status != http.StatusSeeOther {
-		t.Fatalf("%d %s", a.status, a.body)
+	if a := s.Post("admin", path+"/signout", "confirmed", "yes"); a.Status != http.StatusSeeOther {
+		t.Fatalf("%d %s", a.Status, a.Body)
 	}
-	if a := s.get("manager", "/me"); a.header.Get("Location") != "/signin" {
-		t.Errorf("the session still works: %d", a.status)
+	if a := s.Get("manager", "/me"); a.Header.Get("Location") != "/signin" {
+		t.Errorf("the session still works: %d", a.Status)
 	}
-	if a := s.send("stranger", http.MethodGet, "/api/v1/me", nil, bearer); a.status != http.StatusUnauthorized {
-		t.Errorf("the token still works: %d", a.status)
+	if a := s.Send("stranger", http.MethodGet, "/api/v1/me", nil, bearer); a.Status != http.StatusUnauthorized {
+		t.Errorf("the token still works: %d", a.Status)
 	}
-	if a := s.get("admin", "/me"); a.status != http.StatusOK {
-		t.Errorf("the admin is signed out, too: %d", a.status)
+	if a := s.Get("admin", "/me"); a.Status != http.StatusOK {
+		t.Errorf("the admin is signed out, too: %d", a.Status)
 	}
 }

@@ -1,6 +1,8 @@
-package server
+package server_test
 
 import (
+	"blossomtune/internal/server"
+	"blossomtune/internal/servertest"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -79,11 +81,11 @@ func firstVersion(t *testing.T, kind string) string {
 	return intoID.ReplaceAllString(string(text), "$1 OVERRIDING SYSTEM VALUE $2") + more
 }
 
-func (e *earlier) new() (*Server, error) {
-	return New(e.t.Context(), Options{Config: e.set, Version: "new", Log: slog.New(slog.DiscardHandler), Keeper: noKeeper})
+func (e *earlier) new() (*server.Server, error) {
+	return server.New(e.t.Context(), server.Options{Config: e.set, Version: "new", Log: slog.New(slog.DiscardHandler), Keeper: servertest.NoKeeper})
 }
 
-func (e *earlier) mustNew() *Server {
+func (e *earlier) mustNew() *server.Server {
 	e.t.Helper()
 	a, err := e.new()
 	if err != nil {
@@ -121,7 +123,7 @@ func (e *earlier) schema() store.Schema {
 }
 
 // checkRows checks that what the first version held is there, and that the audit is whole.
-func (e *earlier) checkRows(a *Server, actions ...string) {
+func (e *earlier) checkRows(a *server.Server, actions ...string) {
 	e.t.Helper()
 	ctx := e.t.Context()
 	run, err := a.Runs.Get(ctx, 1)
@@ -180,7 +182,7 @@ func openVersion(t *testing.T, kind string, version int64, newest bool) {
 	e.db.To(version)
 	e.db.Close()
 	a := e.mustNew()
-	defer stop(t, a)
+	defer servertest.Stop(t, a)
 	if newest {
 		e.checkRows(a)
 		if found := e.backups(); len(found) != 0 {
@@ -229,7 +231,7 @@ func TestAFailedUpgradeIsRolledBack(t *testing.T) {
 			t.Fatal(err)
 		}
 		e.checkRows(a, "server.upgraded", "server.rolled_back")
-		stop(t, a)
+		servertest.Stop(t, a)
 	})
 }
 
@@ -245,7 +247,7 @@ func TestARollbackLosesNoChangesUnasked(t *testing.T) {
 		if err := a.Start(t.Context()); err != nil {
 			t.Fatal(err)
 		}
-		stop(t, a)
+		servertest.Stop(t, a)
 		if _, err := e.rollBack(false); domain.CodeOf(err) != domain.Conflict || !strings.Contains(err.Error(), "loses all changes") {
 			t.Errorf("unasked: %v", err)
 		}
@@ -279,7 +281,7 @@ func TestAnUpgradeNeedsItsBackup(t *testing.T) {
 			t.Fatal(err)
 		}
 		e.set.Backup.SkipUpgrade = true
-		stop(t, e.mustNew())
+		servertest.Stop(t, e.mustNew())
 		if now := e.schema(); now.Newest() == beforeEngine {
 			t.Error("the upgrade without a backup did nothing")
 		}
