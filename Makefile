@@ -63,9 +63,9 @@ bench: build bench-rounds
 bench-rounds: build
 	BLOSSOMTUNE_BENCH_REPEATS=$(or $(REPEATS),5) $(GO) test -run '^$$' -bench '^Benchmark(Rounds|Containment)$$' -benchtime 1x -timeout 120m ./e2e
 
-## bench-load: idle SuperNodes of the load generator, then phases with all of them (NODES=300, SECONDS=60, PHASES=2, CURVE=p256, AS=agents)
+## bench-load: idle SuperNodes of the load generator, then phases with all of them (NODES=300, SECONDS=60, PHASES=2, CURVE=p256, AS=agents, RESTART=1)
 bench-load: build
-	BLOSSOMTUNE_LOAD_NODES=$(or $(NODES),300) BLOSSOMTUNE_LOAD_SECONDS=$(or $(SECONDS),60) BLOSSOMTUNE_LOAD_PHASES=$(or $(PHASES),2) BLOSSOMTUNE_LOAD_CURVE=$(or $(CURVE),p256) BLOSSOMTUNE_LOAD_AS=$(AS) $(GO) test -run '^$$' -bench '^BenchmarkLoad$$' -benchtime 1x -timeout 120m ./e2e
+	BLOSSOMTUNE_LOAD_NODES=$(or $(NODES),300) BLOSSOMTUNE_LOAD_SECONDS=$(or $(SECONDS),60) BLOSSOMTUNE_LOAD_PHASES=$(or $(PHASES),2) BLOSSOMTUNE_LOAD_CURVE=$(or $(CURVE),p256) BLOSSOMTUNE_LOAD_AS=$(AS) BLOSSOMTUNE_LOAD_RESTART=$(RESTART) $(GO) test -run '^$$' -bench '^BenchmarkLoad$$' -benchtime 1x -timeout 120m ./e2e
 
 ## soak: ten minutes of runs, strangers and kills; fails when memory, goroutines, threads or descriptors grow (MINUTES=10)
 soak: build

@@ -27,6 +27,15 @@ func (s *server) superLinkPID(t testing.TB) int {
 	return 0
 }
 
+// linkPID returns the process in which the federation's SuperLink runs: its own, or the keeper.
+func (s *server) linkPID(t *testing.T) int {
+	t.Helper()
+	if s.onFlower() {
+		return s.superLinkPID(t)
+	}
+	return s.keeperOf(t).PID
+}
+
 func (s *server) atRound(name string, round int) {
 	s.t.Helper()
 	await(s.t, 2*time.Minute, name+" is in round "+itoa(round), func() (string, bool) {

@@ -51,7 +51,8 @@ func takesTheLoad(t *testing.T, s *server) {
 
 // BenchmarkLoad has BLOSSOMTUNE_LOAD_NODES (300) idle SuperNodes for BLOSSOMTUNE_LOAD_SECONDS (60), then lets them do
 // BLOSSOMTUNE_LOAD_PHASES (0). BLOSSOMTUNE_LOAD_CURVE (p256) is that of their keys; with BLOSSOMTUNE_LOAD_AS=agents they bind
-// their connections as agents do. BLOSSOMTUNE_ENGINE is the engine. It prints what each
+// their connections as agents do. With BLOSSOMTUNE_LOAD_RESTART=1 the server is killed in the last phase, when a quarter of the replies is
+// there. BLOSSOMTUNE_ENGINE is the engine. It prints what each
 // kind of process used, in seconds of processor time and megabytes.
 func BenchmarkLoad(b *testing.B) {
 	number := func(name, other string) int {
@@ -81,7 +82,11 @@ func BenchmarkLoad(b *testing.B) {
 	b.Logf("%d idle nodes, heartbeats: %+v", nodes, f.Report().Heartbeats)
 	spent(fmt.Sprintf("%d idle nodes", nodes))
 	for p := range phases {
-		b.Logf("phase %d: %q", p, s.phases(nodes, 1))
+		if p == phases-1 && os.Getenv("BLOSSOMTUNE_LOAD_RESTART") != "" {
+			s.restartInAPhase(b, f, nodes)
+		} else {
+			b.Logf("phase %d: %q", p, s.phases(nodes, 1))
+		}
 		spent(fmt.Sprintf("phase %d", p))
 	}
 	text, err := json.MarshalIndent(f.Stop(), "", "  ")
@@ -204,10 +209,38 @@ func (s *server) unregistered() (left int, err error) {
 	return left, err
 }
 
+// restartInAPhase kills the server in a phase, starts it again, and logs when all nodes are back and what the phase brought.
+func (s *server) restartInAPhase(b *testing.B, f *fleetload.Fleet, nodes int) {
+	before := f.Report().Replies
+	r := s.launch(s.app("phases"), map[string]string{"phases": "1", "min-nodes": itoa(nodes)})
+	await(b, 10*time.Minute, "a quarter of the replies is there", func() (string, bool) {
+		n := f.Report().Replies - before
+		return fmt.Sprint(n), int(n) >= nodes/4
+	})
+	s.kill()
+	killed := time.Now()
+	s.serve()
+	s.awaitUp()
+	up := time.Now()
+	await(b, 10*time.Minute, "all nodes are back", func() (string, bool) {
+		n := f.Heard(up)
+		return fmt.Sprint(n), n == nodes
+	})
+	b.Logf("the server was up %s after kill -9, and all %d nodes had an answer %s later", up.Sub(killed), nodes, time.Since(up))
+	lines := s.phaseLines(r)
+	report := f.Report()
+	b.Logf("the phase of the restart: %q, %d replies, %d lost", lines, report.Replies-before, report.Lost)
+}
+
 // phases runs the app that asks all nodes, and returns what it printed of each phase.
 func (s *server) phases(nodes, n int) (lines []string) {
 	s.t.Helper()
-	r := s.launch(s.app("phases"), map[string]string{"phases": itoa(n), "min-nodes": itoa(nodes)})
+	return s.phaseLines(s.launch(s.app("phases"), map[string]string{"phases": itoa(n), "min-nodes": itoa(nodes)}))
+}
+
+// phaseLines waits for a run of the app that asks all nodes, and returns what it printed of each phase.
+func (s *server) phaseLines(r runView) (lines []string) {
+	s.t.Helper()
 	r = s.becomes(r.Name, "completed", 10*time.Minute)
 	log, err := os.ReadFile(s.logFile(r))
 	if err != nil {

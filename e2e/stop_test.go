@@ -23,10 +23,18 @@ const stopWait = 4 * time.Second
 // SIGTERM ends a server within --stop-wait, with exit code 0, while each of its jobs and connections is blocked. Its keeper and SuperLink
 // run on, and the next server takes them back.
 func TestSIGTERMEndsAServerWhateverIsBlocked(t *testing.T) {
-	t.Parallel()
+	for _, engine := range []string{flowerEngine, builtinEngine} {
+		t.Run(engine, func(t *testing.T) {
+			t.Parallel()
+			endsWhateverIsBlocked(t, engine)
+		})
+	}
+}
+
+func endsWhateverIsBlocked(t *testing.T, engine string) {
 	mail, called := silentMail(t)
 	dir := t.TempDir()
-	s := startWith(t, 10, freeAddr(t), append(mail, flowerEngine, "BLOSSOMTUNE_STOP_WAIT="+stopWait.String(),
+	s := startWith(t, 10, freeAddr(t), append(mail, engine, "BLOSSOMTUNE_STOP_WAIT="+stopWait.String(),
 		"PATH="+slowGit(t, dir)+":"+os.Getenv("PATH"), "BLOSSOMTUNE_APPS="+oddApps(t, dir))...)
 	s.keepEngines()
 	hash, cookie := s.app("steady"), s.signIn()
@@ -59,7 +67,7 @@ func TestSIGTERMEndsAServerWhateverIsBlocked(t *testing.T) {
 
 	stuck := s.launch(hash, nil)
 	s.becomes(stuck.Name, "running", 2*time.Minute)
-	link, of := s.superLinkPID(t), s.keeperOf(t)
+	link, of := s.linkPID(t), s.keeperOf(t)
 	if err := syscall.Kill(link, syscall.SIGSTOP); err != nil {
 		t.Fatal(err)
 	}
@@ -83,7 +91,7 @@ func TestSIGTERMEndsAServerWhateverIsBlocked(t *testing.T) {
 	}
 	s.serve()
 	s.awaitUp()
-	if now := s.superLinkPID(t); now != link || s.keeperOf(t) != of {
+	if now := s.linkPID(t); now != link || s.keeperOf(t) != of {
 		t.Errorf("the SuperLink was process %d, now it is %d; the keeper was %v, now it is %v", link, now, of, s.keeperOf(t))
 	}
 	s.becomes(stuck.Name, "stopped", time.Minute)

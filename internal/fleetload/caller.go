@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -28,6 +29,8 @@ type caller struct {
 	sign    func(b []byte) ([]byte, error)
 	patient bool
 	stats   *stats
+
+	answered atomic.Int64 // when a call last succeeded, in Unix nanoseconds
 
 	mu     sync.Mutex
 	random *rand.Rand
@@ -60,6 +63,9 @@ func (c *caller) once(ctx context.Context, name string, body []byte, out proto.M
 	err := c.try(ctx, name, body, out, limit)
 	if err != nil && ctx.Err() == nil {
 		c.stats.fail(name, kindOf(err))
+	}
+	if err == nil {
+		c.answered.Store(time.Now().UnixNano())
 	}
 	return err
 }

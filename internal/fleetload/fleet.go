@@ -146,6 +146,16 @@ func (f *Fleet) Online(ctx context.Context, n int) error {
 	}
 }
 
+// Heard counts the nodes that have had an answer since a moment.
+func (f *Fleet) Heard(since time.Time) (n int) {
+	for _, node := range f.nodes {
+		if node.answered.Load() > since.UnixNano() {
+			n++
+		}
+	}
+	return n
+}
+
 func (f *Fleet) states() (active, left int, why error) {
 	for _, n := range f.nodes {
 		n.mu.Lock()
