@@ -42,6 +42,7 @@ var (
 	errUnknownPath  = &refusal{http.StatusNotFound, 0, "Not Found"}
 	errTooLarge     = &refusal{http.StatusRequestEntityTooLarge, 0, "The request is too large."}
 	errFull         = &refusal{http.StatusInsufficientStorage, 0, "The run has reached its limit of stored objects."}
+	errNodeFull     = &refusal{http.StatusInsufficientStorage, 0, "The SuperNode has reached its limit of stored objects."}
 	errCrowded      = &refusal{http.StatusInsufficientStorage, 0, "The run has reached its limit of unconfirmed messages and replies."}
 	errUnavailable  = &refusal{http.StatusServiceUnavailable, 0, "The SuperLink cannot do this now."}
 )

@@ -222,7 +222,7 @@ func (l *Link) errorLetter(to *flwrpb.Message, code int, reason string, now time
 	if err != nil {
 		return nil, nil, err
 	}
-	return c, l.put(tree.GetObjectId(), int64(len(content)), content, now), nil
+	return c, l.put(tree.GetObjectId(), 0, int64(len(content)), content, now), nil
 }
 
 // unreachable answers all that a SuperNode, which is gone, was asked.

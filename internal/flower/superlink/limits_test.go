@@ -116,6 +116,61 @@ func TestObjectsUnderWayCount(t *testing.T) {
 	r.eventually("the files are gone", func() bool { return r.files() == 0 })
 }
 
+// The objects of one SuperNode's replies are limited, also while they are received and after a restart, until the ServerApp has them. What
+// the ServerApp or others sent does not count.
+func TestObjectsOfANodeAreLimited(t *testing.T) {
+	r := limitedRig(t, superlink.Options{MostNodeBytes: 1 << 20})
+	node, other := r.node("one"), r.node("two")
+	a := r.app("one")
+	large := func(b byte) []byte { return bytes.Repeat([]byte{b}, 600<<10) }
+	reply := func(node uint64, contents ...[]byte) parcel {
+		a.ask(node, large('a'), large('b'))
+		m := r.pull(node)
+		r.confirm(node, m)
+		p := pack(r.metadata(a.run, node, superlink.ServerID, m.GetMetadata().GetMessageId()), contents...)
+		if len(r.announce(node, p)) == 0 {
+			t.Fatal("the reply was not taken")
+		}
+		return p
+	}
+	small := bytes.Repeat([]byte("s"), 50<<10)
+	reply(node, large('1'), large('2'), small)
+	send := func(node uint64, content []byte) int {
+		_, status := r.send(node, a.run, wire.ObjectID(content), content)
+		return status
+	}
+	if status := send(node, large('1')); status != http.StatusOK {
+		t.Fatalf("the first object: HTTP %d", status)
+	}
+	for _, restart := range []bool{false, true} {
+		if restart {
+			r.restart()
+		}
+		if status := send(node, large('2')); status != http.StatusInsufficientStorage {
+			t.Errorf("restarted %v: an object for which there is no room: HTTP %d", restart, status)
+		}
+		if status := send(node, small); status != http.StatusOK {
+			t.Errorf("restarted %v: a small object: HTTP %d", restart, status)
+		}
+	}
+	q := reply(other, large('3'))
+	for _, content := range [][]byte{large('3'), q.objects[q.id()]} {
+		if status := send(other, content); status != http.StatusOK {
+			t.Errorf("an object of another SuperNode: HTTP %d", status)
+		}
+	}
+	if err := r.link.Stop(a.run); err != nil { // which drops what its SuperNodes sent
+		t.Fatal(err)
+	}
+	a = r.app("two")
+	p := reply(node, large('2'))
+	for _, content := range [][]byte{large('2'), p.objects[p.id()]} {
+		if status := send(node, content); status != http.StatusOK {
+			t.Errorf("an object when there is room again: HTTP %d", status)
+		}
+	}
+}
+
 // A ServerApp that sends messages without end, or asks for messages that do not exist, is refused; what it has gets on.
 func TestMessagesOfARunAreLimited(t *testing.T) {
 	r := limitedRig(t, superlink.Options{MostPending: 64 << 10})

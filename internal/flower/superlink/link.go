@@ -26,6 +26,9 @@ type Options struct {
 	Replied func(runID uint64, messageID string)
 	// MostBytes limits the objects of one run, in bytes, including those that are being received. Default: 64 GiB.
 	MostBytes int64
+	// MostNodeBytes limits the objects that one SuperNode has sent and that the SuperLink still holds, in bytes, including those that are
+	// being received. Default: half of MostBytes.
+	MostNodeBytes int64
 	// MostPending limits the memory for the messages and replies of one run that the ServerApp has not confirmed, in bytes and without the
 	// objects. Default: 1 GiB.
 	MostPending int64
@@ -61,6 +64,9 @@ func Open(ctx context.Context, o Options) (*Link, error) {
 	}
 	if o.MostBytes == 0 {
 		o.MostBytes = 64 << 30
+	}
+	if o.MostNodeBytes == 0 {
+		o.MostNodeBytes = o.MostBytes / 2
 	}
 	if o.MostPending == 0 {
 		o.MostPending = 1 << 30

@@ -134,6 +134,7 @@ func (l *Link) loadObjects(rows []ObjectRow) (drop []Change) {
 			}
 		}
 	}
+	senders := l.senders()
 	for _, row := range rows {
 		o := l.objects[row.ID]
 		size, inFile := files[row.ID]
@@ -142,7 +143,9 @@ func (l *Link) loadObjects(rows []ObjectRow) (drop []Change) {
 			continue
 		}
 		o.here, o.size, o.file = true, row.Size, row.Size > smallObject
+		o.sender = senders[row.ID]
 		l.charge(o.users[0].run, o.size)
+		l.chargeNode(o.sender, o.size)
 		for _, c := range o.waiting {
 			c.missing--
 		}
@@ -157,6 +160,28 @@ func (l *Link) loadObjects(rows []ObjectRow) (drop []Change) {
 		}
 	}
 	return drop
+}
+
+// senders tells which SuperNode sent an object, from the replies that need it. An object that a message also needs came from the ServerApp.
+func (l *Link) senders() map[string]uint64 {
+	out := map[string]uint64{}
+	for _, c := range l.letters {
+		if c.row.ReplyTo != "" {
+			for _, id := range c.objects {
+				if _, known := out[id]; !known {
+					out[id] = c.row.NodeID
+				}
+			}
+		}
+	}
+	for _, c := range l.letters {
+		if c.row.ReplyTo == "" {
+			for _, id := range c.objects {
+				delete(out, id)
+			}
+		}
+	}
+	return out
 }
 
 // relate ties replies to messages and messages to runs and SuperNodes.

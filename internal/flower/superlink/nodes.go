@@ -25,6 +25,7 @@ type node struct {
 	mail  []*letter     // to it, not answered yet, in order
 	news  chan struct{} // closed when there may be something for its polls
 	polls int           // of it that are held open now
+	bytes int64         // of objects that it sent, with those that are being received
 }
 
 func newNode(row NodeRow) *node { return &node{NodeRow: row, news: make(chan struct{})} }

@@ -3,7 +3,6 @@ package superlink
 import (
 	"bufio"
 	"bytes"
-	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
@@ -40,12 +39,13 @@ type pushed struct {
 	path  string
 	size  int64
 
+	sender   uint64 // the SuperNode that sends it; 0: a ServerApp does
 	run      uint64 // of a large content
-	reserved int64  // bytes that count for the run
+	reserved int64  // bytes that count for the run and the sender
 }
 
 // readObject reads a push-object call of a run; of the run that the call names if runID is 0. A large content is hashed as it arrives. It
-// goes into a file if the run needs the object and has room for it; reserved bytes then count for the run until the caller releases them.
+// goes into a file if the run needs the object and there is room for it; reserved bytes then count until the caller releases them.
 func (l *Link) readObject(body io.Reader, runID uint64) (*pushed, error) {
 	in := bufio.NewReaderSize(body, 32<<10)
 	out := &pushed{}
@@ -93,6 +93,9 @@ func (l *Link) readObject(body io.Reader, runID uint64) (*pushed, error) {
 	if hex.EncodeToString(sum.Sum(nil)) != out.GetObjectId() || !wire.IsObjectID(out.GetObjectId()) {
 		return out, errName
 	}
+	if runID == 0 && out.reserved == 0 {
+		out.sender = out.GetNode().GetNodeId()
+	}
 	return out, nil
 }
 
@@ -114,7 +117,9 @@ func (l *Link) readContent(in *bufio.Reader, out *pushed, sum hash.Hash, runID u
 	if proto.Unmarshal(before, &head) != nil {
 		return errBadBody
 	}
-	out.run = cmp.Or(runID, head.GetRunId())
+	if out.run = runID; runID == 0 {
+		out.run, out.sender = head.GetRunId(), head.GetNode().GetNodeId()
+	}
 	wanted, err := l.reserve(out, head.GetObjectId())
 	if err != nil {
 		return err
@@ -136,17 +141,25 @@ func (l *Link) readContent(in *bufio.Reader, out *pushed, sum hash.Hash, runID u
 	return nil
 }
 
-// reserve reports whether a large object is to be kept, and counts its bytes for the run while it is received.
+// reserve reports whether a large object is to be kept, and counts its bytes for the run and the sender while it is received.
 func (l *Link) reserve(in *pushed, id string) (wanted bool, err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	wanted, err = l.room(in.run, id, in.size)
+	wanted, err = l.room(in.run, in.sender, id, in.size)
 	if err != nil || !wanted || l.objects[id].here {
 		return false, err
 	}
 	in.reserved = in.size
 	l.charge(in.run, in.reserved)
+	l.chargeNode(in.sender, in.reserved)
 	return true, nil
+}
+
+// unreserve undoes what reserve has counted.
+func (l *Link) unreserve(in *pushed) {
+	l.charge(in.run, -in.reserved)
+	l.chargeNode(in.sender, -in.reserved)
+	in.reserved = 0
 }
 
 // discard removes what is left of a push-object call.
@@ -156,8 +169,7 @@ func (l *Link) discard(in *pushed) {
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.charge(in.run, -in.reserved)
-	in.reserved = 0
+	l.unreserve(in)
 }
 
 func binaryUvarint(in *bufio.Reader) (uint64, error) {
@@ -187,7 +199,7 @@ func (l *Link) keep(runID uint64, in *pushed, meter bool) (bool, error) {
 	case in.small == nil:
 		in.small = []byte{}
 	}
-	return l.store(runID, in.GetObjectId(), in.small, meter)
+	return l.store(runID, in.sender, in.GetObjectId(), in.small, meter)
 }
 
 // give answers a pull-object call.

@@ -18,6 +18,7 @@ const (
 // object is a piece of messages and replies, named by the SHA-256 of its content.
 type object struct {
 	users   []user // the runs whose messages and replies need it; it counts for the first
+	sender  uint64 // the SuperNode that sent it, for which it counts; 0: none
 	here    bool
 	size    int64
 	file    bool
@@ -82,6 +83,7 @@ func (l *Link) release(c *letter) (out []Change) {
 		}
 		delete(l.objects, id)
 		l.charge(payer, -o.size)
+		l.chargeNode(o.sender, -o.size)
 		l.cached -= int64(len(o.content))
 		if o.here {
 			out = append(out, DropObject(id))
@@ -101,6 +103,13 @@ func (l *Link) charge(run uint64, size int64) {
 	}
 }
 
+// chargeNode counts bytes of objects for the SuperNode that sent them; 0 is none.
+func (l *Link) chargeNode(id uint64, size int64) {
+	if n := l.nodes[id]; n != nil {
+		n.bytes += size
+	}
+}
+
 // pay lets another run count for an object when the one that did does not need it any more.
 func (l *Link) pay(o *object, payer uint64) {
 	if next := o.users[0].run; next != payer {
@@ -109,14 +118,15 @@ func (l *Link) pay(o *object, payer uint64) {
 	}
 }
 
-// put notes that an object is here. content is nil for one in a file.
-func (l *Link) put(id string, size int64, content []byte, now time.Time) []Change {
+// put notes that an object is here, sent by a SuperNode or, with 0, by another. content is nil for one in a file.
+func (l *Link) put(id string, sender uint64, size int64, content []byte, now time.Time) []Change {
 	o := l.objects[id]
 	if o == nil || o.here {
 		return nil
 	}
-	o.here, o.size, o.file, o.content, o.dirty = true, size, content == nil, content, true
+	o.here, o.size, o.file, o.content, o.dirty, o.sender = true, size, content == nil, content, true, sender
 	l.charge(o.users[0].run, size)
+	l.chargeNode(sender, size)
 	l.cached += int64(len(content))
 	waiting := o.waiting
 	o.waiting = nil
@@ -129,9 +139,10 @@ func (l *Link) put(id string, size int64, content []byte, now time.Time) []Chang
 	return []Change{ObjectRow{ID: id, Size: size, Content: content}}
 }
 
-// room checks that an object may come: a message or reply of the run lists it, and the run has room for it.
-func (l *Link) room(runID uint64, id string, size int64) (wanted bool, err error) {
-	o, r := l.objects[id], l.runs[runID]
+// room checks that an object may come: a message or reply of the run lists it, and the run and the SuperNode that sends it have room for
+// it.
+func (l *Link) room(runID, sender uint64, id string, size int64) (wanted bool, err error) {
+	o, r, n := l.objects[id], l.runs[runID], l.nodes[sender]
 	switch {
 	case l.fault != nil:
 		return false, errUnavailable
@@ -139,18 +150,20 @@ func (l *Link) room(runID uint64, id string, size int64) (wanted bool, err error
 		return false, nil
 	case !o.here && r.bytes+size > l.o.MostBytes:
 		return false, errFull
+	case !o.here && n != nil && n.bytes+size > l.o.MostNodeBytes:
+		return false, errNodeFull
 	}
 	return true, nil
 }
 
 // store takes the content of a small object, whose name the caller has checked. It reports false for one that nothing lists. One that is
 // here already is taken in silence: the call is repeated.
-func (l *Link) store(runID uint64, id string, content []byte, meter bool) (stored bool, err error) {
+func (l *Link) store(runID, sender uint64, id string, content []byte, meter bool) (stored bool, err error) {
 	err = l.change(func(now time.Time) ([]Change, error) {
-		if stored, err = l.room(runID, id, int64(len(content))); err != nil || !stored || l.objects[id].here {
+		if stored, err = l.room(runID, sender, id, int64(len(content))); err != nil || !stored || l.objects[id].here {
 			return nil, err
 		}
-		out := l.put(id, int64(len(content)), content, now)
+		out := l.put(id, sender, int64(len(content)), content, now)
 		return l.meter(runID, meter, 0, len(content), out), nil
 	})
 	if err == nil && stored {
@@ -163,7 +176,7 @@ func (l *Link) store(runID uint64, id string, content []byte, meter bool) (store
 func (l *Link) has(runID uint64, id string) (bool, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	known, err := l.room(runID, id, 0)
+	known, err := l.room(runID, 0, id, 0)
 	return known && l.objects[id].here, err
 }
 
@@ -171,9 +184,8 @@ func (l *Link) has(runID uint64, id string) (bool, error) {
 func (l *Link) storeFile(runID uint64, in *pushed, meter bool) (stored bool, err error) {
 	id, size := in.GetObjectId(), in.size
 	err = l.change(func(now time.Time) ([]Change, error) {
-		l.charge(in.run, -in.reserved)
-		in.reserved = 0
-		if stored, err = l.room(runID, id, size); err != nil || !stored || l.objects[id].here {
+		l.unreserve(in)
+		if stored, err = l.room(runID, in.sender, id, size); err != nil || !stored || l.objects[id].here {
 			return nil, err
 		}
 		// Under the lock, so that sweep does not remove an older file of this name meanwhile.
@@ -181,7 +193,7 @@ func (l *Link) storeFile(runID uint64, in *pushed, meter bool) (stored bool, err
 			l.o.Log.Error("keeping an object", "err", err)
 			return nil, errUnavailable
 		}
-		return l.meter(runID, meter, 0, int(size), l.put(id, size, nil, now)), nil
+		return l.meter(runID, meter, 0, int(size), l.put(id, in.sender, size, nil, now)), nil
 	})
 	return stored, err
 }

@@ -68,7 +68,8 @@ func (r *rig) open() {
 		r.t.Fatal(err)
 	}
 	link, err := superlink.Open(context.Background(), superlink.Options{Dir: r.dir, Store: store, Clock: r.clock,
-		Log: slog.New(slog.DiscardHandler), MostBytes: r.limits.MostBytes, MostPending: r.limits.MostPending})
+		Log: slog.New(slog.DiscardHandler), MostBytes: r.limits.MostBytes, MostPending: r.limits.MostPending,
+		MostNodeBytes: r.limits.MostNodeBytes})
 	if err != nil {
 		r.t.Fatal(err)
 	}
