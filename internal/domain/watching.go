@@ -103,3 +103,9 @@ const (
 	CellNoReply   Cell = "noreply"
 	CellFailed    Cell = "failed"
 )
+
+// RoundActivity is when something happened in a run's newest round; zero times where nothing did.
+type RoundActivity struct {
+	Began time.Time // when its first message was sent
+	Last  time.Time // when its last message was sent, or its last reply came
+}

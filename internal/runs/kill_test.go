@@ -73,7 +73,7 @@ func (s killedStore[T]) View(ctx context.Context, fn func(T) error) error {
 // world is a federation with one app version, its engine, and the server that drives it.
 type world struct {
 	app    string // the app that runs are of; appHash where it is ""
-	t      *testing.T
+	t      testing.TB
 	db     *store.DB
 	engine *fakeEngine
 	fed    domain.Federation
@@ -87,10 +87,10 @@ type world struct {
 
 var appHash = fmt.Sprintf("%064d", 7)
 
-func newWorld(t *testing.T, db *store.DB) *world { return newWorldOn(t, db, "f") }
+func newWorld(t testing.TB, db *store.DB) *world { return newWorldOn(t, db, "f") }
 
 // newWorldOn makes another federation in a database.
-func newWorldOn(t *testing.T, db *store.DB, slug string) *world {
+func newWorldOn(t testing.TB, db *store.DB, slug string) *world {
 	t.Helper()
 	w := &world{t: t, db: db, engine: newFakeEngine(t.TempDir(), time.Now),
 		fed: domain.Federation{Slug: slug, Name: "F", TotalPartitions: 10, Parallel: 1, EngineWanted: true}}

@@ -71,12 +71,12 @@ func (s *Service) SetPolicy(ctx context.Context, actor domain.Actor, fedID int64
 
 // idleForEngine is an error while a run is at the federation's engine: the run ends on the one on which it began.
 func idleForEngine(ctx context.Context, tx Tx, fedID int64) error {
-	active, err := tx.ActiveRuns(ctx)
+	active, err := tx.UnendedRuns(ctx, fedID)
 	if err != nil {
 		return err
 	}
 	for _, r := range active {
-		if r.FederationID == fedID && r.State != domain.Queued {
+		if r.State != domain.Queued {
 			return domain.Errorf(domain.Conflict, "The SuperLink cannot be changed while a run is in progress, and %s is %s.", r.Name, r.State).
 				Fix("Wait until it has ended, or stop it.").At("engine")
 		}

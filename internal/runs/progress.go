@@ -33,7 +33,7 @@ func (s *Service) Progress(ctx context.Context, all []domain.Run) ([]Progress, e
 				parts = append(parts, domain.RunPart{Run: r})
 			}
 		}
-		keys, err := tx.GoodKeys(ctx, ids)
+		keys, err := tx.NodeStates(ctx, ids)
 		if err != nil {
 			return err
 		}

@@ -32,7 +32,6 @@ type Tx interface {
 	HeldPartitions(ctx context.Context, fedID int64) (map[int]domain.Request, error)
 	NodeTally(ctx context.Context, fedID int64) (domain.NodeTally, error)
 	NodePage(ctx context.Context, f domain.NodeFilter) ([]domain.NodeRow, error)
-	GoodKeys(ctx context.Context, feds []int64) (map[int64][]domain.NodeKey, error)
 	NodeApprovals(ctx context.Context, fedID int64, hash string) ([]domain.NodeApproval, error)
 
 	InsertRun(ctx context.Context, r *domain.Run) error

@@ -19,9 +19,9 @@ func (s *Service) Participants(ctx context.Context, run domain.Run) (out []domai
 		for _, p := range out {
 			known[p.NodeID] = true
 		}
-		keys, err := tx.GoodKeys(ctx, []int64{run.FederationID})
-		for _, k := range keys[run.FederationID] {
-			if k.NodeID != 0 && !known[k.NodeID] {
+		keys, err := tx.NodeKeys(ctx, run.FederationID)
+		for _, k := range keys {
+			if k.RevokedAt.IsZero() && k.NodeID != 0 && !known[k.NodeID] {
 				out = append(out, domain.RunParticipant{RunID: run.ID, RequestID: k.RequestID, Partition: k.Partition, Partitions: run.TotalPartitions, NodeID: k.NodeID, Fingerprint: k.Fingerprint})
 			}
 		}

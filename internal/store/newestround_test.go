@@ -42,6 +42,17 @@ func TestTheNewestRoundIsTheOneAskedLast(t *testing.T) {
 			if d := cmp.Diff(newest, several[1]); d != "" {
 				t.Errorf("among several runs: %s", d)
 			}
+			asked[3].RepliedAt = now.Add(time.Minute)
+			if err := tx.UpsertExchanges(ctx, asked[3:]); err != nil {
+				return err
+			}
+			active, err := tx.RoundActivity(ctx, f.ID, 77)
+			if err != nil || !active.Began.Equal(asked[0].AskedAt) || !active.Last.Equal(asked[3].RepliedAt) {
+				t.Errorf("the round was active from %s to %s, %v", active.Began, active.Last, err)
+			}
+			if active, err = tx.RoundActivity(ctx, f.ID, 78); err != nil || active != (domain.RoundActivity{}) {
+				t.Errorf("a run that asked no one was active: %+v, %v", active, err)
+			}
 			none, err := tx.NewestExchanges(ctx, f.ID, 78)
 			if err == nil && len(none) > 0 {
 				t.Errorf("a run that asked no one has %d exchanges", len(none))

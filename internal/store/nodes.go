@@ -72,19 +72,28 @@ func (tx *Tx) HaltedKeys(ctx context.Context, fedID int64) ([]domain.NodeKey, er
 		"SELECT "+nodeKeyColumns+" FROM node_key WHERE federation_id = $1 AND status IN ('revoked', 'suspended')", fedID)
 }
 
-// GoodKeys returns the keys of some federations that are not revoked, of each by partition.
-func (tx *Tx) GoodKeys(ctx context.Context, feds []int64) (map[int64][]domain.NodeKey, error) {
+// NodeStates returns the keys of some federations that are not revoked, of each by partition: their node ids and what the gateway last
+// saw of them, and nothing else. Of thousands that costs far less than [Tx.NodeKeys].
+func (tx *Tx) NodeStates(ctx context.Context, feds []int64) (map[int64][]domain.NodeKey, error) {
 	out := map[int64][]domain.NodeKey{}
 	if len(feds) == 0 {
 		return out, nil
 	}
 	var w where
 	in(&w, "federation_id", feds)
-	all, err := list(ctx, tx, "key", scanNodeKey, "SELECT "+nodeKeyColumns+" FROM node_key"+w.String()+" AND revoked_at = 0 ORDER BY federation_id, partition_id, id", w.args...)
+	all, err := list(ctx, tx, "key", scanNodeState, "SELECT federation_id, node_id, partition_id, via, suspended_at, last_at, online, stuck FROM node_key"+
+		w.String()+" AND revoked_at = 0 ORDER BY federation_id, partition_id, id", w.args...)
 	for _, k := range all {
 		out[k.FederationID] = append(out[k.FederationID], k)
 	}
 	return out, err
+}
+
+func scanNodeState(s scanner) (k domain.NodeKey, err error) {
+	var node, suspended, last, online int64
+	err = s.Scan(&k.FederationID, &node, &k.Partition, &k.Via, &suspended, &last, &online, &k.Seen.Stuck)
+	k.NodeID, k.SuspendedAt, k.Seen.LastAt, k.Seen.Online = uint64(node), moment(suspended), moment(last), online == 1
+	return k, err
 }
 
 // NodeKeyOfRequest returns the good key of a request.

@@ -237,3 +237,13 @@ func (tx *Tx) FailedExchanges(ctx context.Context, fedID int64, engineRunID uint
 	return list(ctx, tx, "exchange", scanPlainExchange, `SELECT federation_id, engine_run_id, message_id, round, phase, node_id, asked_at, replied_at, failed, error
 		FROM exchange WHERE federation_id = $1 AND engine_run_id = $2 AND failed = 1 ORDER BY round, node_id, message_id LIMIT 1000`, fedID, int64(engineRunID))
 }
+
+// RoundActivity returns when the messages of the round in which a run asked last were sent and answered, as [Tx.NewestExchanges] has them.
+func (tx *Tx) RoundActivity(ctx context.Context, fedID int64, engineRunID uint64) (domain.RoundActivity, error) {
+	return get(ctx, tx, "exchange", func(s scanner) (a domain.RoundActivity, err error) {
+		var began, asked, replied int64
+		err = s.Scan(&began, &asked, &replied)
+		return domain.RoundActivity{Began: moment(began), Last: moment(max(asked, replied))}, err
+	}, `SELECT COALESCE(MIN(NULLIF(asked_at, 0)), 0), COALESCE(MAX(asked_at), 0), COALESCE(MAX(replied_at), 0)
+		FROM exchange WHERE federation_id = $1 AND engine_run_id = $2 AND round = (`+newestRound("$1", "$2")+")", fedID, int64(engineRunID))
+}

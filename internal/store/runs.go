@@ -157,3 +157,9 @@ func (tx *Tx) QueuedRuns(ctx context.Context, fedID int64) ([]domain.Run, error)
 func (tx *Tx) ActiveRuns(ctx context.Context) ([]domain.Run, error) {
 	return list(ctx, tx, "run", scanRun, "SELECT "+runColumns+" FROM run WHERE state IN ('queued', 'starting', 'running') ORDER BY id")
 }
+
+// UnendedRuns returns the runs of one federation that have not ended, oldest first.
+func (tx *Tx) UnendedRuns(ctx context.Context, fedID int64) ([]domain.Run, error) {
+	return list(ctx, tx, "run", scanRun,
+		"SELECT "+runColumns+" FROM run WHERE federation_id = $1 AND state IN ('queued', 'starting', 'running') ORDER BY id", fedID)
+}

@@ -7,27 +7,48 @@ import (
 	"blossomtune/internal/domain"
 )
 
-// Passed says which limit a run has passed, as a cause.
-func (x Situation) Passed() (domain.Cause, bool) {
+// OverLimit reports whether the run has passed one of its limits.
+func (x Situation) OverLimit() bool {
+	_, _, over := x.overLimit()
+	return over
+}
+
+func (x Situation) overLimit() (code domain.CauseCode, limit time.Duration, is bool) {
 	over := func(limit time.Duration, since time.Time) bool {
 		return limit > 0 && !since.IsZero() && x.Now.Sub(since) > limit
 	}
 	l := x.Run.Settings.Limits
 	switch {
 	case over(l.Wall, x.Run.StartingAt):
-		return domain.Cause{Code: domain.CauseWallLimit, ExitCode: -1, Where: "ServerApp", Message: fmt.Sprintf("The run passed its time limit of %s%s.", domain.Span(l.Wall), x.inRound()),
-			Remedy: "Launch it again with fewer rounds, or raise the limit."}, true
+		return domain.CauseWallLimit, l.Wall, true
 	case x.Run.State == domain.Starting && !x.Doing.Installing && over(l.FirstHeartbeat, newest(x.Run.StartingAt, x.Link.Since, x.Doing.Installed)):
-		return domain.Cause{Code: domain.CauseFirstHeartbeat, ExitCode: -1, Where: "ServerApp", Message: fmt.Sprintf("The ServerApp gave no sign of life within %s.", domain.Span(l.FirstHeartbeat)),
-			Remedy: "Read the end of its log; if loading the app takes that long, raise the limit."}, true
+		return domain.CauseFirstHeartbeat, l.FirstHeartbeat, true
 	case x.Run.State != domain.Running:
-		return domain.Cause{}, false
+		return "", 0, false
 	case over(l.Round, x.RoundBegan):
-		return x.tooLong(domain.CauseRoundLimit, l.Round), true
+		return domain.CauseRoundLimit, l.Round, true
 	case over(l.NoProgress, x.Since):
-		return x.tooLong(domain.CauseNoProgress, l.NoProgress), true
+		return domain.CauseNoProgress, l.NoProgress, true
 	}
-	return domain.Cause{}, false
+	return "", 0, false
+}
+
+// Passed says which limit a run has passed, as a cause.
+func (x Situation) Passed() (domain.Cause, bool) {
+	code, limit, over := x.overLimit()
+	c := domain.Cause{Code: code, ExitCode: -1, Where: "ServerApp"}
+	switch {
+	case !over:
+		return domain.Cause{}, false
+	case code == domain.CauseWallLimit:
+		c.Message, c.Remedy = fmt.Sprintf("The run passed its time limit of %s%s.", domain.Span(limit), x.inRound()), "Launch it again with fewer rounds, or raise the limit."
+	case code == domain.CauseFirstHeartbeat:
+		c.Message = fmt.Sprintf("The ServerApp gave no sign of life within %s.", domain.Span(limit))
+		c.Remedy = "Read the end of its log; if loading the app takes that long, raise the limit."
+	default:
+		return x.tooLong(code, limit), true
+	}
+	return c, true
 }
 
 func (x Situation) inRound() string {

@@ -2,7 +2,6 @@ package diagnose
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 
@@ -31,7 +30,7 @@ type Situation struct {
 	Run   domain.Run
 	Fed   domain.Federation
 	Link  domain.SuperLink
-	Keys  []domain.NodeKey  // of the federation
+	Keys  []domain.NodeKey  // of the federation, those that are not revoked
 	Ahead []domain.Run      // of a queued run: what goes first
 	Asked []domain.Exchange // in the newest round
 	Doing applog.Doing
@@ -42,16 +41,24 @@ type Situation struct {
 	RoundBegan time.Time // when the newest round's first message was sent; zero before there is one
 }
 
-// Complete leaves revoked keys out and works out when the run last made progress. Before began no process of this server watched it.
+// Complete works out when the run last made progress, from what was asked in the newest round. Before began no process of this server
+// watched it.
 func (x Situation) Complete(began time.Time) Situation {
-	x.Keys = slices.DeleteFunc(slices.Clone(x.Keys), func(k domain.NodeKey) bool { return !k.RevokedAt.IsZero() })
-	x.Since = newest(x.Run.RunningAt, x.Run.ProgressAt, x.Doing.Progress, x.Link.Since, began)
+	var a domain.RoundActivity
 	for _, e := range x.Asked {
-		x.Since = newest(x.Since, e.AskedAt, e.RepliedAt)
-		if x.RoundBegan.IsZero() || e.AskedAt.Before(x.RoundBegan) {
-			x.RoundBegan = e.AskedAt
+		a.Last = newest(a.Last, e.AskedAt, e.RepliedAt)
+		if !e.AskedAt.IsZero() && (a.Began.IsZero() || e.AskedAt.Before(a.Began)) {
+			a.Began = e.AskedAt
 		}
 	}
+	return x.Active(began, a)
+}
+
+// Active is [Situation.Complete] for a caller that has read when something happened in the newest round, and not the exchanges. It then
+// knows whether a limit is passed ([Situation.OverLimit]), and not who is waited for.
+func (x Situation) Active(began time.Time, a domain.RoundActivity) Situation {
+	x.Since = newest(x.Run.RunningAt, x.Run.ProgressAt, x.Doing.Progress, x.Link.Since, began, a.Last)
+	x.RoundBegan = a.Began
 	return x
 }
 

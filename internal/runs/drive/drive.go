@@ -25,6 +25,7 @@ type Tx interface {
 	UpdateFederation(ctx context.Context, f domain.Federation) error
 	AppVersionByHash(ctx context.Context, hash string, withFAB bool) (domain.AppVersion, error)
 	NodeKeys(ctx context.Context, fedID int64) ([]domain.NodeKey, error)
+	NodeStates(ctx context.Context, feds []int64) (map[int64][]domain.NodeKey, error)
 
 	RunByID(ctx context.Context, id int64) (domain.Run, error)
 	RunByEngineID(ctx context.Context, fedID int64, engineRunID uint64) (domain.Run, error)
@@ -32,6 +33,7 @@ type Tx interface {
 	Runs(ctx context.Context, f domain.RunFilter) ([]domain.Run, error)
 	QueuedRuns(ctx context.Context, fedID int64) ([]domain.Run, error)
 	ActiveRuns(ctx context.Context) ([]domain.Run, error)
+	UnendedRuns(ctx context.Context, fedID int64) ([]domain.Run, error)
 
 	SummariseMeans(ctx context.Context, fedID int64, engineRunID uint64) error
 	Metrics(ctx context.Context, fedID int64, engineRunID uint64, afterID int64, most int) ([]domain.Metric, error)
@@ -40,6 +42,7 @@ type Tx interface {
 	FollowParticipants(ctx context.Context, run domain.Run, at time.Time) error
 	SettleParticipants(ctx context.Context, run domain.Run, at time.Time) (asked, gave int, err error)
 	AnyExchange(ctx context.Context, fedID int64, engineRunID uint64) (bool, error)
+	RoundActivity(ctx context.Context, fedID int64, engineRunID uint64) (domain.RoundActivity, error)
 	NewestExchanges(ctx context.Context, fedID int64, engineRunID uint64) ([]domain.Exchange, error)
 	FailedExchanges(ctx context.Context, fedID int64, engineRunID uint64) ([]domain.Exchange, error)
 	AppExits(ctx context.Context, fedID int64, engineRunID uint64) ([]domain.AppExit, error)

@@ -100,18 +100,8 @@ func (s *Driver) Step(ctx context.Context, fedID int64) (active bool, err error)
 	return active, errors.Join(errs...)
 }
 
-func (s *Driver) unended(ctx context.Context, fedID int64) ([]domain.Run, error) {
-	var out []domain.Run
-	err := s.Store.View(ctx, func(tx Tx) error {
-		out = nil
-		all, err := tx.ActiveRuns(ctx)
-		for _, r := range all {
-			if r.FederationID == fedID {
-				out = append(out, r)
-			}
-		}
-		return err
-	})
+func (s *Driver) unended(ctx context.Context, fedID int64) (out []domain.Run, err error) {
+	err = s.Store.View(ctx, func(tx Tx) (err error) { out, err = tx.UnendedRuns(ctx, fedID); return err })
 	return out, err
 }
 

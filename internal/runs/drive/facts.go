@@ -8,13 +8,7 @@ import (
 )
 
 // Situation collects what a run's waiting and its limits are judged by.
-func (s *Driver) Situation(ctx context.Context, run domain.Run) (diagnose.Situation, error) {
-	return s.situation(ctx, run, true)
-}
-
-// situation is [Driver.Situation], without the keys of SuperNodes unless withKeys is set. The keys of a large federation take most of its
-// time, and no limit needs them.
-func (s *Driver) situation(ctx context.Context, run domain.Run, withKeys bool) (x diagnose.Situation, err error) {
+func (s *Driver) Situation(ctx context.Context, run domain.Run) (x diagnose.Situation, err error) {
 	err = s.Store.View(ctx, func(tx Tx) error {
 		fed, err := tx.FederationByID(ctx, run.FederationID)
 		if err != nil {
@@ -29,21 +23,30 @@ func (s *Driver) situation(ctx context.Context, run domain.Run, withKeys bool) (
 		if err != nil {
 			return err
 		}
-		var keys []domain.NodeKey
-		if withKeys {
-			keys, err = tx.NodeKeys(ctx, run.FederationID)
-		}
-		x = s.SituationOf(run, fed, keys, asked)
+		keys, err := tx.NodeStates(ctx, []int64{run.FederationID})
+		x = s.SituationOf(run, fed, keys[run.FederationID], asked)
 		return err
 	})
 	return x, err
 }
 
-// SituationOf is the situation of a run in a federation, with its keys and what was asked in the newest round.
+// SituationOf is the situation of a run in a federation, with its keys that are not revoked and what was asked in the newest round.
 func (s *Driver) SituationOf(run domain.Run, fed domain.Federation, keys []domain.NodeKey, asked []domain.Exchange) diagnose.Situation {
 	doing, needs := s.Follower.Doing(run)
 	return diagnose.Situation{Run: run, Fed: fed, Keys: keys, Asked: asked, Link: s.Engine.Status(run.FederationID),
 		Doing: doing, Needs: needs, Now: s.Clock().UTC()}.Complete(s.began)
+}
+
+// activity is a situation that knows when something last happened, and no SuperNodes: the driver needs it each second, and reading
+// the keys and exchanges of thousands costs five times as much.
+func (s *Driver) activity(ctx context.Context, run domain.Run) (diagnose.Situation, error) {
+	var a domain.RoundActivity
+	err := s.Store.View(ctx, func(tx Tx) (err error) {
+		a, err = tx.RoundActivity(ctx, run.FederationID, run.EngineRunID)
+		return err
+	})
+	doing, needs := s.Follower.Doing(run)
+	return diagnose.Situation{Run: run, Link: s.Engine.Status(run.FederationID), Doing: doing, Needs: needs, Now: s.Clock().UTC()}.Active(s.began, a), err
 }
 
 // aheadOf lists what runs, where that leaves no room, and what is before a run in its queue and may start.

@@ -72,15 +72,9 @@ func (s *Driver) setIdle(ctx context.Context, fedID int64, idle bool) (moved boo
 		if err != nil || !fed.EngineWanted || fed.EngineIdle == idle {
 			return err
 		}
-		active, err := tx.ActiveRuns(ctx)
+		own, err := tx.UnendedRuns(ctx, fedID)
 		if err != nil {
 			return err
-		}
-		own := active[:0]
-		for _, r := range active {
-			if r.FederationID == fedID {
-				own = append(own, r)
-			}
 		}
 		if idle && s.needsEngine(own) {
 			return nil

@@ -13,19 +13,19 @@ const noteProgress = 30 * time.Second
 
 // overrun ends a run that has passed one of its limits, with the cause. It reports false where none is passed.
 func (s *Driver) overrun(ctx context.Context, run domain.Run) (bool, error) {
-	x, err := s.situation(ctx, run, false)
+	x, err := s.activity(ctx, run)
 	if err != nil {
 		return false, err
 	}
-	if _, over := x.Passed(); !over {
+	if !x.OverLimit() {
 		return false, s.note(ctx, x)
 	}
-	if x, err = s.Situation(ctx, run); err != nil { // the cause names SuperNodes
+	if x, err = s.Situation(ctx, run); err != nil { // the cause names those who are waited for
 		return false, err
 	}
 	cause, over := x.Passed()
 	if !over {
-		return false, nil
+		return false, nil // something happened meanwhile
 	}
 	if err := s.halt(ctx, run, domain.KilledLimit); err != nil {
 		return true, err

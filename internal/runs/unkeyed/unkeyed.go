@@ -55,12 +55,12 @@ func (e Engine) adoptable(ctx context.Context, run domain.Run, r domain.EngineRu
 // row is about to adopt it.
 func (e Engine) Stray(ctx context.Context, fedID int64, r domain.EngineRun) (bool, error) {
 	var active []domain.Run
-	err := e.Store.View(ctx, func(tx drive.Tx) (err error) { active, err = tx.ActiveRuns(ctx); return err })
+	err := e.Store.View(ctx, func(tx drive.Tx) (err error) { active, err = tx.UnendedRuns(ctx, fedID); return err })
 	if err != nil {
 		return false, err
 	}
 	for _, run := range active {
-		if run.FederationID != fedID || run.State != domain.Starting || run.EngineRunID != 0 {
+		if run.State != domain.Starting || run.EngineRunID != 0 {
 			continue
 		}
 		if ok, err := e.adoptable(ctx, run, r); err != nil || ok {
