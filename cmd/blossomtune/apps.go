@@ -122,7 +122,7 @@ func (a listedApp) print() {
 		return
 	}
 	fmt.Printf("  first seen %s; held back by the rule %q\n", a.At, a.Rule)
-	deps := "none besides Flower"
+	deps := "only Flower"
 	if len(a.Dependencies) > 0 {
 		deps = strings.Join(a.Dependencies, ", ")
 		if a.Installs {

@@ -66,7 +66,7 @@ func printRehearsal(w io.Writer, r *agent.Rehearsal) error {
 		fmt.Fprintf(out, "  In a real run it would not run here: %s. It was rehearsed without access to web servers.\n", r.Refused)
 	}
 	if r.Web {
-		fmt.Fprintln(out, "  As in a real run, the app could use the network by itself; what it sends in that way is not listed here.")
+		fmt.Fprintln(out, "  As in a real run, the app could use the network directly. What it sends that way is not listed here.")
 	}
 	for _, key := range configKeys(r.Config) {
 		fmt.Fprintf(out, "  Rehearsed with %s = %v.\n", key, r.Config[key])

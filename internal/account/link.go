@@ -116,7 +116,7 @@ func (s *Service) mailSignInLink(ctx context.Context, email string) error {
 // byMail is the way to sign in with a mailed link, for the log.
 const byMail = "e-mail"
 
-var errNobody = errors.New("nobody here has this address, so no link was mailed")
+var errNobody = errors.New("no account has this address, so no link was mailed")
 
 // newAdmin adds the person of a configured admin address that is not known yet. The right comes when the mailed link is used.
 func (s *Service) newAdmin(ctx context.Context, tx Tx, email string) (domain.Person, error) {

@@ -73,12 +73,12 @@ func (s *Service) SetAdmin(ctx context.Context, actor domain.Actor, personID int
 			return err
 		}
 		if p.Host() {
-			return domain.Errorf(domain.Conflict, "This is the host itself: whoever may run commands there is an admin anyway.")
+			return domain.Errorf(domain.Conflict, "This is the host itself. Anyone who can run commands there is an admin anyway.")
 		}
 		if n, err := people(ctx, tx); err != nil {
 			return err
 		} else if !admin && n <= 1 {
-			return domain.Errorf(domain.Conflict, "%s is the last admin.", p.Name).Fix("Make somebody else an admin first.")
+			return domain.Errorf(domain.Conflict, "%s is the last admin.", p.Name).Fix("Make someone else an admin first.")
 		}
 		p.Admin = admin
 		if err := tx.UpdatePerson(ctx, p); err != nil {

@@ -131,7 +131,7 @@ func (s *Service) admit(ctx context.Context, who domain.Identity, current domain
 		known, err := tx.IdentityBySubject(ctx, who.Provider, who.Subject)
 		switch {
 		case err == nil && current.ID != 0 && known.PersonID != current.ID:
-			return domain.Errorf(domain.Conflict, "This account belongs to somebody else here.").Fix("Sign out, then sign in with it.")
+			return domain.Errorf(domain.Conflict, "This account belongs to another person here.").Fix("Sign out, then sign in with it.")
 		case err == nil:
 			who.ID, who.PersonID, who.CreatedAt, who.UsedAt = known.ID, known.PersonID, known.CreatedAt, s.now()
 			if person, err = tx.PersonByID(ctx, known.PersonID); err != nil {

@@ -35,7 +35,7 @@ func (j *joining) deviceToken(ctx context.Context) (token, error) {
 	j.say("")
 	j.say("    %s?code=%s", asked.Page, shown)
 	j.say("")
-	j.say("The code is %s; it works for %d minutes. This goes on by itself then.", shown, asked.Seconds/60)
+	j.say("The code is %s; it works for %d minutes. This command then continues automatically.", shown, asked.Seconds/60)
 	tick := time.NewTicker(time.Duration(max(asked.Interval, 1)) * time.Second)
 	defer tick.Stop()
 	for {

@@ -29,7 +29,7 @@ func Leave(ctx context.Context, o Options) error {
 		return domain.Errorf(domain.Conflict, "The agent runs still with %s.", h).Fix("Stop it (Ctrl-C), then leave.").Because(err)
 	}
 	if err := j.goodbye(ctx, h, st); err != nil {
-		j.say("The server was not told: %v. Ask a manager to revoke the key of partition %d.", err, st.Partition)
+		j.say("The server could not be reached: %v. Ask a manager to revoke the key of partition %d.", err, st.Partition)
 	} else {
 		j.say("The server refuses this machine's key from now on.")
 	}

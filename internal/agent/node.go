@@ -150,7 +150,7 @@ func (n *node) trustAnew(caPEM string) error {
 		return err
 	}
 	n.st.CAPEM = caPEM
-	n.j.say("The server has told of its new CA; this machine trusts it from now on.")
+	n.j.say("The server has announced its new CA. This machine trusts it from now on.")
 	return n.h.save(n.st)
 }
 

@@ -83,7 +83,7 @@ func (h home) lock() (*os.File, error) {
 	if err := lockFile(f); err != nil {
 		f.Close()
 		return nil, domain.Errorf(domain.Conflict, "An agent is running already with %s.", h).
-			Fix("Nothing more is needed; stop that one first if you want to start it anew here.").Because(err)
+			Fix("Nothing more is needed. To start it again here, stop that one first.").Because(err)
 	}
 	return f, nil
 }

@@ -61,7 +61,7 @@ func checkMembers(z *zip.Reader) error {
 		case !f.Mode().IsRegular():
 			return invalid("%s is a link or a device, not a file.", f.Name).Fix("Put the file itself there.")
 		case seen[f.Name]:
-			return invalid("It has %s twice.", f.Name).Fix("Zip the folder anew.")
+			return invalid("It has %s twice.", f.Name).Fix("Zip the folder again.")
 		}
 		seen[f.Name] = true
 		if bytes += f.UncompressedSize64; f.UncompressedSize64 > maxUnzipped || bytes > maxUnzipped {

@@ -12,7 +12,7 @@ type Enrolment struct {
 	Flwr          string     `json:"flwr_version"`
 	Version       string     `json:"version" doc:"Of the server; blossomtune update gets it"`
 	NodeID        DecimalID  `json:"node_id,string" doc:"The SuperLink's id; 0 until registered"`
-	Busy          bool       `json:"busy" doc:"A run is going on: not the time to start the SuperNode anew"`
+	Busy          bool       `json:"busy" doc:"A run is in progress: do not restart the SuperNode now"`
 	Suspended     string     `json:"suspended,omitempty" doc:"Why a manager has suspended the SuperNode; empty while it is not"`
 	Runs          []AgentRun `json:"runs,omitempty" doc:"The runs going on in the federation"`
 	CAPEM         string     `json:"ca_pem" doc:"Empty where the address is publicly trusted"`

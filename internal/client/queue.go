@@ -27,7 +27,7 @@ type Limits struct {
 type LaunchSettings struct {
 	InstallDependencies *bool             `json:"install_dependencies,omitempty"`
 	PackageIndex        string            `json:"package_index,omitempty" doc:"https; left out: as the server's machine is configured. Participants' machines use their own"`
-	Environment         map[string]string `json:"environment,omitempty" doc:"Variables of the ServerApp; values are never told again"`
+	Environment         map[string]string `json:"environment,omitempty" doc:"Environment variables of the ServerApp; values are never shown again"`
 	CPUs                int               `json:"cpus,omitempty" doc:"Cores that the ServerApp may use; 0: all"`
 	MemoryMB            int               `json:"memory_mb,omitempty" doc:"What its processes may hold together; 0: no limit"`
 	LogLevel            string            `json:"log_level,omitempty" enum:"DEBUG,INFO,WARNING,ERROR"`

@@ -43,7 +43,7 @@ type Wait struct {
 	What  string     `json:"what"`
 	Since *time.Time `json:"since,omitempty"`
 	Helps string     `json:"helps" doc:"Whether patience helps, and what else does"`
-	Late  bool       `json:"late" doc:"It will not come right by itself, or takes longer than it should"`
+	Late  bool       `json:"late" doc:"It does not resolve automatically, or takes longer than it should"`
 }
 
 // AppFailure is one way in which a participant's ClientApp failed.

@@ -30,7 +30,7 @@ type Config struct {
 	TLSCert     string `help:"Certificate chain file (PEM). Default: a certificate of our own CA, made at first start." env:"BLOSSOMTUNE_TLS_CERT" name:"tls-cert" type:"path"`
 	TLSKey      string `help:"Private key file (PEM) of --tls-cert." env:"BLOSSOMTUNE_TLS_KEY" name:"tls-key" type:"path"`
 
-	Apps        []string      `help:"Folders searched for Flower Apps, besides the bundled ones." env:"BLOSSOMTUNE_APPS" type:"path"`
+	Apps        []string      `help:"Folders searched for Flower Apps, in addition to the bundled ones." env:"BLOSSOMTUNE_APPS" type:"path"`
 	Python      string        `help:"Python 3.11 or newer for the engine's environment. Default: the newest found on PATH." env:"BLOSSOMTUNE_PYTHON"`
 	Downloads   string        `help:"Folder of the programs that participants download from this server, as make dist fills it. Default: downloads beside this program. Its own program is always there." env:"BLOSSOMTUNE_DOWNLOADS" type:"path"`
 	StopEngines bool          `help:"Stop all engines when the server stops; without it they go on and are taken back at the next start." env:"BLOSSOMTUNE_STOP_ENGINE" name:"stop-engine"`

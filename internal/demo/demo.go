@@ -178,7 +178,7 @@ func (d *demo) invite() error {
 	d.s.line("  Then  look at the run's charts and log; launch another with a different learning rate;")
 	d.s.line("        ask to join as a third site at %s/join/%s", d.app.PublicURL(), slug)
 	d.s.line("")
-	d.s.line("  Ctrl-C stops everything; the next start goes on with what is there.")
+	d.s.line("  Ctrl-C stops everything; the next start resumes where you left off.")
 	return nil
 }
 

@@ -49,7 +49,7 @@ func again(detail string, seconds int) *refusal {
 
 var errRevoked = refused("Access to this federation has ended: the key was revoked.", nil)
 
-var errUsed = again("This signature was used before. Sign each request anew.", 1)
+var errUsed = again("This signature was used before. Sign each request separately.", 1)
 
 // errSuspended is a 503: the SuperNode waits, and goes on by itself when the key is resumed.
 var errSuspended = again("This key is suspended by a manager.", 10)

@@ -119,7 +119,7 @@ type Page struct {
 	Lines []Line `json:"lines"`
 	Total int    `json:"total" doc:"Complete lines so far"`
 	Next  int    `json:"next" doc:"The line to go on from; of a page that goes back, to go back before"`
-	Gen   int    `json:"gen" doc:"Changes when the log begins anew because it was rotated"`
+	Gen   int    `json:"gen" doc:"Changes when the log was rotated and starts again"`
 }
 
 // Page returns a page.

@@ -17,7 +17,7 @@ func (s *Service) Describe(ctx context.Context, actor domain.Actor, id int64, no
 // left them. Otherwise it is a [domain.Conflict].
 func (s *Service) UndoDescribe(ctx context.Context, actor domain.Actor, id int64) (domain.Run, error) {
 	return s.describe(ctx, actor, id, "run.description_undone", func(tx Tx, run domain.Run) (string, []string, error) {
-		nothing := domain.Errorf(domain.Conflict, "There is nothing to undo: %s was described anew since.", run.Name)
+		nothing := domain.Errorf(domain.Conflict, "There is nothing to undo: the description of %s was changed since.", run.Name)
 		all, err := tx.AuditEntries(ctx, domain.AuditFilter{FederationID: run.FederationID, ObjectKind: "run", ObjectID: run.Name, Limit: 20})
 		if err != nil {
 			return "", nil, err

@@ -148,7 +148,7 @@ func (s *Service) checkPartitions(ctx context.Context, tx Tx, fed domain.Federat
 	}
 	if len(held) == 0 {
 		return domain.Errorf(domain.Invalid, "%s has %d partitions, not %d.", fed.Name, fed.TotalPartitions, total).
-			Fix("Change the federation's total first; nobody holds a partition yet, so it takes effect at once.").At("partitions")
+			Fix("Change the federation's number of partitions first. No partition is assigned yet, so it takes effect at once.").At("partitions")
 	}
 	return domain.Errorf(domain.Invalid, "%s has %d partitions, and its %d participants split their data by that total, not by %d.", fed.Name, fed.TotalPartitions, len(held), total).
 		Fix("Launch with %d, or change the federation's total and have the participants start their SuperNodes again.", fed.TotalPartitions).At("partitions")

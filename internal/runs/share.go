@@ -44,7 +44,7 @@ func (s *Service) Share(ctx context.Context, actor domain.Actor, run domain.Run,
 			}
 		}
 		if good >= maxShares {
-			return domain.Errorf(domain.Limited, "This run has %d links that work.", good).Fix("Revoke those that nobody needs.")
+			return domain.Errorf(domain.Limited, "This run has %d working links.", good).Fix("Revoke the ones that are no longer needed.")
 		}
 		if err := tx.InsertShare(ctx, &share); err != nil {
 			return err
@@ -106,11 +106,11 @@ func (s *Service) Shared(ctx context.Context, secret string) (share domain.Share
 	})
 	switch {
 	case domain.CodeOf(err) == domain.NotFound:
-		err = domain.Errorf(domain.NotFound, "This link leads nowhere.").Fix("Check that it is whole, or ask whoever gave it to you for another.")
+		err = domain.Errorf(domain.NotFound, "This link does not exist.").Fix("Check that it is complete, or ask the person who sent it for another one.")
 	case err == nil && !share.RevokedAt.IsZero():
-		err = domain.Errorf(domain.Expired, "This link was taken back.").Fix("Ask whoever gave it to you for another.")
+		err = domain.Errorf(domain.Expired, "This link was revoked.").Fix("Ask the person who sent it for another one.")
 	case err == nil && !share.Good(s.Clock()):
-		err = domain.Errorf(domain.Expired, "This link worked until %s.", share.ExpiresAt.Format("2 January 2006, 15:04 MST")).Fix("Ask whoever gave it to you for another.")
+		err = domain.Errorf(domain.Expired, "This link worked until %s.", share.ExpiresAt.Format("2 January 2006, 15:04 MST")).Fix("Ask the person who sent it for another one.")
 	}
 	return share, run, fed, err
 }

@@ -25,7 +25,7 @@ func Check(key, value string) (string, error) {
 	case len(value) > f.Most:
 		return "", domain.Errorf(domain.Invalid, "This is longer than %d bytes.", f.Most).At(key)
 	case !utf8.ValidString(value) || strings.ContainsFunc(value, func(r rune) bool { return r < ' ' && r != '\n' && r != '\t' || r == 0x7f }):
-		return "", domain.Errorf(domain.Invalid, "This holds characters that are no text.").Fix("Type it anew.").At(key)
+		return "", domain.Errorf(domain.Invalid, "This contains characters that are not text.").Fix("Type it again.").At(key)
 	case value == "" && f.Default != "" && f.Kind != Text:
 		return "", domain.Errorf(domain.Invalid, "%s is empty.", f.Label).Fix("Enter something, or go back to the default.").At(key)
 	}

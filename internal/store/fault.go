@@ -52,7 +52,7 @@ func sqliteWords(code int) (message, remedy string) {
 	case sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED:
 		return "Another program has locked the database.", "End the program that has it open, such as an sqlite3 shell or a backup job."
 	case sqlite3.SQLITE_FULL:
-		return "The disk that holds the database is full.", "Free some space; the server continues by itself."
+		return "The disk that holds the database is full.", "Free some space. The server then continues automatically."
 	case sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM:
 		return "The database is read-only for this server.", "Give the server's user write access to the database file and its directory."
 	case sqlite3.SQLITE_CANTOPEN:
@@ -74,7 +74,7 @@ func postgresWords(code string) (message, remedy string) {
 	case "53300":
 		return "PostgreSQL accepts no more connections.", "Raise max_connections, or close other programs' connections."
 	case "53100":
-		return "The disk that holds the database is full.", "Free some space; the server continues by itself."
+		return "The disk that holds the database is full.", "Free some space. The server then continues automatically."
 	case "25006":
 		return "The database is read-only.", "Check that --database names the primary server, not a replica."
 	}

@@ -244,7 +244,7 @@ func connectCard(st standing) templ.Component {
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 25, "</code></summary><div class=\"b-body b-stack is-8\"><p class=\"b-muted\">The join command checks it by itself. By hand: this is the SHA-256 of <code>ca.pem</code>, as <code>openssl x509 -in ca.pem -noout -fingerprint -sha256</code> prints it.</p><code class=\"b-wrap\">")
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 25, "</code></summary><div class=\"b-body b-stack is-8\"><p class=\"b-muted\">The join command checks it automatically. To check it yourself: this is the SHA-256 of <code>ca.pem</code>, as <code>openssl x509 -in ca.pem -noout -fingerprint -sha256</code> prints it.</p><code class=\"b-wrap\">")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}

@@ -60,7 +60,7 @@ func TestMorePeopleThanPartitions(t *testing.T) {
 		t.Errorf("who waited longest is %s, %v", now.State, err)
 	}
 	page = s.Get("manager", "/f/fed/requests").Body
-	if !strings.Contains(page, "All 10 partitions are held") || !strings.Contains(page, `value="22"`) || strings.Contains(page, "Approve the first") {
+	if !strings.Contains(page, "All 10 partitions are assigned") || !strings.Contains(page, `value="22"`) || strings.Contains(page, "Approve the first") {
 		t.Error("with no partition free the page does not lead on")
 	}
 	if a := s.Post("manager", "/f/fed/partitions", "partitions", "lots", "back", "requests"); a.Status != http.StatusUnprocessableEntity || !strings.Contains(a.Body, "lots") || !strings.Contains(a.Body, "Raise total") {

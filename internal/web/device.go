@@ -71,5 +71,5 @@ func (s *server) approveDevice(w http.ResponseWriter, r *http.Request, v *visit)
 	if err != nil {
 		return err
 	}
-	return s.done(w, r, "/me/"+fed.Slug, "Your terminal goes on by itself.")
+	return s.done(w, r, "/me/"+fed.Slug, "Your terminal continues automatically.")
 }

@@ -753,7 +753,7 @@ func resizeFold(o overview) templ.Component {
 			}
 			return nil
 		})
-		templ_7745c5c3_Err = field("partitions", "Total of partitions", "Growing takes effect at once. It cannot shrink below a partition that somebody holds.", o.errs).Render(templ.WithChildren(ctx, templ_7745c5c3_Var34), templ_7745c5c3_Buffer)
+		templ_7745c5c3_Err = field("partitions", "Total of partitions", "A larger number takes effect at once. It cannot be lower than a partition that is assigned.", o.errs).Render(templ.WithChildren(ctx, templ_7745c5c3_Var34), templ_7745c5c3_Buffer)
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}

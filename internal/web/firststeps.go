@@ -50,7 +50,7 @@ func stepsOf(f *over.Fed) []firstStep {
 	steps := []firstStep{
 		{name: "Make a federation", how: "A group of participants that train together."},
 		{name: "Start its SuperLink", how: "Flower's server for it. The first start takes about a minute."},
-		{name: "Let somebody in", how: "They ask at its page or by your invitation; you give them a partition."},
+		{name: "Let someone in", how: "They ask at its page or by your invitation; you give them a partition."},
 		{name: "See a SuperNode online", how: "Whoever is in runs one command on the machine with the data. Their own page has it."},
 		{name: "Launch the first run", how: "Choose an app and how many rounds. It takes about a minute."},
 	}

@@ -24,7 +24,7 @@ func formID(r *http.Request) (int64, error) {
 	}
 	id, err := strconv.ParseInt(text, 10, 64)
 	if err != nil || id <= 0 {
-		return 0, domain.Errorf(domain.Invalid, "%q is no id.", text).Fix("Load the page anew and try again.")
+		return 0, domain.Errorf(domain.Invalid, "%q is no id.", text).Fix("Reload the page and try again.")
 	}
 	return id, nil
 }
@@ -47,7 +47,7 @@ func parseForm(r *http.Request) error {
 		return domain.Errorf(domain.TooLarge, "The form is too large.").Fix("Shorten what you entered.")
 	}
 	if err != nil {
-		return domain.Errorf(domain.Invalid, "The form cannot be read.").Fix("Load the page anew and try again.").Because(err)
+		return domain.Errorf(domain.Invalid, "The form cannot be read.").Fix("Reload the page and try again.").Because(err)
 	}
 	return nil
 }

@@ -198,7 +198,7 @@ func frontPage(welcome string, feds []domain.Federation) templ.Component {
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 19, "</section><section class=\"b-panel\"><div class=\"b-bar\"><h2>How it goes</h2><span class=\"b-muted b-gap\">about 10 minutes of yours</span></div><ol class=\"b-list is-tight is-words\"><li><b>Ask</b> <span class=\"b-muted\">your name, address and a few words</span></li><li><b>Confirm</b> <span class=\"b-muted\">the code from your e-mail</span></li><li><b>Review</b> <span class=\"b-muted\">a manager gives you a partition</span></li><li><b>Connect</b> <span class=\"b-muted\">one command on your machine</span></li><li><b>Online</b> <span class=\"b-muted\">it joins runs by itself</span></li></ol></section></div></div>")
+		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 19, "</section><section class=\"b-panel\"><div class=\"b-bar\"><h2>How it goes</h2><span class=\"b-muted b-gap\">about 10 minutes of yours</span></div><ol class=\"b-list is-tight is-words\"><li><b>Ask</b> <span class=\"b-muted\">your name, address and a few words</span></li><li><b>Confirm</b> <span class=\"b-muted\">the code from your e-mail</span></li><li><b>Review</b> <span class=\"b-muted\">a manager gives you a partition</span></li><li><b>Connect</b> <span class=\"b-muted\">one command on your machine</span></li><li><b>Online</b> <span class=\"b-muted\">it joins runs automatically</span></li></ol></section></div></div>")
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}

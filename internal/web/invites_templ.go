@@ -111,7 +111,7 @@ func inviteList(iv invitesView) templ.Component {
 			return templ_7745c5c3_Err
 		}
 		if iv.fed.Asking.InvitationsOnly {
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 7, "<span class=\"b-muted\">nobody can ask without one</span>")
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 7, "<span class=\"b-muted\">people need one to ask</span>")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}

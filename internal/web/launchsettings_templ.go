@@ -361,7 +361,7 @@ func launchEngine(l launchForm) templ.Component {
 			}
 			return nil
 		})
-		templ_7745c5c3_Err = field("environment", "Environment of the ServerApp", "One NAME=value a line. Values are kept with the run and shown to nobody again.", l.errs).Render(templ.WithChildren(ctx, templ_7745c5c3_Var13), templ_7745c5c3_Buffer)
+		templ_7745c5c3_Err = field("environment", "Environment of the ServerApp", "One NAME=value a line. Values are kept with the run and never shown again.", l.errs).Render(templ.WithChildren(ctx, templ_7745c5c3_Var13), templ_7745c5c3_Buffer)
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}

@@ -191,7 +191,7 @@ func (s *server) suspend(w http.ResponseWriter, r *http.Request, v *visit) error
 	if _, err := s.Onboarding.Suspend(r.Context(), v.actor(), req.ID, r.PostForm.Get("reason")); err != nil {
 		return err
 	}
-	return s.done(w, r, s.backToNodes(r, v), req.Name+" is suspended and told why.")
+	return s.done(w, r, s.backToNodes(r, v), req.Name+" is suspended. They see your reason.")
 }
 
 func (s *server) resume(w http.ResponseWriter, r *http.Request, v *visit) error {
@@ -202,7 +202,7 @@ func (s *server) resume(w http.ResponseWriter, r *http.Request, v *visit) error 
 	if _, err := s.Onboarding.Resume(r.Context(), v.actor(), req.ID); err != nil {
 		return err
 	}
-	return s.done(w, r, s.backToNodes(r, v), req.Name+" goes on within half a minute.")
+	return s.done(w, r, s.backToNodes(r, v), req.Name+" continues within half a minute.")
 }
 
 func (s *server) nodeOf(r *http.Request, v *visit) (domain.Request, error) {

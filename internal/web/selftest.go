@@ -32,7 +32,7 @@ func (st standing) selfTest() []selfCheck {
 	preflight := "On that machine run: ~/.blossomtune/bin/blossomtune join " + st.conn.PublicURL + " --preflight"
 	out := []selfCheck{checked(st.key.SuspendedAt.IsZero(), "Key", "is enrolled", "")}
 	if !st.key.SuspendedAt.IsZero() {
-		out[0] = checked(false, "Key", "is suspended: "+st.key.Reason, "Wait, or write to the managers; it goes on by itself.")
+		out[0] = checked(false, "Key", "is suspended: "+st.key.Reason, "Wait, or write to the managers; it continues automatically.")
 	}
 	out = append(out,
 		checked(reached, "DNS, network", pick(reached, "your machine reaches this server", "nothing has come from your machine yet"), preflight),

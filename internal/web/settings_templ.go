@@ -743,7 +743,7 @@ func policyForm(sv settingsView) templ.Component {
 			}
 			return nil
 		})
-		templ_7745c5c3_Err = field("idle_stop", "Minutes without a run until the SuperLink stops", "It starts again for the next run; SuperNodes wait meanwhile. Empty: it never stops by itself.", sv.policyErrs).Render(templ.WithChildren(ctx, templ_7745c5c3_Var31), templ_7745c5c3_Buffer)
+		templ_7745c5c3_Err = field("idle_stop", "Minutes without a run until the SuperLink stops", "It starts again for the next run; SuperNodes wait meanwhile. Leave blank to keep it running.", sv.policyErrs).Render(templ.WithChildren(ctx, templ_7745c5c3_Var31), templ_7745c5c3_Buffer)
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}

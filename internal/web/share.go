@@ -45,7 +45,7 @@ func (s *server) sharedVisit(ctx context.Context, secret string, v *visit) (run 
 func (s *server) sharedLog(do handle) handle {
 	return func(w http.ResponseWriter, r *http.Request, v *visit) error {
 		if !v.share.WithLog {
-			return domain.Errorf(domain.NotFound, "This link does not open the log.").Fix("Ask whoever gave it to you.")
+			return domain.Errorf(domain.NotFound, "This link does not open the log.").Fix("Ask the person who sent it.")
 		}
 		return do(w, r, v)
 	}

@@ -37,7 +37,7 @@ func runShares(d runDetail) templ.Component {
 			return templ_7745c5c3_Err
 		}
 		if d.newLink != "" {
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 2, "<div class=\"b-body b-stack is-8\"><p>This link is shown once. Whoever has it sees charts, rounds and config of this run, nobody's name.</p><div class=\"b-copy\"><code class=\"is-text\" id=\"sharelink\">")
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 2, "<div class=\"b-body b-stack is-8\"><p>This link is shown once. Anyone who has it sees the charts, rounds and config of this run, but no names.</p><div class=\"b-copy\"><code class=\"is-text\" id=\"sharelink\">")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
@@ -309,7 +309,7 @@ func shareView(d runDetail, share domain.Share) templ.Component {
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 28, ". The run goes on: load the page again for what is new.</p></noscript>")
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 28, ". The run continues. Reload the page for new results.</p></noscript>")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}

@@ -74,7 +74,7 @@ func TestALinkRunsOutOnItsDate(t *testing.T) {
 	}
 	s.Passes(2 * time.Hour)
 	a := s.Get("stranger", short)
-	for _, words := range []string{"This link worked until ", "Ask whoever gave it to you for another."} {
+	for _, words := range []string{"This link worked until ", "Ask the person who sent it for another one."} {
 		if a.Status != http.StatusGone || !strings.Contains(a.Body, words) {
 			t.Errorf("%d, without %q", a.Status, words)
 		}
@@ -115,8 +115,8 @@ func TestASharedRunIsLive(t *testing.T) {
 		t.Fatal(list, err)
 	}
 	s.Post("manager", "/f/fed/runs/r-2/share/revoke", "id", fmt.Sprint(list[0].ID), "confirmed", "yes")
-	d.Do("stranger", "wait", "main:has-text('This link was taken back.')", "")
-	if text := d.Do("stranger", "read", "main", ""); !strings.Contains(text, "Ask whoever gave it to you for another.") {
+	d.Do("stranger", "wait", "main:has-text('This link was revoked.')", "")
+	if text := d.Do("stranger", "read", "main", ""); !strings.Contains(text, "Ask the person who sent it for another one.") {
 		t.Errorf("the page says %q", text)
 	}
 }

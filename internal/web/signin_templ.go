@@ -384,7 +384,7 @@ func setupPage(site, email, name string, errs formErrors) templ.Component {
 				}
 				return nil
 			})
-			templ_7745c5c3_Err = field("email", "E-mail address", "You sign in with it; nobody else sees it.", errs).Render(templ.WithChildren(ctx, templ_7745c5c3_Var16), templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = field("email", "E-mail address", "You sign in with it. No one else sees it.", errs).Render(templ.WithChildren(ctx, templ_7745c5c3_Var16), templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}

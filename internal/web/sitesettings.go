@@ -132,7 +132,7 @@ func readSiteForm(r *http.Request, all []site.Setting) (map[string]string, error
 		return out, domain.Errorf(domain.TooLarge, "The form is too large.").Fix("A logo has at most 128 kB.")
 	}
 	if err != nil {
-		return out, domain.Errorf(domain.Invalid, "The form cannot be read.").Fix("Load the page anew and try again.").Because(err)
+		return out, domain.Errorf(domain.Invalid, "The form cannot be read.").Fix("Reload the page and try again.").Because(err)
 	}
 	if err := checkValues(r.PostForm); err != nil {
 		return out, err

@@ -134,9 +134,9 @@ func connectStage(st standing, now time.Time) stage {
 		return stage{headline: "You are in. Connect your machine", next: mine + " Run one command on the machine that holds the data; this page follows along.", current: 3, class: "is-wait"}
 	case !k.SuspendedAt.IsZero():
 		t := nodeTone(k, false, now)
-		return stage{headline: "Suspended by a manager", next: "Your SuperNode waits and goes on by itself. Reason: “" + k.Reason + "”.", current: 4, class: "is-off", pill: &t}
+		return stage{headline: "Suspended by a manager", next: "Your SuperNode waits and continues automatically. Reason: “" + k.Reason + "”.", current: 4, class: "is-off", pill: &t}
 	case k.Seen.FirstAt.IsZero():
-		return stage{headline: "Setting up your SuperNode", next: "The first start takes about a minute; this page changes by itself.", current: 3, class: "is-live"}
+		return stage{headline: "Setting up your SuperNode", next: "The first start takes about a minute; this page updates automatically.", current: 3, class: "is-live"}
 	}
 	t := nodeTone(k, st.training, now)
 	switch {
@@ -153,7 +153,7 @@ func connectStage(st standing, now time.Time) stage {
 		}
 		return stage{headline: "Training" + round, next: st.run.Name + " runs on your data now. You can close this page.", current: 5, pill: &t}
 	case k.Seen.Online:
-		return stage{headline: "Connected", next: "Your SuperNode joins runs by itself. You can close this page.", current: 5, pill: &t}
+		return stage{headline: "Connected", next: "Your SuperNode joins runs automatically. You can close this page.", current: 5, pill: &t}
 	case k.Seen.TooOld():
 		next := fmt.Sprintf("Your machine has flwr %s; this server needs %s or newer. There: %s, and start your SuperNode again.", k.Seen.Flwr, domain.OldestFlwr, domain.InstallFlwr(st.conn.Flwr))
 		return stage{headline: "Your Flower is too old", next: next, current: 4, class: "is-bad", pill: &t}

@@ -96,7 +96,7 @@ func (c *comparison) compare() (r Result, err error) {
 			continue
 		}
 		if c.hashes[l.N] != l.Hash {
-			return r, &Broken{Rule: RuleAnchor, Line: l.N, Why: "the server was told of another hash for this line, or the line is missing"}
+			return r, &Broken{Rule: RuleAnchor, Line: l.N, Why: "the server has another hash for this line, or the line is missing"}
 		}
 		r.Anchor = max(r.Anchor, l.N)
 	}
