@@ -102,7 +102,7 @@ func (p *person) join(flags ...string) *person {
 	p.s.t.Helper()
 	var cmd struct{ Token, Command string }
 	p.c.must("POST", "/me/requests/"+p.ref+"/token", nil, &cmd)
-	if want := "blossomtune join " + p.s.url + " --token " + cmd.Token; cmd.Command != want {
+	if want := "echo " + cmd.Token + " | blossomtune join " + p.s.url + " --token -"; cmd.Command != want {
 		p.s.t.Fatalf("the command is %q, want %q", cmd.Command, want)
 	}
 	p.run(bin(p.s.t), append([]string{"join", p.s.url, "--token", cmd.Token, "--dir", filepath.Join(p.home, "agent"), "--python-dir", filepath.Join(p.s.data, "python"), "--deps", "never"}, flags...)...)

@@ -15,7 +15,7 @@ type Me struct {
 type JoinCommand struct {
 	URL       string    `json:"url"`
 	Token     string    `json:"token"`
-	Command   string    `json:"command"`
+	Command   string    `json:"command" doc:"For sh and PowerShell. It pipes the token, so that other users of the machine cannot read it in the process list."`
 	ExpiresAt time.Time `json:"expires_at"`
 }
 
