@@ -5,7 +5,7 @@ BIN := bin/blossomtune
 ASSETS := internal/web/assets
 TOOL := $(GO) tool -modfile=tools/go.mod
 
-.PHONY: demo build assets setup check test lint cross generate bench bench-rounds bench-load soak fuzz flwr-diff hooks dist dist-check clean
+.PHONY: demo build assets setup check test lint cross generate bench bench-rounds bench-load soak fuzz flwr-diff hooks dist dist-check deploy-check clean
 
 ## demo: build, then a whole federation on this machine (ARGS=--exit ends when its run has ended)
 demo: build
@@ -91,6 +91,10 @@ dist: assets
 ## dist-check: two builds of this commit are the same, byte for byte (PLATFORMS=linux/amd64 SERVERS= for less)
 dist-check: assets
 	./scripts/dist-check.sh
+
+## deploy-check: install the Debian package into a throw-away system with its own systemd, run the service within its limits, remove it
+deploy-check: build
+	./scripts/deploy-check.sh
 
 clean:
 	rm -rf bin dist $(ASSETS)/node_modules

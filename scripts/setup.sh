@@ -4,6 +4,10 @@ set -euo pipefail
 
 packages=() # of what is missing
 have() { command -v "$1" >/dev/null; }
+if have dpkg; then # what the Debian package depends on
+  have adduser || packages+=(adduser)
+  dpkg -s python3-venv >/dev/null 2>&1 || packages+=(python3-venv)
+fi
 have chromium || packages+=(chromium)
 have curl || packages+=(curl)
 have git || packages+=(git)
