@@ -1,10 +1,12 @@
 package web
 
 import (
+	"compress/gzip"
 	"embed"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"mime"
 	"net/http"
@@ -69,7 +71,7 @@ func (a *assets) serve(w http.ResponseWriter, r *http.Request) {
 	_, _ = w.Write(body)
 }
 
-// read returns a file as it was compressed at build time, where the browser takes that.
+// read returns a file as it was compressed at build time, or decompressed for the rare client that accepts neither encoding.
 func (a *assets) read(name, accepted string) (body []byte, encoding string, err error) {
 	for _, c := range []struct{ encoding, ext string }{{"br", ".br"}, {"gzip", ".gz"}} {
 		if strings.Contains(accepted, c.encoding) {
@@ -78,6 +80,15 @@ func (a *assets) read(name, accepted string) (body []byte, encoding string, err 
 			}
 		}
 	}
-	body, err = fs.ReadFile(a.files, path.Join(distDir, name))
+	f, err := a.files.Open(path.Join(distDir, name+".gz"))
+	if err != nil {
+		return nil, "", err
+	}
+	defer f.Close()
+	z, err := gzip.NewReader(f)
+	if err != nil {
+		return nil, "", err
+	}
+	body, err = io.ReadAll(z)
 	return body, "", err
 }

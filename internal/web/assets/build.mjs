@@ -19,7 +19,7 @@ const manifest = {};
 for (const [name, bytes] of files) {
   const dot = name.lastIndexOf('.'), hash = createHash('sha256').update(bytes).digest('hex').slice(0, 12);
   const named = `${name.slice(0, dot)}-${hash}${name.slice(dot)}`;
-  writeFileSync(new URL(named, dist), bytes);
+  // Only compressed: the plain style sheet alone would add 0.7 MB to the program.
   writeFileSync(new URL(named + '.gz', dist), gzipSync(bytes, { level: 9 }));
   writeFileSync(new URL(named + '.br', dist), brotliCompressSync(bytes, { params: { [constants.BROTLI_PARAM_QUALITY]: 9 } }));
   manifest[name] = named;
