@@ -4,8 +4,6 @@ package doctor
 
 import (
 	"context"
-	"crypto/x509"
-	"encoding/pem"
 	"errors"
 	"io/fs"
 	"net"
@@ -14,6 +12,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"syscall"
 	"time"
 
 	"blossomtune/internal/config"
@@ -21,7 +20,6 @@ import (
 	"blossomtune/internal/filelock"
 	"blossomtune/internal/flower/python"
 	"blossomtune/internal/keeper/contain"
-	"blossomtune/internal/store"
 )
 
 const (
@@ -31,17 +29,27 @@ const (
 
 // Server checks the server described by a resolved configuration. It must run on the server's machine.
 func Server(ctx context.Context, c config.Config, clock domain.Clock) []Finding {
-	s := server{c: c, clock: clock}
-	var out []Finding
-	for _, look := range []check{s.directory, s.process, s.database, s.certificate, s.python, s.sandbox, s.keepers, s.mail, s.address} {
-		out = append(out, look(ctx)...)
-	}
-	return out
+	return server{c: c, clock: clock, free: freeSpace, contained: contain.Check, find: python.Find,
+		imports: imports}.check(ctx)
 }
 
+// server is what the checks need. What a test cannot take from the machine is a function.
 type server struct {
-	c     config.Config
-	clock domain.Clock
+	c         config.Config
+	clock     domain.Clock
+	free      func(dir string) (bytes uint64, known bool, err error)
+	contained func() contain.Report
+	find      func(ctx context.Context, named string) (path, version string, err error)
+	imports   func(ctx context.Context, interpreter string) error // whether Flower can be imported
+}
+
+func (s server) check(ctx context.Context) []Finding {
+	var out []Finding
+	for _, check := range []check{s.directory, s.disk, s.process, s.database, s.certificate, s.python, s.sandbox, s.keepers, s.mail, s.address,
+		s.folders} {
+		out = append(out, check(ctx)...)
+	}
+	return out
 }
 
 func (s server) directory(context.Context) []Finding {
@@ -55,12 +63,32 @@ func (s server) directory(context.Context) []Finding {
 		return []Finding{Bad(part, "Run this as the user of the server.", "%s cannot be read: %v.", s.c.Data, err)}
 	case !info.IsDir():
 		return []Finding{Bad(part, "Set --data to the server's directory.", "%s is not a directory.", s.c.Data)}
+	case info.Mode().Perm()&0o022 != 0:
+		return []Finding{Bad(part, "Run chmod 700 "+s.c.Data+".", "Other users can write to %s.", s.c.Data)}
 	}
-	out := []Finding{Good(part, "%s", s.c.Data)}
-	if f := diskFinding(s.c.Data); f.Says != "" {
-		out = append(out, f)
+	return []Finding{Good(part, "%s", s.c.Data)}
+}
+
+// Free disk space, in bytes, below which disk reports a problem.
+const (
+	leastFree = 100 << 20 // failure: nothing can be launched
+	fewFree   = 5 << 30   // warning
+)
+
+func (s server) disk(context.Context) []Finding {
+	const part = "disk"
+	switch free, known, err := s.free(s.c.Data); {
+	case errors.Is(err, fs.ErrNotExist) || !known && err == nil:
+		return nil // the directory's own finding says so
+	case err != nil:
+		return []Finding{Bad(part, "Check the disk.", "The free disk space cannot be read: %v.", err)}
+	case free < leastFree:
+		return []Finding{Bad(part, "Free some space. Runs cannot be launched.", "%d MB are free.", free>>20)}
+	case free < fewFree:
+		return []Finding{Warn(part, "Free some space soon. Runs write models and logs.", "%d MB are free.", free>>20)}
+	default:
+		return []Finding{Good(part, "%d GB are free.", free>>30)}
 	}
-	return out
 }
 
 // process checks that the server is running and ready.
@@ -69,7 +97,7 @@ func (s server) process(ctx context.Context) []Finding {
 	path := filepath.Join(s.c.Data, "server.lock")
 	held, err := filelock.Held(path)
 	if errors.Is(err, fs.ErrNotExist) || err == nil && !held {
-		return []Finding{Warn(part, "Start it with blossomtune serve.", "The server is not running.")}
+		return append(s.port(), Warn(part, "Start it with blossomtune serve.", "The server is not running."))
 	}
 	if err != nil {
 		return []Finding{Bad(part, "Run this as the user of the server.", "The server's lock file cannot be read: %v.", err)}
@@ -118,88 +146,21 @@ func (s server) ready(ctx context.Context) (status int, said string, err error) 
 	return res.StatusCode, strings.TrimSpace(string(text[:n])), nil
 }
 
-func (s server) database(ctx context.Context) []Finding {
-	const part = "database"
-	ctx, cancel := context.WithTimeout(ctx, 2*reachWithin)
-	defer cancel()
-	db, err := store.OpenExisting(ctx, s.c.Database)
-	if err != nil {
-		return []Finding{failed(part, err)}
-	}
-	defer db.Close()
-	about, err := db.About(ctx)
-	if err == nil {
-		err = db.Ready(ctx)
-	}
-	if err != nil {
-		return []Finding{failed(part, err)}
-	}
-	return []Finding{Good(part, "%s, %d MB, schema %d.", about.Engine, about.Size>>20, about.Schema)}
-}
-
-func (s server) certificate(context.Context) []Finding {
-	const part = "certificate"
-	if s.c.BehindProxy {
-		return []Finding{Good(part, "The reverse proxy handles TLS (--behind-proxy).")}
-	}
-	path, renew := s.c.TLSCert, "Replace the file. The server reloads it without a restart."
-	if path == "" {
-		path, renew = filepath.Join(s.c.Data, "tls", "server.pem"), "Start the server, which renews it."
-	}
-	text, err := os.ReadFile(path)
-	if errors.Is(err, fs.ErrNotExist) && s.c.TLSCert == "" {
-		return []Finding{Good(part, "The server creates a certificate at its first start.")}
-	}
-	if err != nil {
-		return []Finding{Bad(part, "Check --tls-cert and the file's permissions.", "%s cannot be read: %v.", path, err)}
-	}
-	block, _ := pem.Decode(text)
-	if block == nil {
-		return []Finding{Bad(part, renew, "%s does not contain a certificate.", path)}
-	}
-	cert, err := x509.ParseCertificate(block.Bytes)
-	if err != nil {
-		return []Finding{Bad(part, renew, "%s contains an invalid certificate.", path)}
-	}
-	switch left := cert.NotAfter.Sub(s.clock()); {
-	case left <= 0:
-		return []Finding{Bad(part, renew, "The certificate expired on %s.", cert.NotAfter.Format(time.DateOnly))}
-	case left < certSoon:
-		return []Finding{Warn(part, renew, "The certificate expires on %s.", cert.NotAfter.Format(time.DateOnly))}
-	}
-	return []Finding{Good(part, "The certificate is valid until %s.", cert.NotAfter.Format(time.DateOnly))}
-}
-
-func (s server) python(ctx context.Context) []Finding {
-	const part = "Python"
-	made, _ := filepath.Glob(filepath.Join(s.c.Data, "python", "*", "bin", "python")) // the pattern is sound
-	ctx, cancel := context.WithTimeout(ctx, 2*reachWithin)
-	defer cancel()
-	path, version, err := python.Find(ctx, s.c.Python)
-	if ctx.Err() != nil {
-		return []Finding{Warn(part, "Try again when the machine is less busy.", "Python did not respond within %s.", 2*reachWithin)}
-	}
-	if err != nil {
-		return []Finding{failed(part, err)}
-	}
-	if len(made) == 0 {
-		return []Finding{Warn(part, "Start the server, which installs Flower. It needs access to a package index.",
-			"%s (%s) was found, but Flower is not installed yet.", path, version)}
-	}
-	return []Finding{Good(part, "%s (%s) with flwr %s.", path, version, python.FlwrVersion)}
-}
-
-func (s server) sandbox(context.Context) []Finding {
-	const part = "containment"
-	r := contain.Check()
+// port checks that a server which is not running could listen. It reports problems only.
+func (s server) port() []Finding {
+	const part = "port"
+	ln, err := net.Listen("tcp", s.c.Listen) //nolint:noctx // it returns at once
 	switch {
-	case !r.Floor():
-		return []Finding{Warn(part, "Run the server on Linux 6.12 or newer. Until then only admins can add app versions.",
-			"Apps cannot be contained on this machine: %s", r.Reason)}
-	case !r.Namespaces:
-		return []Finding{Good(part, "Apps are contained (Landlock %d, seccomp), without namespaces: %s", r.Landlock, r.Reason)}
+	case err == nil:
+		_ = ln.Close()
+		return nil
+	case errors.Is(err, syscall.EADDRINUSE):
+		return []Finding{Bad(part, "End that program, or choose another port with --listen.", "Another program listens on %s.", s.c.Listen)}
+	case errors.Is(err, fs.ErrPermission):
+		return []Finding{Bad(part, "Choose a port above 1023 with --listen, or allow this one in the service's unit.",
+			"This user cannot listen on %s.", s.c.Listen)}
 	}
-	return []Finding{Good(part, "Apps are contained (Landlock %d, seccomp, namespaces).", r.Landlock)}
+	return []Finding{Bad(part, "Set --listen to an address of this machine.", "%s cannot be listened on: %v.", s.c.Listen, err)}
 }
 
 // keepers counts the federations whose keeper is running.
@@ -219,59 +180,18 @@ func (s server) keepers(context.Context) []Finding {
 	return []Finding{Good(part, "%d of %d federations have a running keeper. The others start with their next run.", running, len(locks))}
 }
 
-func (s server) mail(ctx context.Context) []Finding {
-	const part = "mail"
-	switch {
-	case s.c.Mailjet.Key != "":
-		return []Finding{Good(part, "Mail is sent through Mailjet. This command does not contact Mailjet.")}
-	case s.c.Mail.Host == "":
-		return []Finding{Warn(part, "Set --smtp-host, or hand out codes from the outbox.",
-			"No SMTP server is configured. Mail stays in the outbox.")}
-	}
-	port := s.c.Mail.Port
-	if port == 0 {
-		port = map[string]int{"tls": 465, "none": 25}[s.c.Mail.TLS]
-	}
-	if port == 0 {
-		port = 587
-	}
-	addr := net.JoinHostPort(s.c.Mail.Host, strconv.Itoa(port))
-	if err := reach(ctx, addr); err != nil {
-		return []Finding{Bad(part, "Check --smtp-host, --smtp-port and the firewall.", "The SMTP server %s does not respond.", addr)}
-	}
-	return []Finding{Good(part, "The SMTP server %s responds.", addr)}
-}
-
-// address checks that the public URL accepts connections.
-func (s server) address(ctx context.Context) []Finding {
-	const part = "public address"
-	if s.c.PublicURL == "" {
-		return []Finding{Warn(part, "Set --public-url to the address that participants use.",
-			"The public URL is not set and defaults to --listen (%s).", s.c.Listen)}
-	}
-	host := strings.TrimPrefix(strings.TrimPrefix(s.c.PublicURL, "https://"), "http://")
-	host, _, _ = strings.Cut(host, "/")
-	if _, _, err := net.SplitHostPort(host); err != nil {
-		port := "443"
-		if strings.HasPrefix(s.c.PublicURL, "http://") {
-			port = "80"
+// folders checks the folders that settings name. It reports problems only.
+func (s server) folders(context.Context) (out []Finding) {
+	const part = "settings"
+	for _, f := range []struct{ flag, path string }{{"downloads", s.c.Downloads}, {"backup-passphrase-file", s.c.Backup.PassphraseFile}} {
+		if _, err := os.Stat(f.path); f.path != "" && err != nil {
+			out = append(out, Bad(part, "Create it, or change --"+f.flag+".", "%s, which --%s names, cannot be read.", f.path, f.flag))
 		}
-		host = net.JoinHostPort(strings.Trim(host, "[]"), port)
 	}
-	if err := reach(ctx, host); err != nil {
-		return []Finding{Warn(part,
-			"Check the name's DNS entry, the firewall, and the proxy in front. From inside its network, a server may not see its own address.",
-			"%s cannot be reached from this machine.", s.c.PublicURL)}
+	for _, dir := range s.c.Apps {
+		if info, err := os.Stat(dir); err != nil || !info.IsDir() {
+			out = append(out, Warn(part, "Create it, or change --apps.", "%s, which --apps names, is not a folder. Its apps are missing.", dir))
+		}
 	}
-	return []Finding{Good(part, "%s accepts connections.", s.c.PublicURL)}
-}
-
-// reach checks that addr accepts TCP connections.
-func reach(ctx context.Context, addr string) error {
-	d := net.Dialer{Timeout: reachWithin}
-	c, err := d.DialContext(ctx, "tcp", addr)
-	if err != nil {
-		return err
-	}
-	return c.Close()
+	return out
 }

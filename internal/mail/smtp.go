@@ -80,6 +80,31 @@ func helo(hostname func() (string, error)) string {
 	return name
 }
 
+// Connect connects to the SMTP server as for a mail, with TLS and authentication, and sends nothing.
+func (s *Service) Connect(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, s.Timeout)
+	defer cancel()
+	client, err := s.client()
+	if err != nil {
+		return fmt.Errorf("setting up SMTP: %w", err)
+	}
+	connected := make(chan error, 1) // as in sendSMTP
+	go func() {
+		connected <- safely.Do(s.Log, "connecting to the SMTP server", func() error {
+			if err := client.DialWithContext(ctx); err != nil {
+				return err
+			}
+			return client.Close()
+		})
+	}()
+	select {
+	case err := <-connected:
+		return err
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
 func (s *Service) client() (*gomail.Client, error) {
 	opts := []gomail.Option{gomail.WithTimeout(s.Timeout), gomail.WithHELO(helo(os.Hostname))}
 	switch s.TLS {

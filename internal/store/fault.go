@@ -166,6 +166,19 @@ func (db *DB) probeSQLite(ctx context.Context) error {
 // checkWait bounds the check of a large database at the start: what it does not find by then, transactions will.
 const checkWait = 5 * time.Second
 
+// Check looks for damage in an SQLite file, for five seconds at most, and refuses a schema that this version does not know. Errors have
+// cause and remedy: [domain.Unavailable] for damage, [domain.Conflict] for the schema.
+func (db *DB) Check(ctx context.Context) error {
+	if err := db.quickCheck(ctx); err != nil {
+		return fault(err)
+	}
+	p, err := db.provider()
+	if err != nil {
+		return fmt.Errorf("reading migrations: %w", err)
+	}
+	return fault(refuseNewer(ctx, p))
+}
+
 // quickCheck looks for damage in an SQLite file.
 func (db *DB) quickCheck(ctx context.Context) error {
 	if db.engine != "sqlite" {

@@ -173,6 +173,20 @@ func (db *DB) migrate(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("reading migrations: %w", err)
 	}
+	if err := refuseNewer(ctx, p); err != nil {
+		return err
+	}
+	if _, err := p.Up(ctx); err != nil {
+		return fmt.Errorf("migrating the database: %w", err)
+	}
+	if err := db.chainAudit(ctx); err != nil {
+		return err
+	}
+	return db.normalAddresses(ctx)
+}
+
+// refuseNewer refuses the database of a newer version.
+func refuseNewer(ctx context.Context, p *goose.Provider) error {
 	current, err := p.GetDBVersion(ctx)
 	if err != nil {
 		return fmt.Errorf("reading the schema's version: %w", err)
@@ -182,11 +196,5 @@ func (db *DB) migrate(ctx context.Context) error {
 		return domain.Errorf(domain.Conflict, "The database was made by a newer version of BlossomTune (schema %d, this one knows %d).", current, newest).
 			Fix("Start the newer version, or restore a backup.")
 	}
-	if _, err := p.Up(ctx); err != nil {
-		return fmt.Errorf("migrating the database: %w", err)
-	}
-	if err := db.chainAudit(ctx); err != nil {
-		return err
-	}
-	return db.normalAddresses(ctx)
+	return nil
 }

@@ -55,6 +55,17 @@ func Ensure(ctx context.Context, o Options) (Env, error) {
 	return build(ctx, o, dir)
 }
 
+// Made returns the environment that [Ensure] would return, without making one. Where it is missing or half made, found is false; where it
+// was made and is broken, the error says why.
+func Made(dir string, requirements []byte) (env Env, found bool, err error) {
+	dir = filepath.Join(dir, lockHash(requirements)[:12])
+	if _, err := os.Stat(filepath.Join(dir, stampName)); err != nil {
+		return Env{}, false, nil //nolint:nilerr // it is not made
+	}
+	env, err = Open(dir)
+	return env, true, err
+}
+
 // lockHash names an environment by everything that goes into it.
 func lockHash(extra []byte) string {
 	h := sha256.New()
