@@ -25,3 +25,6 @@ func (c *doctorCmd) Run(ctx context.Context) error {
 	}
 	return report(os.Stdout, places, c.JSON)
 }
+
+// doctorGroup has no other commands in this program.
+type doctorGroup = doctorCmd

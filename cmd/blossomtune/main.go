@@ -25,7 +25,7 @@ type participantCommands struct {
 	Join     joinCmd     `cmd:"" help:"Join a federation with this machine."`
 	Leave    leaveCmd    `cmd:"" help:"Undo join on this machine: the service, the key here and at the server, every file."`
 	Status   statusCmd   `cmd:"" help:"Tell how this machine's agents are. Exit codes: 0 connected, 3 running but not connected, 4 not running."`
-	Doctor   doctorCmd   `cmd:"" help:"${doctor_help} Changes nothing. Exit codes: 0 no problems, 3 warnings, 4 failures."`
+	Doctor   doctorGroup `cmd:"" help:"${doctor_help} Changes nothing. Exit codes: 0 no problems, 3 warnings, 4 failures."`
 	Apps     appsCmd     `cmd:"" help:"Decide which app versions run on this machine."`
 	Rehearse rehearseCmd `cmd:"" help:"Run one round of an app version on this machine and show what would leave it. Nothing is sent to the server. Exit code 1: a message had no result."`
 	Ledger   ledgerCmd   `cmd:"" help:"Show what left this machine, and check it. Exit code 6: the ledger was changed or does not agree with the receipt."`
