@@ -73,6 +73,7 @@ func New(o Options) http.Handler {
 	config := huma.DefaultConfig("BlossomTune", o.Version)
 	config.OpenAPIPath, config.DocsPath, config.SchemasPath = "/api/openapi", "", "/api/schemas"
 	config.CreateHooks = nil // no $schema links in answers
+	config.Transformers = append(config.Transformers, nameRequest)
 	config.Components.SecuritySchemes = map[string]*huma.SecurityScheme{
 		"token":   {Type: "http", Scheme: "bearer", Description: "An API token, made by `blossomtune token create`."},
 		"session": {Type: "apiKey", In: "cookie", Name: account.SessionCookie, Description: "A signed-in browser."},
@@ -126,7 +127,7 @@ func add[I, O any](a *api, o huma.Operation, h func(context.Context, *I) (*O, er
 		}
 		if err != nil {
 			if domain.CodeOf(err) == domain.Internal && ctx.Err() == nil {
-				a.Log.Error("api", "operation", o.OperationID, "err", err)
+				a.Log.Error("api", "request", safehttp.ID(ctx), "operation", o.OperationID, "err", err)
 			}
 			return nil, problemOf(err)
 		}

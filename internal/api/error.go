@@ -7,6 +7,7 @@ import (
 
 	"blossomtune/internal/client"
 	"blossomtune/internal/domain"
+	"blossomtune/internal/safely/safehttp"
 
 	"github.com/danielgtaylor/huma/v2"
 )
@@ -57,8 +58,19 @@ func writeError(w http.ResponseWriter, err error) { writeProblem(w, problemOf(er
 // panicked answers a request whose handler has panicked.
 func panicked(w http.ResponseWriter, _ *http.Request, id string) {
 	p := problemOf(nil)
+	p.Request = id
 	p.Remedy = "Try again; the server's log says more about request " + id + "."
 	writeProblem(w, p)
+}
+
+// nameRequest puts the request's id into answers that the server's log explains.
+func nameRequest(ctx huma.Context, _ string, v any) (any, error) {
+	if p, ok := v.(*client.Problem); ok && p.Status >= http.StatusInternalServerError {
+		named := *p
+		named.Request = safehttp.ID(ctx.Context())
+		return &named, nil
+	}
+	return v, nil
 }
 
 func writeProblem(w http.ResponseWriter, p *client.Problem) {

@@ -11,6 +11,7 @@ type Problem struct {
 	Message string      `json:"message" doc:"The cause"`
 	Remedy  string      `json:"remedy,omitempty" doc:"What to do about it"`
 	Field   string      `json:"field,omitempty" doc:"The input it belongs to"`
+	Request string      `json:"request_id,omitempty" doc:"The request, as the server's log names it; where the server failed"`
 	Errors  []Problem   `json:"errors,omitempty" doc:"All problems, where there are several"`
 }
 

@@ -38,6 +38,7 @@ type call struct {
 	whole   []byte       // the body, if it was read whole: the call can continue without its client; else nil
 	beat    beaten       // a heartbeat that goes on to the SuperLink
 	polled  []byte       // a whole answer to pull-messages that brings a message
+	waited  atomic.Int64 // how long it was held open, as a [time.Duration]
 	inside  atomic.Int32 // who uses the call's slot: the handler, and a call upstream that outlives it
 	release func()       // gives back the memory of a large body; may be nil
 

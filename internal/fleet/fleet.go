@@ -136,10 +136,12 @@ func setDefault[T int | int64 | float64 | time.Duration](v *T, def T) {
 func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) { g.safe.ServeHTTP(w, r) }
 
 func (g *Gateway) serve(w http.ResponseWriter, r *http.Request) {
-	c := &call{g: g, w: w, r: r}
-	if err := c.serve(); err != nil {
+	c, began := &call{g: g, w: w, r: r}, time.Now()
+	err := c.serve()
+	if err != nil {
 		c.refuse(err)
 	}
+	c.measure(began, err)
 }
 
 // Forget drops what is remembered of a key, so that its next request is looked up anew. Call it after any change of a key.

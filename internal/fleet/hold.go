@@ -79,14 +79,19 @@ func (c *call) hold(r *http.Request) (*http.Response, error) {
 		if err != nil || !empty(res) {
 			return res, err
 		}
+		ended := c.holding()
 		select {
 		case <-woken:
+			ended()
 			_ = res.Body.Close()
 		case <-tick.C:
+			ended()
 			_ = res.Body.Close()
 		case <-limit.C:
+			ended()
 			return res, nil
 		case <-r.Context().Done():
+			ended()
 			_ = res.Body.Close()
 			return nil, r.Context().Err()
 		}

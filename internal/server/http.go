@@ -15,9 +15,8 @@ import (
 	"blossomtune/internal/domain"
 	"blossomtune/internal/flower/wire"
 	"blossomtune/internal/portmux"
+	"blossomtune/internal/safely/safehttp"
 	"blossomtune/internal/tlsca"
-
-	"github.com/prometheus/client_golang/prometheus/promhttp"
 )
 
 // Handler is the one port's: the gateway, the API, the pages and what watches the server. Of Flower nothing but the Fleet
@@ -37,7 +36,7 @@ func (s *Server) Handler() (http.Handler, error) {
 	inner.HandleFunc("GET /receipt-key.pem", s.receiptKey)
 	inner.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("ok\n")) })
 	inner.HandleFunc("GET /readyz", s.readyz)
-	inner.HandleFunc("GET /metrics", s.metrics)
+	inner.Handle("GET /metrics", s.watched(s.telemetry()))
 	inner.Handle("/", pages)
 	outer := http.NewServeMux()
 	outer.Handle("/v1/fleet/", portmux.Drain(s.Gateway))
@@ -45,7 +44,7 @@ func (s *Server) Handler() (http.Handler, error) {
 	for _, service := range []string{"Fleet", "GrpcAdapter"} { // of SuperNodes that are too old
 		outer.Handle("/flwr.proto."+service+"/", portmux.Pace(http.HandlerFunc(s.Gateway.ServeGRPC), s.o.Rates))
 	}
-	outer.Handle("/", portmux.Pace(http.NewCrossOriginProtection().Handler(inner), s.o.Rates))
+	outer.Handle("/", safehttp.Logged(s.o.Log, portmux.Pace(http.NewCrossOriginProtection().Handler(inner), s.o.Rates)))
 	return s.behindProxy(s.strictTransport(outer)), nil
 }
 
@@ -141,22 +140,6 @@ func (s *Server) readyz(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	_, _ = w.Write([]byte("ready\n"))
-}
-
-var prometheusHandler = promhttp.Handler()
-
-// metrics is for this machine and for admins' tokens.
-func (s *Server) metrics(w http.ResponseWriter, r *http.Request) {
-	if ip := net.ParseIP(address(r)); ip != nil && ip.IsLoopback() && !s.o.Config.BehindProxy {
-		prometheusHandler.ServeHTTP(w, r)
-		return
-	}
-	token, _ := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
-	if p, _, err := s.Accounts.ByToken(r.Context(), token); err != nil || !p.Admin {
-		http.Error(w, "metrics need an admin's API token", http.StatusUnauthorized)
-		return
-	}
-	prometheusHandler.ServeHTTP(w, r)
 }
 
 // SetupLink returns the one-time link for the first admin, "" when there is one.

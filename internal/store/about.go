@@ -62,14 +62,5 @@ func (tx *Tx) times(ctx context.Context, engine string, a *About) (err error) {
 
 // CountMails counts the mails of the outbox by their state.
 func (tx *Tx) CountMails(ctx context.Context) (map[string]int, error) {
-	type row struct {
-		state string
-		n     int
-	}
-	rows, err := list(ctx, tx, "mail", func(s scanner) (r row, err error) { return r, s.Scan(&r.state, &r.n) }, "SELECT state, COUNT(*) FROM mail GROUP BY state")
-	out := map[string]int{}
-	for _, r := range rows {
-		out[r.state] = r.n
-	}
-	return out, err
+	return tx.counted(ctx, "SELECT state, COUNT(*) FROM mail GROUP BY state")
 }

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"blossomtune/internal/domain"
+	"blossomtune/internal/safely/safehttp"
 )
 
 // problems is the one place where errors become answers: everything of ours is told, nothing else is.
@@ -57,7 +58,9 @@ func (s *server) fail(w http.ResponseWriter, r *http.Request, v *visit, err erro
 		if r.Context().Err() != nil {
 			return // the browser went away
 		}
-		s.Log.Error("answering a page", "method", r.Method, "path", r.URL.Path, "err", err)
+		id := safehttp.ID(r.Context())
+		s.Log.Error("answering a page", "request", id, "method", r.Method, "path", r.URL.Path, "err", err)
+		p.Remedy = "Try again. The server's log says more about request " + id + "."
 	}
 	if errors.Is(err, errSignIn) && r.Method == http.MethodGet && !forScript(r) {
 		s.setCookie(w, r, nextCookie, url.QueryEscape(r.URL.RequestURI()), 1800)

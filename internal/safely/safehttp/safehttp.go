@@ -3,6 +3,7 @@
 package safehttp
 
 import (
+	"cmp"
 	"crypto/rand"
 	"errors"
 	"fmt"
@@ -35,7 +36,7 @@ func Requests(log *slog.Logger, surface string, next http.Handler, answer func(w
 			if err, ok := v.(error); ok && errors.Is(err, http.ErrAbortHandler) {
 				panic(v) // the handler's own way to break an answer off
 			}
-			id := strings.ToLower(rand.Text()[:10])
+			id := cmp.Or(ID(r.Context()), strings.ToLower(rand.Text()[:10]))
 			log.Error("a request panicked", "request", id, "surface", surface, "method", r.Method, "path", pathOf(r), "panic", fmt.Sprint(v), "stack", string(debug.Stack()))
 			requestPanics.WithLabelValues(surface).Inc()
 			kind, _, _ := mime.ParseMediaType(w.Header().Get("Content-Type"))
