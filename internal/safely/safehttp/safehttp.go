@@ -26,6 +26,7 @@ var requestPanics = promauto.NewCounterVec(prometheus.CounterOpts{Name: "blossom
 // writes the surface's answer with the status 500 and shows the id. When the answer had begun, an event stream just ends, and anything
 // else breaks off, because half a file must not look whole.
 func Requests(log *slog.Logger, surface string, next http.Handler, answer func(w http.ResponseWriter, r *http.Request, id string)) http.Handler {
+	requestPanics.WithLabelValues(surface) // 0 is there before the first panic, so that an alert sees the rise
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		seen := &begun{ResponseWriter: w}
 		defer func() {
