@@ -45,7 +45,7 @@ func TestRequestsAreLoggedWithoutSecrets(t *testing.T) {
 		if err := json.Unmarshal(out.Bytes(), &line); err != nil {
 			t.Fatal(err, out.String())
 		}
-		if line.Path != c.shown || line.Status != c.status || line.Bytes != 4 || line.Level != c.level || line.Method != "GET" {
+		if line.Path != c.shown || line.Status != c.status || line.Bytes != 4 || line.Level != c.level || line.Method != http.MethodGet {
 			t.Errorf("%s: %s", c.path, out.String())
 		}
 		if id := w.Header().Get(IDHeader); len(id) != 10 || line.Request != id || inside != id {
