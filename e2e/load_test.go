@@ -51,7 +51,7 @@ func takesTheLoad(t *testing.T, s *server) {
 
 // BenchmarkLoad has BLOSSOMTUNE_LOAD_NODES (300) idle SuperNodes for BLOSSOMTUNE_LOAD_SECONDS (60), then lets them do
 // BLOSSOMTUNE_LOAD_PHASES (0). BLOSSOMTUNE_LOAD_CURVE (p256) is that of their keys; with BLOSSOMTUNE_LOAD_AS=agents they bind
-// their connections as agents do. With BLOSSOMTUNE_LOAD_RESTART=1 the server is killed in the last phase, when a quarter of the replies is
+// their connections and repeat calls as agents do. With BLOSSOMTUNE_LOAD_RESTART=1 the server is killed in the last phase, when a quarter of the replies is
 // there. BLOSSOMTUNE_ENGINE is the engine. It prints what each
 // kind of process used, in seconds of processor time and megabytes.
 func BenchmarkLoad(b *testing.B) {
@@ -72,8 +72,9 @@ func BenchmarkLoad(b *testing.B) {
 	s := start(b, nodes+1)
 	m := newCPUMeter(b, s.data)
 	began := time.Now()
+	agents := os.Getenv("BLOSSOMTUNE_LOAD_AS") == "agents"
 	f := s.load(nodes, curve, fleetload.Options{Duration: 4 * time.Hour, Ramp: time.Duration(nodes) * 10 * time.Millisecond,
-		Agents: os.Getenv("BLOSSOMTUNE_LOAD_AS") == "agents"})
+		Agents: agents, Patient: agents})
 	b.Logf("all online after %s, with %s of the server's processor time", time.Since(began), m.spent())
 	spent := spending(b, m, f)
 	f.ForgetTimes() // those of the start

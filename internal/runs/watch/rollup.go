@@ -38,7 +38,7 @@ func (r *rollers) stop() {
 const (
 	rollRest     = 10
 	rollMost     = 2 * time.Second
-	rollLong     = 20 * time.Millisecond
+	rollLong     = 4 * time.Millisecond
 	rollLongRest = 50
 	rollLongMost = 5 * time.Second
 )

@@ -9,7 +9,7 @@ import (
 func TestThePauseAfterSummingUp(t *testing.T) {
 	for took, want := range map[time.Duration]time.Duration{
 		time.Millisecond:       10 * time.Millisecond,
-		20 * time.Millisecond:  200 * time.Millisecond,
+		4 * time.Millisecond:   40 * time.Millisecond,
 		50 * time.Millisecond:  2500 * time.Millisecond,
 		300 * time.Millisecond: 5 * time.Second,
 		8 * time.Second:        8 * time.Second,
