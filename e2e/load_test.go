@@ -50,10 +50,9 @@ func takesTheLoad(t *testing.T, s *server) {
 }
 
 // BenchmarkLoad has BLOSSOMTUNE_LOAD_NODES (300) idle SuperNodes for BLOSSOMTUNE_LOAD_SECONDS (60), then lets them do
-// BLOSSOMTUNE_LOAD_PHASES (0). BLOSSOMTUNE_LOAD_CURVE (p256) is that of their keys; with BLOSSOMTUNE_LOAD_AS=agents they bind
-// their connections and repeat calls as agents do. With BLOSSOMTUNE_LOAD_RESTART=1 the server is killed in the last phase, when a quarter of the replies is
-// there. BLOSSOMTUNE_ENGINE is the engine. It prints what each
-// kind of process used, in seconds of processor time and megabytes.
+// BLOSSOMTUNE_LOAD_PHASES (0). BLOSSOMTUNE_LOAD_CURVE (p256) is that of their keys; with BLOSSOMTUNE_LOAD_AS=agents they bind their
+// connections and repeat calls as agents do. With BLOSSOMTUNE_LOAD_RESTART=1 the server is killed in the last phase, when a quarter of the
+// replies is there. BLOSSOMTUNE_ENGINE is the engine. It prints what each kind of process used, in seconds of processor time and megabytes.
 func BenchmarkLoad(b *testing.B) {
 	number := func(name, other string) int {
 		n, err := strconv.Atoi(cmp.Or(os.Getenv(name), other))

@@ -22,6 +22,7 @@ type work struct {
 	polls    int        // calls of pull-messages being served
 	activeAt time.Time  // of the last call other than a heartbeat
 	taken    messageKey // the message that it took last; empty after it has come online
+	joined   bool       // this server has seen it come online, so taken tells all
 	overAt   time.Time  // when it was first found silent without a run that needs it; zero while it is not
 }
 
@@ -58,7 +59,7 @@ func (c *call) finishWork() {
 	case c.went && c.meth.step == stepTake && c.message.id != "":
 		n.work.taken = c.message
 	case c.went && (c.meth.sign == signHello || c.meth.sign == signBye):
-		n.work.taken = messageKey{}
+		n.work.taken, n.work.joined = messageKey{}, c.meth.sign == signHello
 		n.setStuck("", c.g)
 	}
 }
@@ -140,6 +141,9 @@ func (n *node) silent(now, started time.Time) bool {
 // said while any run is active of one whose message is not known, because this server was restarted, nor of an agent, which may have
 // several messages. The caller holds the lock.
 func (n *node) judge(g *Gateway, now time.Time, active map[uint64]bool) {
+	if n.work.joined && n.work.taken.id == "" {
+		return // it has taken no message, so it waits for no ClientApp; on a busy machine its first poll can be late
+	}
 	several := n.work.taken.id == "" || n.key.Via == "agent"
 	switch needed := active[n.work.taken.run] || several && len(active) > 0; {
 	case needed || n.work.polls > 0:

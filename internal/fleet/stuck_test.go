@@ -192,6 +192,8 @@ func TestAStuckSuperNodeIsFoundAfterARestart(t *testing.T) {
 	w.isStuck("it was restarted", "")
 	w.lives(20 * time.Second)
 	w.isStuck("before its first poll")
+	w.lives(10 * time.Minute)
+	w.isStuck("it has taken no message, although it does not ask for any")
 }
 
 // After it took message k, a SuperNode that is one late sends the reply to message k-1.
