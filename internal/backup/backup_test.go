@@ -21,6 +21,7 @@ import (
 	"blossomtune/internal/config"
 	"blossomtune/internal/domain"
 	"blossomtune/internal/store"
+	"blossomtune/internal/store/pgdump"
 	"blossomtune/internal/store/storetest"
 
 	"github.com/google/go-cmp/cmp"
@@ -303,7 +304,7 @@ func TestABackupUnderLoadIsOneState(t *testing.T) {
 func tableHash(t *testing.T, address, table string) string {
 	t.Helper()
 	sum := sha256.New()
-	err := store.DumpPostgres(t.Context(), address, true, func(store.Dump) error { return nil },
+	err := pgdump.Dump(t.Context(), address, true, func(store.Dump) error { return nil },
 		func(name string, write func(io.Writer) error) error {
 			if name == table {
 				return write(sum)

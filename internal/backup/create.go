@@ -15,6 +15,7 @@ import (
 	"blossomtune/internal/domain"
 	"blossomtune/internal/openfile"
 	"blossomtune/internal/store"
+	"blossomtune/internal/store/pgdump"
 )
 
 // Folder is the directory in the data directory for backups that the server makes before an upgrade, and for work files.
@@ -143,7 +144,7 @@ func (m *maker) database(ctx context.Context) error {
 		}
 		return m.spilled(copied, sqliteName)
 	}
-	return store.DumpPostgres(ctx, m.o.Config.Database, !m.o.NoEngines, m.about, func(table string, write func(io.Writer) error) error {
+	return pgdump.Dump(ctx, m.o.Config.Database, !m.o.NoEngines, m.about, func(table string, write func(io.Writer) error) error {
 		path := filepath.Join(m.work, "table")
 		f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
 		if err != nil {

@@ -18,6 +18,7 @@ import (
 	"blossomtune/internal/domain"
 	"blossomtune/internal/store"
 	"blossomtune/internal/store/linkstore"
+	"blossomtune/internal/store/pgdump"
 )
 
 // RestoreOptions say what is restored where.
@@ -83,8 +84,8 @@ func Restore(ctx context.Context, o RestoreOptions) (Report, error) {
 	if file != "" {
 		_, err = read(ctx, o.File, o.Keys, u)
 	} else {
-		load := store.Load{Dump: report.Manifest.Database, Link: linkstore.Schema}
-		err = store.LoadPostgres(ctx, o.Database, load, func(table func(string, io.Reader) error) error {
+		load := pgdump.Load{Dump: report.Manifest.Database, Link: linkstore.Schema}
+		err = pgdump.Restore(ctx, o.Database, load, func(table func(string, io.Reader) error) error {
 			u.table = table
 			_, err := read(ctx, o.File, o.Keys, u)
 			return err
@@ -132,7 +133,7 @@ func emptyDir(dir string) error {
 
 func emptyDatabase(ctx context.Context, o RestoreOptions, file string) error {
 	if file == "" {
-		return store.EmptyPostgres(ctx, o.Database)
+		return pgdump.Empty(ctx, o.Database)
 	}
 	if info, err := os.Stat(file); err == nil && info.Size() > 0 {
 		return domain.Errorf(domain.Conflict, "The database file %s exists.", file).Fix("Name a new file with --database, or leave it out.")

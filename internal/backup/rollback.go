@@ -14,6 +14,7 @@ import (
 
 	"blossomtune/internal/domain"
 	"blossomtune/internal/store"
+	"blossomtune/internal/store/pgdump"
 )
 
 // RollbackOptions say what is rolled back.
@@ -114,12 +115,12 @@ func putBack(ctx context.Context, o RollbackOptions, file string) (kept string, 
 		return "", err
 	}
 	if target == "" {
-		load := store.Load{Dump: report.Manifest.Database, Replace: true}
-		err = store.LoadPostgres(ctx, o.Database, load, func(table func(string, io.Reader) error) error {
+		load := pgdump.Load{Dump: report.Manifest.Database, Replace: true}
+		err = pgdump.Restore(ctx, o.Database, load, func(table func(string, io.Reader) error) error {
 			_, err := read(ctx, file, o.Keys, databaseOnly{table: table})
 			return err
 		})
-		return "the schema " + store.ReplacedSchema + " of the database", full(err)
+		return "the schema " + pgdump.ReplacedSchema + " of the database", full(err)
 	}
 	work, err := workDir(o.Data)
 	if err != nil {

@@ -9,7 +9,6 @@ import (
 	"net/url"
 	"os"
 	"strings"
-	"time"
 
 	"blossomtune/internal/domain"
 
@@ -195,6 +194,3 @@ func Knows(d Dump) error {
 	}
 	return nil
 }
-
-// dumpWait bounds waiting for a connection.
-const dumpWait = 30 * time.Second

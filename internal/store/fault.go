@@ -16,6 +16,9 @@ import (
 	sqlite3 "modernc.org/sqlite/lib"
 )
 
+// Fault returns err with cause and remedy where it is about the database as a whole, for packages that reach a database by themselves.
+func Fault(err error) error { return fault(err) }
+
 // fault returns err with cause and remedy where it is about the database as a whole: damaged, locked, full, unreachable. It
 // returns other errors unchanged. The texts name no path, because strangers may read them.
 func fault(err error) error {

@@ -148,8 +148,11 @@ func (db *DB) Close() error {
 	return errors.Join(errs...)
 }
 
+// Migrations returns the migrations of an engine, "sqlite" or "postgres".
+func Migrations(engine string) (fs.FS, error) { return fs.Sub(migrations, "migrations/"+engine) }
+
 func (db *DB) provider() (*goose.Provider, error) {
-	dir, err := fs.Sub(migrations, "migrations/"+db.engine)
+	dir, err := Migrations(db.engine)
 	if err != nil {
 		return nil, err
 	}

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
-	"strings"
 
 	"modernc.org/sqlite"
 )
@@ -52,29 +51,6 @@ func (db *DB) Schema(ctx context.Context) (s Schema, err error) {
 		return err
 	})
 	return s, err
-}
-
-// IsLinkTable reports whether a table of PostgreSQL holds the state of SuperLinks. A rollback leaves these alone: a SuperLink that is
-// running uses them.
-func IsLinkTable(name string) bool { return strings.HasPrefix(name, linkPrefix) }
-
-const linkPrefix = "link_"
-
-// withoutLink leaves out the state of SuperLinks.
-func (d Dump) withoutLink() Dump {
-	tables, sequences := d.Tables, d.Sequences
-	d.Link, d.Tables, d.Sequences = nil, nil, nil
-	for _, t := range tables {
-		if !IsLinkTable(t.Name) {
-			d.Tables = append(d.Tables, t)
-		}
-	}
-	for _, s := range sequences {
-		if !IsLinkTable(s.Name) {
-			d.Sequences = append(d.Sequences, s)
-		}
-	}
-	return d
 }
 
 // OverwriteSQLite replaces the content of the SQLite database into by that of the file from, in one transaction. Processes that have the

@@ -1,4 +1,8 @@
-package store
+// Package pgdump copies a PostgreSQL database of a server out and in: without pg_dump, in one snapshot, and back in one transaction.
+//
+// It knows tables, columns and sequences, and no row's meaning; what a dump is, is [store.Dump]. Copies of SQLite databases are in
+// package store, and what a backup is in package backup.
+package pgdump
 
 import (
 	"context"
@@ -8,9 +12,13 @@ import (
 	"time"
 
 	"blossomtune/internal/domain"
+	"blossomtune/internal/store"
 
 	"github.com/jackc/pgx/v5"
 )
+
+// dumpWait bounds waiting for a connection.
+const dumpWait = 30 * time.Second
 
 // restoreSchema is where a dump is loaded before it takes its place.
 const restoreSchema = "blossomtune_restore"
@@ -46,9 +54,9 @@ func closePostgres(conn *pgx.Conn) {
 	_ = conn.Close(ctx) // it is of no more use either way
 }
 
-// DumpPostgres reads a PostgreSQL database in one snapshot, with the SuperLinks' tables or without. begin is called with what is in it,
+// Dump reads a PostgreSQL database in one snapshot, with the SuperLinks' tables or without. begin is called with what is in it,
 // then each for every table, with a function that writes the table's rows in COPY's text format. Other processes can write meanwhile.
-func DumpPostgres(ctx context.Context, address string, withLink bool, begin func(Dump) error,
+func Dump(ctx context.Context, address string, withLink bool, begin func(store.Dump) error,
 	each func(table string, write func(io.Writer) error) error) error {
 	conf, err := pgConfig(address, "")
 	if err != nil {
@@ -66,7 +74,7 @@ func DumpPostgres(ctx context.Context, address string, withLink bool, begin func
 	defer func() { _ = tx.Rollback(context.WithoutCancel(ctx)) }() // it only read
 	d, err := describePostgres(ctx, tx)
 	if !withLink {
-		d = d.withoutLink()
+		d = withoutLink(d)
 	}
 	if err == nil {
 		err = begin(d)
@@ -76,17 +84,17 @@ func DumpPostgres(ctx context.Context, address string, withLink bool, begin func
 	}
 	for _, t := range d.Tables {
 		if err := each(t.Name, func(w io.Writer) error {
-			_, err := conn.PgConn().CopyTo(ctx, w, t.query())
+			_, err := conn.PgConn().CopyTo(ctx, w, query(t))
 			return err
 		}); err != nil {
-			return fmt.Errorf("reading the table %s: %w", t.Name, fault(err))
+			return fmt.Errorf("reading the table %s: %w", t.Name, store.Fault(err))
 		}
 	}
 	return tx.Commit(ctx)
 }
 
 // query copies a table's rows. The audit is in its order, so that its chain can be checked as it is read.
-func (t DumpTable) query() string {
+func query(t store.DumpTable) string {
 	order := ""
 	if t.Name == "audit" {
 		order = " ORDER BY id"
@@ -103,7 +111,7 @@ func quoted(names ...string) string {
 	return strings.Join(out, ", ")
 }
 
-func describePostgres(ctx context.Context, q pgx.Tx) (d Dump, err error) {
+func describePostgres(ctx context.Context, q pgx.Tx) (d store.Dump, err error) {
 	d.Engine = "postgres"
 	tables, err := pgTables(ctx, q)
 	if err != nil {
@@ -141,7 +149,7 @@ func describePostgres(ctx context.Context, q pgx.Tx) (d Dump, err error) {
 	return d, err
 }
 
-func pgTables(ctx context.Context, q pgx.Tx) ([]DumpTable, error) {
+func pgTables(ctx context.Context, q pgx.Tx) ([]store.DumpTable, error) {
 	rows, err := q.Query(ctx, `SELECT c.relname::text, array_agg(a.attname::text ORDER BY a.attnum) FROM pg_class c
 		JOIN pg_namespace n ON n.oid = c.relnamespace JOIN pg_attribute a ON a.attrelid = c.oid
 		WHERE n.nspname = current_schema() AND c.relkind = 'r' AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated = ''
@@ -149,7 +157,7 @@ func pgTables(ctx context.Context, q pgx.Tx) ([]DumpTable, error) {
 	if err != nil {
 		return nil, fmt.Errorf("listing the tables: %w", err)
 	}
-	tables, err := pgx.CollectRows(rows, func(r pgx.CollectableRow) (t DumpTable, err error) { return t, r.Scan(&t.Name, &t.Columns) })
+	tables, err := pgx.CollectRows(rows, func(r pgx.CollectableRow) (t store.DumpTable, err error) { return t, r.Scan(&t.Name, &t.Columns) })
 	if err != nil {
 		return nil, fmt.Errorf("listing the tables: %w", err)
 	}
@@ -164,7 +172,7 @@ func pgApplied(ctx context.Context, q pgx.Tx, table string) ([]int64, error) {
 	return pgx.CollectRows(rows, pgx.RowTo[int64])
 }
 
-func pgSequences(ctx context.Context, q pgx.Tx) (out []DumpSequence, err error) {
+func pgSequences(ctx context.Context, q pgx.Tx) (out []store.DumpSequence, err error) {
 	rows, err := q.Query(ctx, "SELECT sequencename::text FROM pg_sequences WHERE schemaname = current_schema() ORDER BY 1")
 	if err != nil {
 		return nil, fmt.Errorf("listing the sequences: %w", err)
@@ -174,11 +182,34 @@ func pgSequences(ctx context.Context, q pgx.Tx) (out []DumpSequence, err error) 
 		return nil, fmt.Errorf("listing the sequences: %w", err)
 	}
 	for _, n := range names {
-		s := DumpSequence{Name: n}
+		s := store.DumpSequence{Name: n}
 		if err := q.QueryRow(ctx, "SELECT last_value, is_called FROM "+quoted(n)).Scan(&s.Last, &s.Called); err != nil {
 			return nil, fmt.Errorf("reading the sequence %s: %w", n, err)
 		}
 		out = append(out, s)
 	}
 	return out, nil
+}
+
+// isLinkTable reports whether a table of PostgreSQL holds the state of SuperLinks. A rollback leaves these alone: a SuperLink that is
+// running uses them.
+func isLinkTable(name string) bool { return strings.HasPrefix(name, linkPrefix) }
+
+const linkPrefix = "link_"
+
+// withoutLink leaves out the state of SuperLinks.
+func withoutLink(d store.Dump) store.Dump {
+	tables, sequences := d.Tables, d.Sequences
+	d.Link, d.Tables, d.Sequences = nil, nil, nil
+	for _, t := range tables {
+		if !isLinkTable(t.Name) {
+			d.Tables = append(d.Tables, t)
+		}
+	}
+	for _, s := range sequences {
+		if !isLinkTable(s.Name) {
+			d.Sequences = append(d.Sequences, s)
+		}
+	}
+	return d
 }

@@ -1,4 +1,4 @@
-package store
+package pgdump
 
 import (
 	"context"
@@ -6,10 +6,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"slices"
 
 	"blossomtune/internal/domain"
+	"blossomtune/internal/store"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
@@ -17,16 +17,16 @@ import (
 	"github.com/pressly/goose/v3"
 )
 
-// Load says how [LoadPostgres] restores a dump.
+// Load says how [Restore] restores a dump.
 type Load struct {
-	Dump Dump
+	Dump store.Dump
 	// Link makes the SuperLinks' tables at the given migrations.
 	Link func(ctx context.Context, db *sql.DB, versions []int64) error
 	// Replace moves the server's tables that are there into the schema [ReplacedSchema]. The SuperLinks' tables stay.
 	Replace bool
 }
 
-// ReplacedSchema keeps the tables that the newest [LoadPostgres] replaced.
+// ReplacedSchema keeps the tables that the newest [Restore] replaced.
 const ReplacedSchema = "blossomtune_replaced"
 
 func setup(query string) func(context.Context, *pgconn.PgConn) error {
@@ -36,8 +36,8 @@ func setup(query string) func(context.Context, *pgconn.PgConn) error {
 	}
 }
 
-// EmptyPostgres returns a [domain.Conflict] error if a PostgreSQL database has tables.
-func EmptyPostgres(ctx context.Context, address string) error {
+// Empty returns a [domain.Conflict] error if a PostgreSQL database has tables.
+func Empty(ctx context.Context, address string) error {
 	conf, err := pgConfig(address, "")
 	if err != nil {
 		return err
@@ -59,10 +59,10 @@ func EmptyPostgres(ctx context.Context, address string) error {
 	return nil
 }
 
-// LoadPostgres restores a dump into an empty database. fill is called with a function that it calls for each table with the rows, in COPY's
+// Restore restores a dump into an empty database. fill is called with a function that it calls for each table with the rows, in COPY's
 // text format. The dump
 // is loaded into a schema of its own and takes its place in one transaction at the end; after an error the database is as before.
-func LoadPostgres(ctx context.Context, address string, l Load, fill func(load func(table string, rows io.Reader) error) error) (err error) {
+func Restore(ctx context.Context, address string, l Load, fill func(load func(table string, rows io.Reader) error) error) (err error) {
 	conf, err := pgConfig(address, "")
 	if err != nil {
 		return err
@@ -103,7 +103,7 @@ func makeSchema(ctx context.Context, address string, l Load) error {
 	}
 	q := stdlib.OpenDB(*conf)
 	defer q.Close()
-	dir, err := fs.Sub(migrations, "migrations/postgres")
+	dir, err := store.Migrations("postgres")
 	if err != nil {
 		return err
 	}
@@ -123,7 +123,7 @@ func makeSchema(ctx context.Context, address string, l Load) error {
 }
 
 // fillSchema loads all tables in one transaction. Foreign keys are checked when all are loaded.
-func fillSchema(ctx context.Context, address string, d Dump, fill func(load func(table string, rows io.Reader) error) error) error {
+func fillSchema(ctx context.Context, address string, d store.Dump, fill func(load func(table string, rows io.Reader) error) error) error {
 	conf, err := pgConfig(address, restoreSchema)
 	if err != nil {
 		return err
@@ -152,13 +152,13 @@ func fillSchema(ctx context.Context, address string, d Dump, fill func(load func
 		}
 	}
 	err = fill(func(table string, rows io.Reader) error {
-		i := slices.IndexFunc(d.Tables, func(t DumpTable) bool { return t.Name == table })
+		i := slices.IndexFunc(d.Tables, func(t store.DumpTable) bool { return t.Name == table })
 		if i < 0 {
 			return domain.Errorf(domain.Invalid, "The backup does not describe its table %s.", table)
 		}
 		_, err := conn.PgConn().CopyFrom(ctx, rows, fmt.Sprintf("COPY %s (%s) FROM STDIN", quoted(table), quoted(d.Tables[i].Columns...)))
 		if err != nil {
-			return fmt.Errorf("loading the table %s: %w", table, fault(err))
+			return fmt.Errorf("loading the table %s: %w", table, store.Fault(err))
 		}
 		return nil
 	})
@@ -224,7 +224,7 @@ func swapSchemas(ctx context.Context, conn *pgx.Conn, target string, l Load) err
 		do("DROP SCHEMA IF EXISTS " + ReplacedSchema + " CASCADE")
 		do("CREATE SCHEMA " + ReplacedSchema)
 		for _, t := range present {
-			if !IsLinkTable(t.Name) {
+			if !isLinkTable(t.Name) {
 				do("ALTER TABLE " + quoted(target) + "." + quoted(t.Name) + " SET SCHEMA " + ReplacedSchema)
 			}
 		}
