@@ -8,6 +8,7 @@ import (
 type RunParticipants struct {
 	Complete     bool             `json:"complete" doc:"False for a run from before participants were kept with runs: only those who were asked are known"`
 	Participants []RunParticipant `json:"participants" doc:"By partition; one for each SuperNode"`
+	Next         string           `json:"next,omitempty" doc:"With limit: the cursor of the next page; left out on the last one"`
 }
 
 // RunParticipant is one participant of a run. Who may not know who the others are gets no names.

@@ -1,6 +1,10 @@
 package domain
 
-import "time"
+import (
+	"cmp"
+	"fmt"
+	"time"
+)
 
 // RunParticipant is one participant of one run as they were then. Later changes of the federation do not change it. A participant whose
 // key was replaced during the run has one for each SuperNode.
@@ -61,4 +65,41 @@ func (o Outcome) Words() string {
 type RunPartOf struct {
 	Run  Run
 	Part RunParticipant // without who they are
+}
+
+// ParticipantPlace is where a participant stands in the list of a run's participants: they are in the order of its fields.
+type ParticipantPlace struct {
+	Partition int
+	JoinedAt  int64 // Unix time in milliseconds; 0 where it is not known
+	RequestID int64
+	NodeID    uint64
+}
+
+// Place is where a participant stands in the list of its run's participants.
+func (p RunParticipant) Place() ParticipantPlace {
+	place := ParticipantPlace{Partition: p.Partition, RequestID: p.RequestID, NodeID: p.NodeID}
+	if !p.JoinedAt.IsZero() {
+		place.JoinedAt = p.JoinedAt.UnixMilli()
+	}
+	return place
+}
+
+// Compare is negative where p comes before q, and positive where it comes after it.
+func (p ParticipantPlace) Compare(q ParticipantPlace) int {
+	return cmp.Or(cmp.Compare(p.Partition, q.Partition), cmp.Compare(p.JoinedAt, q.JoinedAt), cmp.Compare(p.RequestID, q.RequestID),
+		cmp.Compare(int64(p.NodeID), int64(q.NodeID))) // as databases keep them
+}
+
+// String is the cursor of a place. [ParseParticipantPlace] reads it.
+func (p ParticipantPlace) String() string {
+	return fmt.Sprintf("%d.%d.%d.%d", p.Partition, p.JoinedAt, p.RequestID, p.NodeID)
+}
+
+// ParseParticipantPlace reads a cursor. Another text is an [Invalid] error at field "after".
+func ParseParticipantPlace(s string) (p ParticipantPlace, err error) {
+	_, err = fmt.Sscanf(s, "%d.%d.%d.%d", &p.Partition, &p.JoinedAt, &p.RequestID, &p.NodeID)
+	if err != nil || p.String() != s {
+		return p, Errorf(Invalid, "This is not a cursor of a page of participants.").Fix("Pass the value of next of the page before.").At("after")
+	}
+	return p, nil
 }

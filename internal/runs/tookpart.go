@@ -3,6 +3,7 @@ package runs
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strconv"
 
 	"blossomtune/internal/domain"
@@ -28,6 +29,31 @@ func (s *Service) Participants(ctx context.Context, run domain.Run) (out []domai
 		return err
 	})
 	return out, err
+}
+
+// ParticipantPage returns up to n of a run's participants, those that follow the cursor of the page before ("" for the first page), and
+// the cursor of the next page, "" after the last one.
+func (s *Service) ParticipantPage(ctx context.Context, run domain.Run, after string, n int) (page []domain.RunParticipant, next string, err error) {
+	var at *domain.ParticipantPlace
+	if after != "" {
+		place, err := domain.ParseParticipantPlace(after)
+		if err != nil {
+			return nil, "", err
+		}
+		at = &place
+	}
+	if run.ParticipantsAt.IsZero() { // they are not stored as such
+		page, err = s.Participants(ctx, run)
+		slices.SortStableFunc(page, func(a, b domain.RunParticipant) int { return a.Place().Compare(b.Place()) })
+		page = slices.DeleteFunc(page, func(p domain.RunParticipant) bool { return at != nil && p.Place().Compare(*at) <= 0 })
+	} else {
+		err = s.Store.View(ctx, func(tx Tx) (err error) { page, err = tx.ParticipantPage(ctx, run.ID, at, n+1); return err })
+	}
+	if len(page) > n {
+		page = page[:n]
+		next = page[n-1].Place().String()
+	}
+	return page, next, err
 }
 
 // NodeLabels names the participants of a run by the id of their SuperNode: "partition 3".

@@ -25,6 +25,18 @@ func (tx *Tx) RunParticipants(ctx context.Context, runID int64) ([]domain.RunPar
 		"SELECT "+participantColumns+" FROM run_participant WHERE run_id = $1 ORDER BY partition_id, joined_at, request_id, node_id", runID)
 }
 
+// ParticipantPage returns up to n of the participants that follow a place in the order of [Tx.RunParticipants]; nil for the first ones.
+func (tx *Tx) ParticipantPage(ctx context.Context, runID int64, after *domain.ParticipantPlace, n int) ([]domain.RunParticipant, error) {
+	at, is := domain.ParticipantPlace{}, 0
+	if after != nil {
+		at, is = *after, 1
+	}
+	return list(ctx, tx, "participant", scanParticipant, "SELECT "+participantColumns+` FROM run_participant WHERE run_id = $1
+		AND (CAST($2 AS BIGINT) = 0 OR (partition_id, joined_at, request_id, node_id) > (CAST($3 AS BIGINT), CAST($4 AS BIGINT), CAST($5 AS BIGINT), CAST($6 AS BIGINT)))
+		ORDER BY partition_id, joined_at, request_id, node_id LIMIT CAST($7 AS BIGINT)`,
+		runID, is, at.Partition, at.JoinedAt, at.RequestID, int64(at.NodeID), limit(n))
+}
+
 // enrolled selects a federation's approved requests ($1) that a run ($2) has not noted with the SuperNode that they have now.
 const enrolled = ` FROM request q JOIN federation f ON f.id = q.federation_id LEFT JOIN node_key k ON k.request_id = q.id AND k.revoked_at = 0
 	WHERE q.federation_id = $1 AND q.state = 'approved' AND NOT EXISTS (SELECT 1 FROM run_participant p
