@@ -44,6 +44,7 @@ func (s *Pages) showAccount(w http.ResponseWriter, r *http.Request, v *visit.Vis
 	s.Render(w, r, v, status, ui.Page{Title: "My account", Nav: "account", Mid: true}, accountPage(a))
 }
 
+// Page is the page of the visitor's account.
 func (s *Pages) Page(w http.ResponseWriter, r *http.Request, v *visit.Visit) error {
 	a, err := s.accountView(r, v)
 	if err != nil {
@@ -53,6 +54,7 @@ func (s *Pages) Page(w http.ResponseWriter, r *http.Request, v *visit.Visit) err
 	return nil
 }
 
+// EndSessions ends a session of the visitor, or all but this one.
 func (s *Pages) EndSessions(w http.ResponseWriter, r *http.Request, v *visit.Visit) error {
 	id, err := visit.FormID(r)
 	if err != nil {
@@ -79,6 +81,7 @@ func (s *Pages) EndSessions(w http.ResponseWriter, r *http.Request, v *visit.Vis
 	return s.Done(w, r, accountPath, "Signed out there.")
 }
 
+// Unlink takes away a way to sign in.
 func (s *Pages) Unlink(w http.ResponseWriter, r *http.Request, v *visit.Visit) error {
 	id, err := visit.FormID(r)
 	if err != nil {
@@ -135,6 +138,7 @@ func (s *Pages) NewToken(w http.ResponseWriter, r *http.Request, v *visit.Visit)
 	return nil
 }
 
+// RevokeToken revokes an API token of the visitor.
 func (s *Pages) RevokeToken(w http.ResponseWriter, r *http.Request, v *visit.Visit) error {
 	id, err := visit.FormID(r)
 	if err != nil {

@@ -100,6 +100,7 @@ type auditView struct {
 	chain audit.Verdict
 }
 
+// AuditPage is the list of who did what.
 func (s *Pages) AuditPage(w http.ResponseWriter, r *http.Request, v *visit.Visit) error {
 	a := auditView{q: auditQueryOf(r)}
 	var err error

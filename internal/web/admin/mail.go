@@ -24,6 +24,7 @@ func (s *Pages) Mail(w http.ResponseWriter, r *http.Request, v *visit.Visit) err
 	return nil
 }
 
+// MailEvents keeps the page of mails live.
 func (s *Pages) MailEvents(w http.ResponseWriter, r *http.Request, v *visit.Visit) error {
 	return s.Live.Follow(w, r, visit.Admin, v, live.View{
 		Topics: []string{live.MailTopic},

@@ -28,6 +28,7 @@ func personWords(p domain.Person) string {
 	return ui.OrDash(p.Email) + ", " + p.Organisation
 }
 
+// People is the list of everybody, and the search in it.
 func (s *Pages) People(w http.ResponseWriter, r *http.Request, v *visit.Visit) error {
 	q := r.URL.Query()
 	before, _ := strconv.ParseInt(q.Get("before"), 10, 64) // what is no id begins at the newest
@@ -52,6 +53,7 @@ func adminConfirmation(who domain.Person, admin bool) visit.Confirmation {
 	return visit.Confirmation{Words: "Remove admin rights from " + ui.PersonName(who) + "?", Do: "Remove admin rights", Back: "/admin/people"}
 }
 
+// SetAdmin makes somebody an admin, or no longer one.
 func (s *Pages) SetAdmin(w http.ResponseWriter, r *http.Request, v *visit.Visit) error {
 	if err := visit.ParseForm(r); err != nil {
 		return err

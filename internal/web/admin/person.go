@@ -25,6 +25,7 @@ func personID(r *http.Request) (int64, error) {
 	return id, nil
 }
 
+// Person is the page of one person and their access.
 func (s *Pages) Person(w http.ResponseWriter, r *http.Request, v *visit.Visit) error {
 	id, err := personID(r)
 	if err != nil {
@@ -38,6 +39,7 @@ func (s *Pages) Person(w http.ResponseWriter, r *http.Request, v *visit.Visit) e
 	return nil
 }
 
+// EndSession ends one session of a person.
 func (s *Pages) EndSession(w http.ResponseWriter, r *http.Request, v *visit.Visit) error {
 	ask := func(a account.Access, id int64) (visit.Confirmation, error) {
 		one, err := visit.WithID(a.Sessions, "session", func(o domain.Session) bool { return o.ID == id })
@@ -47,6 +49,7 @@ func (s *Pages) EndSession(w http.ResponseWriter, r *http.Request, v *visit.Visi
 	return s.endOne(w, r, v, ask, end, "The session has ended.")
 }
 
+// RevokeToken revokes one API token of a person.
 func (s *Pages) RevokeToken(w http.ResponseWriter, r *http.Request, v *visit.Visit) error {
 	ask := func(a account.Access, id int64) (visit.Confirmation, error) {
 		one, err := visit.WithID(a.Tokens, "API token", func(o domain.APIToken) bool { return o.ID == id })
@@ -90,6 +93,7 @@ func signOutConfirmation(who domain.Person) visit.Confirmation {
 		Back: "/admin/people/" + ui.Itoa64(who.ID)}
 }
 
+// EndAccess ends all sessions and tokens of a person.
 func (s *Pages) EndAccess(w http.ResponseWriter, r *http.Request, v *visit.Visit) error {
 	person, err := personID(r)
 	if err != nil {

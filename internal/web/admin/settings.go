@@ -77,6 +77,7 @@ func (sv siteView) logoShown() string {
 	return "/site/logo?v=" + sv.was[site.KeyLogo]
 }
 
+// Settings is the form of how the site speaks of itself.
 func (s *Pages) Settings(w http.ResponseWriter, r *http.Request, v *visit.Visit) error {
 	s.showSite(w, r, v, http.StatusOK, s.siteView(nil))
 	return nil

@@ -12,6 +12,7 @@ import (
 	"blossomtune/internal/web/visit"
 )
 
+// SystemPage is what the server says of itself and the machine.
 func (s *Pages) SystemPage(w http.ResponseWriter, r *http.Request, v *visit.Visit) error {
 	y, err := s.System(r.Context())
 	if err != nil {
@@ -21,6 +22,7 @@ func (s *Pages) SystemPage(w http.ResponseWriter, r *http.Request, v *visit.Visi
 	return nil
 }
 
+// SystemEvents keeps the page of the system live.
 func (s *Pages) SystemEvents(w http.ResponseWriter, r *http.Request, v *visit.Visit) error {
 	return s.Live.Follow(w, r, visit.Admin, v, live.View{
 		Share: "system",

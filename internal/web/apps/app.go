@@ -62,6 +62,7 @@ func (s *Pages) findApp(ctx context.Context, r *http.Request, v *visit.Visit) (d
 	return a, sight, err
 }
 
+// Source is the page of one app version, with its files.
 func (s *Pages) Source(w http.ResponseWriter, r *http.Request, v *visit.Visit) error {
 	ctx := r.Context()
 	a, sight, err := s.findApp(ctx, r, v)
@@ -127,6 +128,7 @@ type appCompare struct {
 	split        bool
 }
 
+// Diff is what differs between two versions of an app.
 func (s *Pages) Diff(w http.ResponseWriter, r *http.Request, v *visit.Visit) error {
 	ctx := r.Context()
 	a, sight, err := s.findApp(ctx, r, v)

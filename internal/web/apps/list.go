@@ -55,6 +55,7 @@ func (s *Pages) appList(ctx context.Context, v *visit.Visit) (appList, error) {
 	return l, err
 }
 
+// List is the list of apps that the visitor may see.
 func (s *Pages) List(w http.ResponseWriter, r *http.Request, v *visit.Visit) error {
 	l, err := s.appList(r.Context(), v)
 	if err != nil {
@@ -68,6 +69,7 @@ func (s *Pages) showApps(w http.ResponseWriter, r *http.Request, v *visit.Visit,
 	s.Render(w, r, v, status, ui.Page{Title: "Apps", Nav: "apps", Events: "/apps/events"}, appsPage(l))
 }
 
+// Events keeps the list of apps live.
 func (s *Pages) Events(w http.ResponseWriter, r *http.Request, v *visit.Visit) error {
 	return s.Live.Follow(w, r, visit.SignedIn, v, live.View{
 		Topics: []string{catalog.Topic},

@@ -43,6 +43,7 @@ func (s *Pages) logParts(ctx context.Context, fedID int64) ([]logview.Part, erro
 	return out, err
 }
 
+// LogsPage is the page of the federation's logs.
 func (s *Pages) LogsPage(w http.ResponseWriter, r *http.Request, v *visit.Visit) error {
 	parts, err := s.logParts(r.Context(), v.Fed.ID)
 	if err != nil {

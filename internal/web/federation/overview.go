@@ -173,6 +173,7 @@ func tilesOf(v *visit.Visit, rows []domain.NodeRow, busy map[uint64]bool) []tile
 	return out
 }
 
+// Overview is the page of one federation.
 func (s *Pages) Overview(w http.ResponseWriter, r *http.Request, v *visit.Visit) error {
 	return s.showFederation(w, r, v, http.StatusOK, nil)
 }
@@ -189,6 +190,7 @@ func (s *Pages) showFederation(w http.ResponseWriter, r *http.Request, v *visit.
 	return nil
 }
 
+// Events keeps the page of the federation live.
 func (s *Pages) Events(w http.ResponseWriter, r *http.Request, v *visit.Visit) error {
 	return s.Live.Follow(w, r, visit.Member, v, live.View{
 		Topics: live.FederationTopics(v.Fed.ID),

@@ -42,6 +42,7 @@ func (s *Pages) settingsView(ctx context.Context, v *visit.Visit) (settingsView,
 	return sv, err
 }
 
+// Settings is the page of a federation's settings.
 func (s *Pages) Settings(w http.ResponseWriter, r *http.Request, v *visit.Visit) error {
 	sv, err := s.settingsView(r.Context(), v)
 	if err != nil {

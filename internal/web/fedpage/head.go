@@ -23,6 +23,7 @@ type Head struct {
 	tab     string
 }
 
+// Head reads the head of the visit's federation; tab is the page that it stands on.
 func (s *Reader) Head(ctx context.Context, v *visit.Visit, tab string) (Head, error) {
 	h := Head{Fed: v.Fed, Link: s.Engines.Status(v.Fed.ID), Manager: v.Manager(), tab: tab}
 	fed, err := s.Onboarding.FederationBySlug(ctx, v.Fed.Slug)

@@ -24,6 +24,7 @@ type fedLine struct {
 // newFederation is the form of a new federation, as it was entered.
 type newFederation struct{ name, slug, description, partitions string }
 
+// Federations is the list of the federations that the visitor has a part in.
 func (s *Pages) Federations(w http.ResponseWriter, r *http.Request, v *visit.Visit) error {
 	return s.showFederations(w, r, v, http.StatusOK, newFederation{partitions: "10"}, nil)
 }
@@ -65,6 +66,7 @@ func (s *Pages) showFederations(w http.ResponseWriter, r *http.Request, v *visit
 	return nil
 }
 
+// CreateFederation makes a federation.
 func (s *Pages) CreateFederation(w http.ResponseWriter, r *http.Request, v *visit.Visit) error {
 	if err := visit.ParseForm(r); err != nil {
 		return err

@@ -47,6 +47,7 @@ func (s *Pages) homeOf(ctx context.Context, v *visit.Visit) (homeView, error) {
 	return h, err
 }
 
+// Events keeps the overview live.
 func (s *Pages) Events(w http.ResponseWriter, r *http.Request, v *visit.Visit) error {
 	h, err := s.homeOf(r.Context(), v)
 	if err != nil {

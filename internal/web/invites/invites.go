@@ -71,6 +71,7 @@ func (s *Pages) showInvites(w http.ResponseWriter, r *http.Request, v *visit.Vis
 	return nil
 }
 
+// Page is the page of invitations and rules.
 func (s *Pages) Page(w http.ResponseWriter, r *http.Request, v *visit.Visit) error {
 	return s.showInvites(w, r, v, http.StatusOK, nil)
 }
@@ -110,6 +111,7 @@ func (s *Pages) Invite(w http.ResponseWriter, r *http.Request, v *visit.Visit) e
 	return s.showInvites(w, r, v, http.StatusOK, func(iv *invitesView) { iv.link = link })
 }
 
+// Import makes an invitation for each line of a list.
 func (s *Pages) Import(w http.ResponseWriter, r *http.Request, v *visit.Visit) error {
 	if err := visit.ParseForm(r); err != nil {
 		return err
@@ -133,6 +135,7 @@ func (s *Pages) Import(w http.ResponseWriter, r *http.Request, v *visit.Visit) e
 	return s.Done(w, r, "/f/"+v.Fed.Slug+"/invites", words)
 }
 
+// Revoke takes an invitation back.
 func (s *Pages) Revoke(w http.ResponseWriter, r *http.Request, v *visit.Visit) error {
 	id, err := visit.FormID(r)
 	if err != nil {
@@ -155,6 +158,7 @@ func (s *Pages) Revoke(w http.ResponseWriter, r *http.Request, v *visit.Visit) e
 	return s.Done(w, r, "/f/"+v.Fed.Slug+"/invites", "The invitation does not work any more. Who came by it stays.")
 }
 
+// AddRule adds a rule that approves requests.
 func (s *Pages) AddRule(w http.ResponseWriter, r *http.Request, v *visit.Visit) error {
 	if err := visit.ParseForm(r); err != nil {
 		return err
@@ -167,6 +171,7 @@ func (s *Pages) AddRule(w http.ResponseWriter, r *http.Request, v *visit.Visit) 
 	return s.Done(w, r, "/f/"+v.Fed.Slug+"/invites", "Requests from "+rule.Value+" are approved by themselves from now on.")
 }
 
+// DropRule removes a rule that approves requests.
 func (s *Pages) DropRule(w http.ResponseWriter, r *http.Request, v *visit.Visit) error {
 	id, err := visit.FormID(r)
 	if err != nil {

@@ -64,6 +64,7 @@ func (s *Pages) showJoin(w http.ResponseWriter, r *http.Request, v *visit.Visit,
 	return nil
 }
 
+// Ask takes a request to join.
 func (s *Pages) Ask(w http.ResponseWriter, r *http.Request, v *visit.Visit) error {
 	return s.ask(w, r, v, domain.Invitation{}, "")
 }
@@ -77,6 +78,7 @@ func (s *Pages) Invitation(w http.ResponseWriter, r *http.Request, v *visit.Visi
 	return s.startJoin(w, r, v, inv)
 }
 
+// AskInvited takes a request by an invitation.
 func (s *Pages) AskInvited(w http.ResponseWriter, r *http.Request, v *visit.Visit) error {
 	inv, err := s.invited(r, v)
 	if err != nil {
@@ -160,6 +162,7 @@ func (s *Pages) Verify(w http.ResponseWriter, r *http.Request, v *visit.Visit) e
 	return nil
 }
 
+// Resend mails a new code.
 func (s *Pages) Resend(w http.ResponseWriter, r *http.Request, v *visit.Visit) error {
 	if err := visit.ParseForm(r); err != nil {
 		return err

@@ -60,6 +60,7 @@ func (s *Pages) newLaunch(ctx context.Context, v *visit.Visit, hash string) (lau
 	return l, err
 }
 
+// Form is the form that launches a run.
 func (s *Pages) Form(w http.ResponseWriter, r *http.Request, v *visit.Visit) error {
 	from, err := s.cloned(r.Context(), v, r.URL.Query().Get("from"))
 	if err != nil {
@@ -86,6 +87,7 @@ func (s *Pages) showLaunch(w http.ResponseWriter, r *http.Request, v *visit.Visi
 	s.Render(w, r, v, status, ui.Page{Title: "Launch a run · " + v.Fed.Name, Nav: "f", Events: l.events()}, launchPage(l))
 }
 
+// Events keeps the board beside the form live.
 func (s *Pages) Events(w http.ResponseWriter, r *http.Request, v *visit.Visit) error {
 	from, err := s.cloned(r.Context(), v, r.URL.Query().Get("from"))
 	if err != nil {

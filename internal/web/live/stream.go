@@ -42,6 +42,7 @@ func (s *Streams) readmit(r *http.Request, who visit.Access, live View) (*visit.
 	return v, s.Admit(r, who, v)
 }
 
+// TakeSlot counts one more stream of an address; false where it has too many. Who took one gives it back with [Streams.GiveSlot].
 func (s *Streams) TakeSlot(address string) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -52,6 +53,7 @@ func (s *Streams) TakeSlot(address string) bool {
 	return true
 }
 
+// GiveSlot gives back what [Streams.TakeSlot] took.
 func (s *Streams) GiveSlot(address string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

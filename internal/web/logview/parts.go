@@ -18,6 +18,7 @@ type Part struct {
 	Old  int
 }
 
+// Base is the address that the log of a federation's part is below.
 func (p Part) Base(fed domain.Federation) string {
 	return "/f/" + fed.Slug + "/logs/" + url.PathEscape(p.Key)
 }
@@ -27,6 +28,7 @@ func NodeParts(k domain.NodeKey) []Part {
 	return []Part{{Key: "supernode", Name: "SuperNode", node: k.ID, Part: "supernode"}, {Key: "clientapp", Name: "ClientApp", node: k.ID, Part: "clientapp"}}
 }
 
+// Find returns the part with a key; without one it is a [domain.NotFound] error.
 func Find(parts []Part, key string) (Part, error) {
 	i := slices.IndexFunc(parts, func(p Part) bool { return p.Key == key })
 	if i < 0 {
@@ -35,6 +37,7 @@ func Find(parts []Part, key string) (Part, error) {
 	return parts[i], nil
 }
 
+// ServePart answers a question about the log of a part.
 func (s *Logs) ServePart(w http.ResponseWriter, r *http.Request, v *visit.Visit, p Part) error {
 	if p.node != 0 {
 		return s.Serve(w, r, s.Engines.NodeLog(v.Fed.ID, p.node, p.Part, p.Old), v.Fed.Slug+"-"+p.Key, r.PathValue("kind"))

@@ -150,6 +150,7 @@ func tabCount(t domain.NodeTally, status domain.NodeStatus) int {
 	return t.By[status]
 }
 
+// Page is the list of a federation's SuperNodes.
 func (s *Pages) Page(w http.ResponseWriter, r *http.Request, v *visit.Visit) error {
 	q := nodeQueryOf(r.URL.Query())
 	l, err := s.nodeList(r.Context(), v, q)
@@ -161,6 +162,7 @@ func (s *Pages) Page(w http.ResponseWriter, r *http.Request, v *visit.Visit) err
 	return nil
 }
 
+// Events keeps the list of SuperNodes live.
 func (s *Pages) Events(w http.ResponseWriter, r *http.Request, v *visit.Visit) error {
 	q := nodeQueryOf(r.URL.Query())
 	return s.Live.Follow(w, r, visit.Manager, v, live.View{
@@ -198,6 +200,7 @@ func (s *Pages) Suspend(w http.ResponseWriter, r *http.Request, v *visit.Visit) 
 	return s.Done(w, r, s.backToNodes(r, v), req.Name+" is suspended. They see your reason.")
 }
 
+// Resume lets a suspended SuperNode go on.
 func (s *Pages) Resume(w http.ResponseWriter, r *http.Request, v *visit.Visit) error {
 	req, err := s.nodeOf(r, v)
 	if err != nil {

@@ -52,6 +52,7 @@ func (s *Pages) showDevice(w http.ResponseWriter, r *http.Request, v *visit.Visi
 	return nil
 }
 
+// ApproveDevice connects the machine whose terminal shows a code.
 func (s *Pages) ApproveDevice(w http.ResponseWriter, r *http.Request, v *visit.Visit) error {
 	if err := visit.ParseForm(r); err != nil {
 		return err

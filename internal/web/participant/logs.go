@@ -43,6 +43,7 @@ func (s *Pages) LogsPage(w http.ResponseWriter, r *http.Request, v *visit.Visit)
 	return nil
 }
 
+// LogPart answers a question about a log of the visitor's machine.
 func (s *Pages) LogPart(w http.ResponseWriter, r *http.Request, v *visit.Visit) error {
 	parts, err := s.myParts(r.Context(), v)
 	if err != nil {

@@ -82,6 +82,7 @@ func (s *Pages) showStatus(w http.ResponseWriter, r *http.Request, v *visit.Visi
 	return nil
 }
 
+// Events keeps the participant's page live.
 func (s *Pages) Events(w http.ResponseWriter, r *http.Request, v *visit.Visit) error {
 	if v.Mine.ID == 0 {
 		return visit.NoFederation()
@@ -161,6 +162,7 @@ func withdrawConfirmation(fed domain.Federation) visit.Confirmation {
 	return visit.Confirmation{Words: "Withdraw your request to join " + fed.Name + "?", Do: "Withdraw request", Back: "/me/" + fed.Slug}
 }
 
+// Withdraw takes the visitor's request back.
 func (s *Pages) Withdraw(w http.ResponseWriter, r *http.Request, v *visit.Visit) error {
 	if v.Mine.ID == 0 {
 		return visit.NoFederation()

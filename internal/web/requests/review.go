@@ -192,6 +192,7 @@ func (s *Pages) chosen(ctx context.Context, v *visit.Visit, ref string) (domain.
 	return req, err
 }
 
+// Page is the list of requests, with one of them beside it.
 func (s *Pages) Page(w http.ResponseWriter, r *http.Request, v *visit.Visit) error {
 	rv, err := s.review(r.Context(), v, queryOf(r))
 	if err != nil {
@@ -209,6 +210,7 @@ func (s *Pages) showReview(w http.ResponseWriter, r *http.Request, v *visit.Visi
 	s.Render(w, r, v, status, p, requestsPage(rv))
 }
 
+// Events keeps the list of requests live.
 func (s *Pages) Events(w http.ResponseWriter, r *http.Request, v *visit.Visit) error {
 	q := queryOf(r)
 	return s.Live.Follow(w, r, visit.Manager, v, live.View{
@@ -319,10 +321,12 @@ func (s *Pages) Resize(w http.ResponseWriter, r *http.Request, v *visit.Visit) e
 	return s.Done(w, r, s.backTo(r, v), result)
 }
 
+// Reject rejects a request, with a reason.
 func (s *Pages) Reject(w http.ResponseWriter, r *http.Request, v *visit.Visit) error {
 	return s.decide(w, r, v, rejectConfirmation, s.Onboarding.Reject, "%s is told why.")
 }
 
+// Revoke ends a participant's access, with a reason.
 func (s *Pages) Revoke(w http.ResponseWriter, r *http.Request, v *visit.Visit) error {
 	return s.decide(w, r, v, revokeConfirmation, s.Onboarding.Revoke, "The access of %s has ended; they are told why.")
 }

@@ -15,6 +15,7 @@ func stopRunConfirmation(fed domain.Federation, run domain.Run) visit.Confirmati
 	return visit.Confirmation{Words: "Stop " + run.Name + "? A stopped run cannot be resumed.", Do: "Stop run", Back: "/f/" + fed.Slug + "/runs/" + run.Name}
 }
 
+// Stop stops a run, or takes it out of the queue.
 func (s *Pages) Stop(w http.ResponseWriter, r *http.Request, v *visit.Visit) error {
 	run, err := s.Run(r.Context(), r, v)
 	if err != nil {

@@ -91,6 +91,7 @@ func (s *Pages) detail(ctx context.Context, v *visit.Visit, name string) (runDet
 	return d, s.extras(ctx, v, &d)
 }
 
+// Page is the page of a run.
 func (s *Pages) Page(w http.ResponseWriter, r *http.Request, v *visit.Visit) error {
 	run, err := s.Run(r.Context(), r, v)
 	if err != nil {
@@ -113,6 +114,7 @@ func (s *Pages) showRun(w http.ResponseWriter, r *http.Request, v *visit.Visit, 
 	return nil
 }
 
+// Events keeps the page of a run live.
 func (s *Pages) Events(w http.ResponseWriter, r *http.Request, v *visit.Visit) error {
 	run, err := s.Run(r.Context(), r, v)
 	if err != nil {

@@ -55,6 +55,7 @@ func (s *Pages) WithLog(do visit.Handler) visit.Handler {
 	}
 }
 
+// SharePage is the page that a link to a run opens.
 func (s *Pages) SharePage(w http.ResponseWriter, r *http.Request, v *visit.Visit) error {
 	d, err := s.sharedDetail(r.Context(), v, r.PathValue("run"))
 	if err != nil {
@@ -162,6 +163,7 @@ func (s *Pages) Share(w http.ResponseWriter, r *http.Request, v *visit.Visit) er
 	return s.showRun(w, r, v, status, run, func(d *runDetail) { d.shareErrs = errs })
 }
 
+// RevokeShare revokes a link to a run.
 func (s *Pages) RevokeShare(w http.ResponseWriter, r *http.Request, v *visit.Visit) error {
 	run, err := s.Run(r.Context(), r, v)
 	if err == nil {

@@ -157,6 +157,7 @@ func (s *Pages) comparison(ctx context.Context, v *visit.Visit, q compareQuery) 
 	return c, nil
 }
 
+// Compare is the comparison of some runs.
 func (s *Pages) Compare(w http.ResponseWriter, r *http.Request, v *visit.Visit) error {
 	q := compareQueryOf(r)
 	if r.URL.Query().Has("add") || r.URL.Query().Has("run") || r.URL.Query().Has("submit") { // forms without a script: one address for one thing
@@ -172,6 +173,7 @@ func (s *Pages) Compare(w http.ResponseWriter, r *http.Request, v *visit.Visit) 
 	return nil
 }
 
+// CompareEvents keeps a comparison live while one of its runs goes on.
 func (s *Pages) CompareEvents(w http.ResponseWriter, r *http.Request, v *visit.Visit) error {
 	q := compareQueryOf(r)
 	c, err := s.comparison(r.Context(), v, q)

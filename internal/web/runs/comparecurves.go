@@ -29,6 +29,7 @@ type comparePart struct {
 	Text    string   `json:"text,omitempty"`
 }
 
+// CompareCurves answers with the curves of the runs that are compared.
 func (s *Pages) CompareCurves(w http.ResponseWriter, r *http.Request, v *visit.Visit) error {
 	c, err := s.comparison(r.Context(), v, compareQueryOf(r))
 	if err != nil {

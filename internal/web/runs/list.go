@@ -165,6 +165,7 @@ func (l *runList) count() {
 	}
 }
 
+// List is the list of a federation's runs that the visitor may see.
 func (s *Pages) List(w http.ResponseWriter, r *http.Request, v *visit.Visit) error {
 	l, err := s.runList(r.Context(), v, runsQueryOf(r))
 	if err != nil {

@@ -10,6 +10,7 @@ import (
 	"blossomtune/internal/web/visit"
 )
 
+// Form is the page where people sign in.
 func (s *Pages) Form(w http.ResponseWriter, r *http.Request, v *visit.Visit) error {
 	if v.Known() {
 		s.GoOn(w, r, "/")
@@ -46,6 +47,7 @@ func (s *Pages) LinkForm(w http.ResponseWriter, r *http.Request, v *visit.Visit)
 	return nil
 }
 
+// UseLink signs in whoever presses the button that a mailed link leads to.
 func (s *Pages) UseLink(w http.ResponseWriter, r *http.Request, _ *visit.Visit) error {
 	p, err := s.Accounts.UseLink(r.Context(), r.PathValue("secret"))
 	if err != nil {
@@ -105,6 +107,7 @@ func (s *Pages) Back(w http.ResponseWriter, r *http.Request, v *visit.Visit) err
 	return nil
 }
 
+// SignOut ends the visitor's session.
 func (s *Pages) SignOut(w http.ResponseWriter, r *http.Request, v *visit.Visit) error {
 	if v.Known() {
 		if err := s.Accounts.EndSession(r.Context(), v.Session); err != nil {
@@ -115,6 +118,7 @@ func (s *Pages) SignOut(w http.ResponseWriter, r *http.Request, v *visit.Visit) 
 	return s.Done(w, r, "/", "You are signed out.")
 }
 
+// SetupForm is the form for the first admin.
 func (s *Pages) SetupForm(w http.ResponseWriter, r *http.Request, v *visit.Visit) error {
 	if err := s.setupLink(r); err != nil {
 		return err
@@ -131,6 +135,7 @@ func (s *Pages) setupLink(r *http.Request) error {
 	return err
 }
 
+// Setup makes the first admin.
 func (s *Pages) Setup(w http.ResponseWriter, r *http.Request, v *visit.Visit) error {
 	if err := visit.ParseForm(r); err != nil {
 		return err

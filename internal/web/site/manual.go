@@ -15,6 +15,7 @@ func (s *Pages) Manual(w http.ResponseWriter, r *http.Request, v *visit.Visit) e
 	return nil
 }
 
+// ManualPage is one page of the manual.
 func (s *Pages) ManualPage(w http.ResponseWriter, r *http.Request, v *visit.Visit) error {
 	p, ok := manual.Find(r.PathValue("name"))
 	if !ok {

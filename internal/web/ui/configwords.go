@@ -34,6 +34,7 @@ func KeyHelp(k domain.ConfigKey) string {
 	return strings.TrimSpace(k.Help + " " + domain.FirstUpper(words) + ".")
 }
 
+// KeyOptions are the values that a key of an app's configuration can have, where they are a choice.
 func KeyOptions(k domain.ConfigKey) []string {
 	if k.Kind == domain.KindBool {
 		return []string{"true", "false"}

@@ -32,6 +32,7 @@ func drawOf(ctx context.Context) drawing {
 	return d
 }
 
+// NowOf is the time that a component shows.
 func NowOf(ctx context.Context) time.Time { return drawOf(ctx).now }
 
 // icon returns the address of one symbol of the sprite.
@@ -120,6 +121,7 @@ func ago(now, t time.Time) string {
 	return About(d) + " ago"
 }
 
+// Exact writes a time to the second, in UTC.
 func Exact(t time.Time) string { return t.UTC().Format("2 Jan 2006, 15:04:05") + " UTC" }
 
 // Plural writes a number with its noun.
@@ -144,6 +146,7 @@ func Initials(name string) string {
 	return out
 }
 
+// Itoa writes a number.
 func Itoa(n int) string { return strconv.Itoa(n) }
 
 // Short is the form of a hash that pages show.
@@ -158,6 +161,7 @@ func Colons(hexText string) string {
 	return strings.Join(parts, ":")
 }
 
+// Itoa64 writes a number.
 func Itoa64(n int64) string { return strconv.FormatInt(n, 10) }
 
 // QueryText makes a text part of an address's query.
@@ -172,6 +176,7 @@ func QueryValues(text string) url.Values {
 // PathText makes a text one part of an address's path.
 func PathText(s string) string { return url.PathEscape(s) }
 
+// OrDash is a text, "–" for none.
 func OrDash(s string) string {
 	if s == "" {
 		return "–"
@@ -179,6 +184,7 @@ func OrDash(s string) string {
 	return s
 }
 
+// CSVTime writes a time in a CSV file; "" for none.
 func CSVTime(t time.Time) string {
 	if t.IsZero() {
 		return ""
@@ -194,6 +200,7 @@ func HolderName(r domain.Request) string {
 	return r.Name
 }
 
+// SomeText writes a number, "" for 0.
 func SomeText(n int) string {
 	if n == 0 {
 		return ""

@@ -13,6 +13,7 @@ type Page struct {
 	Events string // the address of the page's stream; empty: the page is not live
 }
 
+// Crumb is a page on the way to another; Href is empty for the page itself.
 type Crumb struct{ Name, Href string }
 
 // Frame is what surrounds every page.
@@ -27,6 +28,7 @@ type Frame struct {
 	Undo    string // the address of a form that takes it back; empty: it cannot
 }
 
+// PersonName is what a person is called: their name, or their address where they have given none.
 func PersonName(p domain.Person) string {
 	if p.Name != "" {
 		return p.Name

@@ -14,6 +14,7 @@ type Problem struct {
 // FormErrors is a form's errors by field; those without a field the form has are at "".
 type FormErrors map[string]Problem
 
+// TitleOf is the title of a page that tells a problem.
 func TitleOf(p Problem) string {
 	switch p.Code {
 	case domain.NotFound:

@@ -29,6 +29,7 @@ func Took(r domain.Run, now time.Time) string {
 	return Span(r.EndedAt.Sub(from))
 }
 
+// LeftWords says how long something will still take.
 func LeftWords(d time.Duration) string {
 	if d < time.Minute {
 		return About(d) + " left"
@@ -44,6 +45,7 @@ func UntrainedWords(r domain.Run) string {
 	return fmt.Sprintf("Nothing was trained: no participant of the %d that were asked gave a reply without an error.", r.Asked)
 }
 
+// RoundText says which round a run is in, short enough for a table.
 func RoundText(r domain.Run) string {
 	if r.EndedEarly() {
 		return Itoa(r.Round) // the rest was not wanted

@@ -15,6 +15,7 @@ type Tone struct {
 	since time.Time // when the reason began, where it has a beginning
 }
 
+// RequestTone is the state of a request.
 func RequestTone(s domain.RequestState) Tone {
 	switch s {
 	case domain.Unverified:
@@ -31,6 +32,7 @@ func RequestTone(s domain.RequestState) Tone {
 	return Tone{Class: "is-off", Icon: "off", Word: string(s)}
 }
 
+// SuperLinkTone is the state of a SuperLink.
 func SuperLinkTone(l domain.SuperLink, now time.Time) Tone {
 	t := Tone{Word: "SuperLink " + string(l.State)}
 	switch l.State {
@@ -76,6 +78,7 @@ func WaitTone(r domain.Run, what string, since time.Time, late bool) Tone {
 	return t
 }
 
+// RunTone is the state of a run.
 func RunTone(r domain.Run) Tone {
 	t := Tone{Word: string(r.State)}
 	switch r.State {
@@ -127,6 +130,7 @@ func NodeTone(k domain.NodeKey, training bool, now time.Time) Tone {
 	return Tone{Class: "is-off", Icon: "off", Word: "offline", Reason: About(now.Sub(k.Seen.LastAt))}
 }
 
+// MailTone is the state of a mail.
 func MailTone(s domain.MailState) Tone {
 	switch s {
 	case domain.MailSent:
@@ -139,6 +143,7 @@ func MailTone(s domain.MailState) Tone {
 	return Tone{Class: "is-off", Icon: "pause", Word: "held"}
 }
 
+// Min5 is how many of five petals are filled; one at least where anything is online.
 func Min5(online, total int) int {
 	if total == 0 || online == 0 {
 		return 0
@@ -146,6 +151,7 @@ func Min5(online, total int) int {
 	return max(online*5/total, 1)
 }
 
+// CompareTone is the state of a run where runs stand side by side.
 func CompareTone(r domain.Run) Tone {
 	t := RunTone(r)
 	if !r.State.Ended() && r.Round > 0 {

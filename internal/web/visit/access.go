@@ -14,4 +14,5 @@ const (
 	Admin              // of the instance
 )
 
+// Handler answers one request of a visitor who may make it. An error that it returns is answered by [Host.Serve].
 type Handler func(w http.ResponseWriter, r *http.Request, v *Visit) error

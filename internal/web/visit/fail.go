@@ -106,6 +106,7 @@ func writeProblem(w http.ResponseWriter, p ui.Problem) {
 	_, _ = w.Write(text)
 }
 
+// Nothing answers for addresses that no route has.
 func (s *Host) Nothing(_ http.ResponseWriter, r *http.Request, _ *Visit) error {
 	if r.Method != http.MethodGet && r.Method != http.MethodHead {
 		return domain.Errorf(domain.NotFound, "Nothing can be sent to this address.")

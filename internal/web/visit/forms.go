@@ -9,6 +9,7 @@ import (
 	"blossomtune/internal/domain"
 )
 
+// NotANumber is the error of a field that takes a whole number.
 func NotANumber(what, got, field string) error {
 	return domain.Errorf(domain.Invalid, "%s is a whole number, not %q.", what, got).At(field)
 }

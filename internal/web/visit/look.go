@@ -19,6 +19,7 @@ func (s *Host) look() ui.Site {
 	return l
 }
 
+// Tag is a short mark of a text, another one for each text.
 func Tag(text string) string {
 	h := fnv.New64a()
 	_, _ = h.Write([]byte(text))

@@ -31,6 +31,7 @@ func (s *Host) Requests(ctx context.Context, v *Visit, ids []string) ([]domain.R
 	return out, nil
 }
 
+// Run returns the run of the address; see [Host.RunNamed].
 func (s *Host) Run(ctx context.Context, r *http.Request, v *Visit) (domain.Run, error) {
 	return s.RunNamed(ctx, v, r.PathValue("run"))
 }
@@ -50,6 +51,7 @@ func (s *Host) RunNamed(ctx context.Context, v *Visit, name string) (domain.Run,
 	return run, err
 }
 
+// FederationOf returns a federation by its id.
 func (s *Host) FederationOf(r *http.Request, id int64) (domain.Federation, error) {
 	feds, err := s.Onboarding.Federations(r.Context())
 	if err != nil {

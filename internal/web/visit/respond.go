@@ -19,6 +19,7 @@ import (
 // csp lets a page load and call nothing but this server; there is no inline script or style anywhere.
 const csp = "default-src 'self'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
 
+// SecureHeaders sets what browsers must keep to on every page.
 func SecureHeaders(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h := w.Header()
@@ -77,6 +78,7 @@ func WriteBody(w http.ResponseWriter, r *http.Request, status int, body []byte) 
 	_, _ = w.Write(body)
 }
 
+// WriteJSON answers with a value as JSON that nobody keeps.
 func WriteJSON(w http.ResponseWriter, r *http.Request, value any) error {
 	text, err := json.Marshal(value)
 	if err != nil {
@@ -120,6 +122,7 @@ func (s *Host) takeFlash(w http.ResponseWriter, r *http.Request) (text, undo str
 	return text, undo
 }
 
+// Attachment is the header that makes a browser save an answer under a name.
 func Attachment(name string) string {
 	return mime.FormatMediaType("attachment", map[string]string{"filename": name})
 }

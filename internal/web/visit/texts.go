@@ -27,6 +27,7 @@ func checkForm(r *http.Request) error {
 	return CheckValues(r.PostForm)
 }
 
+// CheckValues refuses a form with text that the database cannot hold.
 func CheckValues(form url.Values) error {
 	for key, values := range form {
 		if !domain.Storable(key) {

@@ -26,7 +26,10 @@ type Visit struct {
 	Mine    domain.Request    // the visitor's newest request in fed; ID 0 where there is none
 }
 
-func (v *Visit) Known() bool   { return v.Person.ID != 0 }
+// Known reports whether the visitor is signed in.
+func (v *Visit) Known() bool { return v.Person.ID != 0 }
+
+// Manager reports whether the visitor is a manager of the federation.
 func (v *Visit) Manager() bool { return v.Role.AtLeast(domain.RoleManager) }
 func (v *Visit) viewer() bool  { return v.Role.AtLeast(domain.RoleViewer) }
 
@@ -42,6 +45,7 @@ func (v *Visit) SeenBy() int64 {
 // Names reports whether the visitor may see who other participants are.
 func (v *Visit) Names() bool { return v.viewer() }
 
+// Actor is the visitor as the audit names them.
 func (v *Visit) Actor() domain.Actor {
 	name := v.Person.Name
 	if name == "" {
@@ -114,6 +118,7 @@ func (s *Host) identify(r *http.Request, v *Visit) error {
 	return err
 }
 
+// NoFederation is the answer for a federation that does not exist, or not for the visitor.
 func NoFederation() error {
 	return domain.Errorf(domain.NotFound, "There is no such federation, or you have no part in it.").Fix("Check the address. Did you sign in with another e-mail address when you asked to join?")
 }
@@ -165,10 +170,12 @@ func safeNext(next string) string {
 	return next
 }
 
+// SetCookie sets a cookie that scripts cannot read, for maxAge seconds; a negative one takes it away.
 func (s *Host) SetCookie(w http.ResponseWriter, r *http.Request, name, value string, maxAge int) {
 	http.SetCookie(w, &http.Cookie{Name: name, Value: value, Path: "/", MaxAge: maxAge, HttpOnly: true, Secure: s.Secure(r), SameSite: http.SameSiteLaxMode})
 }
 
+// SignIn begins a session of a person in this browser.
 func (s *Host) SignIn(w http.ResponseWriter, r *http.Request, personID int64) error {
 	secret, session, err := s.Accounts.NewSession(r.Context(), personID, s.ClientAddress(r), r.UserAgent())
 	if err != nil {

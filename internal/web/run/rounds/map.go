@@ -71,6 +71,7 @@ type mapCell struct {
 	words           string
 }
 
+// LabelOf names a SuperNode of a run: by its label, or by its id where it has none.
 func LabelOf(labels map[string]string, node uint64) string {
 	id := strconv.FormatUint(node, 10)
 	if l := labels[id]; l != "" {

@@ -68,8 +68,10 @@ type stripBar struct {
 	y, high  float64
 }
 
+// Query is which round is shown, and which page of its SuperNodes.
 type Query struct{ round, page int }
 
+// QueryOf reads the query of a request.
 func QueryOf(r *http.Request) Query {
 	var q Query
 	q.round, _ = strconv.Atoi(r.URL.Query().Get("round"))
@@ -97,6 +99,7 @@ func (s *Pages) Round(w http.ResponseWriter, r *http.Request, v *visit.Visit) er
 	return nil
 }
 
+// View reads what is shown of a run's rounds.
 func (s *Pages) View(ctx context.Context, v *visit.Visit, run domain.Run, q Query) (View, error) {
 	view := View{address: cmp.Or(v.Base, "/f/"+v.Fed.Slug+"/runs/"+run.Name), run: run}
 	var err error
