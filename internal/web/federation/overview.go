@@ -256,7 +256,7 @@ func (s *Pages) SuperLink(w http.ResponseWriter, r *http.Request, v *visit.Visit
 	return s.Done(w, r, "/f/"+v.Fed.Slug, result)
 }
 
-// resize changes the total of partitions from the page of the federation.
+// Resize changes the total of partitions from the page of the federation.
 func (s *Pages) Resize(w http.ResponseWriter, r *http.Request, v *visit.Visit) error {
 	result, err := s.Fed.SetTotal(r, v)
 	if err != nil {

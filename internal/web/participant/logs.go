@@ -29,7 +29,7 @@ func (s *Pages) myParts(ctx context.Context, v *visit.Visit) ([]logview.Part, er
 	return logview.NodeParts(k), nil
 }
 
-// Logs shows a participant what the managers see of their machine's logs.
+// LogsPage shows a participant what the managers see of their machine's logs.
 func (s *Pages) LogsPage(w http.ResponseWriter, r *http.Request, v *visit.Visit) error {
 	parts, err := s.myParts(r.Context(), v)
 	if err != nil {

@@ -5,6 +5,7 @@ import "net/http"
 // Access says who may use a route. A federation that somebody has no part in does not exist for them.
 type Access int
 
+// Who a route is for.
 const (
 	Anyone      Access = iota
 	SignedIn           // anybody with a session

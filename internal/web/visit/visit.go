@@ -10,6 +10,7 @@ import (
 	"blossomtune/internal/portmux"
 )
 
+// Cookies besides [account.SessionCookie].
 const (
 	NextCookie  = "blossomtune_next"  // where somebody wanted to go before signing in
 	flashCookie = "blossomtune_flash" // the result of the last action, shown once
