@@ -6,18 +6,31 @@ import (
 	"blossomtune/internal/runs/watch"
 )
 
-// Wait and the other types are what a [Service] returns. The surfaces use them by these names: they import this package, not the ones
-// below it.
-type (
-	Wait       = diagnose.Wait
-	AppFailure = diagnose.AppFailure
-	Artifact   = artifacts.Artifact
-	Curves     = watch.Curves
-	Pace       = watch.Pace
-	Trend      = watch.Trend
-	TrendPoint = watch.TrendPoint
-	LogNews    = watch.LogNews
-)
+// The surfaces use what a [Service] returns by these names: they import this package, not the ones below it.
+
+// Wait is [diagnose.Wait].
+type Wait = diagnose.Wait
+
+// AppFailure is [diagnose.AppFailure].
+type AppFailure = diagnose.AppFailure
+
+// Artifact is [artifacts.Artifact].
+type Artifact = artifacts.Artifact
+
+// Curves is [watch.Curves].
+type Curves = watch.Curves
+
+// Pace is [watch.Pace].
+type Pace = watch.Pace
+
+// Trend is [watch.Trend].
+type Trend = watch.Trend
+
+// TrendPoint is [watch.TrendPoint].
+type TrendPoint = watch.TrendPoint
+
+// LogNews is [watch.LogNews].
+type LogNews = watch.LogNews
 
 // Limits of what one call returns.
 const (

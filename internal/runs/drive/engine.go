@@ -132,25 +132,24 @@ func (s *Driver) stopLeft(ctx context.Context, fedID int64, engine []domain.Engi
 		if !stray && !(owned && run.State.Ended()) {
 			continue
 		}
-		if err := s.Engine.StopRun(ctx, fedID, e.ID); err != nil {
+		if err := s.halt(ctx, domain.Run{FederationID: fedID, EngineRunID: e.ID}, domain.KilledStop); err != nil {
 			return err
 		}
-		if err := s.Engine.Kill(ctx, fedID, e.ID, domain.KilledStop); err != nil {
-			return err
-		}
-		if !stray {
-			continue
-		}
-		err = s.Store.InTx(ctx, func(tx Tx) error {
-			return tx.InsertAudit(ctx, domain.AuditEntry{At: s.Clock().UTC(), Actor: domain.System, Action: "engine_run.stopped",
-				ObjectKind: "engine_run", ObjectID: fmt.Sprint(e.ID), FederationID: fedID,
-				Detail: map[string]string{"reason": "no run of this server", "app_hash": e.AppHash}})
-		})
-		if err != nil {
-			return err
+		if stray {
+			if err := s.auditStray(ctx, fedID, e); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
+}
+
+func (s *Driver) auditStray(ctx context.Context, fedID int64, e domain.EngineRun) error {
+	return s.Store.InTx(ctx, func(tx Tx) error {
+		return tx.InsertAudit(ctx, domain.AuditEntry{At: s.Clock().UTC(), Actor: domain.System, Action: "engine_run.stopped",
+			ObjectKind: "engine_run", ObjectID: fmt.Sprint(e.ID), FederationID: fedID,
+			Detail: map[string]string{"reason": "no run of this server", "app_hash": e.AppHash}})
+	})
 }
 
 // halt ends the engine run and its ServerApp; both calls may be repeated.

@@ -38,17 +38,8 @@ func (s *Driver) move(ctx context.Context, actor domain.Actor, id int64, next do
 		if !run.State.May(next) {
 			return nil
 		}
-		before := run.State
-		run.State = next
-		now := s.Clock().UTC()
-		switch {
-		case next == domain.Starting:
-			run.StartingAt, run.ParticipantsAt = now, now
-		case next == domain.Running:
-			run.RunningAt = now
-		case next.Ended():
-			run.EndedAt = now
-		}
+		before, now := run.State, s.Clock().UTC()
+		enter(&run, next, now)
 		if err := keepParticipants(ctx, tx, &run, now); err != nil {
 			return err
 		}
@@ -72,10 +63,38 @@ func (s *Driver) move(ctx context.Context, actor domain.Actor, id int64, next do
 	return run, moved, err
 }
 
+// enter puts a run into a state and notes when.
+func enter(run *domain.Run, next domain.RunState, now time.Time) {
+	run.State = next
+	switch {
+	case next == domain.Starting:
+		run.StartingAt, run.ParticipantsAt = now, now
+	case next == domain.Running:
+		run.RunningAt = now
+	case next.Ended():
+		run.EndedAt = now
+	}
+}
+
 // startNext takes queued runs while there is room. The row is committed as starting before the engine hears of it.
 func (s *Driver) startNext(ctx context.Context, fedID int64) error {
-	var next *domain.Run
-	err := s.Store.View(ctx, func(tx Tx) error {
+	next, err := s.nextDue(ctx, fedID)
+	if err != nil || next == nil {
+		return err
+	}
+	if next.StopAsked {
+		return s.end(ctx, *next, domain.Stopped, next.Cause)
+	}
+	run, moved, err := s.move(ctx, domain.System, next.ID, domain.Starting, nil)
+	if err != nil || !moved {
+		return err
+	}
+	return s.startEngineRun(ctx, run)
+}
+
+// nextDue is the first queued run that may start, if there is room for it; nil if there is none.
+func (s *Driver) nextDue(ctx context.Context, fedID int64) (next *domain.Run, err error) {
+	err = s.Store.View(ctx, func(tx Tx) error {
 		next = nil
 		fed, err := tx.FederationByID(ctx, fedID)
 		if err != nil {
@@ -94,17 +113,7 @@ func (s *Driver) startNext(ctx context.Context, fedID int64) error {
 		}
 		return err
 	})
-	if err != nil || next == nil {
-		return err
-	}
-	if next.StopAsked {
-		return s.end(ctx, *next, domain.Stopped, next.Cause)
-	}
-	run, moved, err := s.move(ctx, domain.System, next.ID, domain.Starting, nil)
-	if err != nil || !moved {
-		return err
-	}
-	return s.startEngineRun(ctx, run)
+	return next, err
 }
 
 // advance reconciles one run that is starting or running with what the engine says.
