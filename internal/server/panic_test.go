@@ -42,7 +42,7 @@ func TestAPanicCostsItsRequestAlone(t *testing.T) {
 				}
 			})
 			lines := s.panics()[before:]
-			if len(lines) != 1 || !strings.Contains(lines[0], "surface="+c.surface) || !strings.Contains(lines[0], "fixture_test.go") {
+			if len(lines) != 1 || !strings.Contains(lines[0], "surface="+c.surface) || !strings.Contains(lines[0], "servertest.go") {
 				t.Fatalf("the log has %d lines: %.3000s", len(lines), lines)
 			}
 			_, id, _ := strings.Cut(lines[0], "request=")
@@ -54,7 +54,7 @@ func TestAPanicCostsItsRequestAlone(t *testing.T) {
 			if now := s.Counted(`blossomtune_request_panics_total{surface="` + c.surface + `"}`); now == counted {
 				t.Errorf("it is not counted: %s", now)
 			}
-			if strings.Contains(a.Body, "fixture_test.go") {
+			if strings.Contains(a.Body, "servertest.go") {
 				t.Error("the stack is in the answer")
 			}
 		})
