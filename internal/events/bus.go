@@ -9,22 +9,16 @@ import (
 
 // Event says that something of a topic changed.
 type Event struct {
-	Seq   uint64 // given by the bus, increasing by one
 	Topic string // "federation:<id>", "requests:<federation id>", "request:<id>", "engine:<federation id>", "run:<id>", "runs:<federation id>", "mail"
 	Kind  string // what changed, in the topic's own words
 	Data  any    // optional; read-only for all who receive it
 }
 
-const (
-	ringSize  = 4096 // events kept for those who resume
-	queueSize = 256  // events one subscriber may lag behind
-)
+const queueSize = 256 // events one subscriber may lag behind
 
 // Bus passes events on. The zero value is not usable; see [NewBus].
 type Bus struct {
 	mu   sync.Mutex
-	seq  uint64
-	ring []Event                               // the newest, oldest first
 	subs map[string]map[*Subscription]struct{} // by topic
 }
 
@@ -36,12 +30,6 @@ func NewBus() *Bus { return &Bus{subs: map[string]map[*Subscription]struct{}{}} 
 func (b *Bus) Publish(e Event) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.seq++
-	e.Seq = b.seq
-	if len(b.ring) == ringSize {
-		b.ring = slices.Delete(b.ring, 0, ringSize/4)
-	}
-	b.ring = append(b.ring, e)
 	for s := range b.subs[e.Topic] {
 		b.offer(s, e)
 	}
@@ -95,15 +83,10 @@ func (s *Subscription) Close() {
 	s.bus.drop(s)
 }
 
-// Subscribe watches topics from now on. The sequence number of now is returned with it, under the same lock, so that a
-// snapshot read afterwards lacks nothing.
-func (b *Bus) Subscribe(topics ...string) (*Subscription, uint64) {
+// Subscribe watches topics from now on. A snapshot that is read afterwards lacks nothing.
+func (b *Bus) Subscribe(topics ...string) *Subscription {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	return b.subscribe(topics), b.seq
-}
-
-func (b *Bus) subscribe(topics []string) *Subscription {
 	s := &Subscription{bus: b, topics: slices.Clone(topics), ch: make(chan Event, queueSize)}
 	for _, topic := range s.topics {
 		if b.subs[topic] == nil {
@@ -112,24 +95,4 @@ func (b *Bus) subscribe(topics []string) *Subscription {
 		b.subs[topic][s] = struct{}{}
 	}
 	return s
-}
-
-// SubscribeAfter watches topics and first delivers what was missed since the event with number seq. It reports false when
-// that is not known any more (too long ago, or of an earlier process); the subscriber then looks anew.
-func (b *Bus) SubscribeAfter(seq uint64, topics ...string) (*Subscription, bool) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	s := b.subscribe(topics)
-	if seq > b.seq || seq < b.seq && (len(b.ring) == 0 || b.ring[0].Seq > seq+1) {
-		return s, false
-	}
-	for _, e := range b.ring {
-		if e.Seq > seq && slices.Contains(topics, e.Topic) {
-			if len(s.ch) == cap(s.ch) {
-				return s, false
-			}
-			s.ch <- e
-		}
-	}
-	return s, true
 }

@@ -8,7 +8,7 @@ import (
 
 func TestSubscriberGetsItsTopicsInOrder(t *testing.T) {
 	b := NewBus()
-	s, _ := b.Subscribe("a", "b")
+	s := b.Subscribe("a", "b")
 	for i := range 10 {
 		b.Publish(Event{Topic: []string{"a", "b", "c"}[i%3], Kind: fmt.Sprint(i)})
 	}
@@ -24,7 +24,7 @@ func TestSubscriberGetsItsTopicsInOrder(t *testing.T) {
 
 func TestSlowSubscriberIsDroppedAndOthersGoOn(t *testing.T) {
 	b := NewBus()
-	slow, _ := b.Subscribe("x")
+	slow := b.Subscribe("x")
 	for range queueSize + 1 {
 		b.Publish(Event{Topic: "x"})
 	}
@@ -36,36 +36,10 @@ func TestSlowSubscriberIsDroppedAndOthersGoOn(t *testing.T) {
 		t.Errorf("%d events, lagged %v", n, slow.Lagged())
 	}
 	slow.Close()
-	fresh, _ := b.Subscribe("x")
+	fresh := b.Subscribe("x")
 	b.Publish(Event{Topic: "x", Kind: "on"})
 	if e := <-fresh.Events(); e.Kind != "on" {
 		t.Error(e)
-	}
-}
-
-func TestResumeMissesAndDoublesNothing(t *testing.T) {
-	b := NewBus()
-	for i := range 100 {
-		b.Publish(Event{Topic: "x", Kind: fmt.Sprint(i + 1)})
-	}
-	s, ok := b.SubscribeAfter(90, "x")
-	if !ok {
-		t.Fatal("not resumed")
-	}
-	b.Publish(Event{Topic: "x", Kind: "101"})
-	for want := uint64(91); want <= 101; want++ {
-		if e := <-s.Events(); e.Seq != want || e.Kind != fmt.Sprint(want) {
-			t.Fatalf("got %+v, want %d", e, want)
-		}
-	}
-	if _, ok := b.SubscribeAfter(5000, "x"); ok {
-		t.Error("resumed after a number of another process")
-	}
-	for range 2 * ringSize {
-		b.Publish(Event{Topic: "y"})
-	}
-	if _, ok := b.SubscribeAfter(90, "x"); ok {
-		t.Error("resumed after what is forgotten")
 	}
 }
 
@@ -75,7 +49,7 @@ func TestPublishAndCloseRace(t *testing.T) {
 	for range 8 {
 		wg.Go(func() {
 			for range 200 {
-				s, _ := b.Subscribe("x")
+				s := b.Subscribe("x")
 				b.Publish(Event{Topic: "x"})
 				s.Close()
 			}

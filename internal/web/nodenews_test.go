@@ -81,7 +81,7 @@ func TestSuperNodesThatComeAtOnceAreToldTogether(t *testing.T) {
 	if err != nil || len(offline) < 200 {
 		t.Fatal(len(offline), err)
 	}
-	sub, _ := s.Server.Events.Subscribe(onboarding.RequestsTopic(s.Fed.ID))
+	sub := s.Server.Events.Subscribe(onboarding.RequestsTopic(s.Fed.ID))
 	defer sub.Close()
 	for _, r := range offline {
 		r.Key.Seen.Online = false

@@ -70,7 +70,7 @@ func (s *Streams) Follow(w http.ResponseWriter, r *http.Request, who visit.Acces
 		return domain.Errorf(domain.Limited, "Too many live pages from your address.").Fix("Close some; this page shows what was when it was loaded.")
 	}
 	defer s.GiveSlot(address)
-	sub, _ := s.Events.Subscribe(live.Topics...)
+	sub := s.Events.Subscribe(live.Topics...)
 	defer func() { sub.Close() }()
 	c := newConn(s, w)
 	defer c.release()
@@ -106,7 +106,7 @@ func (s *Streams) Follow(w http.ResponseWriter, r *http.Request, who visit.Acces
 		case e, open := <-sub.Events():
 			rest := true
 			if !open { // it fell behind: what follows looks at everything anyway
-				sub, _ = s.Events.Subscribe(live.Topics...)
+				sub = s.Events.Subscribe(live.Topics...)
 			} else if e.Kind == runs.LinkEnded && live.Again != nil && !stillIn() {
 				return nil
 			} else if live.Quick != nil {
