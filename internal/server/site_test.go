@@ -10,8 +10,6 @@ import (
 // site is a running server with two federations and a person of every kind.
 type site struct{ *servertest.Site }
 
-type answer = servertest.Answer
-
 func newSite(t testing.TB) *site { return &site{servertest.New(t)} }
 
 // newSiteWith starts a site whose configuration a test changes.
