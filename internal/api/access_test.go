@@ -91,6 +91,8 @@ var apiAccess = map[string][]string{
 	"list-invitations": managers, "invite": managers, "import-invitations": managers, "revoke-invitation": managers, "list-rules": managers, "add-rule": managers, "drop-rule": managers, "configure-federation": managers,
 	"list-requests": managers, "approve": managers, "reject": managers, "revoke": managers, "suspend": managers, "resume": managers, "list-mails": admins, "list-apps": known, "upload-app": managers, "add-git-app": managers, "get-app": members, "download-app": members, "list-app-files": members, "get-app-file": members, "diff-app": members,
 	"list-presets": managers, "save-preset": managers, "delete-preset": managers,
+	"list-audit": admins, "resend-mail": admins, "set-person-admin": admins, "list-roles": managers, "set-role": managers,
+	"list-tokens": known, "create-token": known, "revoke-token": known,
 	"check-audit": admins, "get-settings": admins, "change-settings": admins, "get-containment": admins, "set-containment": admins,
 	"list-people": admins, "get-person-access": admins, "end-person-access": admins, "end-person-session": admins, "revoke-person-token": admins,
 	"run-round": members, "run-traffic": members,
@@ -100,6 +102,7 @@ var apiAccess = map[string][]string{
 
 // bodies are valid as far as the framework is concerned, and asked of by the rules to change nothing.
 var bodies = map[string]string{
+	"set-role": `{"email":"x","role":"viewer"}`, "set-person-admin": `{"admin":false}`, "create-token": `{"name":"x","scope":"all","days":400}`,
 	"describe-run": `{}`, "share-run": `{"days":1}`,
 	"set-containment": `{"accept_uncontained":false}`,
 	"change-settings": `{"values":{"nothing":"x"}}`,

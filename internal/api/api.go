@@ -81,6 +81,7 @@ func New(o Options) http.Handler {
 			Description: "A SuperNode's key: Blossomtune-Key, Blossomtune-Time and Blossomtune-Signature sign method, path, time and body, and count once. docs/architecture.md has the form."},
 	}
 	config.Components.Schemas.RegisterTypeAlias(reflect.TypeFor[client.DecimalID](), reflect.TypeFor[decimalID]())
+	config.Components.Schemas.RegisterTypeAlias(reflect.TypeFor[client.ConfigValue](), reflect.TypeFor[configValue]())
 	a := &api{Options: o, calls: newCalls(o.Clock()), huma: humago.New(mux, config)}
 	a.huma.UseMiddleware(a.authenticate)
 	a.federations()

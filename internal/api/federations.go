@@ -91,7 +91,12 @@ func (a *api) getFederation(ctx context.Context, in *FederationPath) (*body[clie
 	if err != nil {
 		return nil, err
 	}
-	return answer(a.federationView(f, role)), nil
+	out := a.federationView(f, role)
+	if role.AtLeast(domain.RoleManager) {
+		v := f.Asking
+		out.Asking = &client.Asking{Proof: string(v.Proof), Question: v.Question, AnswerNeeded: v.AnswerNeeded, InvitationsOnly: v.InvitationsOnly}
+	}
+	return answer(out), nil
 }
 
 func (a *api) resizeFederation(ctx context.Context, in *resizeInput) (*body[client.Federation], error) {

@@ -56,7 +56,7 @@ func (a *api) savePreset(ctx context.Context, in *savePreset) (*body[client.Pres
 	if err != nil {
 		return nil, err
 	}
-	p, err := a.Catalog.SavePreset(ctx, callerOf(ctx).actor, v, in.Name, in.Body.Config)
+	p, err := a.Catalog.SavePreset(ctx, callerOf(ctx).actor, v, in.Name, client.ConfigTexts(in.Body.Config))
 	return answer(presetView(p)), err
 }
 

@@ -54,7 +54,7 @@ func (a *api) cloneRun(ctx context.Context, in *cloneInput) (*body[client.Run], 
 		return nil, err
 	}
 	b := in.Body
-	r, err = a.Runs.Clone(ctx, callerOf(ctx).actor, r.ID, runs.Changes{Name: b.Name, Config: b.Config, Note: b.Note, Tags: b.Tags, NotBefore: b.NotBefore, Override: b.Override})
+	r, err = a.Runs.Clone(ctx, callerOf(ctx).actor, r.ID, runs.Changes{Name: b.Name, Config: client.ConfigTexts(b.Config), Note: b.Note, Tags: b.Tags, NotBefore: b.NotBefore, Override: b.Override})
 	if err != nil {
 		return nil, err
 	}

@@ -95,7 +95,7 @@ func (a *api) launch(ctx context.Context, in *launchInput) (*body[client.Run], e
 		}
 	}
 	settings := launchSettings(b.Settings, domain.RunSettings{Limits: f.Limits, InstallDependencies: b.InstallDependencies})
-	r, err := a.Runs.Launch(ctx, callerOf(ctx).actor, runs.LaunchInput{FederationID: f.ID, AppHash: b.App, Name: b.Name, Partitions: b.Partitions, Config: b.Config,
+	r, err := a.Runs.Launch(ctx, callerOf(ctx).actor, runs.LaunchInput{FederationID: f.ID, AppHash: b.App, Name: b.Name, Partitions: b.Partitions, Config: client.ConfigTexts(b.Config),
 		Settings: settings, Limits: &settings.Limits, Note: b.Note, Tags: b.Tags, NotBefore: b.NotBefore, Override: b.Override})
 	if err != nil {
 		return nil, err

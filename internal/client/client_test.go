@@ -71,3 +71,20 @@ func TestPathEscapes(t *testing.T) {
 		t.Error(got)
 	}
 }
+
+// A config value may be a text, a number or a boolean; a number keeps its digits.
+func TestConfigValuesAreTypedOrText(t *testing.T) {
+	var got map[string]client.ConfigValue
+	if err := json.Unmarshal([]byte(`{"a":"x","b":0.10,"c":true,"d":123456789012345678901,"e":-1e-3}`), &got); err != nil {
+		t.Fatal(err)
+	}
+	want := map[string]string{"a": "x", "b": "0.10", "c": "true", "d": "123456789012345678901", "e": "-1e-3"}
+	if d := cmp.Diff(want, client.ConfigTexts(got)); d != "" {
+		t.Error(d)
+	}
+	for _, bad := range []string{`{"a":null}`, `{"a":[1]}`, `{"a":{}}`} {
+		if err := json.Unmarshal([]byte(bad), &got); err == nil {
+			t.Errorf("%s was taken as %v", bad, got)
+		}
+	}
+}

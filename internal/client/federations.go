@@ -12,6 +12,7 @@ type Federation struct {
 	Partitions  int       `json:"partitions" doc:"Total number of partitions"`
 	Role        string    `json:"role" doc:"What the caller may do in it"`
 	SuperLink   SuperLink `json:"superlink"`
+	Asking      *Asking   `json:"asking,omitempty" doc:"For managers, of one federation: how people ask to join"`
 	CreatedAt   time.Time `json:"created_at"`
 }
 
@@ -41,9 +42,14 @@ type Resize struct {
 
 // FederationSettings are a federation's texts, and how people ask to join.
 type FederationSettings struct {
-	Name            string `json:"name" maxLength:"120"`
-	Description     string `json:"description,omitempty" maxLength:"4000"`
-	Proof           string `json:"proof" enum:"both,either" doc:"What askers prove: an account at a sign-in provider and their address, or either of them"`
+	Name        string `json:"name" maxLength:"120"`
+	Description string `json:"description,omitempty" maxLength:"4000"`
+	Asking
+}
+
+// Asking is how people ask to join a federation.
+type Asking struct {
+	Proof           string `json:"proof" enum:"both,either" doc:"What people prove who ask to join: an account at a sign-in provider and their address, or either"`
 	Question        string `json:"question,omitempty" maxLength:"240"`
 	AnswerNeeded    bool   `json:"answer_needed,omitempty"`
 	InvitationsOnly bool   `json:"invitations_only,omitempty"`

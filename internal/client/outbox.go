@@ -6,6 +6,7 @@ import (
 
 // Mail is one mail of the outbox.
 type Mail struct {
+	ID        int64     `json:"id"`
 	To        string    `json:"to"`
 	Subject   string    `json:"subject"`
 	Text      string    `json:"text" doc:"Empty once it was sent"`

@@ -10,5 +10,5 @@ type Preset struct {
 
 // PresetConfig is what a preset is saved with.
 type PresetConfig struct {
-	Config map[string]string `json:"config" doc:"Values as text; keys left out are at their default"`
+	Config map[string]ConfigValue `json:"config" doc:"Values, also as text; keys left out are at their default"`
 }

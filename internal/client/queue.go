@@ -44,12 +44,12 @@ type LimitChanges struct {
 
 // RunClone is a run to launch again, with changes.
 type RunClone struct {
-	Name      string            `json:"name,omitempty" doc:"The Run ID; left out: the next free one"`
-	Config    map[string]string `json:"config,omitempty" doc:"What is otherwise than in the run, as text"`
-	Note      *string           `json:"note,omitempty"`
-	Tags      []string          `json:"tags,omitempty"`
-	NotBefore time.Time         `json:"not_before,omitzero"`
-	Override  string            `json:"override,omitempty"`
+	Name      string                 `json:"name,omitempty" doc:"The Run ID; left out: the next free one"`
+	Config    map[string]ConfigValue `json:"config,omitempty" doc:"Values that differ from the run, also as text"`
+	Note      *string                `json:"note,omitempty"`
+	Tags      []string               `json:"tags,omitempty"`
+	NotBefore time.Time              `json:"not_before,omitzero"`
+	Override  string                 `json:"override,omitempty"`
 }
 
 // RunMove is a queued run's new place.

@@ -56,16 +56,16 @@ type AppFailure struct {
 
 // RunLaunch is a run to put into the queue.
 type RunLaunch struct {
-	App                 string            `json:"app" doc:"Hash of the app version"`
-	Name                string            `json:"name,omitempty" doc:"The Run ID; left out: the next free one"`
-	Partitions          int               `json:"partitions,omitempty" doc:"Total; left out: the federation's"`
-	Config              map[string]string `json:"config,omitempty" doc:"Values as text; keys left out keep the default"`
-	InstallDependencies bool              `json:"install_dependencies,omitempty" doc:"The same as in settings"`
-	Settings            *LaunchSettings   `json:"settings,omitempty"`
-	Note                string            `json:"note,omitempty"`
-	Tags                []string          `json:"tags,omitempty"`
-	NotBefore           time.Time         `json:"not_before,omitzero" doc:"Left out: as soon as it can"`
-	Override            string            `json:"override,omitempty" doc:"An admin's reason to launch although the board says no-go"`
+	App                 string                 `json:"app" doc:"Hash of the app version"`
+	Name                string                 `json:"name,omitempty" doc:"The Run ID; left out: the next free one"`
+	Partitions          int                    `json:"partitions,omitempty" doc:"Total; left out: the federation's"`
+	Config              map[string]ConfigValue `json:"config,omitempty" doc:"Values, also as text; keys left out keep the default"`
+	InstallDependencies bool                   `json:"install_dependencies,omitempty" doc:"The same as in settings"`
+	Settings            *LaunchSettings        `json:"settings,omitempty"`
+	Note                string                 `json:"note,omitempty"`
+	Tags                []string               `json:"tags,omitempty"`
+	NotBefore           time.Time              `json:"not_before,omitzero" doc:"Left out: as soon as it can"`
+	Override            string                 `json:"override,omitempty" doc:"An admin's reason to launch although the board says no-go"`
 }
 
 // Metric is one number of one round. JSON has no NaN and no infinities: Text says those, and Value is then left out.
