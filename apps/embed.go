@@ -9,6 +9,11 @@ import "embed"
 //go:embed quickstart_huggingface/pyproject.toml quickstart_huggingface/README.md quickstart_huggingface/quickstart_huggingface/*.py
 var Bundled embed.FS
 
+// Minimal is the source of the app that `blossomtune app new` copies.
+//
+//go:embed minimal/pyproject.toml minimal/README.md minimal/minimal/*.py
+var Minimal embed.FS
+
 // Requirements is the lock, with hashes, of what quickstart_digits needs beyond Flower itself. What quickstart_huggingface needs is
 // too large for everybody's environment; it is installed for a run that asks for it.
 //
