@@ -19,7 +19,10 @@ import (
 )
 
 type tokenCmd struct {
-	Create tokenCreateCmd `cmd:"" help:"Print a new API token. It is shown only here."`
+	Create tokenCreateCmd `cmd:"" help:"On the server's host: print a new admin's API token. It is shown only here."`
+	New    tokenNewCmd    `cmd:"" op:"create-token" help:"Print a new API token of your own. It is shown only here."`
+	List   tokenListCmd   `cmd:"" op:"list-tokens" help:"List your API tokens."`
+	Revoke tokenRevokeCmd `cmd:"" op:"revoke-token" help:"Revoke one of your API tokens."`
 }
 
 type tokenCreateCmd struct {

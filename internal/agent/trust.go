@@ -138,3 +138,13 @@ func (s server) proxy() string {
 	}
 	return u.Host
 }
+
+// CAOf returns how this machine sees a server: the SHA-256 of the server's own CA with its certificate (PEM), or "public" and nothing where
+// this machine's roots vouch for the server. Nothing vouches for the CA until its hash is compared with what the server's admin says.
+func CAOf(ctx context.Context, address string) (pin string, caPEM []byte, err error) {
+	srv, err := parseServer(address, "")
+	if err == nil {
+		pin, caPEM, _, err = srv.look(ctx)
+	}
+	return pin, caPEM, err
+}
