@@ -546,7 +546,7 @@ func requestBulk(rv review) templ.Component {
 
 func freeWords(rv review) string {
 	if len(rv.free) == 0 {
-		return "All " + ui.Plural(rv.Fed.TotalPartitions, "partition", "partitions") + " are held."
+		return "All " + ui.Plural(rv.Fed.TotalPartitions, "partition", "partitions") + " are assigned."
 	}
 	return ui.Plural(len(rv.free), "partition is free", "partitions are free") + "; next " + joinInts(rv.free, 3)
 }
