@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"net"
@@ -93,13 +94,19 @@ func namespace(t *testing.T) (name, host string) {
 // proxy is an organisation's HTTP proxy: CONNECT, nothing else. It counts.
 func proxy(t *testing.T, addr string) (string, *atomic.Int64) {
 	t.Helper()
+	return proxyTo(t, addr, "")
+}
+
+// proxyTo is a proxy that connects everyone to one server, whatever name they ask for. "" is the one that they name.
+func proxyTo(t *testing.T, addr, server string) (string, *atomic.Int64) {
+	t.Helper()
 	ln, count := listen(t, addr), new(atomic.Int64)
 	srv := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Method != http.MethodConnect {
 			http.Error(w, "only CONNECT", http.StatusMethodNotAllowed)
 			return
 		}
-		to, err := net.DialTimeout("tcp", r.Host, 5*time.Second)
+		to, err := net.DialTimeout("tcp", cmp.Or(server, r.Host), 5*time.Second)
 		if err != nil {
 			http.Error(w, err.Error(), http.StatusBadGateway)
 			return

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"os"
 	"time"
 
@@ -47,7 +48,12 @@ func (c *joinCmd) Run(ctx context.Context) error {
 		PythonDir: c.PythonDir, Requirements: apps.Requirements,
 		NodePort: c.NodePort, Parallel: c.Parallel, ShareOutput: c.Share, ShareLogs: c.ShareLogs, AppLimits: agent.AppLimits{Memory: int64(c.AppMemory) * 1_000_000, Time: c.AppTime, Disk: c.AppDisk * 1_000_000}, Approve: c.Approve, Uncontained: c.Contain == "off", Data: c.Data, Service: c.Service, NewKey: c.NewKey, Version: versionOf(), In: os.Stdin, Out: os.Stdout}
 	if !c.Preflight {
-		return agent.Join(ctx, o)
+		o.Program = ownProgram()
+		err := agent.Join(ctx, o)
+		if r, ok := errors.AsType[*agent.Replaced](err); ok {
+			return become(r.Program, r.Args)
+		}
+		return err
 	}
 	o.Token = ""
 	good, err := agent.Preflight(ctx, o)

@@ -31,7 +31,7 @@ type participantCommands struct {
 	Rehearse rehearseCmd `cmd:"" help:"Run one round of an app version on this machine and show what would leave it. Nothing is sent to the server. Exit code 1: a message had no result."`
 	Ledger   ledgerCmd   `cmd:"" help:"Show what left this machine, and check it. Exit code 6: the ledger was changed or does not agree with the receipt."`
 	Verify   verifyCmd   `cmd:"" help:"Check offline that a file is the one of which a run's receipt tells. Exit codes: 0 it is, 3 the receipt was changed, 4 another key signed it, 5 the file is not in it."`
-	Update   updateCmd   `cmd:"" op:"list-programs" help:"Replace this program by the version that this machine's server hands out. The SuperNode continues, and uses it from its next start."`
+	Update   updateCmd   `cmd:"" op:"list-programs" help:"Replace this program by the version that this machine's server hands out. The SuperNode continues, and switches to it between runs."`
 	Version  versionCmd  `cmd:"" help:"Print the version."`
 }
 

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
 	"time"
 
 	"blossomtune/internal/agent"
@@ -58,15 +59,19 @@ func (c *updateCmd) Run(ctx context.Context) error {
 	return nil
 }
 
-// sayWhen says that running agents go on as they are: starting one again between two rounds would lose what its apps remember of a run.
+// sayWhen says when running agents start to use the other program.
 func (c *updateCmd) sayWhen() {
 	all, err := agent.Machines(c.Dir, c.URL)
 	if err != nil {
 		return
 	}
 	for _, m := range all {
-		if m.Running() {
-			fmt.Printf("The SuperNode of %s continues as it is. It uses the other program from its next start: stop it while no run is under way, and start it again.\n", m.Name)
+		switch {
+		case !m.Running():
+		case runtime.GOOS == "windows":
+			fmt.Printf("The SuperNode of %s continues with the earlier program. Restart blossomtune join to use this one.\n", m.Name)
+		default:
+			fmt.Printf("The SuperNode of %s continues. It switches to this program when the federation has no run.\n", m.Name)
 		}
 	}
 }

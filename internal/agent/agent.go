@@ -55,6 +55,7 @@ type Options struct {
 	ShareLogs   bool   // the SuperNode's and the ClientApps' logs go to the federation's managers
 	ShareOutput bool   // the last lines of a ClientApp that failed go to the federation's managers
 	Version     string // of this program, reported to the server
+	Program     string // its file: Join ends with [Replaced] after an update has replaced it; "": the file is not watched
 	In          io.Reader
 	Out         io.Writer // progress, one line each
 	Clock       domain.Clock
@@ -66,6 +67,8 @@ type joining struct {
 	srv   server
 	clock *serverClock
 	input *bufio.Reader
+
+	program os.FileInfo // of the program that runs; nil where it is not watched
 
 	mu sync.Mutex // of Out
 }
@@ -144,6 +147,15 @@ func (j *joining) asService(ctx context.Context, n *node) error {
 	if err != nil {
 		return err
 	}
+	s, err := serviceOf(n.h, append([]string{self}, j.again(n)...), "SuperNode of "+n.st.Name+" (BlossomTune)")
+	if err != nil {
+		return err
+	}
+	return s.install(ctx, j.say)
+}
+
+// again returns the arguments that run this SuperNode again as it runs now, without a token and without asking anything.
+func (j *joining) again(n *node) []string {
 	deps := DepsNever
 	if n.deps {
 		deps = DepsAllow
@@ -151,7 +163,7 @@ func (j *joining) asService(ctx context.Context, n *node) error {
 	if j.o.Deps == DepsBuild {
 		deps = DepsBuild
 	}
-	args := []string{self, "join", j.srv.base.String(), "--dir", string(n.h), "--deps", string(deps)}
+	args := []string{"join", j.srv.base.String(), "--dir", string(n.h), "--deps", string(deps)}
 	if j.o.PythonDir == "" && j.o.Dir == "" {
 		args = append(args, "--python-dir", filepath.Join(filepath.Dir(string(n.h)), "python"))
 	} else if j.o.PythonDir != "" {
@@ -175,9 +187,6 @@ func (j *joining) asService(ctx context.Context, n *node) error {
 	if n := j.o.Parallel; n > 1 {
 		args = append(args, "--parallel", strconv.Itoa(n))
 	}
-	if d := j.o.AppLimits.Disk; d > 0 {
-		args = append(args, "--app-disk", strconv.FormatInt(d/1_000_000, 10))
-	}
 	if ids := j.o.AppUIDs.String(); ids != domain.DefaultAppUIDs {
 		args = append(args, "--app-uids", ids)
 	}
@@ -187,11 +196,13 @@ func (j *joining) asService(ctx context.Context, n *node) error {
 	if n.st.Approve != "" {
 		args = append(args, "--approve", n.st.Approve)
 	}
-	s, err := serviceOf(n.h, args, "SuperNode of "+n.st.Name+" (BlossomTune)")
-	if err != nil {
-		return err
+	if j.o.Python != "" {
+		args = append(args, "--python", j.o.Python)
 	}
-	return s.install(ctx, j.say)
+	if j.o.NodePort != 0 {
+		args = append(args, "--node-port", strconv.Itoa(j.o.NodePort))
+	}
+	return append(args, "--app-disk", strconv.FormatInt(j.o.AppLimits.Disk/1_000_000, 10))
 }
 
 // stopped makes an ordinary end of what ctx interrupted.
@@ -225,6 +236,9 @@ func prepare(o Options) (*joining, *token, error) {
 		}
 	}
 	j := &joining{o: o, clock: &serverClock{local: o.Clock}, input: bufio.NewReader(io.LimitReader(o.In, 64<<10))}
+	if o.Program != "" {
+		j.program, _ = os.Stat(o.Program) // a program that cannot be found is not watched
+	}
 	text := o.Token
 	j.o.Token = ""
 	if text == "-" {

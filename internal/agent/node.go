@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"os"
 	"runtime"
 	"sync/atomic"
 	"time"
@@ -36,6 +37,10 @@ type node struct {
 	rec    *recorder   // nil until the SuperNode is kept running
 	gate   *gatekeeper // likewise
 	status *statusFile // likewise
+
+	busy    bool        // the federation has a run, or the server has not said that it has none
+	tried   os.FileInfo // the last file in the place of the running program
+	retired bool        // an updated program takes over
 
 	suspended string        // as last said
 	saidClock time.Duration // what the clock is off, as last said
@@ -166,10 +171,12 @@ const (
 // follow takes over what the server says now. A run under way keeps the node config that it began with. It reports whether the
 // SuperNode has to connect again, because its SuperLink has another address.
 func (n *node) follow(ctx context.Context, sn *supernode.Node) (moved bool) {
+	n.busy = true
 	got, reached, err := n.ask(ctx)
 	if err != nil || !reached {
 		return false // an access that has ended shows in the SuperNode's own end
 	}
+	n.busy = got.Busy
 	n.status.offered(got.Version, n.j.o.Version)
 	if got.Suspended != n.suspended {
 		n.status.change(func(s *Status) { s.Suspended = got.Suspended })
@@ -248,6 +255,10 @@ func (n *node) keep(ctx context.Context) error {
 			n.status.connected(false, "The agent was stopped.")
 			n.j.say("Stopped.")
 			return nil // it was asked to stop
+		case n.retired:
+			n.status.connected(false, "The agent restarts with the updated program.")
+			n.j.say("The program was updated. Restarting with it.")
+			return &Replaced{n.j.o.Program, n.j.again(n)}
 		case errors.Is(err, supernode.ErrRefused):
 			if _, _, err := n.ask(ctx); err != nil {
 				n.status.connected(false, messageOf(err))
@@ -332,7 +343,7 @@ func (n *node) serve(ctx context.Context, apps supernode.Apps, log io.Writer) er
 				stop()
 			}
 		case <-ask.C:
-			if n.follow(ctx, sn) {
+			if n.follow(ctx, sn) || n.retires(ctx) {
 				stop()
 			}
 		case done := <-refresh:

@@ -142,6 +142,13 @@ func (s *statusFile) offered(version, ours string) {
 	}
 }
 
+// idle reports whether no app works on a message.
+func (s *statusFile) idle() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.now.Working) == 0
+}
+
 const starting = "It is starting."
 
 func messageOf(err error) string {
