@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"database/sql"
 	"encoding/json"
 	"os"
 	"os/exec"
@@ -69,8 +70,25 @@ func (s *server) superLink() (state, reason string) {
 	return f.SuperLink.State, f.SuperLink.Reason
 }
 
-// After an upgrade, a keeper that the earlier version started finishes its run, gets no new one, and is then replaced: no limit of a
-// later run is passed over by a keeper that does not know it.
+// stepBack undoes the migration of node statuses, as if the server were of the version before it.
+func (s *server) stepBack() {
+	s.t.Helper()
+	db, err := sql.Open("sqlite", "file:"+filepath.Join(s.data, "blossomtune.db")+"?_pragma=busy_timeout(10000)")
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	defer db.Close()
+	for _, undo := range []string{"DROP INDEX node_key_by_status", "DROP INDEX node_key_by_release", "DROP INDEX node_key_by_node",
+		"DROP INDEX node_key_by_approve", "ALTER TABLE node_key DROP COLUMN status", "CREATE INDEX node_key_by_federation ON node_key (federation_id)",
+		"DELETE FROM goose_db_version WHERE version_id = 20261129105300"} {
+		if _, err := db.ExecContext(s.t.Context(), undo); err != nil {
+			s.t.Fatalf("%s: %v", undo, err)
+		}
+	}
+}
+
+// After an upgrade with a migration, a keeper that the earlier version started finishes its run, gets no new one, and is then replaced: no
+// limit of a later run is passed over by a keeper that does not know it.
 func TestAnOlderKeeperFinishesItsRunAndIsReplaced(t *testing.T) {
 	t.Parallel()
 	s := startAs(t, older(t), 10, freeAddr(t))
@@ -80,9 +98,13 @@ func TestAnOlderKeeperFinishesItsRunAndIsReplaced(t *testing.T) {
 	s.becomes("before", "running", time.Minute)
 	first := s.keeperPID()
 	s.kill()
+	s.stepBack()
 	s.prog = bin(t)
 	s.serve()
 	s.awaitUp()
+	if found, err := filepath.Glob(filepath.Join(s.data, "backups", "before-upgrade-*.backup")); len(found) != 1 {
+		t.Errorf("backups before the upgrade: %v, %v", found, err)
+	}
 	s.launchWith(hash, "after", map[string]string{"megabytes": "700", "seconds": "60"}, map[string]any{"memory_mb": 500})
 	w := s.waitsFor("after", "waits for the engine's restart", 10*time.Second)
 	if w.State != "queued" || w.Waits.Late || s.keeperPID() != first || s.get("before").State != "running" {
