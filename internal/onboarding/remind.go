@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"blossomtune/internal/domain"
+	"blossomtune/internal/notify"
 )
 
 // remindGap is the least time between two mails to the managers of a federation about requests that wait.
@@ -53,37 +54,22 @@ func (s *Service) remind(ctx context.Context, tx Tx, fedID int64) error {
 	if err != nil {
 		return err
 	}
-	to, err := s.managers(ctx, tx, fedID)
+	to, err := notify.Recipients(ctx, tx, fedID, domain.NoticeRequests)
 	if err != nil {
 		return err
 	}
-	for _, address := range to {
-		if err := s.mail(ctx, tx, address, s.waitingMail(fed, waiting)); err != nil {
+	for _, r := range to {
+		if r.Mode != domain.NoticeNow {
+			continue // the notice waits for their daily mail
+		}
+		if err := s.mail(ctx, tx, r.Person.Email, s.waitingMail(fed, waiting)); err != nil {
 			return err
 		}
 	}
-	return tx.PutSetting(ctx, key, strconv.FormatInt(s.now().UnixMilli(), 10))
-}
-
-// managers are the addresses of a federation's managers; where nobody was given that role, of the instance's admins.
-func (s *Service) managers(ctx context.Context, tx Tx, fedID int64) (to []string, err error) {
-	grants, err := tx.RoleGrants(ctx, fedID)
+	err = tx.InsertNotice(ctx, &domain.Notice{Kind: domain.NoticeRequests, FederationID: fedID, About: "requests:" + strconv.FormatInt(fedID, 10), At: s.now(),
+		Facts: domain.NoticeFacts{People: len(waiting)}})
 	if err != nil {
-		return nil, err
+		return err
 	}
-	for _, g := range grants {
-		if g.Role == domain.RoleManager && g.Person.Email != "" {
-			to = append(to, g.Person.Email)
-		}
-	}
-	if len(to) > 0 {
-		return to, nil
-	}
-	admins, err := tx.People(ctx, domain.PeopleFilter{Admins: true, Limit: 100})
-	for _, p := range admins {
-		if p.Email != "" && !p.Host() {
-			to = append(to, p.Email)
-		}
-	}
-	return to, err
+	return tx.PutSetting(ctx, key, strconv.FormatInt(s.now().UnixMilli(), 10))
 }

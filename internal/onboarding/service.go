@@ -87,6 +87,9 @@ type Tx interface {
 	RoleGrants(ctx context.Context, fedID int64) ([]domain.RoleGrant, error)
 	People(ctx context.Context, f domain.PeopleFilter) ([]domain.Person, error)
 
+	NoticePrefs(ctx context.Context, fedID int64, kind domain.NoticeKind) ([]domain.NoticePref, error)
+	InsertNotice(ctx context.Context, n *domain.Notice) error
+
 	Setting(ctx context.Context, key string) (string, error)
 	PutSetting(ctx context.Context, key, value string) error
 	InsertMail(ctx context.Context, m *domain.Mail) error

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -223,6 +224,22 @@ func (w *world) audit(name string) (out []string) {
 	return out
 }
 
+// notices are the kinds of all notices, in order.
+func (w *world) notices() (out []domain.NoticeKind) {
+	w.t.Helper()
+	err := w.db.View(w.t.Context(), func(tx *store.Tx) error {
+		all, err := tx.UnsortedNotices(w.t.Context(), 100)
+		for _, n := range all {
+			out = append(out, n.Kind)
+		}
+		return err
+	})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return out
+}
+
 // check holds a world to invariant 3: one engine run, one end, no orphan, nothing lost.
 func (w *world) check(got domain.Run, e ending) {
 	w.t.Helper()
@@ -250,6 +267,9 @@ func (w *world) check(got domain.Run, e ending) {
 	}
 	if ends != 1 {
 		w.t.Errorf("the end is %d times in the audit log: %v", ends, w.audit("r1"))
+	}
+	if notices := w.notices(); !slices.Equal(notices, []domain.NoticeKind{domain.NoticeRunStarted, domain.NoticeOf(got)}) {
+		w.t.Errorf("the notices of the run are %v", notices)
 	}
 	ms, err := w.server.Metrics(w.t.Context(), got, 0, 0)
 	if err != nil || len(ms) != 1 || ms[0].Name != "accuracy" || ms[0].Value != 0.5 || got.Round != 1 {

@@ -69,6 +69,8 @@ type Options struct {
 	// EngineChosen is called after a federation's choice of an engine may have changed; may be nil.
 	EngineChosen func(fedID int64)
 
+	Noticed func() // see [drive.Options]
+
 	Events *events.Bus
 	Clock  domain.Clock
 	Logger *slog.Logger
@@ -115,7 +117,8 @@ func New(o Options) *Service {
 		Signer: o.Receipts, Requirements: o.Requirements, Flwr: o.Flwr, Version: o.Version})
 	s.driver = drive.New(drive.Options{Store: part[drive.Tx]{o.Store, func(tx Tx) drive.Tx { return tx }},
 		Engine: o.Engine, Stray: o.Stray, Follower: s.follower, Reporter: s.reporter, Clock: o.Clock, Logger: o.Logger,
-		Flwr: o.Flwr, MaxDisk: o.MaxDisk, Contained: o.Contained, AppUID: o.AppUID, Ended: s.receipts.Due})
+		Flwr: o.Flwr, MaxDisk: o.MaxDisk, Contained: o.Contained, AppUID: o.AppUID, Ended: s.receipts.Due,
+		Noticed: o.Noticed})
 	return s
 }
 

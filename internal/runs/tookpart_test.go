@@ -212,6 +212,28 @@ func TestAParticipantMayGetASuperNodeDuringARun(t *testing.T) {
 	})
 }
 
+// noticed checks that people are notified of a run's end as the run itself tells it.
+func (w *world) noticed(run domain.Run, asked int) {
+	w.t.Helper()
+	w.in(func(tx *store.Tx) error {
+		all, err := tx.UnsortedNotices(w.t.Context(), 10)
+		if err != nil || len(all) != 2 {
+			w.t.Errorf("notices %+v, %v", all, err)
+			return err
+		}
+		n, told := all[1], all[1].Facts.Run
+		want := domain.NoticeRunCompleted
+		if run.Outcome() == domain.NothingTrained {
+			want = domain.NoticeNothingTrained
+		}
+		if n.Kind != want || told.Cause != run.Cause.Message || told.Remedy != run.Cause.Remedy || told.Asked != asked ||
+			told.Contributed != run.Contributed || len(told.Who) != run.Contributed {
+			w.t.Errorf("the notice is %s, %+v", n.Kind, told)
+		}
+		return nil
+	})
+}
+
 // A completed run says whether any participant contributed, and if none did, why.
 func TestACompletedRunSaysWhetherAnyoneContributed(t *testing.T) {
 	for _, c := range []struct {
@@ -241,6 +263,7 @@ func TestACompletedRunSaysWhetherAnyoneContributed(t *testing.T) {
 				if run.State != domain.Completed || run.Outcome() != c.want || run.Cause.Message != c.cause || !strings.HasPrefix(run.Cause.Remedy, c.remedy) {
 					t.Errorf("%s, %s: %q, remedy %q", run.State, run.Outcome(), run.Cause.Message, run.Cause.Remedy)
 				}
+				w.noticed(run, len(c.replies))
 			})
 		})
 	}

@@ -18,6 +18,7 @@ import (
 	"blossomtune/internal/flower/python"
 	"blossomtune/internal/keeper/contain"
 	"blossomtune/internal/nodes"
+	"blossomtune/internal/notify"
 	"blossomtune/internal/portmux"
 	"blossomtune/internal/program"
 	"blossomtune/internal/receipt"
@@ -40,6 +41,7 @@ type base struct {
 	url      *publicURL
 	tls      *tlsca.Authority
 	receipts *receipt.Signer
+	sealer   *notify.Sealer
 	python   *python.Shared
 	programs *program.Shelf
 	users    *appuser.Users
@@ -73,6 +75,9 @@ func newBase(ctx context.Context, o Options, c *cleanups) (b base, err error) {
 		return b, err
 	}
 	if b.tls, err = openTLS(o); err != nil {
+		return b, err
+	}
+	if b.sealer, err = notify.OpenSealer(filepath.Join(conf.Data, "notify")); err != nil {
 		return b, err
 	}
 	b.receipts, err = receipt.OpenSigner(filepath.Join(conf.Data, "receipt"))

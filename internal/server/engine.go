@@ -48,7 +48,7 @@ func newEngine(b base, r Rules) (e Engine) {
 		MaxDisk:      c.RunDiskMB * 1e6, Events: b.Events, Clock: o.Clock, Logger: o.Log, Flwr: python.FlwrVersion,
 		MachineIndex: cmp.Or(os.Getenv("UV_DEFAULT_INDEX"), os.Getenv("UV_INDEX_URL"), os.Getenv("PIP_INDEX_URL")),
 		Writable:     b.writable, Disk: b.disk, Contained: b.contained, AppUID: b.users.Of, MayLaunch: r.Catalog.MayUse,
-		Receipts: b.receipts, Requirements: python.Requirements(), Version: o.Version})
+		Receipts: b.receipts, Requirements: python.Requirements(), Version: o.Version, Noticed: r.Notify.Wake})
 	e.Overview = overview.New(overview.Options{Store: store.Adapt[overview.Tx](b.DB), Runs: e.Runs, Status: manager.Status, Clock: o.Clock})
 	e.Engines = engines.New(engines.Options{Manager: manager, Onboarding: r.Onboarding, Runs: e.Runs, NodeLogs: e.NodeLogs, Jobs: b.Jobs,
 		Default: domain.Engine(c.Engine), Log: o.Log})

@@ -66,6 +66,8 @@ func (s *Server) keepJobs() {
 	s.Jobs.Keep("gateway", s.Gateway.Run)
 	s.Jobs.Keep("nodes", s.Sync.Run)
 	s.Jobs.Keep("mail", s.Mail.Run)
+	s.Jobs.Keep("notifications", s.Notify.Run)
+	s.Jobs.Keep("webhooks", s.Notify.Deliver)
 	s.Jobs.Keep("expiry", s.expire)
 	s.Jobs.Keep("requests", func(ctx context.Context) {
 		s.Onboarding.Settle(ctx, func(err error) { s.o.Log.Error("settling what was asked", "err", err) })

@@ -8,6 +8,7 @@ import (
 	"blossomtune/internal/catalog"
 	"blossomtune/internal/events"
 	"blossomtune/internal/mail"
+	"blossomtune/internal/notify"
 	"blossomtune/internal/onboarding"
 	"blossomtune/internal/program"
 	"blossomtune/internal/store"
@@ -16,6 +17,7 @@ import (
 // Rules are the parts that know no wire and no surface.
 type Rules struct {
 	Mail       *mail.Service
+	Notify     *notify.Service
 	Audit      *audit.Service
 	Accounts   *account.Service
 	Onboarding *onboarding.Service
@@ -27,6 +29,8 @@ func newRules(b base) (r Rules) {
 	r.Mail = mail.New(mail.Options{Store: store.Adapt[mail.Tx](b.DB), Events: b.Events, Clock: o.Clock, Log: o.Log, Site: b.Site,
 		Host: c.Mail.Host, Port: c.Mail.Port, User: c.Mail.User, Password: c.Mail.Password, From: c.Mail.From, TLS: c.Mail.TLS,
 		Mailjet: mail.Mailjet{Key: c.Mailjet.Key, Secret: c.Mailjet.Secret, URL: c.Mailjet.URL}})
+	r.Notify = notify.New(notify.Options{Store: store.Adapt[notify.Tx](b.DB), Clock: o.Clock, Log: o.Log, Texts: b.Site, PublicURL: b.url.get,
+		MailState: r.Mail.State, MailWake: r.Mail.Wake, Sealer: b.sealer})
 	r.Audit = &audit.Service{Store: store.Adapt[audit.Tx](b.DB), Clock: o.Clock}
 	r.Accounts = account.New(account.Options{Store: store.Adapt[account.Tx](b.DB), Clock: o.Clock, Admins: c.Admins,
 		Providers: providers(c.SignIn), Texts: b.Site, PublicURL: b.url.get, MailState: r.Mail.State, MailWake: r.Mail.Wake, Log: o.Log,

@@ -6,6 +6,7 @@ import (
 	"blossomtune/internal/catalog"
 	"blossomtune/internal/mail"
 	"blossomtune/internal/nodes"
+	"blossomtune/internal/notify"
 	"blossomtune/internal/onboarding"
 	"blossomtune/internal/overview"
 	"blossomtune/internal/runs"
@@ -22,6 +23,7 @@ var (
 	_ catalog.Tx    = (*store.Tx)(nil)
 	_ mail.Tx       = (*store.Tx)(nil)
 	_ nodes.Tx      = (*store.Tx)(nil)
+	_ notify.Tx     = (*store.Tx)(nil)
 	_ onboarding.Tx = (*store.Tx)(nil)
 	_ overview.Tx   = (*store.Tx)(nil)
 	_ drive.Tx      = (*store.Tx)(nil)

@@ -89,3 +89,19 @@ Then let exactly this version run, or keep it from running:
 
 Until then its messages are answered with an error. Your status page: {link}
 `
+
+const noticeText = `{text}
+
+Choose what is mailed to you: {preferences}
+`
+
+const noticeSample = `The run digits-14 in Cardio failed.
+
+App: blossomtune/quickstart-digits 1.2.0
+Rounds: 2 of 10
+Participants: 3 of 4 contributed: partition 0, partition 1, partition 3.
+
+What happened: The ServerApp raised KeyError: 'lr'.
+What to do: Add lr to the run config, then run it again.
+
+    https://fl.example.org/f/cardio/runs/digits-14`

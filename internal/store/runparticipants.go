@@ -37,6 +37,13 @@ func (tx *Tx) ParticipantPage(ctx context.Context, runID int64, after *domain.Pa
 		runID, is, at.Partition, at.JoinedAt, at.RequestID, int64(at.NodeID), limit(n))
 }
 
+// RunContributors returns the first n participants of a run who gave a reply without an error, by partition.
+func (tx *Tx) RunContributors(ctx context.Context, runID int64, n int) ([]domain.NoticeNode, error) {
+	return list(ctx, tx, "participant", func(s scanner) (v domain.NoticeNode, err error) { return v, s.Scan(&v.Partition, &v.Name) },
+		`SELECT partition_id, name FROM run_participant WHERE run_id = $1 AND contributed_at > 0
+		GROUP BY partition_id, name ORDER BY partition_id, name LIMIT CAST($2 AS BIGINT)`, runID, limit(n))
+}
+
 // enrolled selects a federation's approved requests ($1) that a run ($2) has not noted with the SuperNode that they have now.
 const enrolled = ` FROM request q JOIN federation f ON f.id = q.federation_id LEFT JOIN node_key k ON k.request_id = q.id AND k.revoked_at = 0
 	WHERE q.federation_id = $1 AND q.state = 'approved' AND NOT EXISTS (SELECT 1 FROM run_participant p

@@ -17,6 +17,7 @@ import (
 	"blossomtune/internal/engines"
 	"blossomtune/internal/events"
 	"blossomtune/internal/mail"
+	"blossomtune/internal/notify"
 	"blossomtune/internal/onboarding"
 	"blossomtune/internal/overview"
 	"blossomtune/internal/program"
@@ -37,6 +38,7 @@ import (
 	"blossomtune/internal/web/live"
 	"blossomtune/internal/web/logview"
 	"blossomtune/internal/web/nodes"
+	"blossomtune/internal/web/notifications"
 	"blossomtune/internal/web/participant"
 	"blossomtune/internal/web/requests"
 	"blossomtune/internal/web/run"
@@ -57,6 +59,7 @@ type Options struct {
 	Runs       *runrules.Service
 	Engines    *engines.Service
 	Outbox     *mail.Service
+	Notify     *notify.Service
 	Overview   *overview.Service
 	Audit      *audit.Service
 
@@ -89,17 +92,20 @@ type server struct {
 	launch      *launch.Pages
 	nodes       *nodes.Pages
 	participant *participant.Pages
-	requests    *requests.Pages
-	rounds      *rounds.Pages
-	run         *run.Pages
-	runs        *runs.Pages
-	signin      *signin.Pages
-	site        *site.Pages
+
+	notifications *notifications.Pages
+
+	requests *requests.Pages
+	rounds   *rounds.Pages
+	run      *run.Pages
+	runs     *runs.Pages
+	signin   *signin.Pages
+	site     *site.Pages
 }
 
 // New returns the pages as one handler.
 func New(o Options) (http.Handler, error) {
-	if o.Accounts == nil || o.Onboarding == nil || o.Catalog == nil || o.Runs == nil || o.Engines == nil || o.Outbox == nil || o.Overview == nil || o.Audit == nil ||
+	if o.Accounts == nil || o.Onboarding == nil || o.Catalog == nil || o.Runs == nil || o.Engines == nil || o.Outbox == nil || o.Notify == nil || o.Overview == nil || o.Audit == nil ||
 		o.Site == nil || o.Programs == nil || o.Connection == nil || o.System == nil || o.Events == nil || o.Clock == nil || o.ClientAddress == nil ||
 		o.Secure == nil {
 		return nil, errors.New("web: a part is missing")
@@ -123,8 +129,9 @@ func newServer(o Options, a *assets.Set) *server {
 	fed := &fedpage.Reader{Onboarding: o.Onboarding, Engines: o.Engines, Runs: o.Runs}
 	round := &rounds.Pages{Host: host, Runs: o.Runs}
 	return &server{
-		host:    host,
-		account: &account.Pages{Host: host, Accounts: o.Accounts},
+		host:          host,
+		notifications: &notifications.Pages{Host: host, Fed: fed, Onboarding: o.Onboarding, Notify: o.Notify},
+		account:       &account.Pages{Host: host, Accounts: o.Accounts},
 		admin: &admin.Pages{Host: host, Live: streams, Accounts: o.Accounts, Onboarding: o.Onboarding, Catalog: o.Catalog, Audit: o.Audit,
 			Outbox: o.Outbox, System: o.System},
 		apps:      &apps.Pages{Host: host, Live: streams, Catalog: o.Catalog},

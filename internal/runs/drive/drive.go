@@ -47,6 +47,8 @@ type Tx interface {
 	FailedExchanges(ctx context.Context, fedID int64, engineRunID uint64) ([]domain.Exchange, error)
 	AppExits(ctx context.Context, fedID int64, engineRunID uint64) ([]domain.AppExit, error)
 
+	RunContributors(ctx context.Context, runID int64, n int) ([]domain.NoticeNode, error)
+	InsertNotice(ctx context.Context, n *domain.Notice) error
 	InsertAudit(ctx context.Context, e domain.AuditEntry) error
 }
 
@@ -96,6 +98,7 @@ type Options struct {
 	Contained func() domain.Containment      // how ServerApps are contained on this machine; nil: not known
 	AppUID    func(fedID int64) (int, error) // the user that a federation's ServerApps run as; 0 or nil: the server's own
 	Ended     func()                         // is called after a run has ended; may be nil
+	Noticed   func()                         // is called after a change that people are notified of; may be nil
 }
 
 // Driver drives the runs of all federations. Its methods are safe for concurrent use.

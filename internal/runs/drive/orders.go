@@ -31,12 +31,18 @@ func (s *Driver) Stop(ctx context.Context, actor domain.Actor, id int64) (domain
 		if err := tx.UpdateRun(ctx, run); err != nil {
 			return err
 		}
+		if run.State.Ended() {
+			if err := writeNotice(ctx, tx, run, run.EndedAt); err != nil {
+				return err
+			}
+		}
 		return tx.InsertAudit(ctx, s.Reporter.Entry(actor, run, action, map[string]string{}))
 	})
 	if err != nil {
 		return domain.Run{}, err
 	}
 	s.Reporter.Publish(run, "state")
+	s.noticed()
 	s.Wake(run.FederationID)
 	return run, nil
 }

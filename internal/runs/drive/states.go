@@ -54,11 +54,15 @@ func (s *Driver) move(ctx context.Context, actor domain.Actor, id int64, next do
 				return err
 			}
 		}
+		if err := writeNotice(ctx, tx, run, now); err != nil {
+			return err
+		}
 		moved = true
 		return tx.InsertAudit(ctx, s.Reporter.Entry(actor, run, "run."+string(next), map[string]string{"from": string(before), "cause": run.Cause.Message}))
 	})
 	if err == nil && moved {
 		s.Reporter.Publish(run, "state")
+		s.noticed()
 	}
 	return run, moved, err
 }

@@ -9,7 +9,7 @@ import "github.com/a-h/templ"
 import templruntime "github.com/a-h/templ/runtime"
 
 // AdminPages are the pages of the instance's admins.
-var AdminPages = []struct{ Key, Name string }{{"people", "People"}, {"mail", "Mail"}, {"audit", "Audit"}, {"system", "System"}, {"settings", "Settings"}}
+var AdminPages = []struct{ Key, Name string }{{"people", "People"}, {"mail", "Mail"}, {"webhooks", "Webhooks"}, {"audit", "Audit"}, {"system", "System"}, {"settings", "Settings"}}
 
 // AdminTabs lead through them.
 func AdminTabs(current string) templ.Component {
