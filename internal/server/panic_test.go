@@ -19,12 +19,12 @@ func TestAPanicCostsItsRequestAlone(t *testing.T) {
 		surface, method, path, within, contentType string
 		form                                       func(t *testing.T, body, id string)
 	}{
-		{"pages", "GET", "/f/fed", "web.(*server).admit", "text/html", func(t *testing.T, body, id string) {
+		{"pages", "GET", "/f/fed", "visit.(*Host).identify", "text/html", func(t *testing.T, body, id string) {
 			if !strings.Contains(body, "<html") || !strings.Contains(body, id) || !strings.Contains(body, "</html>") {
 				t.Errorf("this is no page with %s: %.500s", id, body)
 			}
 		}},
-		{"pages", "GET", "/find.json?q=x", "web.(*server).admit", "application/problem+json", problemWith},
+		{"pages", "GET", "/find.json?q=x", "visit.(*Host).identify", "application/problem+json", problemWith},
 		{"api", "GET", "/api/v1/runs/r-1", "api.(*api).caller", "application/problem+json", problemWith},
 		{"gateway", "POST", "/v1/fleet/pull-messages", "fleet.(*call).serve", "application/json", func(t *testing.T, body, id string) {
 			var p struct{ Detail string }
@@ -85,7 +85,7 @@ func TestAStreamThatPanicsEnds(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer res.Body.Close()
-	within := "web.(*server).follow"
+	within := "live.(*Streams).Follow"
 	s.Breaks.Store(&within)
 	ended := make(chan error, 1)
 	go func() {
