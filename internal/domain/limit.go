@@ -3,25 +3,22 @@ package domain
 import (
 	"sync"
 	"time"
-
-	"golang.org/x/time/rate"
 )
 
-// Limiter allows a number of things per key at once, which come back evenly within a window. It remembers a bounded number of keys, and
-// is safe for concurrent use.
+// Limiter allows a number of things per key within a window; it remembers a bounded number of keys. It is safe for concurrent use.
 type Limiter struct {
-	most int
-	per  rate.Limit
+	most   int
+	window time.Duration
 
 	mu   sync.Mutex
-	keys map[string]*rate.Limiter
+	seen map[string][]time.Time
 }
 
 const maxLimitKeys = 50_000
 
 // NewLimiter returns a limiter that allows most things per key and window.
 func NewLimiter(most int, window time.Duration) *Limiter {
-	return &Limiter{most: most, per: rate.Limit(float64(most) / window.Seconds()), keys: map[string]*rate.Limiter{}}
+	return &Limiter{most: most, window: window, seen: map[string][]time.Time{}}
 }
 
 // Allow reports whether one more is allowed, and counts it if so. The empty key has no limit.
@@ -31,28 +28,34 @@ func (l *Limiter) Allow(key string, now time.Time) bool {
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	one := l.keys[key]
-	if one == nil {
-		if len(l.keys) >= maxLimitKeys {
-			l.sweep(now)
-		}
-		one = rate.NewLimiter(l.per, l.most)
-		l.keys[key] = one
+	if len(l.seen) >= maxLimitKeys {
+		l.sweep(now)
 	}
-	return one.AllowN(now, 1)
+	recent := l.seen[key][:0]
+	for _, at := range l.seen[key] {
+		if now.Sub(at) < l.window {
+			recent = append(recent, at)
+		}
+	}
+	if len(recent) >= l.most {
+		l.seen[key] = recent
+		return false
+	}
+	l.seen[key] = append(recent, now)
+	return true
 }
 
-// sweep drops keys that are at no limit; if that is not enough, any.
+// sweep drops keys whose window has passed; if that is not enough, any.
 func (l *Limiter) sweep(now time.Time) {
-	for key, one := range l.keys {
-		if one.TokensAt(now) >= float64(l.most) {
-			delete(l.keys, key)
+	for key, at := range l.seen {
+		if len(at) == 0 || now.Sub(at[len(at)-1]) >= l.window {
+			delete(l.seen, key)
 		}
 	}
-	for key := range l.keys {
-		if len(l.keys) < maxLimitKeys {
+	for key := range l.seen {
+		if len(l.seen) < maxLimitKeys {
 			return
 		}
-		delete(l.keys, key)
+		delete(l.seen, key)
 	}
 }
