@@ -54,5 +54,5 @@ func (c *appNewCmd) Run(t *terminal) error {
 		return err
 	}
 	r := &remote{terminal: *t, asJSON: c.Output == "json"}
-	return r.done(map[string]string{"dir": c.Dir, "app": c.Publisher + "/" + name}, "The app %s is in %s. Try it: blossomtune app try %s", c.Publisher+"/"+name, c.Dir, c.Dir)
+	return r.done(map[string]string{"dir": c.Dir, "app": c.Publisher + "/" + name}, "The app %s is in %s. Add it: blossomtune app add %s", c.Publisher+"/"+name, c.Dir, c.Dir)
 }

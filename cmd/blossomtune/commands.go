@@ -21,7 +21,7 @@ type cli struct {
 	Request    requestCmd    `cmd:"" help:"Requests to join: list, approve, reject, revoke; your own."`
 	Invite     inviteCmd     `cmd:"" help:"Invitations, and rules that approve without a review."`
 	Node       nodeCmd       `cmd:"" help:"SuperNodes: list, suspend, resume."`
-	App        appCmd        `cmd:"" help:"Flower Apps: list, add, read, compare, check, try."`
+	App        appCmd        `cmd:"" help:"Flower Apps: make, list, add, read, compare."`
 	Run        runCmd        `cmd:"" help:"Runs: start, watch, compare, download."`
 	User       userCmd       `cmd:"" help:"People: list, roles, access."`
 	Mail       mailCmd       `cmd:"" help:"The outbox."`

@@ -6,7 +6,6 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -25,9 +24,6 @@ const Prefix = "/api/v1"
 
 // maxAnswer bounds JSON answers, in bytes.
 const maxAnswer = 32 << 20
-
-// KeyHeader is the header of an idempotency key: a request that is repeated with the same key is done once.
-const KeyHeader = "Idempotency-Key"
 
 // Client calls one server. It is safe for concurrent use as long as its fields do not change.
 type Client struct {
@@ -71,20 +67,6 @@ func (c *Client) Do(ctx context.Context, method, path string, in, out any) error
 		header.Set("Content-Type", "application/json")
 	}
 	return c.decode(ctx, method, path, header, body, out)
-}
-
-// Create is like Do with POST, and repeats the call once with the same idempotency key if there is no answer.
-func (c *Client) Create(ctx context.Context, path, key string, in, out any) error {
-	body, err := json.Marshal(in)
-	if err != nil {
-		return err
-	}
-	header := http.Header{"Accept": {"application/json"}, "Content-Type": {"application/json"}, KeyHeader: {key}}
-	err = c.decode(ctx, http.MethodPost, path, header, body, out)
-	if _, unreached := errors.AsType[*Unreached](err); unreached && ctx.Err() == nil {
-		err = c.decode(ctx, http.MethodPost, path, header, body, out)
-	}
-	return err
 }
 
 // Upload sends a file with POST and decodes the answer into out.

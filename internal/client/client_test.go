@@ -3,8 +3,6 @@ package client_test
 import (
 	"encoding/json"
 	"errors"
-	"net/http"
-	"net/http/httptest"
 	"testing"
 
 	"blossomtune/internal/client"
@@ -37,31 +35,6 @@ func TestErrorsComeBackAsTheServerHadThem(t *testing.T) {
 		if d := cmp.Diff(c.want, got); d != "" {
 			t.Errorf("%s: %s", name, d)
 		}
-	}
-}
-
-// Create repeats a call that got no answer once, with the same key and body.
-func TestCreateRepeatsACallWithoutAnAnswer(t *testing.T) {
-	var keys, names []string
-	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		var in client.NewFederation
-		if err := json.NewDecoder(r.Body).Decode(&in); err != nil {
-			t.Error(err)
-		}
-		keys, names = append(keys, r.Header.Get(client.KeyHeader)), append(names, in.Name)
-		if len(keys) == 1 {
-			panic(http.ErrAbortHandler)
-		}
-		_, _ = w.Write([]byte(`{"slug":"made"}`))
-	}))
-	defer srv.Close()
-	c := client.Client{Server: srv.URL}
-	var f client.Federation
-	if err := c.Create(t.Context(), "/federations", "k1", client.NewFederation{Name: "n"}, &f); err != nil || f.Slug != "made" {
-		t.Fatalf("%v, %+v", err, f)
-	}
-	if d := cmp.Diff([]string{"k1", "k1", "n", "n"}, append(keys, names...)); d != "" {
-		t.Error(d)
 	}
 }
 
