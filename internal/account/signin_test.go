@@ -157,7 +157,7 @@ func TestARefusedSignInLogsItsReason(t *testing.T) {
 	d.want(err, domain.Expired)
 	told("an unknown state", "has run out or was not begun here")
 	d.want(d.MailSignInLink(t.Context(), "stranger@example.org", "192.0.2.1"), "")
-	told("an unknown address", "nobody here has this address")
+	told("an unknown address", "no account has this address")
 	_, err = d.UseLink(t.Context(), "made-up")
 	d.want(err, domain.Expired)
 	told("a used link", "has been used or has run out")
