@@ -229,7 +229,7 @@ func TestShapes(t *testing.T) {
 		}
 	}
 	var slack struct{ Text string }
-	var matrix struct{ MsgType, Body, Format, Formatted_Body string } //nolint:revive // as Matrix names it
+	var matrix struct{ MsgType, Body, Format, Formatted_Body string } // as Matrix names it
 	var ours notify.Event
 	for path, into := range map[string]any{"/slack": &slack, room: &matrix, "/json": &ours} {
 		if err := json.Unmarshal([]byte(bodies[path]), into); err != nil {

@@ -3,6 +3,7 @@ package assets
 import (
 	"bytes"
 	"compress/gzip"
+	"net/http"
 	"net/http/httptest"
 	"testing"
 	"testing/fstest"
@@ -22,7 +23,7 @@ func TestAssetsAreServedAsTheClientAccepts(t *testing.T) {
 	}
 	for _, c := range []struct{ accept, encoding, body string }{
 		{"gzip, deflate, br", "br", "brotli"}, {"gzip", "gzip", zipped.String()}, {"", "", "plain text"}} {
-		r, w := httptest.NewRequest("GET", "/assets/app-1.js", nil), httptest.NewRecorder()
+		r, w := httptest.NewRequest(http.MethodGet, "/assets/app-1.js", nil), httptest.NewRecorder()
 		r.SetPathValue("file", "app-1.js")
 		r.Header.Set("Accept-Encoding", c.accept)
 		a.Serve(w, r)
