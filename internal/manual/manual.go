@@ -48,7 +48,7 @@ var order = []struct {
 	{"Managers", []string{"managing", "notifications", "apps", "writing-apps", "metrics", "receipts"}},
 	{"Operators", []string{"install", "configuration", "settings", "commands", "reverse-proxies", "postgresql", "monitoring", "upgrading", "backup",
 		"access", "security", "troubleshooting", "performance"}},
-	{"Background", []string{"faq", "glossary", "comparison", "architecture", "lifecycle", "invariants"}},
+	{"Background", []string{"faq", "changelog", "glossary", "comparison", "architecture", "lifecycle", "invariants"}},
 }
 
 // Sections returns all pages. The result is shared: do not change it.
