@@ -104,7 +104,7 @@ func TestTheAgentStandsBetween(t *testing.T) {
 	command(t, s.data, bin(t), "ca", "rotate", "--data", s.data)
 	await(t, 30*time.Second, "the new CA is told", func() (string, bool) { n := certificates(); return itoa(n), n == 2 })
 	await(t, 40*time.Second, "the agent trusts it", func() (string, bool) {
-		return said.String(), strings.Contains(said.String(), "told of its new CA")
+		return said.String(), strings.Contains(said.String(), "announced its new CA")
 	})
 	command(t, s.data, bin(t), "ca", "rotate", "--data", s.data, "--now")
 	await(t, 30*time.Second, "the new CA is in use", func() (string, bool) { n := certificates(); return itoa(n), n == 1 })

@@ -33,7 +33,7 @@ results=$(mktemp)
 trap 'rm -f "$results"' EXIT
 gotestsum() { go tool -modfile=tools/go.mod gotestsum "$@"; }
 status=0
-gotestsum --format standard-quiet --jsonfile "$results" -- -p 2 -parallel 4 -timeout 60m ./... || status=$?
+gotestsum --format standard-quiet --jsonfile "$results" -- -p 2 -timeout 60m ./... || status=$?
 
 echo "== The ten slowest tests"
 gotestsum tool slowest --threshold 1s --num 10 --jsonfile "$results"
