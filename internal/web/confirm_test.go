@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"blossomtune/internal/domain"
+	"blossomtune/internal/notify"
 	"blossomtune/internal/onboarding"
 	"blossomtune/internal/store"
 	"blossomtune/internal/web"
@@ -42,7 +43,8 @@ var notAsking = map[string]string{
 	"POST /f/{fed}/runs/{run}/move":    "can be moved back",
 	"POST /f/{fed}/runs/{run}/requeue": "gives", "POST /f/{fed}/settings": "a setting", "POST /f/{fed}/settings/runs": "a setting",
 	"POST /apps": "gives", "POST /apps/git": "gives", "POST /admin/settings": "a setting", "POST /admin/audit/check": "changes nothing",
-	"POST /admin/mail/{id}": "gives",
+	"POST /admin/mail/{id}": "gives", "POST /me/account/notifications": "a setting", "POST /f/{fed}/webhooks": "gives",
+	"POST /admin/webhooks": "gives",
 }
 
 // destructiveForms makes what there is to destroy, and returns the form of each that does.
@@ -84,6 +86,12 @@ func (s *site) destructiveForms() map[string]destructive {
 	_, share, err := s.Server.Runs.Share(ctx, domain.System, s.Run, 7, false)
 	must(err)
 	second := s.Request("second", s.Fed, domain.Pending)
+	hook := func(fedID int64) string {
+		made, _, err := s.Server.Notify.AddWebhook(ctx, domain.System, fedID, notify.WebhookInput{Name: "ops", URL: "https://hooks.example.org/x",
+			Shape: domain.WebhookJSON, Kinds: []domain.NoticeKind{domain.NoticeRunFailed}})
+		must(err)
+		return fmt.Sprint(made.ID)
+	}
 	manager := "/admin/people/" + strconv.FormatInt(s.Persons["manager"].ID, 10)
 	viewer := "/admin/people/" + strconv.FormatInt(s.Persons["viewer"].ID, 10)
 	return map[string]destructive{
@@ -115,6 +123,10 @@ func (s *site) destructiveForms() map[string]destructive {
 			"request.rejected"},
 		"POST /f/{fed}/requests/revoke": {"manager", "/f/fed/requests/revoke", []string{"id", fmt.Sprint(s.Kept.ID), "reason", "left"},
 			"Revoke the access of participant?", "/f/fed/requests?request=PARTICIPANT", "request.revoked"},
+		"POST /f/{fed}/webhooks/{id}/{action}": {"manager", "/f/fed/webhooks/" + hook(s.Fed.ID) + "/delete", nil, "Delete the webhook ops?",
+			"/f/fed/webhooks", "webhook.removed"},
+		"POST /admin/webhooks/{id}/{action}": {"admin", "/admin/webhooks/" + hook(0) + "/delete", nil, "Delete the webhook ops?",
+			"/admin/webhooks", "webhook.removed"},
 		"POST /admin/people/{id}/sessions": {"admin", viewer + "/sessions", []string{"id", elsewhere("viewer")},
 			"End the session of Another Browser?", viewer, "session"},
 		"POST /admin/people/{id}/tokens": {"admin", viewer + "/tokens", []string{"id", token("viewer")}, "Revoke the API token nightly?",
