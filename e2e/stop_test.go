@@ -273,7 +273,8 @@ func (s *server) slowUpload() net.Conn {
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	head := "POST /api/v1/apps?filename=x.fab HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer " + s.admin.Token + "\r\nContent-Type: application/octet-stream\r\nExpect: 100-continue\r\nContent-Length: 1000000\r\n\r\n"
+	head := "POST /api/v1/apps?filename=x.fab HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer " + s.admin.Token +
+		"\r\nContent-Type: application/octet-stream\r\nExpect: 100-continue\r\nContent-Length: 1000000\r\n\r\n"
 	if _, err := io.WriteString(c, head); err != nil {
 		s.t.Fatal(err)
 	}

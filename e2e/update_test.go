@@ -32,7 +32,8 @@ const (
 func participantProgram(t *testing.T) []byte {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "blossomtune")
-	cmd := exec.CommandContext(t.Context(), "go", "build", "-tags", "participant", "-ldflags", "-s -w -X main.version="+firstVersion, "-o", path, "./cmd/blossomtune")
+	cmd := exec.CommandContext(t.Context(), "go", "build", "-tags", "participant", "-ldflags", "-s -w -X main.version="+firstVersion, "-o",
+		path, "./cmd/blossomtune")
 	cmd.Dir = testflwr.Root(t)
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("building: %v: %s", err, out)
@@ -157,7 +158,8 @@ func TestAnUpdateKeepsTheRun(t *testing.T) {
 		t.Errorf("an update without a newer version: %s", out)
 	}
 
-	r := s.launch(s.app("steady"), map[string]string{"num-server-rounds": "4", "pause": "7", "min-nodes": "1"}) // longer than an agent's pause between two questions
+	r := s.launch(s.app("steady"), map[string]string{"num-server-rounds": "4", "pause": "7",
+		"min-nodes": "1"}) // longer than an agent's pause between two questions
 	await(t, time.Minute, "the run trains", func() (string, bool) { r = s.get(r.Name); return fmt.Sprint(r.Round), r.Round >= 1 })
 	handOut(t, downloads, secondVersion, bytes.ReplaceAll(program, []byte(firstVersion), []byte(secondVersion)))
 	if out := here.run("update"); !strings.Contains(out, "to "+secondVersion) || !strings.Contains(out, "continues") {

@@ -79,7 +79,8 @@ func (s *server) stepBack() {
 	}
 	defer db.Close()
 	for _, undo := range []string{"DROP INDEX node_key_by_status", "DROP INDEX node_key_by_release", "DROP INDEX node_key_by_node",
-		"DROP INDEX node_key_by_approve", "ALTER TABLE node_key DROP COLUMN status", "CREATE INDEX node_key_by_federation ON node_key (federation_id)",
+		"DROP INDEX node_key_by_approve", "ALTER TABLE node_key DROP COLUMN status",
+		"CREATE INDEX node_key_by_federation ON node_key (federation_id)",
 		"DELETE FROM goose_db_version WHERE version_id = 20261129105300"} {
 		if _, err := db.ExecContext(s.t.Context(), undo); err != nil {
 			s.t.Fatalf("%s: %v", undo, err)

@@ -141,14 +141,16 @@ func appFile(path string) (file []byte, name string, err error) {
 		return file, filepath.Base(path) + ".zip", err
 	}
 	if info.Size() > domain.MaxFAB {
-		return nil, "", domain.Errorf(domain.TooLarge, "%s is larger than an app can be.", path).Fix("An app has at most %d MB. Keep data and models out of it.", domain.MaxFAB/1_000_000)
+		return nil, "", domain.Errorf(domain.TooLarge, "%s is larger than an app can be.",
+			path).Fix("An app has at most %d MB. Keep data and models out of it.", domain.MaxFAB/1_000_000)
 	}
 	file, err = os.ReadFile(path)
 	return file, filepath.Base(path), err
 }
 
 // leftOut are folders that are never part of an app.
-var leftOut = map[string]bool{".git": true, "__pycache__": true, ".venv": true, "venv": true, "node_modules": true, ".pytest_cache": true, ".ruff_cache": true, "dist": true, "build": true}
+var leftOut = map[string]bool{".git": true, "__pycache__": true, ".venv": true, "venv": true, "node_modules": true, ".pytest_cache": true,
+	".ruff_cache": true, "dist": true, "build": true}
 
 // zipFolder packs an app's folder. The server leaves out what Flower leaves out.
 func zipFolder(dir string) ([]byte, error) {

@@ -25,13 +25,15 @@ var appName = regexp.MustCompile(`^[a-z][a-z0-9]*(-[a-z0-9]+)*$`)
 func (c *appNewCmd) Run(t *terminal) error {
 	name := strings.ReplaceAll(strings.ToLower(filepath.Base(c.Dir)), "_", "-")
 	if !appName.MatchString(name) || !appName.MatchString(c.Publisher) {
-		return domain.Errorf(domain.Invalid, "The app cannot be named %q by %q.", name, c.Publisher).Fix("Use small letters, digits and dashes, beginning with a letter.")
+		return domain.Errorf(domain.Invalid, "The app cannot be named %q by %q.", name,
+			c.Publisher).Fix("Use small letters, digits and dashes, beginning with a letter.")
 	}
 	if _, err := os.Lstat(c.Dir); err == nil {
 		return domain.Errorf(domain.Conflict, "%s is there already.", c.Dir).Fix("Name a folder that is not.")
 	}
 	module := strings.ReplaceAll(name, "-", "_")
-	words := strings.NewReplacer(`name = "minimal"`, `name = "`+name+`"`, `publisher = "example"`, `publisher = "`+c.Publisher+`"`, "# minimal", "# "+name, "minimal", module)
+	words := strings.NewReplacer(`name = "minimal"`, `name = "`+name+`"`, `publisher = "example"`, `publisher = "`+c.Publisher+`"`,
+		"# minimal", "# "+name, "minimal", module)
 	err := fs.WalkDir(apps.Minimal, "minimal", func(path string, d fs.DirEntry, err error) error {
 		if err != nil {
 			return err
@@ -54,5 +56,6 @@ func (c *appNewCmd) Run(t *terminal) error {
 		return err
 	}
 	r := &remote{terminal: *t, asJSON: c.Output == "json"}
-	return r.done(map[string]string{"dir": c.Dir, "app": c.Publisher + "/" + name}, "The app %s is in %s. Add it: blossomtune app add %s", c.Publisher+"/"+name, c.Dir, c.Dir)
+	return r.done(map[string]string{"dir": c.Dir, "app": c.Publisher + "/" + name}, "The app %s is in %s. Add it: blossomtune app add %s",
+		c.Publisher+"/"+name, c.Dir, c.Dir)
 }

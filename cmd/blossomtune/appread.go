@@ -119,7 +119,8 @@ func (c *presetSaveCmd) Run(ctx context.Context, t *terminal) error {
 		return err
 	}
 	var p client.Preset
-	if err := r.do(ctx, http.MethodPut, path+client.Path("/presets/%s", c.Name), client.PresetConfig{Config: configValues(c.Config)}, &p); err != nil {
+	if err := r.do(ctx, http.MethodPut, path+client.Path("/presets/%s", c.Name), client.PresetConfig{Config: configValues(c.Config)},
+		&p); err != nil {
 		return err
 	}
 	return r.show(p, func(w io.Writer) { listPresets(w, []client.Preset{p}) })

@@ -108,7 +108,8 @@ func (f protectFlags) protection(set config.Backup) (backup.Protection, error) {
 // ask reads a passphrase from the terminal, without showing it.
 func ask(prompt string) (string, error) {
 	if !isatty.IsTerminal(os.Stdin.Fd()) {
-		return "", domain.Errorf(domain.Invalid, "The passphrase cannot be asked for: standard input is not a terminal.").Fix("Give --passphrase-file FILE.")
+		return "", domain.Errorf(domain.Invalid,
+			"The passphrase cannot be asked for: standard input is not a terminal.").Fix("Give --passphrase-file FILE.")
 	}
 	fmt.Fprint(os.Stderr, prompt)
 	text, err := term.ReadPassword(int(os.Stdin.Fd()))

@@ -79,7 +79,8 @@ func (r *remote) outcome(ctx context.Context, name string) (run client.Run, last
 }
 
 func factsOf(r client.Run) map[string]any {
-	out := map[string]any{"state": r.State, "app": r.App + " " + r.AppVersion, "version": r.AppHash, "partitions": r.Partitions, "rounds": roundsWords(r)}
+	out := map[string]any{"state": r.State, "app": r.App + " " + r.AppVersion, "version": r.AppHash, "partitions": r.Partitions,
+		"rounds": roundsWords(r)}
 	if r.Contributed != nil {
 		out["contributed"] = *r.Contributed
 	}

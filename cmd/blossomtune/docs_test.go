@@ -111,7 +111,8 @@ func commandLines(text string) []string {
 	return out
 }
 
-// check says what is wrong with the words after the program's name; "" if they name a command and flags of it. Values are not checked, as the
+// check says what is wrong with the words after the program's name; "" if they name a command and flags of it. Values are not checked, as
+// the
 // texts have placeholders.
 func check(node *kong.Node, words []string) string {
 	found := false

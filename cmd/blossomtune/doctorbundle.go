@@ -50,7 +50,8 @@ func (c *doctorBundleCmd) Run(ctx context.Context, k *kong.Context) error {
 	b.Findings = places
 	f, err := os.OpenFile(c.File, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
-		return domain.Errorf(domain.Invalid, "%s cannot be created.", c.File).Fix("Choose a file that does not exist, in a folder that you can write to.").Because(err)
+		return domain.Errorf(domain.Invalid, "%s cannot be created.",
+			c.File).Fix("Choose a file that does not exist, in a folder that you can write to.").Because(err)
 	}
 	if err := b.Write(ctx, f); err != nil {
 		f.Close()

@@ -79,7 +79,8 @@ type federationCreateCmd struct {
 
 // Run creates a federation.
 func (c *federationCreateCmd) Run(ctx context.Context, t *terminal) error {
-	in := client.NewFederation{Slug: c.Federation, Name: cmp.Or(c.Name, c.Federation), Description: c.Description, Partitions: c.Partitions, Engine: c.Engine}
+	in := client.NewFederation{Slug: c.Federation, Name: cmp.Or(c.Name, c.Federation), Description: c.Description, Partitions: c.Partitions,
+		Engine: c.Engine}
 	return call(ctx, t, c.remoteFlags, http.MethodPost, "/federations", in, showFederation)
 }
 

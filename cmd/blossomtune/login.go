@@ -85,7 +85,7 @@ func readLogins() (all logins, err error) {
 	return all, err
 }
 
-// write stores logins, for this person alone.
+// write stores logins so that only this user can read them.
 func (all logins) write() error {
 	path, err := loginFile()
 	if err != nil {
@@ -123,7 +123,8 @@ func (c *loginCmd) Run(ctx context.Context, t *terminal) error {
 	}
 	u, err := url.Parse(l.Server)
 	if err != nil || u.Host == "" || u.Scheme != "https" && !isLocal(u) {
-		return domain.Errorf(domain.Invalid, "%q is not the address of a server.", l.Server).Fix("Give it like https://fl.example.org; plain http is for this machine only.")
+		return domain.Errorf(domain.Invalid, "%q is not the address of a server.",
+			l.Server).Fix("Give it like https://fl.example.org; plain http is for this machine only.")
 	}
 	if l.CAPEM, err = c.trust(ctx, t, u); err != nil {
 		return err
@@ -170,7 +171,8 @@ func (c *loginCmd) trust(ctx context.Context, t *terminal, u *url.URL) (string, 
 	}
 	in, ok := t.In.(*os.File)
 	if !ok || !isatty.IsTerminal(in.Fd()) {
-		return "", domain.Errorf(domain.Invalid, "%s has a CA of its own, which nothing vouches for yet.", u).Fix("Compare its SHA-256 with the server's, then give it: --pin %s", pin)
+		return "", domain.Errorf(domain.Invalid, "%s has a CA of its own, which nothing vouches for yet.",
+			u).Fix("Compare its SHA-256 with the server's, then give it: --pin %s", pin)
 	}
 	fmt.Fprintf(t.Err, "%s has a CA of its own. Its SHA-256 is\n\n    %s\n\nIs this what the server's admin told you? Type yes: ", u, pin)
 	line, _ := bufio.NewReader(in).ReadString('\n')

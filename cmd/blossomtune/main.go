@@ -120,7 +120,7 @@ type terminal struct {
 	Out, Err io.Writer
 }
 
-// Exit codes of the commands that call a server's API, besides 0 and 1. Access denied is 2, as for every command.
+// Exit codes of the commands that call a server's API, in addition to 0 and 1. Access denied is 2, as for every command.
 const (
 	exitSignIn   = 7  // no token, or one that is not valid
 	exitNotFound = 8  // the server has no such thing, or not for this token

@@ -36,7 +36,8 @@ type tokenNewCmd struct {
 // Run creates a token of the caller's.
 func (c *tokenNewCmd) Run(ctx context.Context, t *terminal) error {
 	in := client.NewToken{Name: c.Name, Scope: c.Scope, Days: c.Days}
-	return call(ctx, t, c.remoteFlags, http.MethodPost, "/me/tokens", in, func(w io.Writer, v client.CreatedToken) { fmt.Fprintln(w, plain(v.Token)) })
+	return call(ctx, t, c.remoteFlags, http.MethodPost, "/me/tokens", in,
+		func(w io.Writer, v client.CreatedToken) { fmt.Fprintln(w, plain(v.Token)) })
 }
 
 type tokenRevokeCmd struct {

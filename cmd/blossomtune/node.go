@@ -34,7 +34,8 @@ func (c *nodeListCmd) Run(ctx context.Context, t *terminal) error {
 				if n.Stuck != nil {
 					state += ", stuck: " + n.Stuck.Cause
 				}
-				rows = append(rows, []any{n.Partition, n.Request, n.Holder, state, uint64(n.NodeID), n.Flwr, n.LastSeen, size(n.BytesIn), size(n.BytesOut)})
+				rows = append(rows, []any{n.Partition, n.Request, n.Holder, state, uint64(n.NodeID), n.Flwr, n.LastSeen, size(n.BytesIn),
+					size(n.BytesOut)})
 			}
 			table(w, "PARTITION REQUEST HOLDER STATE NODE FLWR SEEN IN OUT", rows)
 		})
@@ -46,7 +47,8 @@ type nodeSuspendCmd struct {
 
 // Run suspends a SuperNode.
 func (c *nodeSuspendCmd) Run(ctx context.Context, t *terminal) error {
-	return act(ctx, t, c.remoteFlags, http.MethodPost, client.Path("/requests/%s/suspend", c.Ref), client.Reason{Reason: c.Reason}, "The SuperNode of %s is suspended.", c.Ref)
+	return act(ctx, t, c.remoteFlags, http.MethodPost, client.Path("/requests/%s/suspend", c.Ref), client.Reason{Reason: c.Reason},
+		"The SuperNode of %s is suspended.", c.Ref)
 }
 
 type nodeResumeCmd struct {

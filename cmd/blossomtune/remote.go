@@ -51,7 +51,8 @@ func (f remoteFlags) open(ctx context.Context, t *terminal) (*remote, error) {
 	}
 	switch {
 	case l.Server == "":
-		return nil, domain.Errorf(domain.Unauthenticated, "No server is known.").Fix("Run blossomtune login URL, or set BLOSSOMTUNE_SERVER and BLOSSOMTUNE_TOKEN.")
+		return nil, domain.Errorf(domain.Unauthenticated,
+			"No server is known.").Fix("Run blossomtune login URL, or set BLOSSOMTUNE_SERVER and BLOSSOMTUNE_TOKEN.")
 	case l.CAPEM == "" && f.Pin != "":
 		if l.CAPEM, err = pinnedCA(ctx, l.Server, f.Pin); err != nil {
 			return nil, err
@@ -65,7 +66,8 @@ func (f remoteFlags) open(ctx context.Context, t *terminal) (*remote, error) {
 func pinnedCA(ctx context.Context, server, pin string) (string, error) {
 	seen, ca, err := agent.CAOf(ctx, server)
 	if err == nil && !strings.EqualFold(seen, strings.TrimSpace(pin)) {
-		err = domain.Errorf(domain.Forbidden, "The CA of %s has the SHA-256 %s, not the given one.", server, seen).Fix("Nothing was sent. Check the address and the pin.")
+		err = domain.Errorf(domain.Forbidden, "The CA of %s has the SHA-256 %s, not the given one.", server,
+			seen).Fix("Nothing was sent. Check the address and the pin.")
 	}
 	return string(ca), err
 }
@@ -100,9 +102,11 @@ func (r *remote) reached(err error) error {
 	}
 	var unknown x509.UnknownAuthorityError
 	if errors.As(u.Err, &unknown) {
-		return domain.Errorf(domain.Unavailable, "The certificate of %s is not trusted.", r.Server).Fix("Run blossomtune login %s, or give the pin of its CA with --pin.", r.Server)
+		return domain.Errorf(domain.Unavailable, "The certificate of %s is not trusted.",
+			r.Server).Fix("Run blossomtune login %s, or give the pin of its CA with --pin.", r.Server)
 	}
-	return domain.Errorf(domain.Unavailable, "%s does not answer.", r.Server).Fix("Check the address and whether the server is running.").Because(u.Err)
+	return domain.Errorf(domain.Unavailable, "%s does not answer.",
+		r.Server).Fix("Check the address and whether the server is running.").Because(u.Err)
 }
 
 // show prints an answer: as JSON for scripts, or as text for people.

@@ -67,11 +67,13 @@ func newHost(t *testing.T) *host {
 	if err := os.Symlink(filepath.Dir(env.Dir), filepath.Join(h.data, "python")); err != nil {
 		t.Fatal(err)
 	}
-	c := config.Config{Data: h.data, Listen: "127.0.0.1:0", Mail: config.Mail{Host: "127.0.0.1", Port: 1, From: "fed@example.org", TLS: "none"}} // mails stay queued
+	c := config.Config{Data: h.data, Listen: "127.0.0.1:0", Mail: config.Mail{Host: "127.0.0.1", Port: 1, From: "fed@example.org",
+		TLS: "none"}} // mails stay queued
 	err := c.Resolve()
 	if err == nil {
 		h.srv, err = server.New(t.Context(), server.Options{Config: c, Version: "test", Clock: h.now, Log: slog.New(slog.DiscardHandler),
-			Keeper: func(int64) keeper.Spec { return keeper.Spec{Args: []string{"-test.run=^$"}} }, Contained: func() domain.Containment { return domain.ContainedByFloor }})
+			Keeper:    func(int64) keeper.Spec { return keeper.Spec{Args: []string{"-test.run=^$"}} },
+			Contained: func() domain.Containment { return domain.ContainedByFloor }})
 	}
 	if err == nil {
 		err = h.srv.Start(t.Context())
@@ -198,7 +200,8 @@ func TestEveryOperationHasACommand(t *testing.T) {
 		for method, op := range methods {
 			described[op.OperationID] = true
 			if commands[op.OperationID] == "" {
-				t.Errorf("the operation %s (%s %s) has no command: name it in the op tag of one (CONTRIBUTING.md says how)", op.OperationID, method, path)
+				t.Errorf("the operation %s (%s %s) has no command: name it in the op tag of one (CONTRIBUTING.md says how)", op.OperationID, method,
+					path)
 			}
 		}
 	}
@@ -239,7 +242,8 @@ func (h *host) federations() {
 	h.do("federation", "resize", "fed", "7")
 	h.do("federation", "configure", "fed", "--question", "Why?", "--answer-needed")
 	f = read[client.Federation](h, "federation", "show", "fed")
-	expect(t, "partitions, question and name are as set", f.Partitions == 7 && f.Asking != nil && f.Asking.Question == "Why?" && f.Asking.AnswerNeeded && f.Name == "Fed", f)
+	expect(t, "partitions, question and name are as set", f.Partitions == 7 && f.Asking != nil && f.Asking.Question == "Why?" &&
+		f.Asking.AnswerNeeded && f.Name == "Fed", f)
 	h.do("federation", "policy", "fed", "--parallel", "2", "--no-web")
 	p := read[client.RunPolicy](h, "federation", "policy", "fed")
 	expect(t, "the policy is as set", p.Parallel == 2 && !p.Web, p)
@@ -397,7 +401,8 @@ func (h *host) people() {
 	h.fails(2, "federation", "resize", "fed", "9")
 	h.token = admin
 	h.do("token", "revoke", fmt.Sprint(made.ID))
-	expect(t, "it is gone from the list", !slices.ContainsFunc(read[[]client.PersonToken](h, "token", "list"), func(k client.PersonToken) bool { return k.ID == made.ID }), made)
+	expect(t, "it is gone from the list", !slices.ContainsFunc(read[[]client.PersonToken](h, "token", "list"),
+		func(k client.PersonToken) bool { return k.ID == made.ID }), made)
 	h.token = made.Token
 	h.fails(exitSignIn, "whoami")
 	h.token = admin
@@ -408,7 +413,8 @@ func (h *host) house() {
 	inv := read[client.Invitation](h, "invite", "create", "fed", "--note", "spring", "--uses", "3")
 	expect(t, "it has a link", strings.Contains(inv.Link, "/i/"), inv)
 	done := client.Imported{}
-	if err := json.Unmarshal([]byte(h.with("a@example.org\nb@example.org\n", "invite", "import", "fed", "-o", "json")), &done); err != nil || len(done.Invited) != 2 {
+	if err := json.Unmarshal([]byte(h.with("a@example.org\nb@example.org\n", "invite", "import", "fed", "-o", "json")), &done); err != nil ||
+		len(done.Invited) != 2 {
 		t.Errorf("%v, %+v", err, done)
 	}
 	h.do("invite", "revoke", "fed", fmt.Sprint(inv.ID))
@@ -442,7 +448,8 @@ func (h *host) apps() string {
 	h.do("app", "new", dir)
 	a := read[client.App](h, "app", "add", dir)
 	expect(t, "the app is added", a.ID == "example/line" && len(a.Config) == 3, a)
-	for _, args := range [][]string{{"init", "-q"}, {"add", "."}, {"-c", "user.name=t", "-c", "user.email=t@example.org", "commit", "-qm", "x"}} {
+	for _, args := range [][]string{{"init", "-q"}, {"add", "."}, {"-c", "user.name=t", "-c", "user.email=t@example.org", "commit", "-qm",
+		"x"}} {
 		cmd := exec.CommandContext(t.Context(), "git", args...)
 		cmd.Dir = dir
 		if out, err := cmd.CombinedOutput(); err != nil {
@@ -466,7 +473,8 @@ func (h *host) apps() string {
 	expect(t, "it has files", strings.Contains(h.do("app", "files", newer.Hash), "line/task.py"), nil)
 	expect(t, "a file is printed", strings.Contains(h.do("app", "cat", newer.Hash, "pyproject.toml"), `version = "0.2.0"`), nil)
 	diff := h.do("app", "diff", newer.Hash, "--against", a.Hash)
-	expect(t, "the versions differ in one line", strings.Contains(diff, `+version = "0.2.0"`) && strings.Contains(diff, `-version = "0.1.0"`), diff)
+	expect(t, "the versions differ in one line", strings.Contains(diff, `+version = "0.2.0"`) &&
+		strings.Contains(diff, `-version = "0.1.0"`), diff)
 	fab := filepath.Join(t.TempDir(), "a.fab")
 	h.do("app", "pull", newer.Hash, "--to", fab)
 	expect(t, "the same FAB is the same version", read[client.App](h, "app", "add", fab).Hash == newer.Hash, nil)
@@ -481,7 +489,8 @@ func (h *host) apps() string {
 func (h *host) runs(hash string) {
 	t, later := h.t, time.Now().Add(24*time.Hour).UTC().Format(time.RFC3339)
 	start := func(name string, more ...string) client.Run {
-		return read[client.Run](h, append([]string{"run", "start", "fed", "example/line", "--name", name, "--override", "test", "-c", "learning-rate=0.05"}, more...)...)
+		return read[client.Run](h, append([]string{"run", "start", "fed", "example/line", "--name", name, "--override", "test", "-c",
+			"learning-rate=0.05"}, more...)...)
 	}
 	a := start("a", "--note", "first", "--tag", "x", "--not-before", later)
 	expect(t, "it is queued with a typed value", a.State == "queued" && a.Config["learning-rate"] == 0.05 && a.AppHash == hash, a)
@@ -502,7 +511,8 @@ func (h *host) runs(hash string) {
 	h.do("run", "stop", "a")
 	h.fails(exitRun, "run", "watch", "a")
 	h.do("run", "again", "a", "--name", "c", "-c", "local-epochs=3", "--override", "test", "--not-before", later)
-	expect(t, "c has both values", fmt.Sprint(read[client.Run](h, "run", "show", "c").Config) == "map[learning-rate:0.05 local-epochs:3]", read[client.Run](h, "run", "show", "c").Config)
+	expect(t, "c has both values", fmt.Sprint(read[client.Run](h, "run", "show", "c").Config) == "map[learning-rate:0.05 local-epochs:3]",
+		read[client.Run](h, "run", "show", "c").Config)
 	h.do("run", "describe", "a", "--note", "second", "--tag", "y")
 	r := read[client.Run](h, "run", "show", "a")
 	expect(t, "note and tags are changed", r.Note == "second" && slices.Equal(r.Tags, []string{"y"}), r)
@@ -510,7 +520,8 @@ func (h *host) runs(hash string) {
 	found := read[client.RunTable](h, "run", "find", "fed", "--tag", "y", "--col", "config.learning-rate")
 	expect(t, "a is found with its value", found.Total == 1 && found.Runs[0].Values["config.learning-rate"].Text == "0.05", found)
 	h.finished(hash)
-	expect(t, "the comparison has what differs", strings.Contains(h.do("run", "compare", "a", "done"), "server.accuracy"), h.do("run", "compare", "a", "done"))
+	expect(t, "the comparison has what differs", strings.Contains(h.do("run", "compare", "a", "done"), "server.accuracy"),
+		h.do("run", "compare", "a", "done"))
 	h.fails(exitNotFound, "run", "show", "nothing")
 }
 
@@ -535,7 +546,8 @@ func (h *host) finished(hash string) {
 		t.Fatal(err)
 	}
 	now := time.Now()
-	run := domain.Run{FederationID: fed.ID, Name: "done", State: domain.Completed, AppHash: hash, AppID: "example/line", AppVersion: "0.2.0", TotalPartitions: 7, EngineRunID: 42,
+	run := domain.Run{FederationID: fed.ID, Name: "done", State: domain.Completed, AppHash: hash, AppID: "example/line", AppVersion: "0.2.0",
+		TotalPartitions: 7, EngineRunID: 42,
 		CreatedAt: now, StartingAt: now, RunningAt: now, EndedAt: now, Round: 1, Rounds: 1}
 	h.inDatabase(func(db *store.DB) error {
 		return db.InTx(ctx, func(tx *store.Tx) error {
@@ -547,8 +559,9 @@ func (h *host) finished(hash string) {
 	})
 	h.inDatabase(func(db *store.DB) error {
 		return db.Record(ctx, domain.Observation{FederationID: fed.ID, EngineRunID: 42,
-			Exchanges: []domain.Exchange{{FederationID: fed.ID, EngineRunID: 42, MessageID: "m", Round: 1, Phase: domain.PhaseTrain, NodeID: 8, AskedAt: now, RepliedAt: now}},
-			Metrics:   []domain.Metric{{FederationID: fed.ID, EngineRunID: 42, Round: 1, Phase: domain.PhaseServer, Name: "accuracy", Value: 0.75}}})
+			Exchanges: []domain.Exchange{{FederationID: fed.ID, EngineRunID: 42, MessageID: "m", Round: 1, Phase: domain.PhaseTrain, NodeID: 8,
+				AskedAt: now, RepliedAt: now}},
+			Metrics: []domain.Metric{{FederationID: fed.ID, EngineRunID: 42, Round: 1, Phase: domain.PhaseServer, Name: "accuracy", Value: 0.75}}})
 	})
 	for path, text := range map[string]string{
 		filepath.Join(h.srv.Runs.Engine.WorkDir(fed.ID, 42), "out", "model.txt"):                "weights",
@@ -562,7 +575,8 @@ func (h *host) finished(hash string) {
 		}
 	}
 	out := h.do("run", "watch", "done")
-	expect(t, "watch ends with the metric and the state", strings.Contains(out, "round 1  server accuracy = 0.75") && strings.Contains(out, "completed"), out)
+	expect(t, "watch ends with the metric and the state", strings.Contains(out, "round 1  server accuracy = 0.75") &&
+		strings.Contains(out, "completed"), out)
 	expect(t, "the log", h.do("run", "logs", "done", "-f") == "one\ntwo\nthree\n", h.do("run", "logs", "done"))
 	expect(t, "its end", h.do("run", "logs", "done", "--tail", "1") == "three\n", h.do("run", "logs", "done", "--tail", "1"))
 	expect(t, "metrics", len(read[[]client.Metric](h, "run", "metrics", "done")) == 1, nil)
@@ -592,7 +606,7 @@ func (h *host) shares() {
 	expect(t, "the link is revoked", len(all) == 1 && all[0].RevokedAt != nil, all)
 }
 
-// Login keeps server and token for this person alone, and later commands need neither; the token is no argument.
+// Login stores server and token so that only this user can read them. Later commands need neither. The token is not an argument.
 func TestLoginKeepsServerAndToken(t *testing.T) {
 	h := newHost(t)
 	address, token := os.Getenv("BLOSSOMTUNE_SERVER"), h.token
@@ -616,7 +630,7 @@ func TestLoginKeepsServerAndToken(t *testing.T) {
 	}
 	// Over TLS the server's own CA is trusted by its pin alone.
 	secure := strings.Replace(address, "http:", "https:", 1)
-	h.fails(1, "login", secure) // nobody is there to confirm it
+	h.fails(1, "login", secure) // no one can confirm it
 	if _, code, _ := h.try(token, "login", secure, "--pin", strings.Repeat("0", 64)); code != 2 {
 		t.Errorf("exit code %d with another pin", code)
 	}

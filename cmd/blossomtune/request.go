@@ -56,12 +56,14 @@ type requestListCmd struct {
 // Run lists requests.
 func (c *requestListCmd) Run(ctx context.Context, t *terminal) error {
 	q := url.Values{"state": c.State, "search": {c.Search}, "sort": {c.Sort}}
-	return pages(ctx, t, c.remoteFlags, c.path("/requests"), q, c.Limit, 500, func(r client.Request) (string, string) { return "after", r.Ref }, listRequests)
+	return pages(ctx, t, c.remoteFlags, c.path("/requests"), q, c.Limit, 500,
+		func(r client.Request) (string, string) { return "after", r.Ref }, listRequests)
 }
 
 // pages prints a list that the server gives out in parts: each part begins after the last entry of the one before, whose cursor is that
 // parameter's value.
-func pages[T any](ctx context.Context, t *terminal, f remoteFlags, path string, q url.Values, limit, page int, cursor func(T) (name, value string),
+func pages[T any](ctx context.Context, t *terminal, f remoteFlags, path string, q url.Values, limit, page int,
+	cursor func(T) (name, value string),
 	text func(io.Writer, []T)) error {
 	r, err := f.open(ctx, t)
 	if err != nil {
@@ -143,7 +145,8 @@ type requestApproveCmd struct {
 
 // Run approves requests.
 func (c *requestApproveCmd) Run(ctx context.Context, t *terminal) error {
-	return call(ctx, t, c.remoteFlags, http.MethodPost, c.path("/requests/approve"), client.Approve{Refs: c.Refs, Partition: c.Partition}, listRequests)
+	return call(ctx, t, c.remoteFlags, http.MethodPost, c.path("/requests/approve"), client.Approve{Refs: c.Refs, Partition: c.Partition},
+		listRequests)
 }
 
 // reasonArg is why a request is decided as it is.
@@ -156,14 +159,16 @@ type requestRejectCmd struct{ reasonArg }
 
 // Run rejects a request.
 func (c *requestRejectCmd) Run(ctx context.Context, t *terminal) error {
-	return call(ctx, t, c.remoteFlags, http.MethodPost, client.Path("/requests/%s/reject", c.Ref), client.Reason{Reason: c.Reason}, showRequest)
+	return call(ctx, t, c.remoteFlags, http.MethodPost, client.Path("/requests/%s/reject", c.Ref), client.Reason{Reason: c.Reason},
+		showRequest)
 }
 
 type requestRevokeCmd struct{ reasonArg }
 
 // Run revokes a participant's access.
 func (c *requestRevokeCmd) Run(ctx context.Context, t *terminal) error {
-	return call(ctx, t, c.remoteFlags, http.MethodPost, client.Path("/requests/%s/revoke", c.Ref), client.Reason{Reason: c.Reason}, showRequest)
+	return call(ctx, t, c.remoteFlags, http.MethodPost, client.Path("/requests/%s/revoke", c.Ref), client.Reason{Reason: c.Reason},
+		showRequest)
 }
 
 type requestMineCmd struct{ remoteFlags }
@@ -177,25 +182,28 @@ type requestWithdrawCmd struct{ refArg }
 
 // Run withdraws a request.
 func (c *requestWithdrawCmd) Run(ctx context.Context, t *terminal) error {
-	return act(ctx, t, c.remoteFlags, http.MethodPost, client.Path("/me/requests/%s/withdraw", c.Ref), nil, "The request %s is withdrawn.", c.Ref)
+	return act(ctx, t, c.remoteFlags, http.MethodPost, client.Path("/me/requests/%s/withdraw", c.Ref), nil, "The request %s is withdrawn.",
+		c.Ref)
 }
 
 type requestTokenCmd struct{ refArg }
 
 // Run prints a join command.
 func (c *requestTokenCmd) Run(ctx context.Context, t *terminal) error {
-	return call(ctx, t, c.remoteFlags, http.MethodPost, client.Path("/me/requests/%s/token", c.Ref), nil, func(w io.Writer, j client.JoinCommand) {
-		fmt.Fprintln(w, plain(j.Command))
-	})
+	return call(ctx, t, c.remoteFlags, http.MethodPost, client.Path("/me/requests/%s/token", c.Ref), nil,
+		func(w io.Writer, j client.JoinCommand) {
+			fmt.Fprintln(w, plain(j.Command))
+		})
 }
 
 type requestChallengeCmd struct{ refArg }
 
 // Run prints a text to sign.
 func (c *requestChallengeCmd) Run(ctx context.Context, t *terminal) error {
-	return call(ctx, t, c.remoteFlags, http.MethodPost, client.Path("/me/requests/%s/challenge", c.Ref), nil, func(w io.Writer, v client.Challenge) {
-		fmt.Fprint(w, v.Challenge)
-	})
+	return call(ctx, t, c.remoteFlags, http.MethodPost, client.Path("/me/requests/%s/challenge", c.Ref), nil,
+		func(w io.Writer, v client.Challenge) {
+			fmt.Fprint(w, v.Challenge)
+		})
 }
 
 type requestKeyCmd struct {
@@ -215,7 +223,8 @@ func (c *requestKeyCmd) Run(ctx context.Context, t *terminal) error {
 		}
 		*to = string(text)
 	}
-	return call(ctx, t, c.remoteFlags, http.MethodPost, client.Path("/me/requests/%s/key", c.Ref), in, func(w io.Writer, k client.UploadedKey) {
-		facts(w, "key", k.Fingerprint, "partition", k.Partition)
-	})
+	return call(ctx, t, c.remoteFlags, http.MethodPost, client.Path("/me/requests/%s/key", c.Ref), in,
+		func(w io.Writer, k client.UploadedKey) {
+			facts(w, "key", k.Fingerprint, "partition", k.Partition)
+		})
 }

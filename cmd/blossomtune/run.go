@@ -72,7 +72,8 @@ func showRun(w io.Writer, r client.Run) {
 	if o := domain.Outcome(r.Outcome).Words(); o != "" {
 		state += ", " + o
 	}
-	facts(w, "run", r.Name, "federation", r.Federation, "state", state, "app", r.App+" "+r.AppVersion, "version", r.AppHash, "rounds", roundsWords(r),
+	facts(w, "run", r.Name, "federation", r.Federation, "state", state, "app", r.App+" "+r.AppVersion, "version", r.AppHash, "rounds",
+		roundsWords(r),
 		"asked", r.Asked, "contributed", r.Contributed, "note", r.Note, "tags", strings.Join(r.Tags, ", "), "launched by", r.CreatedBy,
 		"created", r.CreatedAt, "started", r.StartingAt, "running since", r.RunningAt, "ended", r.EndedAt, "config", configWords(r.Config))
 	if r.Cause != nil {
@@ -118,7 +119,8 @@ func (c *runStartCmd) Run(ctx context.Context, t *terminal) error {
 	in := client.RunLaunch{App: hash, Name: c.Name, Partitions: c.Partitions, Config: configValues(c.Config), InstallDependencies: c.Install,
 		Note: c.Note, Tags: c.Tag, NotBefore: c.NotBefore, Override: c.Override}
 	if c.Index != "" || len(c.Env) > 0 || c.CPUs != 0 || c.MemoryMB != 0 || c.LogLevel != "" {
-		in.Settings = &client.LaunchSettings{InstallDependencies: &c.Install, PackageIndex: c.Index, Environment: c.Env, CPUs: c.CPUs, MemoryMB: c.MemoryMB, LogLevel: c.LogLevel}
+		in.Settings = &client.LaunchSettings{InstallDependencies: &c.Install, PackageIndex: c.Index, Environment: c.Env, CPUs: c.CPUs,
+			MemoryMB: c.MemoryMB, LogLevel: c.LogLevel}
 	}
 	var run client.Run
 	if err := r.create(ctx, c.path("/runs"), in, &run); err != nil {
@@ -144,7 +146,7 @@ func (r *remote) appHash(ctx context.Context, app string) (string, error) {
 			return v.Hash, nil
 		}
 	}
-	return "", domain.Errorf(domain.NotFound, "There is no app %s.", app).Fix("List them with blossomtune app list.")
+	return "", domain.Errorf(domain.NotFound, "The app %s was not found.", app).Fix("List the apps with blossomtune app list.")
 }
 
 type runListCmd struct {

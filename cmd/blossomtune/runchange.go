@@ -46,7 +46,8 @@ func (c *runAgainCmd) Run(ctx context.Context, t *terminal) error {
 	if err != nil {
 		return err
 	}
-	in := client.RunClone{Name: c.Name, Config: configValues(c.Config), Note: c.Note, Tags: c.Tag, NotBefore: c.NotBefore, Override: c.Override}
+	in := client.RunClone{Name: c.Name, Config: configValues(c.Config), Note: c.Note, Tags: c.Tag, NotBefore: c.NotBefore,
+		Override: c.Override}
 	var run client.Run
 	if err := r.create(ctx, c.path("/clone"), in, &run); err != nil {
 		return err
@@ -90,9 +91,10 @@ type runShareCmd struct {
 
 // Run creates a link to a run.
 func (c *runShareCmd) Run(ctx context.Context, t *terminal) error {
-	return call(ctx, t, c.remoteFlags, http.MethodPost, c.path("/shares"), client.NewShare{Days: c.Days, Log: c.Log}, func(w io.Writer, s client.Share) {
-		facts(w, "link", s.URL, "id", s.ID, "expires", s.ExpiresAt)
-	})
+	return call(ctx, t, c.remoteFlags, http.MethodPost, c.path("/shares"), client.NewShare{Days: c.Days, Log: c.Log},
+		func(w io.Writer, s client.Share) {
+			facts(w, "link", s.URL, "id", s.ID, "expires", s.ExpiresAt)
+		})
 }
 
 type runSharesCmd struct{ runArg }

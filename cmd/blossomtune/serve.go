@@ -32,7 +32,8 @@ func (c *serveCmd) Run(ctx context.Context, k *kong.Context) error {
 		return err
 	}
 	log := newLogger(c.LogLevel, c.LogFormat)
-	a, err := server.New(ctx, server.Options{Config: c.Config, Version: versionOf(), Log: log, Progress: func(line string) { fmt.Fprintln(os.Stderr, "  python:", line) }})
+	a, err := server.New(ctx, server.Options{Config: c.Config, Version: versionOf(), Log: log,
+		Progress: func(line string) { fmt.Fprintln(os.Stderr, "  python:", line) }})
 	if err != nil {
 		return err
 	}

@@ -68,7 +68,8 @@ type userSignOutCmd struct{ personArg }
 
 // Run ends a person's access.
 func (c *userSignOutCmd) Run(ctx context.Context, t *terminal) error {
-	return act(ctx, t, c.remoteFlags, http.MethodDelete, client.Path("/people/%d/access", c.ID), nil, "The person is signed out everywhere; their API tokens are revoked.")
+	return act(ctx, t, c.remoteFlags, http.MethodDelete, client.Path("/people/%d/access", c.ID), nil,
+		"The person is signed out everywhere; their API tokens are revoked.")
 }
 
 type userEndSessionCmd struct {
@@ -126,5 +127,6 @@ type userGrantCmd struct {
 
 // Run gives a role.
 func (c *userGrantCmd) Run(ctx context.Context, t *terminal) error {
-	return act(ctx, t, c.remoteFlags, http.MethodPut, c.path("/roles"), client.RoleChange{Email: c.Email, Role: c.Role}, "%s: %s.", c.Email, c.Role)
+	return act(ctx, t, c.remoteFlags, http.MethodPut, c.path("/roles"), client.RoleChange{Email: c.Email, Role: c.Role}, "%s: %s.", c.Email,
+		c.Role)
 }

@@ -36,7 +36,8 @@ func TestTokensDoWhatTheirScopeSays(t *testing.T) {
 		}
 	}
 	tokens, err := s.Server.Accounts.Tokens(t.Context(), s.Persons["manager"].ID)
-	for late := time.Now().Add(20 * time.Second); err == nil && len(tokens) == 2 && tokens[0].LastUsedAt.IsZero() && time.Now().Before(late); { // it is written after the answer
+	for late := time.Now().Add(20 * time.Second); err == nil && len(tokens) == 2 && tokens[0].LastUsedAt.IsZero() &&
+		time.Now().Before(late); { // it is written after the answer
 		tokens, err = s.Server.Accounts.Tokens(t.Context(), s.Persons["manager"].ID)
 	}
 	if err != nil || len(tokens) != 2 || tokens[0].LastUsedAt.IsZero() {
@@ -97,7 +98,8 @@ func TestRolesAreGivenAndTakenAway(t *testing.T) {
 	if a := s.Get("outsider", "/f/fed"); !a.Refused() {
 		t.Errorf("after: %d", a.Status)
 	}
-	if a := s.Post("manager", "/f/fed/settings/roles", "email", "x@example.org", "role", "participant"); a.Status != http.StatusUnprocessableEntity {
+	if a := s.Post("manager", "/f/fed/settings/roles", "email", "x@example.org", "role",
+		"participant"); a.Status != http.StatusUnprocessableEntity {
 		t.Errorf("a role that is not given: %d", a.Status)
 	}
 	s.Post("admin", fmt.Sprintf("/admin/people/%d", s.Persons["viewer"].ID), "admin", "true", "confirmed", "yes")
@@ -105,7 +107,8 @@ func TestRolesAreGivenAndTakenAway(t *testing.T) {
 		t.Errorf("a new admin: %d", a.Status)
 	}
 	s.Post("admin", fmt.Sprintf("/admin/people/%d", s.Persons["viewer"].ID), "admin", "false", "confirmed", "yes")
-	if a := s.Post("admin", fmt.Sprintf("/admin/people/%d", s.Persons["admin"].ID), "admin", "false", "confirmed", "yes"); a.Status != http.StatusConflict {
+	if a := s.Post("admin", fmt.Sprintf("/admin/people/%d", s.Persons["admin"].ID), "admin", "false", "confirmed",
+		"yes"); a.Status != http.StatusConflict {
 		t.Errorf("the last admin: %d", a.Status)
 	}
 	if got := domain.CodeOf(domain.CheckSlug("account")); got != domain.Invalid {
@@ -150,7 +153,8 @@ func TestAnAdminEndsOneSessionAndOneTokenByTheAPI(t *testing.T) {
 			}
 		}
 	}
-	if a := s.Send("admin", http.MethodDelete, fmt.Sprintf("%stokens/%d", base, before.Tokens[0].ID), nil, nil); a.Status != http.StatusNoContent {
+	if a := s.Send("admin", http.MethodDelete, fmt.Sprintf("%stokens/%d", base, before.Tokens[0].ID), nil,
+		nil); a.Status != http.StatusNoContent {
 		t.Errorf("revoking a token: %d %s", a.Status, a.Body)
 	}
 	if after := access(); len(after.Sessions) != 1 || len(after.Tokens) != 1 || after.Tokens[0] != before.Tokens[1] {

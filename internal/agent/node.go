@@ -69,7 +69,8 @@ func (j *joining) node(ctx context.Context, h home, st *state) (*node, error) {
 func (n *node) ask(ctx context.Context) (got client.Enrolment, reached bool, err error) {
 	ctx, cancel := context.WithTimeout(ctx, askLimit)
 	defer cancel()
-	rep := client.AgentReport{Flwr: n.env.FlwrVersion, Agent: n.j.o.Version, Python: n.env.PythonVersion, System: runtime.GOOS + "/" + runtime.GOARCH,
+	rep := client.AgentReport{Flwr: n.env.FlwrVersion, Agent: n.j.o.Version, Python: n.env.PythonVersion, System: runtime.GOOS + "/" +
+		runtime.GOARCH,
 		Clock: int(n.j.clock.ahead().Seconds()), Proxy: n.j.srv.proxy(), Share: n.j.o.ShareLogs,
 		Contained: n.j.o.containment(), Data: len(n.j.o.Data)}
 	if n.rec != nil {

@@ -65,7 +65,8 @@ func TestAVersionRunsAfterItsApproval(t *testing.T) {
 		t.Errorf("before the approval: %q", got)
 	}
 	l.until("the server is told that it waits", func() bool {
-		return len(l.reported) > 0 && l.reported[0] == client.AppDecision{Hash: wire.ObjectID(fab), State: "waiting", Rule: "approval"} && l.report.Approve == "ask" && l.report.LedgerN > 0
+		return len(l.reported) > 0 && l.reported[0] == client.AppDecision{Hash: wire.ObjectID(fab), State: "waiting", Rule: "approval"} &&
+			l.report.Approve == "ask" && l.report.LedgerN > 0
 	})
 	if m.started() {
 		t.Fatal("the app ran")

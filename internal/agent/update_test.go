@@ -40,8 +40,9 @@ func (h *handsOut) machine(t *testing.T) Machine {
 			if h.sum != "" {
 				hash = h.sum
 			}
-			_ = json.NewEncoder(w).Encode(map[string]any{"programs": []client.ProgramView{{OS: runtime.GOOS, Arch: runtime.GOARCH, Version: h.version,
-				Name: "p", Size: int64(len(h.text)), SHA256: hash}}})
+			_ = json.NewEncoder(w).Encode(map[string]any{"programs": []client.ProgramView{{OS: runtime.GOOS, Arch: runtime.GOARCH,
+				Version: h.version,
+				Name:    "p", Size: int64(len(h.text)), SHA256: hash}}})
 		case "/download/p":
 			w.Header().Set("Etag", `"`+hash+`"`)
 			if h.breaks > 0 {

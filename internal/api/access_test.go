@@ -34,8 +34,11 @@ var pageAccess = map[string][]string{
 	"GET /verify": everybody, "POST /verify": everybody, "POST /verify/resend": everybody,
 	"GET /device": known, "POST /device": known,
 	"GET /me": known, "GET /me/{fed}": known, "GET /me/{fed}/events": askers, "POST /me/{fed}/token": askers, "GET /me/{fed}/bundle.zip": askers, "GET /me/{fed}/it": askers, "POST /me/{fed}/key": askers, "POST /me/{fed}/withdraw": askers,
-	"GET /me/account": known, "GET /me/account/notifications": known, "POST /me/account/notifications": admins, "POST /me/account/sessions": known, "POST /me/account/identities": known, "POST /me/account/tokens": known, "POST /me/account/tokens/revoke": known,
-	"GET /f/{fed}/webhooks": managers, "POST /f/{fed}/webhooks": managers, "POST /f/{fed}/webhooks/{id}/{action}": managers, "GET /admin/webhooks": admins, "POST /admin/webhooks": admins, "POST /admin/webhooks/{id}/{action}": admins,
+	"GET /me/account": known, "GET /me/account/notifications": known, "POST /me/account/notifications": admins,
+	"POST /me/account/sessions": known, "POST /me/account/identities": known, "POST /me/account/tokens": known,
+	"POST /me/account/tokens/revoke": known,
+	"GET /f/{fed}/webhooks":          managers, "POST /f/{fed}/webhooks": managers, "POST /f/{fed}/webhooks/{id}/{action}": managers,
+	"GET /admin/webhooks": admins, "POST /admin/webhooks": admins, "POST /admin/webhooks/{id}/{action}": admins,
 	"GET /f/{fed}/settings": managers, "POST /f/{fed}/settings/roles": managers, "POST /f/{fed}/settings/runs": managers, "GET /admin/people": admins, "GET /admin/people/{id}": admins, "POST /admin/people/{id}": admins, "POST /admin/people/{id}/signout": admins, "POST /admin/people/{id}/sessions": admins, "POST /admin/people/{id}/tokens": admins,
 	"GET /overview/events": watchers, "GET /find.json": known, "GET /f": known, "POST /f": admins,
 	"GET /f/{fed}": members, "GET /f/{fed}/events": members, "POST /f/{fed}/superlink/{action}": managers, "POST /f/{fed}/partitions": managers,
@@ -103,7 +106,8 @@ var apiAccess = map[string][]string{
 
 // bodies are valid as far as the framework is concerned, and asked of by the rules to change nothing.
 var bodies = map[string]string{
-	"set-role": `{"email":"x","role":"viewer"}`, "set-person-admin": `{"admin":false}`, "create-token": `{"name":"x","scope":"all","days":400}`,
+	"set-role": `{"email":"x","role":"viewer"}`, "set-person-admin": `{"admin":false}`,
+	"create-token": `{"name":"x","scope":"all","days":400}`,
 	"describe-run": `{}`, "share-run": `{"days":1}`,
 	"set-containment": `{"accept_uncontained":false}`,
 	"change-settings": `{"values":{"nothing":"x"}}`,
@@ -125,7 +129,8 @@ func TestEveryOperationIsForThoseWhoMay(t *testing.T) {
 	if len(spec.Paths) < 20 {
 		t.Fatalf("only %d paths are described", len(spec.Paths))
 	}
-	fill := strings.NewReplacer("{federation}", "fed", "{run}", "r-1", "{round}", "1", "{ref}", s.Kept.Ref, "{id}", "999", "{part}", "999", "{hash}", s.Run.AppHash, "{name}", "n")
+	fill := strings.NewReplacer("{federation}", "fed", "{run}", "r-1", "{round}", "1", "{ref}", s.Kept.Ref, "{id}", "999", "{part}", "999",
+		"{hash}", s.Run.AppHash, "{name}", "n")
 	unused, unsent := maps.Clone(apiAccess), maps.Clone(bodies)
 	for path, methods := range spec.Paths {
 		for method, op := range methods {

@@ -169,7 +169,8 @@ func (a *api) askDevice(ctx context.Context, in *deviceInput) (*body[client.Devi
 	if err != nil {
 		return nil, err
 	}
-	return answer(client.DeviceCode{Code: v.Code, Secret: secret, Page: a.Connection().PublicURL + "/device", Interval: 2, Seconds: int(v.Until.Sub(v.Asked).Seconds())}), nil
+	return answer(client.DeviceCode{Code: v.Code, Secret: secret, Page: a.Connection().PublicURL + "/device", Interval: 2,
+		Seconds: int(v.Until.Sub(v.Asked).Seconds())}), nil
 }
 
 func (a *api) pollDevice(_ context.Context, in *devicePollInput) (*body[client.DeviceToken], error) {

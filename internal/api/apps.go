@@ -11,9 +11,11 @@ import (
 )
 
 func appView(v domain.AppVersion) client.App {
-	out := client.App{Hash: v.Hash, ID: v.ID(), Version: v.Version, Summary: v.Summary, Source: v.Source, CreatedAt: v.CreatedAt, Config: []client.ConfigKey{}, Presets: []client.Preset{}}
+	out := client.App{Hash: v.Hash, ID: v.ID(), Version: v.Version, Summary: v.Summary, Source: v.Source, CreatedAt: v.CreatedAt,
+		Config: []client.ConfigKey{}, Presets: []client.Preset{}}
 	for _, k := range v.Config {
-		v := client.ConfigKey{Key: k.Key, Kind: string(k.Kind), Default: domain.JSONValue(k.Default), Help: k.Help, Long: k.Long, Min: k.Min, Max: k.Max}
+		v := client.ConfigKey{Key: k.Key, Kind: string(k.Kind), Default: domain.JSONValue(k.Default), Help: k.Help, Long: k.Long, Min: k.Min,
+			Max: k.Max}
 		for _, c := range k.Choices {
 			v.Choices = append(v.Choices, domain.JSONValue(c))
 		}
@@ -109,7 +111,8 @@ func (a *api) getApp(ctx context.Context, in *AppPath) (*body[client.App], error
 		if !sight.All {
 			o.By = "" // participants see no names
 		}
-		out.Origins = append(out.Origins, client.AppOrigin{Kind: string(o.Kind), Place: o.Place, Ref: o.Ref, Commit: o.Commit, Folder: o.Folder, By: o.By, At: o.At})
+		out.Origins = append(out.Origins, client.AppOrigin{Kind: string(o.Kind), Place: o.Place, Ref: o.Ref, Commit: o.Commit, Folder: o.Folder,
+			By: o.By, At: o.At})
 	}
 	return answer(out), nil
 }

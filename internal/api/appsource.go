@@ -62,7 +62,8 @@ func (a *api) appFile(ctx context.Context, in *appFilePath) (*body[client.AppTex
 	if err != nil {
 		return nil, err
 	}
-	return answer(client.AppText{AppFile: client.AppFile(t.File), Lines: append([]string{}, t.Lines...), Binary: t.Binary, Cut: t.Cut, Special: t.Special}), nil
+	return answer(client.AppText{AppFile: client.AppFile(t.File), Lines: append([]string{}, t.Lines...), Binary: t.Binary, Cut: t.Cut,
+		Special: t.Special}), nil
 }
 
 func (a *api) appDiff(ctx context.Context, in *appDiffPath) (*body[client.AppDiff], error) {

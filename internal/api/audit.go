@@ -47,7 +47,8 @@ func (a *api) listAudit(ctx context.Context, in *auditInput) (*body[[]client.Aud
 		BeforeID: in.Before, Limit: in.Limit})
 	out := make([]client.AuditEntry, len(all))
 	for i, e := range all {
-		out[i] = client.AuditEntry{ID: e.ID, At: e.At, Actor: e.Actor.Name, Action: e.Action, Kind: e.ObjectKind, Object: e.ObjectID, Detail: e.Detail}
+		out[i] = client.AuditEntry{ID: e.ID, At: e.At, Actor: e.Actor.Name, Action: e.Action, Kind: e.ObjectKind, Object: e.ObjectID,
+			Detail: e.Detail}
 	}
 	return answer(out), err
 }

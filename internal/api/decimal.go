@@ -10,7 +10,8 @@ type configValue string
 
 // Schema describes a text, number or boolean.
 func (configValue) Schema(huma.Registry) *huma.Schema {
-	return &huma.Schema{OneOf: []*huma.Schema{{Type: huma.TypeString}, {Type: huma.TypeNumber}, {Type: huma.TypeBoolean}}, Examples: []any{"0.01"}}
+	return &huma.Schema{OneOf: []*huma.Schema{{Type: huma.TypeString}, {Type: huma.TypeNumber}, {Type: huma.TypeBoolean}},
+		Examples: []any{"0.01"}}
 }
 
 // Schema describes the text.

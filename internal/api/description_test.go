@@ -73,13 +73,15 @@ func (s *site) schemathesis(tools, who, hash string) (statuses map[string]int) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	existing, err := json.Marshal(map[string]any{"federation": "fed", "run": s.Run.Name, "ref": s.Kept.Ref, "refs": []string{s.Asks.Ref}, "hash": hash, "app": hash, "path": "pyproject.toml", "round": 1, "id": 1, "part": 1})
+	existing, err := json.Marshal(map[string]any{"federation": "fed", "run": s.Run.Name, "ref": s.Kept.Ref, "refs": []string{s.Asks.Ref},
+		"hash": hash, "app": hash, "path": "pyproject.toml", "round": 1, "id": 1, "part": 1})
 	if err != nil {
 		t.Fatal(err)
 	}
 	counted := filepath.Join(dir, "statuses.json")
 	env := append(os.Environ(), "PYTHONPATH="+scripts, "PYTHONDONTWRITEBYTECODE=1", "BLOSSOMTUNE_EXISTING="+string(existing), "BLOSSOMTUNE_STATUSES="+counted)
-	args := []string{"--config-file", filepath.Join(scripts, "schemathesis.toml"), "run", "http://" + s.Server.Addr().String() + "/api/openapi.json"}
+	args := []string{"--config-file", filepath.Join(scripts, "schemathesis.toml"), "run", "http://" + s.Server.Addr().String() +
+		"/api/openapi.json"}
 	switch who {
 	case "stranger":
 		for _, id := range s.openOperations() { // the others answer that one has to sign in: TestEveryOperationIsForThoseWhoMay

@@ -24,7 +24,8 @@ func problemOf(err error) *client.Problem {
 	}
 	var e *domain.Error
 	if !errors.As(err, &e) || e.Code == domain.Internal {
-		return &client.Problem{Status: http.StatusInternalServerError, Code: domain.Internal, Message: "Something is wrong on our side.", Remedy: "Try again; the server's log says more."}
+		return &client.Problem{Status: http.StatusInternalServerError, Code: domain.Internal, Message: "Something is wrong on our side.",
+			Remedy: "Try again; the server's log says more."}
 	}
 	return &client.Problem{Status: e.Code.Status(), Code: e.Code, Message: e.Message, Remedy: e.Remedy, Field: e.Field}
 }

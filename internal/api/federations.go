@@ -11,7 +11,8 @@ import (
 
 func (a *api) federationView(f domain.Federation, role domain.Role) client.Federation {
 	st := a.Engines.Status(f.ID)
-	return client.Federation{Slug: f.Slug, Name: f.Name, Description: f.Description, Partitions: f.TotalPartitions, Role: string(role), CreatedAt: f.CreatedAt,
+	return client.Federation{Slug: f.Slug, Name: f.Name, Description: f.Description, Partitions: f.TotalPartitions, Role: string(role),
+		CreatedAt: f.CreatedAt,
 		SuperLink: client.SuperLink{State: string(st.State), Since: when(st.Since), Restarts: st.Restarts, Reason: st.Reason,
 			Engine: string(st.Engine), Idle: st.State == domain.SuperLinkStopped && f.EngineIdle}}
 }
@@ -94,7 +95,8 @@ func (a *api) getFederation(ctx context.Context, in *FederationPath) (*body[clie
 	out := a.federationView(f, role)
 	if role.AtLeast(domain.RoleManager) {
 		v := f.Asking
-		out.Asking = &client.Asking{Proof: string(v.Proof), Question: v.Question, AnswerNeeded: v.AnswerNeeded, InvitationsOnly: v.InvitationsOnly}
+		out.Asking = &client.Asking{Proof: string(v.Proof), Question: v.Question, AnswerNeeded: v.AnswerNeeded,
+			InvitationsOnly: v.InvitationsOnly}
 	}
 	return answer(out), nil
 }
@@ -194,7 +196,8 @@ func (a *api) listNodes(ctx context.Context, in *listNodesInput) (*body[[]client
 	out := make([]client.Node, 0, len(rows))
 	for _, r := range rows {
 		k := r.Key
-		n := client.Node{Partition: k.Partition, State: nodeState(k), Fingerprint: k.Fingerprint, NodeID: client.DecimalID(k.NodeID), FirstSeen: when(k.Seen.FirstAt), LastSeen: when(k.Seen.LastAt),
+		n := client.Node{Partition: k.Partition, State: nodeState(k), Fingerprint: k.Fingerprint, NodeID: client.DecimalID(k.NodeID),
+			FirstSeen: when(k.Seen.FirstAt), LastSeen: when(k.Seen.LastAt),
 			BytesIn: k.Seen.BytesIn, BytesOut: k.Seen.BytesOut, Flwr: k.Seen.Flwr, Stuck: stuckOf(k)}
 		if r.Holder.State == domain.Approved && role.AtLeast(domain.RoleManager) {
 			n.Request, n.Holder = r.Holder.Ref, r.Holder.Name

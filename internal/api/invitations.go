@@ -11,7 +11,8 @@ import (
 )
 
 func invitationView(i domain.Invitation, link string) client.Invitation {
-	return client.Invitation{ID: i.ID, Note: i.Note, Email: i.Email, Domain: i.Domain, Uses: i.Uses, Used: i.Used, Auto: i.Auto, Ended: i.Ended(time.Now()), CreatedAt: i.CreatedAt, ExpiresAt: i.ExpiresAt, Link: link}
+	return client.Invitation{ID: i.ID, Note: i.Note, Email: i.Email, Domain: i.Domain, Uses: i.Uses, Used: i.Used, Auto: i.Auto,
+		Ended: i.Ended(time.Now()), CreatedAt: i.CreatedAt, ExpiresAt: i.ExpiresAt, Link: link}
 }
 
 type listInvitationsInput struct {

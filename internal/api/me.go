@@ -62,7 +62,8 @@ func (a *api) makeToken(ctx context.Context, in *RequestPath) (*body[client.Join
 		return nil, err
 	}
 	url := a.Connection().PublicURL
-	return answer(client.JoinCommand{URL: url, Token: token, Command: "echo " + token + " | blossomtune join " + url + " --token -", ExpiresAt: expires}), nil
+	return answer(client.JoinCommand{URL: url, Token: token, Command: "echo " + token + " | blossomtune join " + url + " --token -",
+		ExpiresAt: expires}), nil
 }
 
 func (a *api) makeChallenge(ctx context.Context, in *RequestPath) (*body[client.Challenge], error) {

@@ -64,7 +64,8 @@ func (s schema) is(kind string) bool {
 
 // good are values that bring a request further than a made-up one would.
 func good(s *site, hash string) map[string]any {
-	return map[string]any{"app": hash, "hash": hash, "against": hash, "federation": "fed", "run": "r-1", "ref": s.Kept.Ref, "refs": []any{s.Kept.Ref}, "id": 1, "round": 1, "email": "new@example.org", "emails": "new@example.org",
+	return map[string]any{"app": hash, "hash": hash, "against": hash, "federation": "fed", "run": "r-1", "ref": s.Kept.Ref,
+		"refs": []any{s.Kept.Ref}, "id": 1, "round": 1, "email": "new@example.org", "emails": "new@example.org",
 		"slug": "new-one", "domain": "example.org", "value": "example.org", "repository": "https://127.0.0.1:1/x.git", "path": "pyproject.toml", "config": map[string]any{"clip": "nan"}, "values": map[string]any{"name": "A name"}, "partitions": 10}
 }
 
@@ -157,7 +158,8 @@ func (d *spec) attempts(s *site, hash string) (out []servertest.Attempt) {
 				return p, query.Encode()
 			}
 			add := func(what, p, query, body string) {
-				a := servertest.Attempt{What: op.OperationID + ": " + what, Method: strings.ToUpper(method), Path: strings.TrimSuffix(p+"?"+query, "?"), Body: body, ContentType: "application/json"}
+				a := servertest.Attempt{What: op.OperationID + ": " + what, Method: strings.ToUpper(method),
+					Path: strings.TrimSuffix(p+"?"+query, "?"), Body: body, ContentType: "application/json"}
 				if len(op.Security) > 0 && op.Security[0]["node"] != nil {
 					a.Key = key
 				}

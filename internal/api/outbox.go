@@ -22,7 +22,8 @@ func (a *api) listMails(ctx context.Context, _ *none) (*body[[]client.Mail], err
 	}
 	out := []client.Mail{}
 	for _, m := range all {
-		out = append(out, client.Mail{ID: m.ID, To: m.To, Subject: m.Subject, Text: m.Text, State: string(m.State), LastError: m.LastError, CreatedAt: m.CreatedAt})
+		out = append(out, client.Mail{ID: m.ID, To: m.To, Subject: m.Subject, Text: m.Text, State: string(m.State), LastError: m.LastError,
+			CreatedAt: m.CreatedAt})
 	}
 	return answer(out), nil
 }

@@ -32,7 +32,8 @@ func (a *api) participants(ctx context.Context, in *participantsInput) (*body[cl
 		return nil, err
 	}
 	for _, p := range all {
-		v := client.RunParticipant{Partitions: p.Partitions, NodeID: client.DecimalID(p.NodeID), Fingerprint: p.Fingerprint, JoinedAt: when(p.JoinedAt), AskedAt: when(p.AskedAt), TakenAt: when(p.TakenAt),
+		v := client.RunParticipant{Partitions: p.Partitions, NodeID: client.DecimalID(p.NodeID), Fingerprint: p.Fingerprint,
+			JoinedAt: when(p.JoinedAt), AskedAt: when(p.AskedAt), TakenAt: when(p.TakenAt),
 			ContributedAt: when(p.ContributedAt), FailedAt: when(p.FailedAt)}
 		if p.Partition >= 0 {
 			v.Partition = &p.Partition

@@ -29,7 +29,8 @@ func TestTheParticipantsOfARunArePaged(t *testing.T) {
 	}
 	second := get("?limit=1&after=" + first.Next)
 	if len(second.Participants) != 1 || second.Next != "" || first.Participants[0].Fingerprint != all.Participants[0].Fingerprint ||
-		second.Participants[0].Fingerprint != all.Participants[1].Fingerprint || *second.Participants[0].Partition == *first.Participants[0].Partition {
+		second.Participants[0].Fingerprint != all.Participants[1].Fingerprint ||
+		*second.Participants[0].Partition == *first.Participants[0].Partition {
 		t.Errorf("the second page is %+v, after %+v", second, first)
 	}
 	for _, query := range []string{"?limit=1&after=x", "?after=" + first.Next, "?limit=1001"} {

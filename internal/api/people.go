@@ -30,8 +30,10 @@ func (a *api) people() {
 	add(a, op("end-person-access", http.MethodDelete, "/people/{id}/access", "Sign a person out everywhere and revoke all their API tokens", signedIn), a.endAccess)
 	add(a, op("end-person-session", http.MethodDelete, "/people/{id}/sessions/{part}", "Sign a person out in one place", signedIn), a.endPersonSession)
 	add(a, op("set-person-admin", http.MethodPut, "/people/{id}/admin", "Make a person an admin, or end that", signedIn), a.setAdmin)
-	add(a, op("list-roles", http.MethodGet, "/federations/{federation}/roles", "Who has been given a role in a federation", signedIn), a.listRoles)
-	add(a, op("set-role", http.MethodPut, "/federations/{federation}/roles", "Give a person a role in a federation, or take it away", signedIn), a.setRole)
+	add(a, op("list-roles", http.MethodGet, "/federations/{federation}/roles", "Who has been given a role in a federation", signedIn),
+		a.listRoles)
+	add(a, op("set-role", http.MethodPut, "/federations/{federation}/roles", "Give a person a role in a federation, or take it away",
+		signedIn), a.setRole)
 	add(a, op("list-tokens", http.MethodGet, "/me/tokens", "The caller's API tokens", signedIn), a.listTokens)
 	add(a, op("create-token", http.MethodPost, "/me/tokens", "Create an API token with the caller's rights", signedIn), a.createToken)
 	add(a, op("revoke-token", http.MethodDelete, "/me/tokens/{id}", "Revoke one of the caller's API tokens", signedIn), a.revokeToken)
@@ -63,7 +65,8 @@ func (a *api) personAccess(ctx context.Context, in *PersonPath) (*body[client.Pe
 	}
 	out := client.PersonAccess{Sessions: []client.PersonSession{}, Tokens: []client.PersonToken{}}
 	for _, v := range has.Sessions {
-		out.Sessions = append(out.Sessions, client.PersonSession{ID: v.ID, Address: v.Address, Agent: v.Agent, CreatedAt: v.CreatedAt, LastUsedAt: v.LastSeenAt, ExpiresAt: v.ExpiresAt})
+		out.Sessions = append(out.Sessions, client.PersonSession{ID: v.ID, Address: v.Address, Agent: v.Agent, CreatedAt: v.CreatedAt,
+			LastUsedAt: v.LastSeenAt, ExpiresAt: v.ExpiresAt})
 	}
 	for _, t := range has.Tokens {
 		out.Tokens = append(out.Tokens, tokenView(t))

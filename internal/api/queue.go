@@ -12,11 +12,13 @@ import (
 )
 
 func limitsView(l domain.Limits) client.Limits {
-	return client.Limits{Wall: l.Wall.Seconds(), Round: l.Round.Seconds(), NoProgress: l.NoProgress.Seconds(), FirstHeartbeat: l.FirstHeartbeat.Seconds()}
+	return client.Limits{Wall: l.Wall.Seconds(), Round: l.Round.Seconds(), NoProgress: l.NoProgress.Seconds(),
+		FirstHeartbeat: l.FirstHeartbeat.Seconds()}
 }
 
 func settingsView(s domain.RunSettings) client.RunSettings {
-	return client.RunSettings{InstallDependencies: s.InstallDependencies, PackageIndex: s.PackageIndex, Environment: slices.Sorted(maps.Keys(s.Environment)), CPUs: s.CPUs, MemoryMB: s.MemoryMB,
+	return client.RunSettings{InstallDependencies: s.InstallDependencies, PackageIndex: s.PackageIndex,
+		Environment: slices.Sorted(maps.Keys(s.Environment)), CPUs: s.CPUs, MemoryMB: s.MemoryMB,
 		LogLevel: s.LogLevel, Limits: limitsView(s.Limits)}
 }
 
@@ -39,7 +41,8 @@ func launchSettings(l *client.LaunchSettings, s domain.RunSettings) domain.RunSe
 	if l.InstallDependencies != nil {
 		s.InstallDependencies = *l.InstallDependencies
 	}
-	s.PackageIndex, s.Environment, s.CPUs, s.MemoryMB, s.LogLevel, s.Limits = l.PackageIndex, l.Environment, l.CPUs, l.MemoryMB, l.LogLevel, changedLimits(l.LimitChanges, s.Limits)
+	s.PackageIndex, s.Environment, s.CPUs, s.MemoryMB, s.LogLevel, s.Limits = l.PackageIndex, l.Environment, l.CPUs, l.MemoryMB, l.LogLevel,
+		changedLimits(l.LimitChanges, s.Limits)
 	return s
 }
 
@@ -54,7 +57,8 @@ func (a *api) cloneRun(ctx context.Context, in *cloneInput) (*body[client.Run], 
 		return nil, err
 	}
 	b := in.Body
-	r, err = a.Runs.Clone(ctx, callerOf(ctx).actor, r.ID, runs.Changes{Name: b.Name, Config: client.ConfigTexts(b.Config), Note: b.Note, Tags: b.Tags, NotBefore: b.NotBefore, Override: b.Override})
+	r, err = a.Runs.Clone(ctx, callerOf(ctx).actor, r.ID, runs.Changes{Name: b.Name, Config: client.ConfigTexts(b.Config), Note: b.Note,
+		Tags: b.Tags, NotBefore: b.NotBefore, Override: b.Override})
 	if err != nil {
 		return nil, err
 	}
@@ -124,7 +128,8 @@ func (a *api) setRunPolicy(ctx context.Context, in *policyInput) (*body[client.R
 	if err != nil {
 		return nil, err
 	}
-	p := runs.Policy{Parallel: f.Parallel, IdleStop: f.IdleStop, Limits: changedLimits(in.Body.LimitChanges, f.Limits), NoWeb: f.NoWeb, Engine: f.Engine}
+	p := runs.Policy{Parallel: f.Parallel, IdleStop: f.IdleStop, Limits: changedLimits(in.Body.LimitChanges, f.Limits), NoWeb: f.NoWeb,
+		Engine: f.Engine}
 	if in.Body.Parallel != nil {
 		p.Parallel = *in.Body.Parallel
 	}

@@ -108,7 +108,9 @@ func TestReadingNeedsNoWriting(t *testing.T) {
 
 // readings are the addresses of every page and operation that reads.
 func (s *site) readings(secret string) (out []string) {
-	fill := strings.NewReplacer("{$}", "", "{fed}", "fed", "{federation}", "fed", "{run}", "r-1", "{round}", "1", "{ref}", s.Kept.Ref, "{secret}", secret, "{provider}", "nobody", "{id}", "1", "{part}", "keeper", "{kind}", "page", "{path...}", "model.npz", "{publisher}", "p", "{name}", "n", "{hash}", s.Run.AppHash)
+	fill := strings.NewReplacer("{$}", "", "{fed}", "fed", "{federation}", "fed", "{run}", "r-1", "{round}", "1", "{ref}", s.Kept.Ref,
+		"{secret}", secret, "{provider}", "nobody", "{id}", "1", "{part}", "keeper", "{kind}", "page", "{path...}", "model.npz", "{publisher}",
+		"p", "{name}", "n", "{hash}", s.Run.AppHash)
 	for _, pattern := range web.Patterns() {
 		if method, path, _ := strings.Cut(pattern, " "); method == http.MethodGet {
 			out = append(out, fill.Replace(path))

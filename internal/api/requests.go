@@ -11,7 +11,8 @@ import (
 )
 
 func requestView(r domain.Request, slug string) client.Request {
-	out := client.Request{Ref: r.Ref, Federation: slug, State: string(r.State), Name: r.Name, Organisation: r.Organisation, Email: r.Email, Message: r.Message, Reason: r.Reason,
+	out := client.Request{Ref: r.Ref, Federation: slug, State: string(r.State), Name: r.Name, Organisation: r.Organisation, Email: r.Email,
+		Message: r.Message, Reason: r.Reason,
 		CreatedAt: r.CreatedAt, DecidedAt: when(r.DecidedAt)}
 	if r.Partition >= 0 {
 		out.Partition = &r.Partition
@@ -102,7 +103,8 @@ func (a *api) verify(ctx context.Context, in *verifyInput) (*verifyOutput, error
 		return nil, err
 	}
 	return &verifyOutput{Body: requestView(r, f.Slug),
-		SetCookie: http.Cookie{Name: account.SessionCookie, Value: secret, Path: "/", Expires: s.ExpiresAt, HttpOnly: true, Secure: c.secure, SameSite: http.SameSiteLaxMode}}, nil
+		SetCookie: http.Cookie{Name: account.SessionCookie, Value: secret, Path: "/", Expires: s.ExpiresAt, HttpOnly: true, Secure: c.secure,
+			SameSite: http.SameSiteLaxMode}}, nil
 }
 
 func (a *api) resend(ctx context.Context, in *RequestPath) (*none, error) {
@@ -184,7 +186,8 @@ func (a *api) request(ctx context.Context, ref string) (domain.Request, domain.F
 	return r, f, err
 }
 
-func (a *api) decide(ctx context.Context, in *reasonInput, change func(context.Context, domain.Actor, int64, string) (domain.Request, error)) (*body[client.Request], error) {
+func (a *api) decide(ctx context.Context, in *reasonInput, change func(context.Context, domain.Actor, int64, string) (domain.Request,
+	error)) (*body[client.Request], error) {
 	r, f, err := a.request(ctx, in.Ref)
 	if err != nil {
 		return nil, err

@@ -52,7 +52,8 @@ func (a *api) setRole(ctx context.Context, in *roleInput) (*none, error) {
 }
 
 func tokenView(t domain.APIToken) client.PersonToken {
-	return client.PersonToken{ID: t.ID, Name: t.Name, Scope: string(t.Scope), CreatedAt: t.CreatedAt, LastUsedAt: when(t.LastUsedAt), ExpiresAt: t.ExpiresAt}
+	return client.PersonToken{ID: t.ID, Name: t.Name, Scope: string(t.Scope), CreatedAt: t.CreatedAt, LastUsedAt: when(t.LastUsedAt),
+		ExpiresAt: t.ExpiresAt}
 }
 
 func (a *api) listTokens(ctx context.Context, _ *none) (*body[[]client.PersonToken], error) {
@@ -70,7 +71,8 @@ type newTokenInput struct {
 
 func (a *api) createToken(ctx context.Context, in *newTokenInput) (*body[client.CreatedToken], error) {
 	c := callerOf(ctx)
-	secret, t, err := a.Accounts.CreateToken(ctx, c.actor, c.person.ID, in.Body.Name, domain.TokenScope(in.Body.Scope), time.Duration(in.Body.Days)*24*time.Hour)
+	secret, t, err := a.Accounts.CreateToken(ctx, c.actor, c.person.ID, in.Body.Name, domain.TokenScope(in.Body.Scope),
+		time.Duration(in.Body.Days)*24*time.Hour)
 	if err != nil {
 		return nil, err
 	}

@@ -20,7 +20,8 @@ func (a *api) round(ctx context.Context, in *roundInput) (*body[[]client.Exchang
 	all, err := a.Runs.Passages(ctx, r, in.Round)
 	out := []client.Exchange{}
 	for _, p := range all {
-		out = append(out, client.Exchange{NodeID: client.DecimalID(p.NodeID), Phase: string(p.Phase), Asked: when(p.AskedAt), Taken: when(p.TakenAt), Get: when(p.GetAt), Got: when(p.GotAt), Put: when(p.PutAt),
+		out = append(out, client.Exchange{NodeID: client.DecimalID(p.NodeID), Phase: string(p.Phase), Asked: when(p.AskedAt),
+			Taken: when(p.TakenAt), Get: when(p.GetAt), Got: when(p.GotAt), Put: when(p.PutAt),
 			Sent: when(p.SentAt), Replied: when(p.RepliedAt), Failed: p.Failed})
 	}
 	return answer(out), err

@@ -16,8 +16,10 @@ import (
 )
 
 func runView(r domain.Run, slug string, role domain.Role) client.Run {
-	out := client.Run{Name: r.Name, Federation: slug, State: string(r.State), App: r.AppID, AppVersion: r.AppVersion, AppHash: r.AppHash, Partitions: r.TotalPartitions, Config: domain.JSONConfig(r.Config), Settings: settingsView(r.Settings), NotBefore: when(r.NotBefore),
-		Note: r.Note, Tags: append([]string{}, r.Tags...), EngineRunID: client.DecimalID(r.EngineRunID), Round: r.Round, Rounds: r.Rounds, CreatedAt: r.CreatedAt,
+	out := client.Run{Name: r.Name, Federation: slug, State: string(r.State), App: r.AppID, AppVersion: r.AppVersion, AppHash: r.AppHash,
+		Partitions: r.TotalPartitions, Config: domain.JSONConfig(r.Config), Settings: settingsView(r.Settings), NotBefore: when(r.NotBefore),
+		Note: r.Note, Tags: append([]string{}, r.Tags...), EngineRunID: client.DecimalID(r.EngineRunID), Round: r.Round, Rounds: r.Rounds,
+		CreatedAt:  r.CreatedAt,
 		StartingAt: when(r.StartingAt), RunningAt: when(r.RunningAt), EndedAt: when(r.EndedAt)}
 	if r.State.Ended() {
 		out.Outcome, out.Asked, out.Contributed = string(r.Outcome()), &r.Asked, &r.Contributed
@@ -95,7 +97,8 @@ func (a *api) launch(ctx context.Context, in *launchInput) (*body[client.Run], e
 		}
 	}
 	settings := launchSettings(b.Settings, domain.RunSettings{Limits: f.Limits, InstallDependencies: b.InstallDependencies})
-	r, err := a.Runs.Launch(ctx, callerOf(ctx).actor, runs.LaunchInput{FederationID: f.ID, AppHash: b.App, Name: b.Name, Partitions: b.Partitions, Config: client.ConfigTexts(b.Config),
+	r, err := a.Runs.Launch(ctx, callerOf(ctx).actor, runs.LaunchInput{FederationID: f.ID, AppHash: b.App, Name: b.Name,
+		Partitions: b.Partitions, Config: client.ConfigTexts(b.Config),
 		Settings: settings, Limits: &settings.Limits, Note: b.Note, Tags: b.Tags, NotBefore: b.NotBefore, Override: b.Override})
 	if err != nil {
 		return nil, err
@@ -170,7 +173,8 @@ func (a *api) getRun(ctx context.Context, in *RunPath) (*body[client.Run], error
 	}
 	failures, err := a.Runs.AppFailures(ctx, r)
 	for _, v := range failures {
-		out.Failures = append(out.Failures, client.AppFailure{NodeID: client.DecimalID(v.NodeID), Times: v.Times, Message: v.Message, Remedy: v.Remedy})
+		out.Failures = append(out.Failures, client.AppFailure{NodeID: client.DecimalID(v.NodeID), Times: v.Times, Message: v.Message,
+			Remedy: v.Remedy})
 	}
 	return answer(out), err
 }

@@ -44,7 +44,8 @@ type shareInput struct {
 func (a *api) runTable() {
 	add(a, op("find-runs", http.MethodGet, "/federations/{federation}/run-table", "Runs with their config and metrics, filtered and sorted", signedIn), a.findRuns)
 	signed := op("run-receipt", http.MethodGet, "/runs/{run}/receipt", "The signed receipt of a run: a DSSE envelope around an in-toto statement", signedIn)
-	signed.Responses = fileResponses("The receipt", "application/json", a.huma.OpenAPI().Components.Schemas.Schema(reflect.TypeFor[client.Receipt](), true, "Receipt"))
+	signed.Responses = fileResponses("The receipt", "application/json",
+		a.huma.OpenAPI().Components.Schemas.Schema(reflect.TypeFor[client.Receipt](), true, "Receipt"))
 	add(a, signed, a.receipt)
 	add(a, op("describe-run", http.MethodPatch, "/runs/{run}", "Change a run's note and tags", signedIn), a.describeRun)
 	add(a, op("share-run", http.MethodPost, "/runs/{run}/shares", "Make a read-only link to a run", signedIn), a.shareRun)
@@ -130,7 +131,8 @@ func (a *api) describeRun(ctx context.Context, in *describeRunInput) (*body[clie
 }
 
 func shareOf(s domain.Share) client.Share {
-	return client.Share{ID: s.ID, Log: s.WithLog, CreatedBy: s.CreatedBy, CreatedAt: s.CreatedAt, ExpiresAt: s.ExpiresAt, RevokedAt: when(s.RevokedAt)}
+	return client.Share{ID: s.ID, Log: s.WithLog, CreatedBy: s.CreatedBy, CreatedAt: s.CreatedAt, ExpiresAt: s.ExpiresAt,
+		RevokedAt: when(s.RevokedAt)}
 }
 
 func (a *api) shareRun(ctx context.Context, in *shareRunInput) (*body[client.Share], error) {

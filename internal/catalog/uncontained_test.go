@@ -18,19 +18,22 @@ func TestUncontainedAppsAreForAdmins(t *testing.T) {
 	s.Level.Store(domain.NotContainable)
 	refused := func(who, what string, a answer) {
 		t.Helper()
-		if a.Status != http.StatusForbidden || !strings.Contains(a.Body, "This server cannot contain apps") || !strings.Contains(a.Body, "Ask an instance admin") {
+		if a.Status != http.StatusForbidden || !strings.Contains(a.Body, "This server cannot contain apps") ||
+			!strings.Contains(a.Body, "Ask an instance admin") {
 			t.Errorf("%s: %s: %d %.2000s", who, what, a.Status, a.Body)
 		}
 	}
 	launch := func(who, name string) answer {
-		return s.Post(who, "/f/fed/launch", "app", s.Run.AppHash, "run_id", name, "partitions", "10", "override", "it starts at noon", "anyway", "yes")
+		return s.Post(who, "/f/fed/launch", "app", s.Run.AppHash, "run_id", name, "partitions", "10", "override", "it starts at noon", "anyway",
+			"yes")
 	}
 	refused("manager", "launches", launch("manager", "u-1"))
 	refused("manager", "adds from git", s.Post("manager", "/apps/git", "repository", "https://example.org/app"))
 	if a := launch("admin", "u-2"); a.Status != http.StatusSeeOther {
 		t.Errorf("an admin launches: %d", a.Status)
 	}
-	if a := s.Post("manager", "/admin/system/uncontained", "accept", "yes"); a.Status != http.StatusForbidden && a.Status != http.StatusNotFound {
+	if a := s.Post("manager", "/admin/system/uncontained", "accept", "yes"); a.Status != http.StatusForbidden &&
+		a.Status != http.StatusNotFound {
 		t.Errorf("a manager accepts the risk: %d", a.Status)
 	}
 	if page := s.Get("admin", "/admin/system").Body; !strings.Contains(page, "Accept uncontained apps") {
@@ -45,7 +48,8 @@ func TestUncontainedAppsAreForAdmins(t *testing.T) {
 		t.Errorf("after the risk was accepted a manager's launch is answered with %d", a.Status)
 	}
 	s.Post("admin", "/admin/system/uncontained", "accept", "no")
-	if a := s.Get("admin", "/api/v1/containment"); !strings.Contains(a.Body, `"accept_uncontained":false`) || !strings.Contains(a.Body, `"level":"none"`) {
+	if a := s.Get("admin", "/api/v1/containment"); !strings.Contains(a.Body, `"accept_uncontained":false`) ||
+		!strings.Contains(a.Body, `"level":"none"`) {
 		t.Errorf("the API answers %s", a.Body)
 	}
 	refused("manager", "launches again", launch("manager", "u-4"))

@@ -53,7 +53,8 @@ func Path(format string, args ...any) string {
 	return fmt.Sprintf(format, args...)
 }
 
-// Do calls an operation. The path is that below [Prefix]. A body that is not nil is sent as JSON; the answer is decoded into out, unless that
+// Do calls an operation. The path is that below [Prefix]. A body that is not nil is sent as JSON; the answer is decoded into out, unless
+// that
 // is nil. An error answer is returned as a [domain.Error] with the server's words, or as [domain.Errors] where it has several; no answer as
 // [Unreached].
 func (c *Client) Do(ctx context.Context, method, path string, in, out any) error {
@@ -71,7 +72,8 @@ func (c *Client) Do(ctx context.Context, method, path string, in, out any) error
 
 // Upload sends a file with POST and decodes the answer into out.
 func (c *Client) Upload(ctx context.Context, path string, file []byte, out any) error {
-	return c.decode(ctx, http.MethodPost, path, http.Header{"Accept": {"application/json"}, "Content-Type": {"application/octet-stream"}}, file, out)
+	return c.decode(ctx, http.MethodPost, path, http.Header{"Accept": {"application/json"}, "Content-Type": {"application/octet-stream"}},
+		file, out)
 }
 
 // Open starts a download, from a byte on where offset is not 0. The caller closes the body. Whether the server sends only the part that was

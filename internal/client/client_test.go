@@ -19,11 +19,14 @@ func TestErrorsComeBackAsTheServerHadThem(t *testing.T) {
 		body   string
 		want   domain.Errors
 	}{
-		"one":             {404, `{"status":404,"code":"not_found","message":"No such run.","remedy":"List them."}`, domain.Errors{{Code: domain.NotFound, Message: "No such run.", Remedy: "List them."}}},
-		"several":         {422, several, domain.Errors{{Code: domain.Invalid, Message: "a", Field: "x"}, {Code: domain.Invalid, Message: "b", Field: "y", Remedy: "r"}}},
+		"one": {404, `{"status":404,"code":"not_found","message":"No such run.","remedy":"List them."}`,
+			domain.Errors{{Code: domain.NotFound, Message: "No such run.", Remedy: "List them."}}},
+		"several": {422, several, domain.Errors{{Code: domain.Invalid, Message: "a", Field: "x"},
+			{Code: domain.Invalid, Message: "b", Field: "y", Remedy: "r"}}},
 		"a proxy's page":  {502, `<html>`, domain.Errors{{Code: domain.Unavailable, Message: "The server answers with status 502."}}},
 		"another's words": {403, `{"detail":"No."}`, domain.Errors{{Code: domain.Forbidden, Message: "No."}}},
-		"a lie":           {500, `{"status":403,"code":"forbidden","message":"Leave."}`, domain.Errors{{Code: domain.Unavailable, Message: "The server answers with status 500."}}},
+		"a lie": {500, `{"status":403,"code":"forbidden","message":"Leave."}`,
+			domain.Errors{{Code: domain.Unavailable, Message: "The server answers with status 500."}}},
 	} {
 		err := client.ErrorOf(c.status, []byte(c.body))
 		var got domain.Errors

@@ -6,7 +6,8 @@ import (
 	"fmt"
 )
 
-// ConfigValue is a value of a run config as text. In JSON it may also be a number or a boolean, as it is in an app's pyproject.toml; a number
+// ConfigValue is a value of a run config as text. In JSON it may also be a number or a boolean, as it is in an app's pyproject.toml; a
+// number
 // keeps the digits that it is written with. It is written as text.
 type ConfigValue string
 

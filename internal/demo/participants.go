@@ -101,7 +101,8 @@ func (d *demo) onboard(ctx context.Context, i int) (string, error) {
 	}
 	if r.State == string(domain.Pending) {
 		var approved []client.Request
-		if err := d.admin.Do(ctx, "POST", "/federations/"+slug+"/requests/approve", client.Approve{Refs: []string{r.Ref}}, &approved); err != nil {
+		if err := d.admin.Do(ctx, "POST", "/federations/"+slug+"/requests/approve", client.Approve{Refs: []string{r.Ref}},
+			&approved); err != nil {
 			return "", err
 		}
 		r = approved[0]

@@ -23,7 +23,8 @@ func (d *demo) run(ctx context.Context) error {
 		return err
 	}
 	var r client.Run
-	if err := d.admin.Do(wait, "POST", "/federations/"+slug+"/runs", client.RunLaunch{App: hash, Note: "made by blossomtune demo"}, &r); err != nil {
+	if err := d.admin.Do(wait, "POST", "/federations/"+slug+"/runs", client.RunLaunch{App: hash, Note: "made by blossomtune demo"},
+		&r); err != nil {
 		return err
 	}
 	d.s.done("run %s", r.Name)

@@ -40,7 +40,8 @@ type Bundle struct {
 	Journal  func(ctx context.Context) []byte // the end of the service's log; nil: that of systemd's unit
 }
 
-// Write writes the bundle as a ZIP archive: findings, versions, settings, and the ends of logs. Secrets of the settings, everything that has the
+// Write writes the bundle as a ZIP archive: findings, versions, settings, and the ends of logs. Secrets of the settings, everything that
+// has the
 // shape of a secret, and e-mail addresses are replaced. What apps print is not in it, because it may hold data.
 func (b Bundle) Write(ctx context.Context, w io.Writer) error {
 	z := zip.NewWriter(w)
@@ -56,7 +57,8 @@ func (b Bundle) Write(ctx context.Context, w io.Writer) error {
 	if err != nil {
 		return err
 	}
-	for _, part := range [][2]string{{"findings.json", string(findings) + "\n"}, {"versions.txt", b.versions(ctx)}, {"settings.txt", b.settings()}} {
+	for _, part := range [][2]string{{"findings.json", string(findings) + "\n"}, {"versions.txt", b.versions(ctx)},
+		{"settings.txt", b.settings()}} {
 		if err := add(part[0], part[1]); err != nil {
 			return err
 		}

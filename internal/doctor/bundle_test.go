@@ -28,11 +28,13 @@ func TestABundleHoldsNoSecret(t *testing.T) {
 		key      = "-----BEGIN PRIVATE KEY-----\nMIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQgs3cr3tkey\n-----END PRIVATE KEY-----"
 		person   = "ada.lovelace@example.org"
 	)
-	forbidden := []string{password, database, client, "fedcba9876543210fedcba98", "s3cretbearer", "564c9833cf80", "s3cr3tkey", "ada.lovelace", "p4ss"}
+	forbidden := []string{password, database, client, "fedcba9876543210fedcba98", "s3cretbearer", "564c9833cf80", "s3cr3tkey",
+		"ada.lovelace", "p4ss"}
 	data := t.TempDir()
 	c := config.Config{Data: data, Database: "postgres://me:" + database + "@db.example.org/x", Admins: []string{person}, LogLevel: "info"}
 	c.Mail.Password, c.Mail.From, c.Mailjet.Secret, c.SignIn.OIDCClientSecret = password, person, client, client
-	everything := strings.Join([]string{password, database, client, token, bearer, link, key, person, "mail to " + person + " failed", c.Database,
+	everything := strings.Join([]string{password, database, client, token, bearer, link, key, person, "mail to " + person + " failed",
+		c.Database,
 		"a harmless line\n"}, "\n")
 	log := func(path, text string) string {
 		path = filepath.Join(data, filepath.FromSlash(path))
@@ -76,7 +78,8 @@ func TestABundleHoldsNoSecret(t *testing.T) {
 			}
 		}
 	}
-	for name, words := range map[string]string{"findings.json": "a harmless line", "versions.txt": "blossomtune 1.2.3", "settings.txt": "BLOSSOMTUNE_LOG_LEVEL=info",
+	for name, words := range map[string]string{"findings.json": "a harmless line", "versions.txt": "blossomtune 1.2.3",
+		"settings.txt":     "BLOSSOMTUNE_LOG_LEVEL=info",
 		"logs/service.log": "a harmless line", "logs/federations/1/keeper.log": "a harmless line", "logs/agent/supernode.log": "a harmless line",
 		"logs/federations/2/superlink.log": "a harmless line"} {
 		if !strings.Contains(texts[name], words) {

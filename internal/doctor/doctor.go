@@ -66,8 +66,9 @@ func Worst(all []Finding) State {
 
 // Unverified returns a client that accepts any certificate. Use it only if nothing relies on the answer.
 func Unverified() *http.Client {
-	return &http.Client{Transport: &http.Transport{DisableKeepAlives: true, TLSClientConfig: &tls.Config{InsecureSkipVerify: true, //nolint:gosec // it asks only whether a server answers
-		MinVersion: tls.VersionTLS12}}}
+	return &http.Client{Transport: &http.Transport{DisableKeepAlives: true,
+		TLSClientConfig: &tls.Config{InsecureSkipVerify: true, //nolint:gosec // it asks only whether a server answers
+			MinVersion: tls.VersionTLS12}}}
 }
 
 // check examines one part of a server. It can return several findings.

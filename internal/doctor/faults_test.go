@@ -60,7 +60,8 @@ func healthy(t *testing.T) *site {
 	t.Cleanup(func() { inside.Close(); outside.Close() })
 	s.must(os.Chmod(data, 0o700), os.Symlink(filepath.Dir(testflwr.Venv(t).Dir), filepath.Join(data, "python")))
 	found := func(context.Context, string) (string, string, error) { return "/usr/bin/python3", "3.12.1", nil }
-	s.server = server{clock: time.Now, find: found, imports: func(context.Context, string) error { return nil }, free: func(string) (uint64, bool, error) { return 100 * gb, true, nil },
+	s.server = server{clock: time.Now, find: found, imports: func(context.Context, string) error { return nil },
+		free: func(string) (uint64, bool, error) { return 100 * gb, true, nil },
 		contained: func() contain.Report {
 			return contain.Report{System: "linux", Landlock: 7, Seccomp: true, Namespaces: true}
 		},
@@ -245,12 +246,17 @@ var faults = map[string]struct {
 	"database of a newer version": {func(s *site) {
 		s.sql("INSERT INTO goose_db_version (version_id, is_applied) VALUES (99999999999999, 1)")
 	}, map[string]string{"database": "newer version"}},
-	"certificate expired":            {func(s *site) { s.c.TLSCert, s.c.TLSKey = s.certificate("127.0.0.1", -time.Hour) }, map[string]string{"certificate": "expired"}},
-	"certificate expires soon":       {func(s *site) { s.c.TLSCert, s.c.TLSKey = s.certificate("127.0.0.1", 48*time.Hour) }, map[string]string{"certificate": "expires"}},
-	"certificate of other host":      {func(s *site) { s.c.TLSCert, s.c.TLSKey = s.certificate("fl.example.org", 900*time.Hour) }, map[string]string{"certificate": "not valid for 127.0.0.1"}},
-	"key of other certificate":       {func(s *site) { _, s.c.TLSKey = s.certificate("127.0.0.1", 900*time.Hour) }, map[string]string{"certificate": "does not belong"}},
-	"key readable by all":            {func(s *site) { s.must(os.Chmod(s.c.TLSKey, 0o644)) }, map[string]string{"certificate": "Every user"}},
-	"no Python":                      {func(s *site) { s.c.Python, s.find = "/nowhere/python3", python.Find }, map[string]string{"Python": "does not work"}},
+	"certificate expired": {func(s *site) { s.c.TLSCert, s.c.TLSKey = s.certificate("127.0.0.1", -time.Hour) },
+		map[string]string{"certificate": "expired"}},
+	"certificate expires soon": {func(s *site) { s.c.TLSCert, s.c.TLSKey = s.certificate("127.0.0.1", 48*time.Hour) },
+		map[string]string{"certificate": "expires"}},
+	"certificate of other host": {func(s *site) { s.c.TLSCert, s.c.TLSKey = s.certificate("fl.example.org", 900*time.Hour) },
+		map[string]string{"certificate": "not valid for 127.0.0.1"}},
+	"key of other certificate": {func(s *site) { _, s.c.TLSKey = s.certificate("127.0.0.1", 900*time.Hour) },
+		map[string]string{"certificate": "does not belong"}},
+	"key readable by all": {func(s *site) { s.must(os.Chmod(s.c.TLSKey, 0o644)) }, map[string]string{"certificate": "Every user"}},
+	"no Python": {func(s *site) { s.c.Python, s.find = "/nowhere/python3", python.Find },
+		map[string]string{"Python": "does not work"}},
 	"environment without its Python": {func(s *site) { s.brokenPython() }, map[string]string{"flwr": "broken"}},
 	"Flower cannot be imported": {func(s *site) {
 		s.imports = func(context.Context, string) error { return errors.New("ImportError: libfoo.so") }

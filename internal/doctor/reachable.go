@@ -44,7 +44,8 @@ func (s server) mail(ctx context.Context) []Finding {
 		}
 		return []Finding{Bad(part, "Check --smtp-host, --smtp-port and the firewall.", "The SMTP server %s does not respond.", addr)}
 	}
-	sender := mail.New(mail.Options{Host: m.Host, Port: port, User: m.User, Password: m.Password, TLS: m.TLS, Log: slog.New(slog.DiscardHandler),
+	sender := mail.New(mail.Options{Host: m.Host, Port: port, User: m.User, Password: m.Password, TLS: m.TLS,
+		Log:     slog.New(slog.DiscardHandler),
 		Timeout: 2 * reachWithin})
 	if err := sender.Connect(ctx); err != nil {
 		return []Finding{Bad(part, "Check --smtp-port, --smtp-tls, --smtp-user and the password.",

@@ -22,8 +22,9 @@ const (
 
 // FederationNotices and InstanceNotices are the kinds that can be chosen, in the order in which pages list them.
 var (
-	FederationNotices = []NoticeKind{NoticeRunCompleted, NoticeRunFailed, NoticeNothingTrained, NoticeRunStopped, NoticeRunStarted, NoticeRequests}
-	InstanceNotices   []NoticeKind
+	FederationNotices = []NoticeKind{NoticeRunCompleted, NoticeRunFailed, NoticeNothingTrained, NoticeRunStopped, NoticeRunStarted,
+		NoticeRequests}
+	InstanceNotices []NoticeKind
 )
 
 // Label is the kind as pages name it.

@@ -64,7 +64,8 @@ func engineRun(r wire.Run) domain.EngineRun {
 
 // Launch implements [drive.Engine].
 func (r Runner) Launch(ctx context.Context, run domain.Run) error {
-	return r.Manager.Launch(ctx, run.FederationID, launcher.Order{EngineRunID: run.EngineRunID, Settings: run.Settings, NoWeb: run.Sandbox.NoWeb, UID: run.Sandbox.UID, Disk: r.Disk})
+	return r.Manager.Launch(ctx, run.FederationID, launcher.Order{EngineRunID: run.EngineRunID, Settings: run.Settings,
+		NoWeb: run.Sandbox.NoWeb, UID: run.Sandbox.UID, Disk: r.Disk})
 }
 
 // Kill implements [drive.Engine].
@@ -80,7 +81,9 @@ func (r Runner) Tasks(ctx context.Context, fedID int64) ([]domain.Task, error) {
 	}
 	out := make([]domain.Task, len(all))
 	for i, t := range all {
-		out[i] = domain.Task{EngineRunID: t.EngineRunID, Alive: t.Alive(), Ended: t.State == launcher.Ended, ExitCode: t.ExitCode, Signal: t.Signal, Reason: t.Reason, Killed: t.Killed, OverMemory: t.OverMemory, OverDisk: t.OverDisk, ToldAt: t.OutputAt, Shapes: t.Shapes}
+		out[i] = domain.Task{EngineRunID: t.EngineRunID, Alive: t.Alive(), Ended: t.State == launcher.Ended, ExitCode: t.ExitCode,
+			Signal: t.Signal, Reason: t.Reason, Killed: t.Killed, OverMemory: t.OverMemory, OverDisk: t.OverDisk, ToldAt: t.OutputAt,
+			Shapes: t.Shapes}
 	}
 	return out, nil
 }

@@ -12,7 +12,8 @@ var (
 	callSeconds = promauto.NewHistogramVec(prometheus.HistogramOpts{Name: "blossomtune_gateway_call_seconds",
 		Help:    "Time to answer calls of SuperNodes, by call and result, without the time that an empty poll is held open.",
 		Buckets: []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60}}, []string{"call", "result"})
-	heldPolls = promauto.NewGauge(prometheus.GaugeOpts{Name: "blossomtune_gateway_held_polls", Help: "Polls of SuperNodes that are held open now."})
+	heldPolls = promauto.NewGauge(prometheus.GaugeOpts{Name: "blossomtune_gateway_held_polls",
+		Help: "Polls of SuperNodes that are held open now."})
 )
 
 // holding notes that a call is held open until the returned function is called.

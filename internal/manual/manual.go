@@ -46,7 +46,8 @@ var order = []struct {
 }{
 	{"Participants", []string{"participants", "joining"}},
 	{"Managers", []string{"managing", "notifications", "apps", "writing-apps", "metrics", "receipts"}},
-	{"Operators", []string{"install", "configuration", "settings", "commands", "reverse-proxies", "postgresql", "monitoring", "upgrading", "backup",
+	{"Operators", []string{"install", "configuration", "settings", "commands", "reverse-proxies", "postgresql", "monitoring", "upgrading",
+		"backup",
 		"access", "security", "troubleshooting", "performance"}},
 	{"Background", []string{"faq", "changelog", "glossary", "comparison", "architecture", "lifecycle", "invariants"}},
 }

@@ -80,13 +80,15 @@ func (s *Seen) Reported(ctx context.Context, k domain.NodeKey, v domain.NodeSeen
 		if before == after || before != domain.ContainmentOff && after != domain.ContainmentOff {
 			return nil
 		}
-		return tx.InsertAudit(ctx, domain.AuditEntry{At: s.o.Clock().UTC(), Actor: domain.Actor{Kind: "node", Name: fmt.Sprintf("partition %d", now.Partition)},
+		return tx.InsertAudit(ctx, domain.AuditEntry{At: s.o.Clock().UTC(),
+			Actor:  domain.Actor{Kind: "node", Name: fmt.Sprintf("partition %d", now.Partition)},
 			Action: "node_key.containment", ObjectKind: "node_key", ObjectID: now.Fingerprint, FederationID: now.FederationID,
 			Detail: map[string]string{"contain": domain.OnOff(after != domain.ContainmentOff)}})
 	})
 }
 
-// SaveTimings stores the times of messages, and tells those who watch the runs that they belong to. What changes here changes nobody's rights, so it has no audit row.
+// SaveTimings stores the times of messages, and tells those who watch the runs that they belong to. What changes here changes nobody's
+// rights, so it has no audit row.
 func (s *Seen) SaveTimings(ctx context.Context, all []domain.Timing) error {
 	if err := s.o.Store.InTx(ctx, func(tx Tx) error { return tx.SaveTimings(ctx, all) }); err != nil {
 		return err

@@ -142,7 +142,8 @@ func (s *Service) noteDelivery(ctx context.Context, w domain.Webhook, d domain.D
 		d.NextAt, d.LastError = now.Add(min(firstRetry<<min(d.Tries-1, 10), lastRetry)), reason(sendErr)
 	}
 	// A receiver that is away would refuse the rest too; one that refuses this one may take the next.
-	away := sendErr != nil && (d.Status == 0 || d.Status >= 500 || d.Status == http.StatusTooManyRequests || d.Status == http.StatusRequestTimeout)
+	away := sendErr != nil && (d.Status == 0 || d.Status >= 500 || d.Status == http.StatusTooManyRequests ||
+		d.Status == http.StatusRequestTimeout)
 	err = s.Store.InTx(ctx, func(tx Tx) error {
 		if err := tx.UpdateDelivery(ctx, d); err != nil {
 			return err

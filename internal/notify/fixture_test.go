@@ -57,8 +57,10 @@ func newWorld(t *testing.T, db *store.DB) *world {
 func (w *world) boot() {
 	sealer, err := notify.OpenSealer(w.keys)
 	w.must(err)
-	w.s = notify.New(notify.Options{Sealer: sealer, Store: store.Adapt[notify.Tx](w.db), Clock: func() time.Time { return w.now }, Log: slog.New(slog.DiscardHandler),
-		PublicURL: func() string { return "https://fl.example.org" }, MailState: func() domain.MailState { return domain.MailQueued }, MailWake: func() {}})
+	w.s = notify.New(notify.Options{Sealer: sealer, Store: store.Adapt[notify.Tx](w.db), Clock: func() time.Time { return w.now },
+		Log:       slog.New(slog.DiscardHandler),
+		PublicURL: func() string { return "https://fl.example.org" }, MailState: func() domain.MailState { return domain.MailQueued },
+		MailWake: func() {}})
 }
 
 func (w *world) must(err error) {
@@ -85,7 +87,8 @@ func (w *world) passes(d time.Duration) {
 func (w *world) ended(r domain.NoticeRun, k domain.NoticeKind) {
 	w.t.Helper()
 	w.in(func(tx *store.Tx) error {
-		return tx.InsertNotice(w.ctx, &domain.Notice{Kind: k, FederationID: w.fed.ID, About: "run:" + r.Name, At: w.now, Facts: domain.NoticeFacts{Run: &r}})
+		return tx.InsertNotice(w.ctx, &domain.Notice{Kind: k, FederationID: w.fed.ID, About: "run:" + r.Name, At: w.now,
+			Facts: domain.NoticeFacts{Run: &r}})
 	})
 }
 

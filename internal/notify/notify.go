@@ -107,8 +107,9 @@ func New(o Options) *Service {
 	if o.Texts == nil {
 		o.Texts = site.Defaults()
 	}
-	return &Service{Options: o, wake: make(chan struct{}, 1), hookWake: make(chan struct{}, 1), clients: map[bool]*http.Client{false: client(false), true: client(true)},
-		tests: domain.NewLimiter(maxTests, testWindow), pace: domain.NewLimiter(hookRate, hookWindow)}
+	return &Service{Options: o, wake: make(chan struct{}, 1), hookWake: make(chan struct{}, 1),
+		clients: map[bool]*http.Client{false: client(false), true: client(true)},
+		tests:   domain.NewLimiter(maxTests, testWindow), pace: domain.NewLimiter(hookRate, hookWindow)}
 }
 
 func (s *Service) now() time.Time { return s.Clock().UTC().Truncate(time.Millisecond) }

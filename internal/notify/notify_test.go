@@ -13,9 +13,11 @@ import (
 // A run's mail tells what happened, who contributed, the cause and the remedy, and goes to the managers once, even if the server restarts.
 func TestARunIsMailedToItsManagersOnce(t *testing.T) {
 	each(t, func(w *world) {
-		w.ended(domain.NoticeRun{Name: "digits-14", App: "blossomtune/quickstart-digits", AppVersion: "1.2.0", State: domain.Failed, Round: 2, Rounds: 10,
-			Asked: 4, Contributed: 3, Who: []domain.NoticeNode{{Partition: 0, Name: "Site North"}, {Partition: 3}}, StartedAt: w.now.Add(-184 * time.Second),
-			EndedAt: w.now, Cause: "The ServerApp raised KeyError:\n'lr'.", Remedy: "Add lr to the run config."}, domain.NoticeRunFailed)
+		w.ended(domain.NoticeRun{Name: "digits-14", App: "blossomtune/quickstart-digits", AppVersion: "1.2.0", State: domain.Failed, Round: 2,
+			Rounds: 10,
+			Asked:  4, Contributed: 3, Who: []domain.NoticeNode{{Partition: 0, Name: "Site North"}, {Partition: 3}},
+			StartedAt: w.now.Add(-184 * time.Second),
+			EndedAt:   w.now, Cause: "The ServerApp raised KeyError:\n'lr'.", Remedy: "Add lr to the run config."}, domain.NoticeRunFailed)
 		w.passes(0)
 		w.boot()
 		w.passes(time.Hour)
@@ -27,8 +29,10 @@ func TestARunIsMailedToItsManagersOnce(t *testing.T) {
 			t.Errorf("subject %q", got[0].Subject)
 		}
 		for _, want := range []string{"App: blossomtune/quickstart-digits 1.2.0\nRounds: 2 of 10\n", "Duration: 3 min 4 s",
-			"Participants: 3 of 4 contributed: partition 0 (Site North), partition 3, and 1 more.", "What happened: The ServerApp raised KeyError: 'lr'.\n",
-			"What to do: Add lr to the run config.", "\n\n    https://fl.example.org/f/cardio/runs/digits-14\n", "https://fl.example.org/me/account/notifications"} {
+			"Participants: 3 of 4 contributed: partition 0 (Site North), partition 3, and 1 more.",
+			"What happened: The ServerApp raised KeyError: 'lr'.\n",
+			"What to do: Add lr to the run config.", "\n\n    https://fl.example.org/f/cardio/runs/digits-14\n",
+			"https://fl.example.org/me/account/notifications"} {
 			if !strings.Contains(got[0].Text, want) {
 				t.Errorf("the mail lacks %q:\n%s", want, got[0].Text)
 			}
@@ -39,11 +43,13 @@ func TestARunIsMailedToItsManagersOnce(t *testing.T) {
 // A run in which nothing was trained says so in its mail, in the subject first.
 func TestTheMailSaysThatNothingWasTrained(t *testing.T) {
 	each(t, func(w *world) {
-		w.ended(domain.NoticeRun{Name: "r-1", App: "p/n", AppVersion: "1.0.0", State: domain.Completed, Round: 3, Rounds: 3, Asked: 2, EndedAt: w.now,
-			Cause: "Nothing was trained: 2 participants were asked, 1 failed and 1 did not reply."}, domain.NoticeNothingTrained)
+		w.ended(domain.NoticeRun{Name: "r-1", App: "p/n", AppVersion: "1.0.0", State: domain.Completed, Round: 3, Rounds: 3, Asked: 2,
+			EndedAt: w.now,
+			Cause:   "Nothing was trained: 2 participants were asked, 1 failed and 1 did not reply."}, domain.NoticeNothingTrained)
 		w.passes(0)
 		got := w.mails(w.manager)
-		if len(got) != 1 || got[0].Subject != "Nothing was trained: r-1 in Cardio" || !strings.Contains(got[0].Text, "2 asked, none contributed.") ||
+		if len(got) != 1 || got[0].Subject != "Nothing was trained: r-1 in Cardio" ||
+			!strings.Contains(got[0].Text, "2 asked, none contributed.") ||
 			!strings.Contains(got[0].Text, "1 failed and 1 did not reply") {
 			t.Errorf("%+v", got)
 		}
@@ -83,7 +89,8 @@ func TestPeopleChooseWhatTheyAreMailed(t *testing.T) {
 		}
 		w.passes(time.Hour)
 		got := w.mails(w.viewer)
-		if len(got) != 1 || got[0].Subject != "Daily summary: 2 notifications in Cardio" || strings.Count(got[0].Text, " completed in Cardio.") != 2 {
+		if len(got) != 1 || got[0].Subject != "Daily summary: 2 notifications in Cardio" ||
+			strings.Count(got[0].Text, " completed in Cardio.") != 2 {
 			t.Errorf("the daily mail: %+v", got)
 		}
 	})
@@ -110,7 +117,8 @@ func TestAStormIsAFewMails(t *testing.T) {
 		}
 		w.passes(time.Hour)
 		got := w.mails(w.manager)
-		if len(got) != 11 || !strings.HasPrefix(got[10].Subject, "205 notifications in Cardio") || !strings.Contains(got[10].Text, "And 155 more.") {
+		if len(got) != 11 || !strings.HasPrefix(got[10].Subject, "205 notifications in Cardio") ||
+			!strings.Contains(got[10].Text, "And 155 more.") {
 			t.Fatalf("%d mails: %s", len(got), got[len(got)-1].Subject)
 		}
 		w.passes(24 * time.Hour)
@@ -123,7 +131,8 @@ func TestAStormIsAFewMails(t *testing.T) {
 // Whoever loses their role gets nothing of what waited for them.
 func TestWhoHasNoRoleAnyMoreIsNotMailed(t *testing.T) {
 	each(t, func(w *world) {
-		w.must(w.s.Choose(w.ctx, domain.System, w.viewer, w.fed.ID, map[domain.NoticeKind]domain.NoticeMode{domain.NoticeRunFailed: domain.NoticeDaily}))
+		w.must(w.s.Choose(w.ctx, domain.System, w.viewer, w.fed.ID,
+			map[domain.NoticeKind]domain.NoticeMode{domain.NoticeRunFailed: domain.NoticeDaily}))
 		w.ended(domain.NoticeRun{Name: "r-1", State: domain.Failed}, domain.NoticeRunFailed)
 		w.passes(0)
 		w.in(func(tx *store.Tx) error { return tx.SetGrantedRole(w.ctx, w.viewer.ID, w.fed.ID, domain.RoleNone) })

@@ -45,9 +45,10 @@ func (s *Service) Preferences(ctx context.Context, p domain.Person) (out []Choic
 				return err
 			}
 			has := managed(grants)
-			out = append(out, Choices{place.Federation, choices(place.ID, domain.FederationNotices, chosen, func(k domain.NoticeKind) domain.NoticeMode {
-				return usual(granted, p.Admin, has, k)
-			})})
+			out = append(out, Choices{place.Federation, choices(place.ID, domain.FederationNotices, chosen,
+				func(k domain.NoticeKind) domain.NoticeMode {
+					return usual(granted, p.Admin, has, k)
+				})})
 		}
 		if p.Admin && len(domain.InstanceNotices) > 0 {
 			out = append(out, Choices{domain.Federation{}, choices(0, domain.InstanceNotices, chosen, func(k domain.NoticeKind) domain.NoticeMode {
@@ -59,7 +60,8 @@ func (s *Service) Preferences(ctx context.Context, p domain.Person) (out []Choic
 	return out, err
 }
 
-func choices(fedID int64, kinds []domain.NoticeKind, chosen []domain.NoticePref, unless func(domain.NoticeKind) domain.NoticeMode) []Choice {
+func choices(fedID int64, kinds []domain.NoticeKind, chosen []domain.NoticePref,
+	unless func(domain.NoticeKind) domain.NoticeMode) []Choice {
 	out := make([]Choice, len(kinds))
 	for i, k := range kinds {
 		out[i] = Choice{Kind: k, Mode: unless(k)}
@@ -74,7 +76,8 @@ func choices(fedID int64, kinds []domain.NoticeKind, chosen []domain.NoticePref,
 
 // Choose sets how a person hears of some kinds of notices in a federation, 0 for the instance. A person who may not see the federation gets
 // a [domain.NotFound] error.
-func (s *Service) Choose(ctx context.Context, actor domain.Actor, p domain.Person, fedID int64, modes map[domain.NoticeKind]domain.NoticeMode) error {
+func (s *Service) Choose(ctx context.Context, actor domain.Actor, p domain.Person, fedID int64,
+	modes map[domain.NoticeKind]domain.NoticeMode) error {
 	kinds := domain.FederationNotices
 	if fedID == 0 {
 		kinds = domain.InstanceNotices
@@ -105,7 +108,8 @@ func (s *Service) Choose(ctx context.Context, actor domain.Actor, p domain.Perso
 			}
 			detail[string(k)] = string(m)
 		}
-		return tx.InsertAudit(ctx, domain.AuditEntry{At: s.now(), Actor: actor, Action: "notifications.chosen", ObjectKind: "person", ObjectID: p.Email,
+		return tx.InsertAudit(ctx, domain.AuditEntry{At: s.now(), Actor: actor, Action: "notifications.chosen", ObjectKind: "person",
+			ObjectID:     p.Email,
 			FederationID: fedID, Detail: detail})
 	})
 }

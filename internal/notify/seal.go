@@ -42,7 +42,8 @@ func OpenSealer(dir string) (*Sealer, error) {
 		return nil, fmt.Errorf("opening the key of webhooks: %w", err)
 	}
 	if len(key) != 32 {
-		return nil, domain.Errorf(domain.Invalid, "The file %s is damaged.", path).Fix("Restore it from a backup, or remove it and set up the webhooks again.")
+		return nil, domain.Errorf(domain.Invalid, "The file %s is damaged.",
+			path).Fix("Restore it from a backup, or remove it and set up the webhooks again.")
 	}
 	block, err := aes.NewCipher(key)
 	if err != nil {

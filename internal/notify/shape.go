@@ -20,7 +20,8 @@ func (s *Service) body(shape domain.WebhookShape, v item) (text []byte, contentT
 	case domain.WebhookSlack:
 		escape := strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;")
 		told := escape.Replace(strings.Join(paragraphs[1:], "\n"))
-		text, err = json.Marshal(map[string]any{"text": strings.TrimSpace("*" + escape.Replace(paragraphs[0]) + "*\n" + told + "\n<" + s.link(v) + "|Open>")})
+		text, err = json.Marshal(map[string]any{"text": strings.TrimSpace("*" + escape.Replace(paragraphs[0]) + "*\n" + told + "\n<" +
+			s.link(v) + "|Open>")})
 	case domain.WebhookMatrix:
 		var h strings.Builder
 		fmt.Fprintf(&h, "<p><strong>%s</strong></p>", html.EscapeString(paragraphs[0]))
@@ -28,7 +29,8 @@ func (s *Service) body(shape domain.WebhookShape, v item) (text []byte, contentT
 			fmt.Fprintf(&h, "<p>%s</p>", strings.ReplaceAll(html.EscapeString(p), "\n", "<br>"))
 		}
 		fmt.Fprintf(&h, `<p><a href="%s">Open</a></p>`, html.EscapeString(s.link(v)))
-		text, err = json.Marshal(map[string]any{"msgtype": "m.notice", "body": plain, "format": "org.matrix.custom.html", "formatted_body": h.String()})
+		text, err = json.Marshal(map[string]any{"msgtype": "m.notice", "body": plain, "format": "org.matrix.custom.html",
+			"formatted_body": h.String()})
 	default:
 		text, err = json.Marshal(s.event(v))
 	}

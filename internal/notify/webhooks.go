@@ -29,10 +29,12 @@ const matrixEnd = "/send/m.room.message"
 func (in WebhookInput) check(actor domain.Actor, fedID int64, needURL bool) error {
 	var errs domain.Errors
 	if in.Name == "" || len(in.Name) > domain.MaxWebhookName {
-		errs = append(errs, domain.Errorf(domain.Invalid, "The name is missing or too long.").Fix("Use 1 to %d bytes.", domain.MaxWebhookName).At("name"))
+		errs = append(errs, domain.Errorf(domain.Invalid, "The name is missing or too long.").Fix("Use 1 to %d bytes.",
+			domain.MaxWebhookName).At("name"))
 	}
 	if !slices.Contains(domain.WebhookShapes, in.Shape) {
-		errs = append(errs, domain.Errorf(domain.Invalid, "%q is not a form of webhook.", in.Shape).Fix("Use json, slack, matrix or text.").At("shape"))
+		errs = append(errs, domain.Errorf(domain.Invalid, "%q is not a form of webhook.",
+			in.Shape).Fix("Use json, slack, matrix or text.").At("shape"))
 	}
 	for _, k := range in.Kinds {
 		if !slices.Contains(domain.FederationNotices, k) && (fedID != 0 || !k.OfInstance()) {
@@ -46,7 +48,8 @@ func (in WebhookInput) check(actor domain.Actor, fedID int64, needURL bool) erro
 		errs = append(errs, domain.Errorf(domain.Forbidden, "Only instance admins may let a webhook reach private addresses.").At("private"))
 	}
 	if needURL && in.Shape == domain.WebhookMatrix && in.Token == "" {
-		errs = append(errs, domain.Errorf(domain.Invalid, "Matrix needs an access token.").Fix("Use that of a user who is in the room.").At("token"))
+		errs = append(errs, domain.Errorf(domain.Invalid,
+			"Matrix needs an access token.").Fix("Use that of a user who is in the room.").At("token"))
 	}
 	if len(in.Token) > 1000 || strings.ContainsFunc(in.Token, func(r rune) bool { return r <= ' ' || r >= 0x7f }) {
 		errs = append(errs, domain.Errorf(domain.Invalid, "This is not an access token.").At("token"))
@@ -60,19 +63,22 @@ func (in WebhookInput) check(actor domain.Actor, fedID int64, needURL bool) erro
 	return nil
 }
 
-// checkURL returns an [domain.Invalid] error at "url" for what surely cannot be a webhook's. Where its name leads is checked at each delivery.
+// checkURL returns an [domain.Invalid] error at "url" for what surely cannot be a webhook's. Where its name leads is checked at each
+// delivery.
 func checkURL(text string, shape domain.WebhookShape, private bool) error {
 	bad := func(why, fix string) error { return domain.Errorf(domain.Invalid, "%s", why).Fix("%s", fix).At("url") }
 	u, err := url.Parse(text)
 	switch {
-	case err != nil || len(text) > domain.MaxWebhookURL || u.Hostname() == "" || u.Opaque != "" || strings.ContainsFunc(text, func(r rune) bool { return r <= ' ' || r == 0x7f }):
+	case err != nil || len(text) > domain.MaxWebhookURL || u.Hostname() == "" || u.Opaque != "" ||
+		strings.ContainsFunc(text, func(r rune) bool { return r <= ' ' || r == 0x7f }):
 		return bad("This is not a web address.", "Enter it as https://hooks.example.org/…")
 	case u.User != nil || u.Fragment != "":
 		return bad("The address has a user name or a fragment.", "Leave them out.")
 	case u.Scheme != "https" && (u.Scheme != "http" || !private):
 		return bad("The address does not begin with https://.", "Use HTTPS. An instance admin can allow plain HTTP for private addresses.")
 	case shape == domain.WebhookMatrix && (!strings.Contains(u.Path, "/_matrix/client/v3/rooms/") || !strings.HasSuffix(u.Path, matrixEnd)):
-		return bad("This is not the address of a Matrix room.", "Enter it as https://matrix.example.org/_matrix/client/v3/rooms/!room:example.org"+matrixEnd)
+		return bad("This is not the address of a Matrix room.",
+			"Enter it as https://matrix.example.org/_matrix/client/v3/rooms/!room:example.org"+matrixEnd)
 	}
 	if port := u.Port(); port != "" {
 		if n, err := strconv.Atoi(port); err != nil || n < 1 || n > 65535 {
@@ -94,7 +100,8 @@ func host(text string) string {
 }
 
 // AddWebhook adds a webhook to a federation, 0 for the instance, and returns its secret, which is shown this once.
-func (s *Service) AddWebhook(ctx context.Context, actor domain.Actor, fedID int64, in WebhookInput) (w domain.Webhook, secret string, err error) {
+func (s *Service) AddWebhook(ctx context.Context, actor domain.Actor, fedID int64, in WebhookInput) (w domain.Webhook, secret string,
+	err error) {
 	in.Name = oneLine(in.Name)
 	if err := in.check(actor, fedID, true); err != nil {
 		return w, "", err
@@ -104,7 +111,8 @@ func (s *Service) AddWebhook(ctx context.Context, actor domain.Actor, fedID int6
 	if err != nil {
 		return w, "", err
 	}
-	w = domain.Webhook{FederationID: fedID, Name: in.Name, Shape: in.Shape, Kinds: in.Kinds, Host: host(in.URL), Private: in.Private, Paused: in.Paused,
+	w = domain.Webhook{FederationID: fedID, Name: in.Name, Shape: in.Shape, Kinds: in.Kinds, Host: host(in.URL), Private: in.Private,
+		Paused: in.Paused,
 		Sealed: sealed, CreatedBy: actor.Name, CreatedAt: s.now()}
 	err = s.Store.InTx(ctx, func(tx Tx) error {
 		all, err := tx.Webhooks(ctx, fedID)
@@ -159,7 +167,8 @@ func (s *Service) RenewSecret(ctx context.Context, actor domain.Actor, fedID, id
 	return w, secret, err
 }
 
-func (s *Service) changeWebhook(ctx context.Context, actor domain.Actor, fedID, id int64, action string, change func(*domain.Webhook, *target) error) (w domain.Webhook, err error) {
+func (s *Service) changeWebhook(ctx context.Context, actor domain.Actor, fedID, id int64, action string,
+	change func(*domain.Webhook, *target) error) (w domain.Webhook, err error) {
 	err = s.Store.InTx(ctx, func(tx Tx) error {
 		if w, err = webhookOf(ctx, tx, fedID, id); err != nil {
 			return err
@@ -260,7 +269,8 @@ func (s *Service) webhookEntry(actor domain.Actor, w domain.Webhook, action stri
 	if w.Private {
 		detail["private"] = "allowed"
 	}
-	return domain.AuditEntry{At: s.now(), Actor: actor, Action: action, ObjectKind: "webhook", ObjectID: w.Name, FederationID: w.FederationID, Detail: detail}
+	return domain.AuditEntry{At: s.now(), Actor: actor, Action: action, ObjectKind: "webhook", ObjectID: w.Name,
+		FederationID: w.FederationID, Detail: detail}
 }
 
 const (

@@ -194,18 +194,22 @@ func TestShapes(t *testing.T) {
 	r := newReceiver(t)
 	room := "/_matrix/client/v3/rooms/!abc:example.org/send/m.room.message"
 	secrets := map[string]string{}
-	for shape, path := range map[domain.WebhookShape]string{domain.WebhookJSON: "/json", domain.WebhookSlack: "/slack", domain.WebhookText: "/text", domain.WebhookMatrix: room} {
+	for shape, path := range map[domain.WebhookShape]string{domain.WebhookJSON: "/json", domain.WebhookSlack: "/slack",
+		domain.WebhookText: "/text", domain.WebhookMatrix: room} {
 		_, secrets[path] = w.hook(shape, r.server.URL+path)
 	}
-	w.ended(domain.NoticeRun{Name: "r-1", App: "p/n", AppVersion: "1.0.0", State: domain.Failed, Asked: 2, Contributed: 1, Round: 1, Rounds: 3, EndedAt: w.now,
-		Who: []domain.NoticeNode{{Partition: 4, Name: "Site North"}}, Cause: "It raised <b>&KeyError</b>.", Remedy: "Fix it."}, domain.NoticeRunFailed)
+	w.ended(domain.NoticeRun{Name: "r-1", App: "p/n", AppVersion: "1.0.0", State: domain.Failed, Asked: 2, Contributed: 1, Round: 1,
+		Rounds: 3, EndedAt: w.now,
+		Who: []domain.NoticeNode{{Partition: 4, Name: "Site North"}}, Cause: "It raised <b>&KeyError</b>.", Remedy: "Fix it."},
+		domain.NoticeRunFailed)
 	w.passes(0)
 	bodies := map[string]string{}
 	for _, v := range r.got {
 		base := v.path
 		if strings.HasPrefix(v.path, room+"/msg_") {
 			base = room
-			if v.method != http.MethodPut || v.header.Get("Authorization") != "Bearer syt_secret" || strings.TrimPrefix(v.path, room+"/") != v.header.Get("webhook-id") {
+			if v.method != http.MethodPut || v.header.Get("Authorization") != "Bearer syt_secret" ||
+				strings.TrimPrefix(v.path, room+"/") != v.header.Get("webhook-id") {
 				t.Errorf("Matrix got %s %s %v", v.method, v.path, v.header)
 			}
 		} else if v.method != http.MethodPost {
@@ -237,16 +241,19 @@ func TestShapes(t *testing.T) {
 		}
 	}
 	link := "https://fl.example.org/f/cardio/runs/r-1"
-	if !strings.HasPrefix(slack.Text, "*r-1 failed in Cardio.*\n") || !strings.Contains(slack.Text, "It raised &lt;b&gt;&amp;KeyError&lt;/b&gt;.") || !strings.HasSuffix(slack.Text, "<"+link+"|Open>") {
+	if !strings.HasPrefix(slack.Text, "*r-1 failed in Cardio.*\n") || !strings.Contains(slack.Text,
+		"It raised &lt;b&gt;&amp;KeyError&lt;/b&gt;.") || !strings.HasSuffix(slack.Text, "<"+link+"|Open>") {
 		t.Errorf("Slack: %s", slack.Text)
 	}
-	if matrix.MsgType != "m.notice" || !strings.HasPrefix(matrix.Body, "r-1 failed in Cardio.\n\nApp: p/n 1.0.0\n") || matrix.Format != "org.matrix.custom.html" || !strings.Contains(bodies[room], "formatted_body") {
+	if matrix.MsgType != "m.notice" || !strings.HasPrefix(matrix.Body, "r-1 failed in Cardio.\n\nApp: p/n 1.0.0\n") ||
+		matrix.Format != "org.matrix.custom.html" || !strings.Contains(bodies[room], "formatted_body") {
 		t.Errorf("Matrix: %s", bodies[room])
 	}
 	if text := bodies["/text"]; !strings.Contains(text, "1 of 2 contributed: partition 4.") || !strings.HasSuffix(text, link+"\n") {
 		t.Errorf("text: %s", text)
 	}
-	if ours.Kind != domain.NoticeRunFailed || ours.Run.Name != "r-1" || ours.Federation.Slug != "cardio" || ours.Link != link || ours.Run.Who[0].Partition != 4 {
+	if ours.Kind != domain.NoticeRunFailed || ours.Run.Name != "r-1" || ours.Federation.Slug != "cardio" || ours.Link != link ||
+		ours.Run.Who[0].Partition != 4 {
 		t.Errorf("JSON: %s", bodies["/json"])
 	}
 }
@@ -264,9 +271,11 @@ func TestNoWayIn(t *testing.T) {
 	hook, _ := w.hook(domain.WebhookJSON, r.server.URL)
 	_, port, _ := net.SplitHostPort(r.addr)
 	manager := domain.Actor{Kind: "person", Name: "Bo"}
-	byName, _, err := w.s.AddWebhook(w.ctx, manager, w.fed.ID, notify.WebhookInput{Name: "in", URL: "https://localhost:" + port + "/", Shape: domain.WebhookJSON, Kinds: domain.FederationNotices})
+	byName, _, err := w.s.AddWebhook(w.ctx, manager, w.fed.ID, notify.WebhookInput{Name: "in", URL: "https://localhost:" + port + "/",
+		Shape: domain.WebhookJSON, Kinds: domain.FederationNotices})
 	w.must(err)
-	_, _, err = w.s.AddWebhook(w.ctx, manager, w.fed.ID, notify.WebhookInput{Name: "in", URL: r.server.URL, Shape: domain.WebhookJSON, Kinds: domain.FederationNotices, Private: true})
+	_, _, err = w.s.AddWebhook(w.ctx, manager, w.fed.ID, notify.WebhookInput{Name: "in", URL: r.server.URL, Shape: domain.WebhookJSON,
+		Kinds: domain.FederationNotices, Private: true})
 	if domain.CodeOf(err) == "" {
 		t.Error("a manager allows private addresses")
 	}
@@ -279,20 +288,25 @@ func TestNoWayIn(t *testing.T) {
 		t.Errorf("localhost: %+v", d)
 	}
 	// A manager who changes the address of a webhook that may reach private ones takes that leave away.
-	if _, err := w.s.ChangeWebhook(w.ctx, manager, w.fed.ID, hook.ID, notify.WebhookInput{Name: "ops", Kinds: hook.Kinds, URL: "https://127.0.0.1/"}); domain.CodeOf(err) != domain.Invalid {
+	if _, err := w.s.ChangeWebhook(w.ctx, manager, w.fed.ID, hook.ID, notify.WebhookInput{Name: "ops", Kinds: hook.Kinds,
+		URL: "https://127.0.0.1/"}); domain.CodeOf(err) != domain.Invalid {
 		t.Errorf("a manager moves it to a private address: %v", err)
 	}
-	if v, err := w.s.ChangeWebhook(w.ctx, manager, w.fed.ID, hook.ID, notify.WebhookInput{Name: "new", Kinds: hook.Kinds}); err != nil || !v.Private || v.Name != "new" {
+	if v, err := w.s.ChangeWebhook(w.ctx, manager, w.fed.ID, hook.ID, notify.WebhookInput{Name: "new", Kinds: hook.Kinds}); err != nil ||
+		!v.Private || v.Name != "new" {
 		t.Errorf("a manager renames it: %+v, %v", v, err)
 	}
-	if v, err := w.s.ChangeWebhook(w.ctx, manager, w.fed.ID, hook.ID, notify.WebhookInput{Name: "new", Kinds: hook.Kinds, URL: "https://hooks.example.org/x"}); err != nil || v.Private {
+	if v, err := w.s.ChangeWebhook(w.ctx, manager, w.fed.ID, hook.ID, notify.WebhookInput{Name: "new", Kinds: hook.Kinds,
+		URL: "https://hooks.example.org/x"}); err != nil || v.Private {
 		t.Errorf("a manager gives it another address: %+v, %v", v, err)
 	}
 }
 
 func TestPublicAddresses(t *testing.T) {
-	for _, a := range []string{"127.0.0.1", "10.1.2.3", "172.16.0.1", "192.168.1.1", "169.254.169.254", "100.64.0.1", "0.0.0.0", "224.0.0.1", "255.255.255.255", "198.18.0.1",
-		"::1", "::", "fe80::1", "fc00::1", "fd00:ec2::254", "ff02::1", "::ffff:127.0.0.1", "::ffff:10.0.0.1", "64:ff9b::7f00:1", "64:ff9b:1::1", "2002:7f00:1::", "2001::1", "::7f00:1", "fec0::1"} {
+	for _, a := range []string{"127.0.0.1", "10.1.2.3", "172.16.0.1", "192.168.1.1", "169.254.169.254", "100.64.0.1", "0.0.0.0", "224.0.0.1",
+		"255.255.255.255", "198.18.0.1",
+		"::1", "::", "fe80::1", "fc00::1", "fd00:ec2::254", "ff02::1", "::ffff:127.0.0.1", "::ffff:10.0.0.1", "64:ff9b::7f00:1", "64:ff9b:1::1",
+		"2002:7f00:1::", "2001::1", "::7f00:1", "fec0::1"} {
 		if notify.Public(a) {
 			t.Errorf("%s is taken for a public address", a)
 		}
@@ -302,8 +316,10 @@ func TestPublicAddresses(t *testing.T) {
 			t.Errorf("%s is not taken for a public address", a)
 		}
 	}
-	for text, private := range map[string]bool{"http://hooks.example.org/": false, "https://user:pass@hooks.example.org/": true, "https://127.0.0.1/": false, "https://[::1]/": false,
-		"https://hooks.example.org/#x": true, "ftp://hooks.example.org/": true, "https:///x": true, "https://hooks.example.org:99999/": true, "https://a b/": true, "javascript:alert(1)": true,
+	for text, private := range map[string]bool{"http://hooks.example.org/": false, "https://user:pass@hooks.example.org/": true,
+		"https://127.0.0.1/": false, "https://[::1]/": false,
+		"https://hooks.example.org/#x": true, "ftp://hooks.example.org/": true, "https:///x": true, "https://hooks.example.org:99999/": true,
+		"https://a b/": true, "javascript:alert(1)": true,
 		"https://hooks.example.org/" + strings.Repeat("x", 3000): true} {
 		if notify.CheckURL(text, domain.WebhookJSON, private) == nil {
 			t.Errorf("%.80s is accepted", text)
@@ -334,7 +350,8 @@ func TestSecretsAreSealed(t *testing.T) {
 		_, err = w.s.TestWebhook(w.ctx, anAdmin, w.fed.ID, hook.ID)
 		w.must(err)
 		w.passes(0)
-		if len(r.got) != 1 || r.got[0].path != "/very-secret-path" || !strings.HasPrefix(r.got[0].body, "Test notification.") || len(w.deliveries(other)) != 0 {
+		if len(r.got) != 1 || r.got[0].path != "/very-secret-path" || !strings.HasPrefix(r.got[0].body, "Test notification.") ||
+			len(w.deliveries(other)) != 0 {
 			t.Errorf("%+v", r.got)
 		}
 		_, renewed, err := w.s.RenewSecret(w.ctx, anAdmin, w.fed.ID, hook.ID)

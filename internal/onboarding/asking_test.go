@@ -42,7 +42,8 @@ func TestAskingTellsNothing(t *testing.T) {
 			return s.Post("stranger", "/join/fed", "email", email, "name", "Site North")
 		},
 		"API": func(s *site, email string) answer {
-			return s.Send("stranger", http.MethodPost, "/api/v1/federations/fed/requests", nil, jsonBody(fmt.Sprintf(`{"email":%q,"name":"Site North"}`, email)))
+			return s.Send("stranger", http.MethodPost, "/api/v1/federations/fed/requests", nil,
+				jsonBody(fmt.Sprintf(`{"email":%q,"name":"Site North"}`, email)))
 		},
 	} {
 		t.Run(surface, func(t *testing.T) {
@@ -76,7 +77,8 @@ func TestAskingTellsNothing(t *testing.T) {
 				}
 				same("the page after it", email, s.Get("stranger", "/verify?ref="+ref))
 				same("a wrong code", email, s.Post("stranger", "/verify", "ref", ref, "code", "2222-2222"))
-				same("a wrong code by API", email, s.Send("stranger", http.MethodPost, "/api/v1/requests/"+ref+"/verify", nil, jsonBody(`{"code":"2222-2222"}`)))
+				same("a wrong code by API", email, s.Send("stranger", http.MethodPost, "/api/v1/requests/"+ref+"/verify", nil,
+					jsonBody(`{"code":"2222-2222"}`)))
 				same("another code", email, s.Post("stranger", "/verify/resend", "ref", ref))
 				same("another code by API", email, s.Send("stranger", http.MethodPost, "/api/v1/requests/"+ref+"/resend", nil, nil))
 			}
@@ -134,7 +136,8 @@ func TestARequestThatRanOutSaysSo(t *testing.T) {
 	if a := s.Get("manager", "/f/fed/requests?state=pending"); strings.Contains(a.Body, "Site Late") {
 		t.Error("it waits for a manager")
 	}
-	if a := s.Post("stranger", "/verify", "ref", old[1], "code", old[2]); a.Status != http.StatusGone || !strings.Contains(a.Body, "This code has run out") || !strings.Contains(a.Body, "Send a new code") {
+	if a := s.Post("stranger", "/verify", "ref", old[1], "code", old[2]); a.Status != http.StatusGone ||
+		!strings.Contains(a.Body, "This code has run out") || !strings.Contains(a.Body, "Send a new code") {
 		t.Errorf("the old code: %d", a.Status)
 	}
 	if a := s.Post("stranger", "/verify/resend", "ref", old[1]); a.Status != http.StatusSeeOther {

@@ -38,7 +38,8 @@ func TestTwoHundredPeopleAtOnce(t *testing.T) {
 			for range managers {
 				approving.Go(func() {
 					for last := false; ; {
-						pending, err := s.Server.Onboarding.List(t.Context(), domain.RequestFilter{FederationID: s.Fed.ID, States: []domain.RequestState{domain.Pending}, Sort: domain.SortOldest, Limit: 20})
+						pending, err := s.Server.Onboarding.List(t.Context(), domain.RequestFilter{FederationID: s.Fed.ID,
+							States: []domain.RequestState{domain.Pending}, Sort: domain.SortOldest, Limit: 20})
 						if err != nil {
 							t.Error(err)
 							return
@@ -49,7 +50,8 @@ func TestTwoHundredPeopleAtOnce(t *testing.T) {
 						last = done.Load()
 						for _, r := range pending {
 							// 409: another manager was faster.
-							if a := s.Post("manager", "/f/fed/requests/approve", "id", fmt.Sprint(r.ID)); a.Status != http.StatusSeeOther && a.Status != http.StatusConflict {
+							if a := s.Post("manager", "/f/fed/requests/approve", "id", fmt.Sprint(r.ID)); a.Status != http.StatusSeeOther &&
+								a.Status != http.StatusConflict {
 								t.Errorf("approving: %d %s", a.Status, a.Body)
 							}
 						}
@@ -73,7 +75,8 @@ func (s *site) crowdAsks(i int) {
 		return
 	}
 	m := codeLink.FindStringSubmatch(s.Mailed(email).Text)
-	if a := s.Send("stranger", http.MethodPost, "/verify", map[string][]string{"ref": {m[1]}, "code": {m[2]}}, from); a.Status != http.StatusSeeOther {
+	if a := s.Send("stranger", http.MethodPost, "/verify", map[string][]string{"ref": {m[1]}, "code": {m[2]}},
+		from); a.Status != http.StatusSeeOther {
 		s.T.Errorf("%s confirms: %d", email, a.Status)
 	}
 }

@@ -46,7 +46,8 @@ func TestInvitationTakesAStrangerIn(t *testing.T) {
 	if a := s.Get("stranger", link); a.Status != http.StatusOK || !strings.Contains(a.Body, "You are invited") {
 		t.Fatalf("opening: %d", a.Status)
 	}
-	if a := s.Post("stranger", link, "email", "x@evil.example", "name", "Keeper of words"); a.Status != http.StatusUnprocessableEntity || !strings.Contains(a.Body, "Keeper of words") {
+	if a := s.Post("stranger", link, "email", "x@evil.example", "name", "Keeper of words"); a.Status != http.StatusUnprocessableEntity ||
+		!strings.Contains(a.Body, "Keeper of words") {
 		t.Errorf("another domain: %d", a.Status)
 	}
 	if a := s.Post("stranger", link, "email", "x@uni.example", "name", "X"); a.Status != http.StatusSeeOther {
@@ -63,7 +64,8 @@ func TestInvitationTakesAStrangerIn(t *testing.T) {
 		t.Errorf("no such link: %d", a.Status)
 	}
 	kept := s.Post("manager", "/f/fed/invites/import", "days", "7", "emails", "good@example.org\nnot one")
-	if kept.Status != http.StatusUnprocessableEntity || !strings.Contains(kept.Body, "line 2: not one") || !strings.Contains(kept.Body, "good@example.org\nnot one") {
+	if kept.Status != http.StatusUnprocessableEntity || !strings.Contains(kept.Body, "line 2: not one") ||
+		!strings.Contains(kept.Body, "good@example.org\nnot one") {
 		t.Errorf("a bad list: %d", kept.Status)
 	}
 }
@@ -74,7 +76,8 @@ func TestFederationByInvitationOnly(t *testing.T) {
 	if page := s.Get("stranger", "/join/fed").Body; a.Status != http.StatusSeeOther || !strings.Contains(page, "Which scanner?") {
 		t.Errorf("%d, and the question is not asked", a.Status)
 	}
-	if a := s.Post("stranger", "/join/fed", "email", "q@example.org", "name", "Q"); a.Status != http.StatusUnprocessableEntity || !strings.Contains(a.Body, "asks for an answer") {
+	if a := s.Post("stranger", "/join/fed", "email", "q@example.org", "name", "Q"); a.Status != http.StatusUnprocessableEntity ||
+		!strings.Contains(a.Body, "asks for an answer") {
 		t.Errorf("without an answer: %d", a.Status)
 	}
 	s.Post("manager", "/f/fed/settings", "name", "Fed", "proof", "either", "invitations_only", "on")
@@ -92,7 +95,8 @@ func TestFederationByInvitationOnly(t *testing.T) {
 // What strangers wrote is text in a spreadsheet, not a formula.
 func TestRequestsAsCSV(t *testing.T) {
 	s := newSite(t)
-	s.Post("stranger", "/join/fed", "email", "evil@example.org", "name", `=HYPERLINK("http://evil.example","x")`, "message", "one\ntwo, \"three\"")
+	s.Post("stranger", "/join/fed", "email", "evil@example.org", "name", `=HYPERLINK("http://evil.example","x")`, "message",
+		"one\ntwo, \"three\"")
 	s.Mailed("evil@example.org") // what is done after the answer is done
 	a := s.Get("manager", "/f/fed/requests.csv?state=all&sort=oldest")
 	rows, err := csv.NewReader(strings.NewReader(a.Body)).ReadAll()
@@ -102,7 +106,8 @@ func TestRequestsAsCSV(t *testing.T) {
 	if last := rows[4]; last[1] != "unverified" || last[3] != `'=HYPERLINK("http://evil.example","x")` || last[6] != "one\ntwo, \"three\"" {
 		t.Errorf("%q", last)
 	}
-	if only := s.Get("manager", "/f/fed/requests.csv?state=approved").Body; strings.Count(only, "\n") != 2 || !strings.Contains(only, "participant@example.org") {
+	if only := s.Get("manager", "/f/fed/requests.csv?state=approved").Body; strings.Count(only, "\n") != 2 ||
+		!strings.Contains(only, "participant@example.org") {
 		t.Errorf("the filter is not kept: %q", only)
 	}
 }

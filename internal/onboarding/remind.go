@@ -66,7 +66,8 @@ func (s *Service) remind(ctx context.Context, tx Tx, fedID int64) error {
 			return err
 		}
 	}
-	err = tx.InsertNotice(ctx, &domain.Notice{Kind: domain.NoticeRequests, FederationID: fedID, About: "requests:" + strconv.FormatInt(fedID, 10), At: s.now(),
+	err = tx.InsertNotice(ctx, &domain.Notice{Kind: domain.NoticeRequests, FederationID: fedID, About: "requests:" +
+		strconv.FormatInt(fedID, 10), At: s.now(),
 		Facts: domain.NoticeFacts{People: len(waiting)}})
 	if err != nil {
 		return err

@@ -68,7 +68,8 @@ func choose(ctx context.Context, tx Tx, fed domain.Federation, partition int) (i
 	free := nextFree(held, fed.TotalPartitions, 1)
 	if partition == NextFreePartition {
 		if len(free) == 0 {
-			return 0, domain.Errorf(domain.Conflict, "All %d partitions of %s are assigned.", fed.TotalPartitions, fed.Name).Fix("Raise the number of partitions, or revoke someone's access.").At("partition")
+			return 0, domain.Errorf(domain.Conflict, "All %d partitions of %s are assigned.", fed.TotalPartitions,
+				fed.Name).Fix("Raise the number of partitions, or revoke someone's access.").At("partition")
 		}
 		return free[0], nil
 	}

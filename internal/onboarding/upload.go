@@ -74,7 +74,8 @@ func (s *Service) checkChallenge(ctx context.Context, requestID int64, text stri
 			return domain.Errorf(domain.Expired, "The text to sign has expired.").Fix("Reload the page and sign the new one.").At("challenge")
 		}
 	}
-	return domain.Errorf(domain.Invalid, "This is not the text that was given to you to sign.").Fix("Reload the page and sign the text shown there.").At("challenge")
+	return domain.Errorf(domain.Invalid,
+		"This is not the text that was given to you to sign.").Fix("Reload the page and sign the text shown there.").At("challenge")
 }
 
 // EnrolUpload binds a key that its holder made by hand to an approved request. signature is what `ssh-keygen -Y sign` wrote.

@@ -104,7 +104,8 @@ func (e Exception) network() bool {
 		return true
 	case slices.Contains(netKinds, e.Kind):
 		// Common names count only where the module or the words agree.
-		return e.Kind != "HTTPError" && e.Kind != "ReadError" && e.Kind != "WriteError" && e.Kind != "EntryNotFoundError" || netModules().MatchString(e.Module)
+		return e.Kind != "HTTPError" && e.Kind != "ReadError" && e.Kind != "WriteError" && e.Kind != "EntryNotFoundError" ||
+			netModules().MatchString(e.Module)
 	case netModules().MatchString(e.Module):
 		return troubleIn(e.Kind+": "+full) != Unreached || e.Kind == "ConnectionError" || e.Kind == "Timeout"
 	}
@@ -134,7 +135,8 @@ var troubles = []struct {
 	{lazily(`(?i)offline mode is enabled|OfflineModeIsEnabled|outgoing traffic has been disabled|HF_HUB_OFFLINE`), Offline},
 	{lazily(`Tunnel connection failed|407 Proxy|Proxy Authentication Required|ClientHttpProxyError|(?m)^ProxyError: 4\d\d|(?m)^ProxyError: \d\d\d `), ProxyDenied},
 	{lazily(`Unable to connect to proxy|Cannot connect to proxy|ClientProxyConnectionError`), ProxyDown},
-	{lazily(`CERTIFICATE_VERIFY_FAILED|certificate verify failed|SSLCertVerificationError|doesn't match either of|CertificateError`), Untrusted},
+	{lazily(`CERTIFICATE_VERIFY_FAILED|certificate verify failed|SSLCertVerificationError|doesn't match either of|CertificateError`),
+		Untrusted},
 	{lazily(`\[SSL[:\]]|SSLError|SSLEOFError|UNEXPECTED_EOF_WHILE_READING|WRONG_VERSION_NUMBER`), NoTLS},
 	{lazily(`(?i)\b429\b[ ,'].*?|Too Many Requests|too many 429 error responses`), Limited},
 	{lazily(`(?i)gated (?:repo|dataset)|\b403 Client Error|'403 |HTTP Error 403|\b403 Forbidden|^ClientResponseError: 403|(?m)ResponseError: 403,|Access to this resource is disabled`), Denied},

@@ -172,7 +172,8 @@ func (r *reader) traceback(l string, i int) {
 		return
 	}
 	if l[0] == ' ' || l[0] == '\t' {
-		if last := len(r.frames) - 1; last >= 0 && r.frames[last].Code == "" && !markPattern().MatchString(l) && !strings.HasPrefix(l, "  [Previous line") {
+		if last := len(r.frames) - 1; last >= 0 && r.frames[last].Code == "" && !markPattern().MatchString(l) &&
+			!strings.HasPrefix(l, "  [Previous line") {
 			r.frames[last].Code = strings.TrimSpace(l)
 		}
 		return

@@ -45,7 +45,8 @@ func OpenSigner(dir string) (*Signer, error) {
 	}
 	block, _ := pem.Decode(text)
 	if block == nil {
-		return nil, domain.Errorf(domain.Invalid, "%s is no PEM file.", path).Fix("Restore it from a backup; without it, everyone who checks receipts needs the new key.")
+		return nil, domain.Errorf(domain.Invalid, "%s is no PEM file.",
+			path).Fix("Restore it from a backup; without it, everyone who checks receipts needs the new key.")
 	}
 	parsed, err := x509.ParsePKCS8PrivateKey(block.Bytes)
 	if err != nil {

@@ -61,7 +61,9 @@ func TestArtifactsAreShownAndNothingRuns(t *testing.T) {
 		for _, ask := range []string{"", "?inline=1"} {
 			f := s.Get("participant", "/f/fed/runs/r-1/artifacts/"+path+ask)
 			kind, inline := f.Header.Get("Content-Type"), strings.HasPrefix(f.Header.Get("Content-Disposition"), "inline")
-			if f.Status != http.StatusOK || f.Header.Get("Content-Security-Policy") != "default-src 'none'; sandbox" || f.Header.Get("X-Content-Type-Options") != "nosniff" || inline != (ask != "" && path == "plots/loss.png") || !inline && kind != "application/octet-stream" {
+			if f.Status != http.StatusOK || f.Header.Get("Content-Security-Policy") != "default-src 'none'; sandbox" ||
+				f.Header.Get("X-Content-Type-Options") != "nosniff" || inline != (ask != "" && path == "plots/loss.png") || !inline &&
+				kind != "application/octet-stream" {
 				t.Errorf("%s%s: %d %v", path, ask, f.Status, f.Header)
 			}
 		}
@@ -79,7 +81,8 @@ func TestArtifactsAreShownAndNothingRuns(t *testing.T) {
 		t.Errorf("the API lists %d files, %v", len(listed), err)
 	}
 	for _, f := range listed {
-		if a := s.Get("participant", "/api/v1/runs/r-1/artifacts/file?path="+url.QueryEscape(f.Path)); a.Status != http.StatusOK || len(a.Body) != f.Size || !strings.HasPrefix(a.Header.Get("Content-Disposition"), "attachment") {
+		if a := s.Get("participant", "/api/v1/runs/r-1/artifacts/file?path="+url.QueryEscape(f.Path)); a.Status != http.StatusOK ||
+			len(a.Body) != f.Size || !strings.HasPrefix(a.Header.Get("Content-Disposition"), "attachment") {
 			t.Errorf("%s by the API: %d, %d of %d bytes, %v", f.Path, a.Status, len(a.Body), f.Size, a.Header)
 		}
 	}
@@ -116,10 +119,13 @@ func TestReceiptTellsOfEveryFile(t *testing.T) {
 		t.Fatal(err)
 	}
 	if err := s.Server.DB.InTx(ctx, func(tx *store.Tx) error {
-		if _, err := tx.InsertMetrics(ctx, []domain.Metric{{FederationID: s.Fed.ID, EngineRunID: 42, Round: 1, Phase: domain.PhaseEvaluate, Name: "accuracy", Value: 0.75}, {FederationID: s.Fed.ID, EngineRunID: 42, Round: 1, Phase: domain.PhaseTrain, NodeID: 9, Name: "loss", Value: 2}}); err != nil {
+		if _, err := tx.InsertMetrics(ctx, []domain.Metric{{FederationID: s.Fed.ID, EngineRunID: 42, Round: 1, Phase: domain.PhaseEvaluate,
+			Name: "accuracy", Value: 0.75}, {FederationID: s.Fed.ID, EngineRunID: 42, Round: 1, Phase: domain.PhaseTrain, NodeID: 9, Name: "loss",
+			Value: 2}}); err != nil {
 			return err
 		}
-		return tx.UpsertExchanges(ctx, []domain.Exchange{{FederationID: s.Fed.ID, EngineRunID: 42, Round: 1, Phase: domain.PhaseTrain, NodeID: 9, MessageID: "m", AskedAt: time.Now(), RepliedAt: time.Now(), ReplyObject: "ab12"}})
+		return tx.UpsertExchanges(ctx, []domain.Exchange{{FederationID: s.Fed.ID, EngineRunID: 42, Round: 1, Phase: domain.PhaseTrain,
+			NodeID: 9, MessageID: "m", AskedAt: time.Now(), RepliedAt: time.Now(), ReplyObject: "ab12"}})
 	}); err != nil {
 		t.Fatal(err)
 	}
@@ -146,7 +152,8 @@ func TestReceiptTellsOfEveryFile(t *testing.T) {
 		}
 	}
 	p := st.Predicate
-	if len(st.Subject) != 14 || st.Subject[0].Digest["sha256"] != s.Run.AppHash || p.Run != "r-1" || p.Federation != "fed" || p.Lock.Flwr != s.Server.FlwrVersion() || p.Rounds[0].Replies[0].Object != "ab12" ||
+	if len(st.Subject) != 14 || st.Subject[0].Digest["sha256"] != s.Run.AppHash || p.Run != "r-1" || p.Federation != "fed" ||
+		p.Lock.Flwr != s.Server.FlwrVersion() || p.Rounds[0].Replies[0].Object != "ab12" ||
 		len(p.Metrics) != 1 || p.Metrics[0].Value != 0.75 || p.AllMetrics.Count != 2 || p.Replies.Count != 1 {
 		t.Errorf("%+v", st)
 	}
@@ -166,7 +173,8 @@ func TestFilesAreKeptByRule(t *testing.T) {
 	s := newSite(t)
 	dir := s.Wrote(map[string]string{"model.npz": "x", "sub/y": "yy"})
 	ctx := t.Context()
-	if a := s.Post("manager", "/f/fed/settings/artifacts", "keep_days", "-1", "keep_runs", "x"); a.Status != 422 || !strings.Contains(a.Body, `value="x"`) {
+	if a := s.Post("manager", "/f/fed/settings/artifacts", "keep_days", "-1", "keep_runs", "x"); a.Status != 422 ||
+		!strings.Contains(a.Body, `value="x"`) {
 		t.Error(a.Status)
 	}
 	there := func(want bool) {

@@ -29,12 +29,14 @@ func TestDownloadsCanBeResumed(t *testing.T) {
 	} {
 		whole := s.Get(kind, path)
 		tag, size := whole.Header.Get("Etag"), strconv.Itoa(len(whole.Body))
-		if whole.Status != http.StatusOK || whole.Body == "" || whole.Header.Get("Content-Length") != size || whole.Header.Get("Accept-Ranges") != "bytes" || tag == "" {
+		if whole.Status != http.StatusOK || whole.Body == "" || whole.Header.Get("Content-Length") != size ||
+			whole.Header.Get("Accept-Ranges") != "bytes" || tag == "" {
 			t.Fatalf("%s: %d, %s bytes, %v", path, whole.Status, size, whole.Header)
 		}
 		from := len(whole.Body) / 2
 		part := s.GetWith(kind, path, "Range", fmt.Sprintf("bytes=%d-", from))
-		if want := fmt.Sprintf("bytes %d-%d/%s", from, len(whole.Body)-1, size); part.Status != http.StatusPartialContent || part.Body != whole.Body[from:] || part.Header.Get("Content-Range") != want {
+		if want := fmt.Sprintf("bytes %d-%d/%s", from, len(whole.Body)-1, size); part.Status != http.StatusPartialContent ||
+			part.Body != whole.Body[from:] || part.Header.Get("Content-Range") != want {
 			t.Errorf("%s: a part: %d %q %v, want %q", path, part.Status, part.Body, part.Header, want)
 		}
 		if a := s.GetWith(kind, path, "If-None-Match", tag); a.Status != http.StatusNotModified || a.Body != "" {
@@ -43,7 +45,11 @@ func TestDownloadsCanBeResumed(t *testing.T) {
 		if a := s.GetWith(kind, path, "Range", "bytes=999999999-"); a.Status != http.StatusRequestedRangeNotSatisfiable {
 			t.Errorf("%s: beyond the end: %d", path, a.Status)
 		}
-		changed := s.Send(kind, http.MethodGet, path, nil, func(r *http.Request) { r.Header.Set("Range", "bytes=1-"); r.Header.Set("If-Range", `"another"`) })
+		changed := s.Send(kind, http.MethodGet, path, nil, func(r *http.Request) {
+			r.Header.Set("Range", "bytes=1-")
+			r.Header.Set("If-Range",
+				`"another"`)
+		})
 		if changed.Status != http.StatusOK || changed.Body != whole.Body {
 			t.Errorf("%s: a part of something else: %d", path, changed.Status)
 		}
@@ -76,7 +82,8 @@ func TestALargeArtifactIsResumed(t *testing.T) {
 	// download continues a download and reads so many bytes of it.
 	download := func(from, most int64, tag string) (status int, newTag string) {
 		t.Helper()
-		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+s.Server.Addr().String()+"/api/v1/runs/r-1/artifacts/file?path=model.npz", nil)
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet,
+			"http://"+s.Server.Addr().String()+"/api/v1/runs/r-1/artifacts/file?path=model.npz", nil)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -119,7 +119,8 @@ func (w *world) boot(k *killer) {
 	o := runs.Options{Store: killedStore[runs.Tx]{store.Adapt[runs.Tx](w.db), k}, Engine: w.engine, Events: events.NewBus(), Clock: w.now,
 		Logger: slog.New(slog.DiscardHandler), Flwr: "1.42.0"}
 	if !w.engine.keyed {
-		engine := unkeyed.Engine{Engine: w.engine, Store: killedStore[drive.Tx]{store.Adapt[drive.Tx](w.db), k}, Unkeyed: func(int64) bool { return true }}
+		engine := unkeyed.Engine{Engine: w.engine, Store: killedStore[drive.Tx]{store.Adapt[drive.Tx](w.db), k},
+			Unkeyed: func(int64) bool { return true }}
 		o.Engine, o.Stray = engine, engine.Stray
 	}
 	if w.options != nil {

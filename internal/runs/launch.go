@@ -68,7 +68,8 @@ func (s *Service) Launch(ctx context.Context, actor domain.Actor, in LaunchInput
 		if err := tx.InsertRun(ctx, &run); err != nil {
 			return err
 		}
-		return tx.InsertAudit(ctx, s.reporter.Entry(actor, run, "run.queued", map[string]string{"app": run.AppID + " " + run.AppVersion, "app_hash": run.AppHash, "override": run.Override}))
+		return tx.InsertAudit(ctx, s.reporter.Entry(actor, run, "run.queued",
+			map[string]string{"app": run.AppID + " " + run.AppVersion, "app_hash": run.AppHash, "override": run.Override}))
 	})
 	if err != nil {
 		return domain.Run{}, err

@@ -27,7 +27,8 @@ func (s *Service) SetPolicy(ctx context.Context, actor domain.Actor, fedID int64
 		errs = append(errs, domain.Errorf(domain.Invalid, "1 to %d runs run at once.", maxParallel).At("parallel"))
 	}
 	if p.IdleStop < 0 || p.IdleStop > domain.MaxIdleStop {
-		errs = append(errs, domain.Errorf(domain.Invalid, "A SuperLink rests after 1 to %d minutes, or never.", domain.MaxIdleStop).At("idle_stop"))
+		errs = append(errs, domain.Errorf(domain.Invalid, "A SuperLink rests after 1 to %d minutes, or never.",
+			domain.MaxIdleStop).At("idle_stop"))
 	}
 	if err := errs.With(p.Limits.Check()).OrNil(); err != nil {
 		return domain.Federation{}, err
@@ -56,7 +57,8 @@ func (s *Service) SetPolicy(ctx context.Context, actor domain.Actor, fedID int64
 		for _, l := range p.Limits.All() {
 			detail[l.Field] = domain.Span(l.Limit)
 		}
-		return tx.InsertAudit(ctx, domain.AuditEntry{At: s.Clock().UTC(), Actor: actor, Action: "federation.run_policy", ObjectKind: "federation", ObjectID: fed.Slug, FederationID: fedID, Detail: detail})
+		return tx.InsertAudit(ctx, domain.AuditEntry{At: s.Clock().UTC(), Actor: actor, Action: "federation.run_policy",
+			ObjectKind: "federation", ObjectID: fed.Slug, FederationID: fedID, Detail: detail})
 	})
 	if err != nil {
 		return domain.Federation{}, err

@@ -20,20 +20,30 @@ func TestTheEndOfAServerAppIsNamed(t *testing.T) {
 		message string
 		memory  bool // the remedy is about the machine's memory
 	}{
-		"it exits with 0 and reports nothing": {func(t *domain.Task) { t.ExitCode = 0 }, domain.Failed, "early_exit", "The ServerApp ended itself with exit code 0 before Flower finished the run.", false},
-		"it exits with 0 when it is stopped for silence": {func(t *domain.Task) { t.ExitCode, t.ToldAt, t.Killed = 0, time.Now(), domain.KilledSilence },
+		"it exits with 0 and reports nothing": {func(t *domain.Task) { t.ExitCode = 0 }, domain.Failed, "early_exit",
+			"The ServerApp ended itself with exit code 0 before Flower finished the run.", false},
+		"it exits with 0 when it is stopped for silence": {func(t *domain.Task) {
+			t.ExitCode, t.ToldAt, t.Killed = 0, time.Now(),
+				domain.KilledSilence
+		},
 			domain.Failed, "silent", "The SuperLink received no sign of life from the ServerApp, so this server ended it.", false},
-		"SIGKILL of someone else": {func(t *domain.Task) { t.Signal = "SIGKILL" }, domain.Failed, "signal", "The ServerApp was ended by SIGKILL.", true},
-		"SIGSEGV":                 {func(t *domain.Task) { t.Signal = "SIGSEGV" }, domain.Failed, "signal", "The ServerApp was ended by SIGSEGV.", false},
-		"SIGTERM of someone else": {func(t *domain.Task) { t.Signal = "SIGTERM" }, domain.Failed, "signal", "The ServerApp was ended by SIGTERM.", false},
+		"SIGKILL of someone else": {func(t *domain.Task) { t.Signal = "SIGKILL" }, domain.Failed, "signal",
+			"The ServerApp was ended by SIGKILL.", true},
+		"SIGSEGV": {func(t *domain.Task) { t.Signal = "SIGSEGV" }, domain.Failed, "signal",
+			"The ServerApp was ended by SIGSEGV.", false},
+		"SIGTERM of someone else": {func(t *domain.Task) { t.Signal = "SIGTERM" }, domain.Failed, "signal",
+			"The ServerApp was ended by SIGTERM.", false},
 		"our limit on memory": {func(t *domain.Task) { t.Signal, t.Killed, t.OverMemory = "SIGKILL", domain.KilledMemory, 3_000_000 },
 			domain.Failed, "memory_limit", "The ServerApp held 3 MB of memory; its limit is 0 MB.", false},
 		"our limit on disk": {func(t *domain.Task) { t.Signal, t.Killed, t.OverDisk = "SIGKILL", domain.KilledDisk, 3_000_000 },
 			domain.Failed, "disk_limit", "The ServerApp's files took 3 MB of disk; the limit is 0 MB.", false},
-		"our stop":              {func(t *domain.Task) { t.Signal, t.Killed = "SIGKILL", domain.KilledStop }, domain.Failed, "ended_here", "This server ended the ServerApp.", false},
-		"an engine that stops":  {func(t *domain.Task) { t.Signal, t.Killed = "SIGKILL", domain.KilledEngine }, domain.Stopped, "superlink_stopped", "The federation's SuperLink was stopped.", false},
-		"a limit that has gone": {func(t *domain.Task) { t.Signal, t.Killed = "SIGKILL", domain.KilledLimit }, domain.Failed, "limit", "The run passed one of its limits, so this server ended it.", false},
-		"a keeper that died":    {func(t *domain.Task) { t.Reason = "It was lost." }, domain.Failed, "launcher", "It was lost.", false},
+		"our stop": {func(t *domain.Task) { t.Signal, t.Killed = "SIGKILL", domain.KilledStop }, domain.Failed, "ended_here",
+			"This server ended the ServerApp.", false},
+		"an engine that stops": {func(t *domain.Task) { t.Signal, t.Killed = "SIGKILL", domain.KilledEngine }, domain.Stopped,
+			"superlink_stopped", "The federation's SuperLink was stopped.", false},
+		"a limit that has gone": {func(t *domain.Task) { t.Signal, t.Killed = "SIGKILL", domain.KilledLimit }, domain.Failed, "limit",
+			"The run passed one of its limits, so this server ended it.", false},
+		"a keeper that died": {func(t *domain.Task) { t.Reason = "It was lost." }, domain.Failed, "launcher", "It was lost.", false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t, storetest.SQLite(t))

@@ -42,7 +42,8 @@ func (s *Service) Move(ctx context.Context, actor domain.Actor, id int64, place 
 		if run, err = reorder(ctx, tx, queue, from, to); err != nil {
 			return err
 		}
-		return tx.InsertAudit(ctx, s.reporter.Entry(actor, run, "run.moved", map[string]string{"from": strconv.Itoa(from + 1), "to": strconv.Itoa(to + 1)}))
+		return tx.InsertAudit(ctx, s.reporter.Entry(actor, run, "run.moved",
+			map[string]string{"from": strconv.Itoa(from + 1), "to": strconv.Itoa(to + 1)}))
 	})
 	if err != nil {
 		return domain.Run{}, err

@@ -106,11 +106,13 @@ func (s *Service) Shared(ctx context.Context, secret string) (share domain.Share
 	})
 	switch {
 	case domain.CodeOf(err) == domain.NotFound:
-		err = domain.Errorf(domain.NotFound, "This link does not exist.").Fix("Check that it is complete, or ask the person who sent it for another one.")
+		err = domain.Errorf(domain.NotFound,
+			"This link does not exist.").Fix("Check that it is complete, or ask the person who sent it for another one.")
 	case err == nil && !share.RevokedAt.IsZero():
 		err = domain.Errorf(domain.Expired, "This link was revoked.").Fix("Ask the person who sent it for another one.")
 	case err == nil && !share.Good(s.Clock()):
-		err = domain.Errorf(domain.Expired, "This link worked until %s.", share.ExpiresAt.Format("2 January 2006, 15:04 MST")).Fix("Ask the person who sent it for another one.")
+		err = domain.Errorf(domain.Expired, "This link worked until %s.",
+			share.ExpiresAt.Format("2 January 2006, 15:04 MST")).Fix("Ask the person who sent it for another one.")
 	}
 	return share, run, fed, err
 }

@@ -28,7 +28,8 @@ func (w *world) manyNodes(n int) {
 			if err := tx.InsertRequest(ctx, &req); err != nil {
 				return err
 			}
-			k := domain.NodeKey{FederationID: w.fed.ID, RequestID: req.ID, Partition: p, PublicPEM: make([]byte, 178), Fingerprint: who.Email, NodeID: uint64(101 + p), Via: "agent"}
+			k := domain.NodeKey{FederationID: w.fed.ID, RequestID: req.ID, Partition: p, PublicPEM: make([]byte, 178), Fingerprint: who.Email,
+				NodeID: uint64(101 + p), Via: "agent"}
 			if err := tx.InsertNodeKey(ctx, &k); err != nil {
 				return err
 			}

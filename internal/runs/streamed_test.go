@@ -16,7 +16,8 @@ func TestStreamedDownloadsSayTheyCannotBeResumed(t *testing.T) {
 			t.Errorf("%s: %d with %d bytes, Accept-Ranges %q", path, a.Status, len(a.Body), a.Header.Get("Accept-Ranges"))
 		}
 	}
-	if a := s.Get("admin", "/api/openapi.json"); !strings.Contains(a.Body, "so the download cannot be resumed") || !strings.Contains(a.Body, "packed as it is sent") {
+	if a := s.Get("admin", "/api/openapi.json"); !strings.Contains(a.Body, "so the download cannot be resumed") ||
+		!strings.Contains(a.Body, "packed as it is sent") {
 		t.Error("the API does not say so")
 	}
 }

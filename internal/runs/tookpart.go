@@ -33,7 +33,8 @@ func (s *Service) Participants(ctx context.Context, run domain.Run) (out []domai
 
 // ParticipantPage returns up to n of a run's participants, those that follow the cursor of the page before ("" for the first page), and
 // the cursor of the next page, "" after the last one.
-func (s *Service) ParticipantPage(ctx context.Context, run domain.Run, after string, n int) (page []domain.RunParticipant, next string, err error) {
+func (s *Service) ParticipantPage(ctx context.Context, run domain.Run, after string, n int) (page []domain.RunParticipant, next string,
+	err error) {
 	var at *domain.ParticipantPlace
 	if after != "" {
 		place, err := domain.ParseParticipantPlace(after)

@@ -58,7 +58,8 @@ func newBase(ctx context.Context, o Options, c *cleanups) (b base, err error) {
 		programs: program.New(program.Options{Dir: conf.Downloads, Version: o.Version, Log: o.Log})}
 	b.users = &appuser.Users{Range: conf.UIDs, Data: conf.Data, Python: b.python.Made, Log: o.Log}
 	if err := os.MkdirAll(conf.Data, 0o700); err != nil {
-		return b, domain.Errorf(domain.Invalid, "The data directory %s cannot be made.", conf.Data).Fix("Name another one with --data.").Because(err)
+		return b, domain.Errorf(domain.Invalid, "The data directory %s cannot be made.",
+			conf.Data).Fix("Name another one with --data.").Because(err)
 	}
 	if b.lock, err = datadir.Own(ctx, conf.Data, o.Log); err != nil {
 		return b, err

@@ -39,7 +39,8 @@ func TestCleanUpsRunLastInFirstOutWithinTheTime(t *testing.T) {
 		if want := []string{"http", "jobs", "database", "lock"}; !slices.Equal(order, want) {
 			t.Errorf("ran %q", order)
 		}
-		if want := []time.Duration{5 * time.Second, 4500 * time.Millisecond, 360 * time.Millisecond, 360 * time.Millisecond}; !slices.Equal(limits, want) {
+		if want := []time.Duration{5 * time.Second, 4500 * time.Millisecond, 360 * time.Millisecond,
+			360 * time.Millisecond}; !slices.Equal(limits, want) {
 			t.Errorf("the limits were %v", limits)
 		}
 		if !errors.Is(err, no) || !strings.Contains(err.Error(), "ending database: panic: odd") {

@@ -128,7 +128,8 @@ func TestSigningInLeadsNowhereElse(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		a := s.Send("stranger", http.MethodPost, "/signin/"+secret, nil, func(r *http.Request) { r.AddCookie(&http.Cookie{Name: "blossomtune_next", Value: next}) })
+		a := s.Send("stranger", http.MethodPost, "/signin/"+secret, nil,
+			func(r *http.Request) { r.AddCookie(&http.Cookie{Name: "blossomtune_next", Value: next}) })
 		to := a.Header.Get("Location")
 		if a.Status != http.StatusSeeOther || !strings.HasPrefix(to, "/") || strings.Contains(to, "evil") {
 			t.Errorf("%s leads to %d %q", next, a.Status, to)

@@ -29,7 +29,8 @@ func (s *Server) Handler() (http.Handler, error) {
 	inner := http.NewServeMux()
 	inner.Handle("/api/", api.New(api.Options{Accounts: s.Accounts, Onboarding: s.Onboarding, Catalog: s.Catalog, Runs: s.Runs, Mail: s.Mail,
 		Audit: s.Audit, Site: s.Site, Engines: s.Engines, Programs: s.programs,
-		NodeSigner: s.nodeSigner, Reported: s.Seen.Reported, Contained: s.contained, NodeLog: s.NodeLogs.Add, Connection: s.connection, Address: address, Secure: s.secure, Version: s.o.Version, Clock: s.o.Clock, Log: s.o.Log}))
+		NodeSigner: s.nodeSigner, Reported: s.Seen.Reported, Contained: s.contained, NodeLog: s.NodeLogs.Add, Connection: s.connection,
+		Address: address, Secure: s.secure, Version: s.o.Version, Clock: s.o.Clock, Log: s.o.Log}))
 	inner.Handle("/api", pages) // a page for people; without it the mux would send them to /api/
 	inner.Handle("GET /api/{$}", http.RedirectHandler("/api", http.StatusSeeOther))
 	inner.HandleFunc("GET /ca.pem", s.caPEM)
@@ -104,7 +105,8 @@ func (s *Server) nodeSigner(r *http.Request) (api.NodeSignature, error) {
 
 // connection is what participants' machines need to reach this server.
 func (s *Server) connection() domain.Connection {
-	return domain.Connection{PublicURL: s.url.get(), SuperLink: s.SuperLinkAddress(), Pin: s.tls.Pin(), CAPEM: s.tls.CAPEM(), Flwr: s.FlwrVersion()}
+	return domain.Connection{PublicURL: s.url.get(), SuperLink: s.SuperLinkAddress(), Pin: s.tls.Pin(), CAPEM: s.tls.CAPEM(),
+		Flwr: s.FlwrVersion()}
 }
 
 func (s *Server) caPEM(w http.ResponseWriter, r *http.Request) {

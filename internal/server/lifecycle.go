@@ -105,7 +105,8 @@ func (s *Server) open(inner net.Listener, handler http.Handler) {
 		o.Plain, o.Proxied = portmux.Anywhere, true
 	}
 	s.listener = portmux.New(inner, o)
-	s.server = &http.Server{Handler: handler, BaseContext: func(net.Listener) context.Context { return s.Jobs.Context() }, ErrorLog: log.New(s.noise, "", 0)}
+	s.server = &http.Server{Handler: handler, BaseContext: func(net.Listener) context.Context { return s.Jobs.Context() },
+		ErrorLog: log.New(s.noise, "", 0)}
 	portmux.Limit(s.server)
 	s.cleanups.addWith("http", httpShare, s.stopHTTP)
 	s.Jobs.Go(func(context.Context) { _ = s.server.Serve(s.listener) })

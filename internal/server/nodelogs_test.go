@@ -13,7 +13,8 @@ import (
 // What an agent sends is seen by the managers and by whose machine it is, and by nobody else; secrets are not in it, and it is bounded.
 func TestSharedLogsAreForManagersAndTheirOwner(t *testing.T) {
 	s := newSite(t)
-	key := domain.NodeKey{FederationID: s.Fed.ID, RequestID: s.Kept.ID, PublicPEM: []byte("x"), Fingerprint: "f", Via: "agent", CreatedAt: time.Now()}
+	key := domain.NodeKey{FederationID: s.Fed.ID, RequestID: s.Kept.ID, PublicPEM: []byte("x"), Fingerprint: "f", Via: "agent",
+		CreatedAt: time.Now()}
 	err := s.Server.DB.InTx(t.Context(), func(tx *store.Tx) error {
 		if err := tx.InsertNodeKey(t.Context(), &key); err != nil {
 			return err

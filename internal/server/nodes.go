@@ -17,7 +17,8 @@ type Nodes struct {
 
 func newNodes(b base, r Rules, e Engine) (n Nodes) {
 	o := b.o
-	n.Seen = nodes.NewSeen(nodes.SeenOptions{Store: store.Adapt[nodes.Tx](b.DB), Events: b.Events, Runs: e.Runs, Jobs: b.Jobs, Clock: o.Clock, Log: o.Log})
+	n.Seen = nodes.NewSeen(nodes.SeenOptions{Store: store.Adapt[nodes.Tx](b.DB), Events: b.Events, Runs: e.Runs, Jobs: b.Jobs,
+		Clock: o.Clock, Log: o.Log})
 	adopted := nodes.NewAdopted(e.Manager)
 	n.Gateway = fleet.New(fleet.Options{Keys: r.Onboarding, Upstreams: adopted, Store: n.Seen, Timings: n.Seen,
 		OnSeen: n.Seen.Came, OnStuck: n.Seen.Stuck, OnUnknown: b.links.nodeUnknown.call,

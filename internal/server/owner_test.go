@@ -77,7 +77,8 @@ func TestAServerWaitsForOneThatStops(t *testing.T) {
 	}
 	started := make(chan error, 1)
 	go func() {
-		a, err := server.New(t.Context(), server.Options{Config: c, Version: "test", Log: slog.New(slog.NewTextHandler(&out, nil)), Keeper: servertest.NoKeeper})
+		a, err := server.New(t.Context(), server.Options{Config: c, Version: "test", Log: slog.New(slog.NewTextHandler(&out, nil)),
+			Keeper: servertest.NoKeeper})
 		if err == nil {
 			err = a.Stop(t.Context(), false)
 		}

@@ -12,7 +12,8 @@ import (
 // pages makes the pages over the same parts as the API.
 func (s *Server) pages() (http.Handler, error) {
 	return web.New(web.Options{
-		Accounts: s.Accounts, Onboarding: s.Onboarding, Catalog: s.Catalog, Runs: s.Runs, Engines: s.Engines, Outbox: s.Mail, Notify: s.Notify, Overview: s.Overview, Audit: s.Audit,
+		Accounts: s.Accounts, Onboarding: s.Onboarding, Catalog: s.Catalog, Runs: s.Runs, Engines: s.Engines, Outbox: s.Mail, Notify: s.Notify,
+		Overview: s.Overview, Audit: s.Audit,
 		Connection: s.connection,
 		Programs:   s.programs, System: s.system().Read,
 		Events: s.Events, Clock: s.o.Clock, Log: s.o.Log, Site: s.Site, Version: s.o.Version, Secure: s.secure,

@@ -19,7 +19,8 @@ func newPython(o Options) *python.Shared {
 		}
 		o.Log.Debug("python", "progress", line)
 	}
-	return python.NewShared(python.Options{Dir: filepath.Join(o.Config.Data, "python"), Python: o.Config.Python, Requirements: apps.Requirements, Progress: progress})
+	return python.NewShared(python.Options{Dir: filepath.Join(o.Config.Data, "python"), Python: o.Config.Python,
+		Requirements: apps.Requirements, Progress: progress})
 }
 
 // AwaitPython returns when the Python environment is ready, or why it cannot be made.

@@ -73,7 +73,8 @@ func TestARestoredServerStartsBesideTheOriginal(t *testing.T) {
 	if err := os.Symlink(filepath.Dir(testflwr.Venv(t).Dir), filepath.Join(c.Data, "python")); err != nil {
 		t.Fatal(err)
 	}
-	restored, err := server.New(t.Context(), server.Options{Config: c, Version: "test", Log: slog.New(slog.DiscardHandler), Keeper: servertest.NoKeeper})
+	restored, err := server.New(t.Context(), server.Options{Config: c, Version: "test", Log: slog.New(slog.DiscardHandler),
+		Keeper: servertest.NoKeeper})
 	if err == nil {
 		err = restored.Start(t.Context())
 	}

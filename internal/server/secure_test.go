@@ -88,7 +88,8 @@ func TestMakingAnAdminAsksWithoutAScript(t *testing.T) {
 	s := newSite(t)
 	path := "/admin/people/" + strconv.FormatInt(s.Persons["viewer"].ID, 10)
 	asked := s.Post("admin", path, "admin", "true")
-	if asked.Status != http.StatusOK || !strings.Contains(asked.Body, "Admins can do everything on this server") || !strings.Contains(asked.Body, `href="/admin/people"`) {
+	if asked.Status != http.StatusOK || !strings.Contains(asked.Body, "Admins can do everything on this server") ||
+		!strings.Contains(asked.Body, `href="/admin/people"`) {
 		t.Fatalf("it does not ask: %d %.300s", asked.Status, asked.Body)
 	}
 	if a := s.Get("viewer", "/admin/people"); !a.Refused() {
@@ -117,7 +118,8 @@ func TestAPersonsPageEndsTheirAccess(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if list := s.Get("admin", "/admin/people").Body; strings.Count(list, "Make admin…") == 0 || strings.Count(list, "Make admin…") != strings.Count(list, `data-confirm-do="Make admin"`) {
+	if list := s.Get("admin", "/admin/people").Body; strings.Count(list, "Make admin…") == 0 ||
+		strings.Count(list, "Make admin…") != strings.Count(list, `data-confirm-do="Make admin"`) {
 		t.Error("making an admin does not ask first")
 	}
 	path := "/admin/people/" + strconv.FormatInt(p.ID, 10)
@@ -128,7 +130,8 @@ func TestAPersonsPageEndsTheirAccess(t *testing.T) {
 	if a := s.Send("stranger", http.MethodGet, "/api/v1/me", nil, bearer); a.Status != http.StatusOK {
 		t.Fatalf("the token does not work: %d", a.Status)
 	}
-	if a := s.Get("admin", "/api/v1"+strings.TrimPrefix(path, "/admin")+"/access"); !strings.Contains(a.Body, "Nightly job") || strings.Contains(a.Body, token) {
+	if a := s.Get("admin", "/api/v1"+strings.TrimPrefix(path, "/admin")+"/access"); !strings.Contains(a.Body, "Nightly job") ||
+		strings.Contains(a.Body, token) {
 		t.Errorf("the API lists %s", a.Body)
 	}
 	if a := s.Post("admin", path+"/signout", "confirmed", "yes"); a.Status != http.StatusSeeOther {

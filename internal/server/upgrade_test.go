@@ -82,7 +82,8 @@ func firstVersion(t *testing.T, kind string) string {
 }
 
 func (e *earlier) new() (*server.Server, error) {
-	return server.New(e.t.Context(), server.Options{Config: e.set, Version: "new", Log: slog.New(slog.DiscardHandler), Keeper: servertest.NoKeeper})
+	return server.New(e.t.Context(), server.Options{Config: e.set, Version: "new", Log: slog.New(slog.DiscardHandler),
+		Keeper: servertest.NoKeeper})
 }
 
 func (e *earlier) mustNew() *server.Server {

@@ -112,7 +112,8 @@ func (s hookSite) restart() {
 	ctx := s.T.Context()
 	err := s.Server.Stop(context.WithoutCancel(ctx), false)
 	if err == nil {
-		s.Server, err = server.New(ctx, server.Options{Config: s.Config, Version: "test", Clock: s.Now, Log: slog.New(slog.DiscardHandler), Keeper: servertest.NoKeeper,
+		s.Server, err = server.New(ctx, server.Options{Config: s.Config, Version: "test", Clock: s.Now, Log: slog.New(slog.DiscardHandler),
+			Keeper:    servertest.NoKeeper,
 			Contained: func() domain.Containment { return domain.ContainedByFloor }})
 	}
 	if err == nil {
@@ -123,7 +124,8 @@ func (s hookSite) restart() {
 	}
 }
 
-// A receiver that is away for ten minutes, while the server restarts, gets each event, those of a run in order; and the managers are mailed.
+// A receiver that is away for ten minutes, while the server restarts, gets each event, those of a run in order; and the managers are
+// mailed.
 func TestWebhooksOutliveTheServerAndTheReceiver(t *testing.T) {
 	for _, kind := range []string{"sqlite", "postgres"} {
 		t.Run(kind, func(t *testing.T) {
@@ -135,7 +137,8 @@ func TestWebhooksOutliveTheServerAndTheReceiver(t *testing.T) {
 			h := &hookReceiver{t: t}
 			h.listens()
 			t.Cleanup(func() { h.server.Close() })
-			if a := s.Post("admin", "/f/fed/webhooks", "name", "ops", "shape", "json", "private", "on", "url", h.server.URL, "kinds", "run_failed", "kinds", "run_stopped"); a.Status != http.StatusOK {
+			if a := s.Post("admin", "/f/fed/webhooks", "name", "ops", "shape", "json", "private", "on", "url", h.server.URL, "kinds", "run_failed",
+				"kinds", "run_stopped"); a.Status != http.StatusOK {
 				t.Fatalf("adding a webhook: %d %s", a.Status, a.Body)
 			} else if h.secret = regexp.MustCompile(`whsec_[A-Za-z0-9+/=]{20,}`).FindString(html.UnescapeString(a.Body)); h.secret == "" {
 				t.Fatalf("no secret is shown: %s", a.Body)
@@ -148,8 +151,10 @@ func TestWebhooksOutliveTheServerAndTheReceiver(t *testing.T) {
 			h.server.Close()
 
 			ctx := t.Context()
-			waits := domain.Run{FederationID: s.Fed.ID, Name: "waits", State: domain.Queued, AppHash: s.Run.AppHash, AppID: "p/n", AppVersion: "1.0.0", CreatedAt: s.Now()}
-			runs := domain.Run{FederationID: s.Fed.ID, Name: "runs", State: domain.Starting, AppHash: s.Run.AppHash, AppID: "p/n", AppVersion: "1.0.0", CreatedAt: s.Now(), StartingAt: s.Now()}
+			waits := domain.Run{FederationID: s.Fed.ID, Name: "waits", State: domain.Queued, AppHash: s.Run.AppHash, AppID: "p/n",
+				AppVersion: "1.0.0", CreatedAt: s.Now()}
+			runs := domain.Run{FederationID: s.Fed.ID, Name: "runs", State: domain.Starting, AppHash: s.Run.AppHash, AppID: "p/n",
+				AppVersion: "1.0.0", CreatedAt: s.Now(), StartingAt: s.Now()}
 			insert := func(r *domain.Run) error {
 				return s.Server.DB.InTx(ctx, func(tx *store.Tx) error { return tx.InsertRun(ctx, r) })
 			}
@@ -188,7 +193,8 @@ func TestWebhooksOutliveTheServerAndTheReceiver(t *testing.T) {
 				all = s.deliveries(hook.ID)
 				return len(all) == 3 && !slices.ContainsFunc(all, func(d domain.Delivery) bool { return d.State != domain.DeliverySent })
 			})
-			if got := slices.Sorted(slices.Values(h.events())); !slices.Equal(got, []string{"runs run_failed", "waits run_stopped", "waits run_stopped"}) {
+			if got := slices.Sorted(slices.Values(h.events())); !slices.Equal(got,
+				[]string{"runs run_failed", "waits run_stopped", "waits run_stopped"}) {
 				t.Errorf("received %v", h.events())
 			}
 			told := 0
@@ -196,7 +202,8 @@ func TestWebhooksOutliveTheServerAndTheReceiver(t *testing.T) {
 				mails, err := s.Server.Mail.Mails(ctx, 100)
 				told = 0
 				for _, m := range mails {
-					if m.To == "manager@example.org" && m.Subject == "runs failed in Fed" && strings.Contains(m.Text, "App: p/n 1.0.0") && strings.Contains(m.Text, "restored from a backup") {
+					if m.To == "manager@example.org" && m.Subject == "runs failed in Fed" && strings.Contains(m.Text, "App: p/n 1.0.0") &&
+						strings.Contains(m.Text, "restored from a backup") {
 						told++
 					}
 				}
@@ -205,10 +212,12 @@ func TestWebhooksOutliveTheServerAndTheReceiver(t *testing.T) {
 			if told != 1 {
 				t.Errorf("%d mails", told)
 			}
-			if page := s.Get("manager", "/f/fed/webhooks").Body; !strings.Contains(page, "delivered, answered 200") || strings.Contains(page, h.secret) {
+			if page := s.Get("manager", "/f/fed/webhooks").Body; !strings.Contains(page, "delivered, answered 200") ||
+				strings.Contains(page, h.secret) {
 				t.Errorf("the page: %s", page)
 			}
-			if a := s.Post("manager", "/f/fed/webhooks", "name", "in", "shape", "json", "url", h.server.URL, "kinds", "run_failed"); a.Status != http.StatusUnprocessableEntity {
+			if a := s.Post("manager", "/f/fed/webhooks", "name", "in", "shape", "json", "url", h.server.URL, "kinds",
+				"run_failed"); a.Status != http.StatusUnprocessableEntity {
 				t.Errorf("a manager adds a private address: %d", a.Status)
 			}
 		})

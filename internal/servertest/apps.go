@@ -48,7 +48,8 @@ num-server-rounds = 1
 // TinyFAB makes a FAB as Flower does.
 func TinyFAB(t testing.TB, version, code string) []byte {
 	t.Helper()
-	return FAB(t, map[string]string{"pyproject.toml": fmt.Sprintf(tinyProject, version), "tiny/client_app.py": code, "tiny/server_app.py": "<script>alert(1)</script>\n"})
+	return FAB(t, map[string]string{"pyproject.toml": fmt.Sprintf(tinyProject, version), "tiny/client_app.py": code,
+		"tiny/server_app.py": "<script>alert(1)</script>\n"})
 }
 
 // FAB makes a FAB of files, in the order of their names.

@@ -39,8 +39,10 @@ func (s *Site) FillRuns(runs, metrics, rounds int) {
 	s.T.Helper()
 	ctx := s.T.Context()
 	random := rand.New(rand.NewPCG(5, 6))
-	app := domain.AppVersion{Hash: fmt.Sprintf("%064d", 7), Publisher: "p", Name: "quickstart_digits", Version: "1.2.0", FAB: []byte("y"), CreatedAt: time.Now(),
-		Config: []domain.ConfigKey{{Key: "lr", Kind: domain.KindFloat, Default: 0.1}, {Key: "optimizer", Kind: domain.KindString, Default: "sgd"}, {Key: "num-server-rounds", Kind: domain.KindInt, Default: int64(rounds)}}}
+	app := domain.AppVersion{Hash: fmt.Sprintf("%064d", 7), Publisher: "p", Name: "quickstart_digits", Version: "1.2.0", FAB: []byte("y"),
+		CreatedAt: time.Now(),
+		Config: []domain.ConfigKey{{Key: "lr", Kind: domain.KindFloat, Default: 0.1},
+			{Key: "optimizer", Kind: domain.KindString, Default: "sgd"}, {Key: "num-server-rounds", Kind: domain.KindInt, Default: int64(rounds)}}}
 	for i := range 11 {
 		app.Config = append(app.Config, domain.ConfigKey{Key: fmt.Sprintf("key-%02d", i), Kind: domain.KindInt, Default: int64(i)})
 	}
@@ -51,11 +53,15 @@ func (s *Site) FillRuns(runs, metrics, rounds int) {
 		}
 		for i := range runs {
 			began := time.Now().Add(-time.Duration(runs-i) * 10 * time.Minute)
-			r := domain.Run{FederationID: s.Fed.ID, Name: fmt.Sprintf("digits-%d", i+1), State: states[i%len(states)], AppHash: app.Hash, AppID: app.ID(), AppVersion: app.Version, TotalPartitions: 10, EngineRunID: uint64(1000 + i), CreatedBy: "manager",
-				Config: map[string]any{"lr": float64(1+random.IntN(5)) / 100, "optimizer": []string{"sgd", "adam", "yogi"}[random.IntN(3)]}, Note: "With more augmentation.", Tags: [][]string{nil, {"sweep"}, {"sweep", "baseline"}}[i%3],
-				Rounds: rounds, Round: rounds, CreatedAt: began, StartingAt: began.Add(time.Second), RunningAt: began.Add(3 * time.Second), EndedAt: began.Add(time.Duration(60+random.IntN(240)) * time.Second)}
+			r := domain.Run{FederationID: s.Fed.ID, Name: fmt.Sprintf("digits-%d", i+1), State: states[i%len(states)], AppHash: app.Hash,
+				AppID: app.ID(), AppVersion: app.Version, TotalPartitions: 10, EngineRunID: uint64(1000 + i), CreatedBy: "manager",
+				Config: map[string]any{"lr": float64(1+random.IntN(5)) / 100, "optimizer": []string{"sgd", "adam", "yogi"}[random.IntN(3)]},
+				Note:   "With more augmentation.", Tags: [][]string{nil, {"sweep"}, {"sweep", "baseline"}}[i%3],
+				Rounds: rounds, Round: rounds, CreatedAt: began, StartingAt: began.Add(time.Second), RunningAt: began.Add(3 * time.Second),
+				EndedAt: began.Add(time.Duration(60+random.IntN(240)) * time.Second)}
 			if r.State == domain.Failed {
-				r.Cause = domain.Cause{Code: "201", ExitCode: 1, Where: "ServerApp", Message: "The ServerApp raised KeyError 'lr', server_app.py:41 (exit code 1).", Remedy: "Fix the app."}
+				r.Cause = domain.Cause{Code: "201", ExitCode: 1, Where: "ServerApp",
+					Message: "The ServerApp raised KeyError 'lr', server_app.py:41 (exit code 1).", Remedy: "Fix the app."}
 			}
 			if err := tx.InsertRun(ctx, &r); err != nil {
 				return err
@@ -65,7 +71,8 @@ func (s *Site) FillRuns(runs, metrics, rounds int) {
 			for round := 1; round <= rounds; round++ {
 				x := top - 0.5/math.Sqrt(float64(round)) + random.Float64()/50
 				for k := range metrics {
-					m := domain.Metric{FederationID: s.Fed.ID, EngineRunID: r.EngineRunID, Round: round, Phase: domain.PhaseEvaluate, Name: fmt.Sprintf("class-%02d-recall", k), Value: x, At: r.RunningAt.Add(time.Duration(round*5) * time.Second)}
+					m := domain.Metric{FederationID: s.Fed.ID, EngineRunID: r.EngineRunID, Round: round, Phase: domain.PhaseEvaluate,
+						Name: fmt.Sprintf("class-%02d-recall", k), Value: x, At: r.RunningAt.Add(time.Duration(round*5) * time.Second)}
 					switch k {
 					case 0:
 						m.Name = "accuracy"
@@ -96,7 +103,8 @@ func (s *Site) Listed(rounds, elements int) {
 		for i := range elements {
 			v := float64(round)*0.2 + float64(i%5)*0.05
 			for node := range uint64(3) {
-				all = append(all, domain.Metric{Round: round, Phase: domain.PhaseEvaluate, NodeID: 101 + node, Name: domain.ElementName("per_class", i), Value: v + float64(node)/10})
+				all = append(all, domain.Metric{Round: round, Phase: domain.PhaseEvaluate, NodeID: 101 + node,
+					Name: domain.ElementName("per_class", i), Value: v + float64(node)/10})
 			}
 			all = append(all, domain.Metric{Round: round, Phase: domain.PhaseEvaluate, Name: domain.ElementName("per_class", i), Value: v + 0.1})
 		}

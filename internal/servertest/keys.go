@@ -21,7 +21,8 @@ func KeyOf(t testing.TB, a *server.Server, fedID, requestID int64) *ecdsa.Privat
 	public, fingerprint, err := domain.NodeKeyPEM(&key.PublicKey)
 	if err == nil {
 		err = a.DB.InTx(t.Context(), func(tx *store.Tx) error {
-			k := domain.NodeKey{FederationID: fedID, RequestID: requestID, PublicPEM: public, Fingerprint: fingerprint, Via: "agent", CreatedAt: time.Now()}
+			k := domain.NodeKey{FederationID: fedID, RequestID: requestID, PublicPEM: public, Fingerprint: fingerprint, Via: "agent",
+				CreatedAt: time.Now()}
 			return tx.InsertNodeKey(t.Context(), &k)
 		})
 	}

@@ -18,9 +18,12 @@ import (
 // NastyTexts are what no form or operation may stumble over: what a database cannot hold, characters that a cut may split, numbers
 // that are none, and text that other programs read as code.
 var NastyTexts = map[string]string{
-	"empty": "", "blank": " \t ", "NUL": "a\x00b", "invalid UTF-8": "a\xff\xfe", "surrogate": "a\xed\xa0\x80", "half a letter": "\xc3", "letters to split": "x" + strings.Repeat("ü", 4000), "wide letters": "xy" + strings.Repeat("😀", 3000),
-	"long": strings.Repeat("x", 70_000), "lines": "a\r\nb\x0b\u2028c", "right to left": "\u202eabc\u200b\ufeff", "inf": "inf", "nan": "NaN", "huge number": "1e999", "int64 and one": "9223372036854775808", "negative": "-1",
-	"least int64": "-9223372036854775808", "percent": "100%_%00", "quotes": `"'\`, "path": "../../../etc/passwd", "script": "<script>&lt;{{1}}</script>", "time": "9999999-99-99T99:99:99Z", "year": "292277026597-01-01",
+	"empty": "", "blank": " \t ", "NUL": "a\x00b", "invalid UTF-8": "a\xff\xfe", "surrogate": "a\xed\xa0\x80", "half a letter": "\xc3",
+	"letters to split": "x" + strings.Repeat("ü", 4000), "wide letters": "xy" + strings.Repeat("😀", 3000),
+	"long": strings.Repeat("x", 70_000), "lines": "a\r\nb\x0b\u2028c", "right to left": "\u202eabc\u200b\ufeff", "inf": "inf", "nan": "NaN",
+	"huge number": "1e999", "int64 and one": "9223372036854775808", "negative": "-1",
+	"least int64": "-9223372036854775808", "percent": "100%_%00", "quotes": `"'\`, "path": "../../../etc/passwd",
+	"script": "<script>&lt;{{1}}</script>", "time": "9999999-99-99T99:99:99Z", "year": "292277026597-01-01",
 }
 
 const infiniteProject = `
@@ -56,7 +59,8 @@ func NastySites(t *testing.T, test func(t *testing.T, s *Site, hash string)) {
 					c.Database = storetest.PostgresURL(t)
 				}
 			})
-			fab := FAB(t, map[string]string{"pyproject.toml": fmt.Sprintf(infiniteProject, strings.Repeat("x", 499)+"üü"), "tiny/client_app.py": "", "tiny/server_app.py": ""})
+			fab := FAB(t, map[string]string{"pyproject.toml": fmt.Sprintf(infiniteProject, strings.Repeat("x", 499)+"üü"),
+				"tiny/client_app.py": "", "tiny/server_app.py": ""})
 			a := s.Send("admin", http.MethodPost, "/api/v1/apps?filename=x.fab", nil, func(r *http.Request) {
 				r.Body, r.ContentLength = Body(string(fab)), int64(len(fab))
 				r.Header.Set("Content-Type", "application/octet-stream")

@@ -35,7 +35,8 @@ func (s *Site) Observe(db *store.DB, o domain.Observation) {
 // Enrol gives the approved participant a SuperNode.
 func (s *Site) Enrol(node uint64) {
 	s.T.Helper()
-	k := domain.NodeKey{FederationID: s.Fed.ID, RequestID: s.Kept.ID, Partition: 0, PublicPEM: []byte("pem"), Fingerprint: "f", NodeID: node, Via: "agent", CreatedAt: time.Now()}
+	k := domain.NodeKey{FederationID: s.Fed.ID, RequestID: s.Kept.ID, Partition: 0, PublicPEM: []byte("pem"), Fingerprint: "f", NodeID: node,
+		Via: "agent", CreatedAt: time.Now()}
 	if err := s.Server.DB.InTx(s.T.Context(), func(tx *store.Tx) error { return tx.InsertNodeKey(s.T.Context(), &k) }); err != nil {
 		s.T.Fatal(err)
 	}
@@ -49,7 +50,11 @@ func (s *Site) Mailed(to string) domain.Mail {
 	}
 	for by := time.Now().Add(10 * time.Second); time.Now().Before(by); {
 		var all []domain.Mail
-		if err := s.Server.DB.View(s.T.Context(), func(tx *store.Tx) (err error) { all, err = tx.Mails(s.T.Context(), 500); return err }); err != nil {
+		if err := s.Server.DB.View(s.T.Context(), func(tx *store.Tx) (err error) {
+			all,
+				err = tx.Mails(s.T.Context(), 500)
+			return err
+		}); err != nil {
 			s.T.Fatal(err)
 		}
 		for _, m := range all {
@@ -73,7 +78,8 @@ func (s *Site) Took(name string, engine uint64, replies map[uint64]string) domai
 func (s *Site) TookWith(name string, engine uint64, replies map[uint64]string, change func(*domain.Run)) domain.Run {
 	s.T.Helper()
 	ctx, now := s.T.Context(), s.Now()
-	run := domain.Run{FederationID: s.Fed.ID, Name: name, State: domain.Completed, AppHash: s.Run.AppHash, AppID: s.Run.AppID, AppVersion: "1.0.0", TotalPartitions: 10, EngineRunID: engine,
+	run := domain.Run{FederationID: s.Fed.ID, Name: name, State: domain.Completed, AppHash: s.Run.AppHash, AppID: s.Run.AppID,
+		AppVersion: "1.0.0", TotalPartitions: 10, EngineRunID: engine,
 		CreatedAt: now, StartingAt: now, ParticipantsAt: now, EndedAt: now.Add(2 * time.Second)}
 	change(&run)
 	s.Put(func(tx *store.Tx) error {
@@ -85,7 +91,8 @@ func (s *Site) TookWith(name string, engine uint64, replies map[uint64]string, c
 		}
 		var es []domain.Exchange
 		for node, reply := range replies {
-			e := domain.Exchange{FederationID: s.Fed.ID, EngineRunID: engine, Round: 1, Phase: domain.PhaseTrain, NodeID: node, MessageID: fmt.Sprint(name, node), AskedAt: now}
+			e := domain.Exchange{FederationID: s.Fed.ID, EngineRunID: engine, Round: 1, Phase: domain.PhaseTrain, NodeID: node,
+				MessageID: fmt.Sprint(name, node), AskedAt: now}
 			if reply != "" {
 				e.RepliedAt = now.Add(time.Second)
 			}
@@ -97,7 +104,8 @@ func (s *Site) TookWith(name string, engine uint64, replies map[uint64]string, c
 		if err := tx.UpsertExchanges(ctx, es); err != nil {
 			return err
 		}
-		if _, err := tx.InsertMetrics(ctx, []domain.Metric{{FederationID: s.Fed.ID, EngineRunID: engine, Round: 1, Phase: domain.PhaseTrain, NodeID: 7, Name: "loss", Value: 0.5, At: now}}); err != nil {
+		if _, err := tx.InsertMetrics(ctx, []domain.Metric{{FederationID: s.Fed.ID, EngineRunID: engine, Round: 1, Phase: domain.PhaseTrain,
+			NodeID: 7, Name: "loss", Value: 0.5, At: now}}); err != nil {
 			return err
 		}
 		var err error

@@ -71,7 +71,8 @@ func NewWith(t testing.TB, change func(*config.Config)) *Site {
 	err = c.Resolve()
 	s.Config = c
 	if err == nil {
-		s.Server, err = server.New(t.Context(), server.Options{Config: c, Version: "test", Clock: s.Now, Log: slog.New(slog.NewTextHandler(file, nil)), Keeper: NoKeeper, Contained: s.contained})
+		s.Server, err = server.New(t.Context(), server.Options{Config: c, Version: "test", Clock: s.Now,
+			Log: slog.New(slog.NewTextHandler(file, nil)), Keeper: NoKeeper, Contained: s.contained})
 	}
 	if err == nil {
 		err = s.Server.Start(t.Context())
@@ -132,9 +133,11 @@ func (s *Site) populate() {
 		}))
 		s.Persons[kind] = p
 	}
-	s.Run = domain.Run{FederationID: s.Fed.ID, Name: "r-1", State: domain.Completed, AppHash: strings.Repeat("a", 64), AppID: "p/n", AppVersion: "1.0.0", TotalPartitions: 10, EngineRunID: 42, CreatedAt: time.Now(), EndedAt: time.Now()}
+	s.Run = domain.Run{FederationID: s.Fed.ID, Name: "r-1", State: domain.Completed, AppHash: strings.Repeat("a", 64), AppID: "p/n",
+		AppVersion: "1.0.0", TotalPartitions: 10, EngineRunID: 42, CreatedAt: time.Now(), EndedAt: time.Now()}
 	must(s.Server.DB.InTx(ctx, func(tx *store.Tx) error {
-		if err := tx.PutAppVersion(ctx, domain.AppVersion{Hash: s.Run.AppHash, Publisher: "p", Name: "n", Version: "1.0.0", FAB: []byte("x")}); err != nil {
+		if err := tx.PutAppVersion(ctx, domain.AppVersion{Hash: s.Run.AppHash, Publisher: "p", Name: "n", Version: "1.0.0",
+			FAB: []byte("x")}); err != nil {
 			return err
 		}
 		return tx.InsertRun(ctx, &s.Run)
@@ -151,7 +154,8 @@ func (s *Site) Request(kind string, fed domain.Federation, state domain.RequestS
 	s.T.Helper()
 	ctx := s.T.Context()
 	p := domain.Person{Email: kind + "@example.org", Name: kind}
-	r := domain.Request{Ref: strings.ToUpper(kind), FederationID: fed.ID, State: domain.Pending, Partition: -1, Name: kind, Email: p.Email, CreatedAt: time.Now()}
+	r := domain.Request{Ref: strings.ToUpper(kind), FederationID: fed.ID, State: domain.Pending, Partition: -1, Name: kind, Email: p.Email,
+		CreatedAt: time.Now()}
 	err := s.Server.DB.InTx(ctx, func(tx *store.Tx) error {
 		if err := tx.InsertPerson(ctx, &p); err != nil {
 			return err
@@ -193,7 +197,10 @@ func (s *Site) Send(kind, method, path string, form url.Values, change func(*htt
 	if change != nil {
 		change(req)
 	}
-	client := &http.Client{Timeout: 20 * time.Second, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	client := &http.Client{Timeout: 20 * time.Second, CheckRedirect: func(*http.Request,
+		[]*http.Request) error {
+		return http.ErrUseLastResponse
+	}}
 	res, err := client.Do(req)
 	if err != nil {
 		s.T.Fatalf("%s %.200s: %v", method, path, err)

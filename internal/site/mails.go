@@ -70,10 +70,12 @@ var mails = []Mail{
 	{Kind: MailAppWaits, When: "An app version waits for a participant", Subject: "{app} waits for your approval in {federation}", Text: appWaitsText, Placeholders: []Placeholder{
 		{Name: "hash", Says: "the version's SHA-256", Needed: true, Sample: "a91c03f75d2e4b60a91c03f75d2e4b60a91c03f75d2e4b60a91c03f75d2e4b60"}, {Name: "app", Says: "the app and its version", Sample: "blossomtune/quickstart-digits 1.2.0"},
 		link("opens their status page", "/me/cardio"), forFederation, forSite}},
-	{Kind: MailNotice, When: "Something happened that a person is notified of, see their notifications", Subject: "{summary}", Text: noticeText,
+	{Kind: MailNotice, When: "Something happened that a person is notified of, see their notifications", Subject: "{summary}",
+		Text: noticeText,
 		Placeholders: []Placeholder{{Name: "text", Says: "what happened, with links", Needed: true, Sample: noticeSample},
 			{Name: "summary", Says: "what happened, in a line", Sample: "digits-14 failed in Cardio"},
-			{Name: "preferences", Says: "the page where they choose what is mailed", Sample: "https://fl.example.org/me/account/notifications"}, forSite}},
+			{Name: "preferences", Says: "the page where they choose what is mailed", Sample: "https://fl.example.org/me/account/notifications"},
+			forSite}},
 	{Kind: MailSignIn, When: "Somebody signs in by e-mail", Subject: "Sign in to {site}", Text: signInText, Placeholders: []Placeholder{link("signs in, once", "/signin/…"), forSite}},
 }
 

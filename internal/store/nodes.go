@@ -81,8 +81,9 @@ func (tx *Tx) NodeStates(ctx context.Context, feds []int64) (map[int64][]domain.
 	}
 	var w where
 	in(&w, "federation_id", feds)
-	all, err := list(ctx, tx, "key", scanNodeState, "SELECT federation_id, node_id, partition_id, via, suspended_at, last_at, online, stuck FROM node_key"+
-		w.String()+" AND revoked_at = 0 ORDER BY federation_id, partition_id, id", w.args...)
+	all, err := list(ctx, tx, "key", scanNodeState,
+		"SELECT federation_id, node_id, partition_id, via, suspended_at, last_at, online, stuck FROM node_key"+
+			w.String()+" AND revoked_at = 0 ORDER BY federation_id, partition_id, id", w.args...)
 	for _, k := range all {
 		out[k.FederationID] = append(out[k.FederationID], k)
 	}

@@ -30,7 +30,8 @@ func TestNodeStatesAreThoseOfTheKeys(t *testing.T) {
 				if err := tx.InsertRequest(ctx, &req); err != nil {
 					return err
 				}
-				k := domain.NodeKey{FederationID: f.ID, RequestID: req.ID, Partition: p, PublicPEM: []byte("x"), Fingerprint: email, NodeID: uint64(7 + p), Via: "agent"}
+				k := domain.NodeKey{FederationID: f.ID, RequestID: req.ID, Partition: p, PublicPEM: []byte("x"), Fingerprint: email,
+					NodeID: uint64(7 + p), Via: "agent"}
 				if err := tx.InsertNodeKey(ctx, &k); err != nil {
 					return err
 				}

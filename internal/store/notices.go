@@ -32,13 +32,15 @@ func (tx *Tx) InsertNotice(ctx context.Context, n *domain.Notice) error {
 	if err != nil {
 		return err
 	}
-	return tx.insert(ctx, "notice", &n.ID, "INSERT INTO notice (kind, federation_id, about, facts, at, sorted_at) VALUES ($1, $2, $3, $4, $5, 0)",
+	return tx.insert(ctx, "notice", &n.ID,
+		"INSERT INTO notice (kind, federation_id, about, facts, at, sorted_at) VALUES ($1, $2, $3, $4, $5, 0)",
 		string(n.Kind), n.FederationID, n.About, facts, millis(n.At))
 }
 
 // UnsortedNotices returns up to n notices that were not yet handed to their recipients, in the order in which they were written.
 func (tx *Tx) UnsortedNotices(ctx context.Context, n int) ([]domain.Notice, error) {
-	return list(ctx, tx, "notice", scanPlainNotice, "SELECT "+noticeColumns+" FROM notice WHERE sorted_at = 0 ORDER BY id LIMIT CAST($1 AS BIGINT)", limit(n))
+	return list(ctx, tx, "notice", scanPlainNotice,
+		"SELECT "+noticeColumns+" FROM notice WHERE sorted_at = 0 ORDER BY id LIMIT CAST($1 AS BIGINT)", limit(n))
 }
 
 // NoticeSorted notes that a notice was handed to its recipients.
@@ -53,7 +55,8 @@ func scanNoticePref(s scanner) (p domain.NoticePref, err error) {
 // NoticePrefs returns what people have chosen for a kind of notice in a federation, 0 for the instance.
 func (tx *Tx) NoticePrefs(ctx context.Context, fedID int64, kind domain.NoticeKind) ([]domain.NoticePref, error) {
 	return list(ctx, tx, "preference", scanNoticePref,
-		"SELECT person_id, federation_id, kind, mode FROM notice_pref WHERE federation_id = $1 AND kind = $2 ORDER BY person_id", fedID, string(kind))
+		"SELECT person_id, federation_id, kind, mode FROM notice_pref WHERE federation_id = $1 AND kind = $2 ORDER BY person_id", fedID,
+		string(kind))
 }
 
 // NoticePrefsOf returns all that a person has chosen.
@@ -77,7 +80,8 @@ func (tx *Tx) InsertNoticeItem(ctx context.Context, v domain.NoticeItem) error {
 // PeopleDueNotices returns up to n people for whom a notice is due.
 func (tx *Tx) PeopleDueNotices(ctx context.Context, now time.Time, n int) ([]int64, error) {
 	return list(ctx, tx, "notice", func(s scanner) (id int64, err error) { return id, s.Scan(&id) },
-		"SELECT person_id FROM notice_item WHERE due_at <= $1 GROUP BY person_id ORDER BY MIN(due_at), person_id LIMIT CAST($2 AS BIGINT)", millis(now), limit(n))
+		"SELECT person_id FROM notice_item WHERE due_at <= $1 GROUP BY person_id ORDER BY MIN(due_at), person_id LIMIT CAST($2 AS BIGINT)",
+		millis(now), limit(n))
 }
 
 // DueNotices returns up to n notices that are due for a person, in the order in which they were written.
@@ -104,7 +108,8 @@ func (tx *Tx) DropDueNotices(ctx context.Context, personID int64, now time.Time)
 
 // PostponeNotices lets the notices that are due for a person wait until a moment.
 func (tx *Tx) PostponeNotices(ctx context.Context, personID int64, now, until time.Time) error {
-	return tx.exec(ctx, "notice", "UPDATE notice_item SET due_at = $3 WHERE person_id = $1 AND due_at <= $2", personID, millis(now), millis(until))
+	return tx.exec(ctx, "notice", "UPDATE notice_item SET due_at = $3 WHERE person_id = $1 AND due_at <= $2", personID, millis(now),
+		millis(until))
 }
 
 // NoticeMeter returns how many notification mails a person got lately; the zero count where none.

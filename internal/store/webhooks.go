@@ -31,7 +31,8 @@ func (tx *Tx) InsertWebhook(ctx context.Context, w *domain.Webhook) error {
 	if err != nil {
 		return err
 	}
-	return tx.insert(ctx, "webhook", &w.ID, `INSERT INTO webhook (federation_id, name, shape, kinds, host, private, paused, sealed, created_by, created_at)
+	return tx.insert(ctx, "webhook", &w.ID,
+		`INSERT INTO webhook (federation_id, name, shape, kinds, host, private, paused, sealed, created_by, created_at)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`,
 		w.FederationID, w.Name, string(w.Shape), kinds, w.Host, bit(w.Private), bit(w.Paused), w.Sealed, w.CreatedBy, millis(w.CreatedAt))
 }
@@ -66,13 +67,15 @@ func (tx *Tx) Webhooks(ctx context.Context, fedID int64) ([]domain.Webhook, erro
 
 // InsertDelivery adds a delivery and sets its id.
 func (tx *Tx) InsertDelivery(ctx context.Context, d *domain.Delivery) error {
-	return tx.insert(ctx, "delivery", &d.ID, `INSERT INTO delivery (webhook_id, notice_id, about, state, tries, next_at, status, last_error, took, created_at, sent_at)
+	return tx.insert(ctx, "delivery", &d.ID,
+		`INSERT INTO delivery (webhook_id, notice_id, about, state, tries, next_at, status, last_error, took, created_at, sent_at)
 		VALUES ($1, $2, $3, $4, 0, $5, 0, '', 0, $6, 0)`, d.WebhookID, d.Notice.ID, d.Notice.About, string(d.State), millis(d.NextAt), millis(d.CreatedAt))
 }
 
 // UpdateDelivery writes what became of a delivery.
 func (tx *Tx) UpdateDelivery(ctx context.Context, d domain.Delivery) error {
-	return tx.one(ctx, "delivery", "UPDATE delivery SET state = $2, tries = $3, next_at = $4, status = $5, last_error = $6, took = $7, sent_at = $8 WHERE id = $1",
+	return tx.one(ctx, "delivery",
+		"UPDATE delivery SET state = $2, tries = $3, next_at = $4, status = $5, last_error = $6, took = $7, sent_at = $8 WHERE id = $1",
 		d.ID, string(d.State), d.Tries, millis(d.NextAt), d.Status, d.LastError, d.Took.Milliseconds(), millis(d.SentAt))
 }
 
@@ -105,12 +108,14 @@ func (tx *Tx) DueDelivery(ctx context.Context, webhookID int64, now time.Time) (
 
 // HoldDeliveries lets the queued deliveries of a webhook that are due before a moment wait until then.
 func (tx *Tx) HoldDeliveries(ctx context.Context, webhookID int64, until time.Time) error {
-	return tx.exec(ctx, "delivery", "UPDATE delivery SET next_at = $2 WHERE webhook_id = $1 AND state = 'queued' AND next_at < $2", webhookID, millis(until))
+	return tx.exec(ctx, "delivery", "UPDATE delivery SET next_at = $2 WHERE webhook_id = $1 AND state = 'queued' AND next_at < $2",
+		webhookID, millis(until))
 }
 
 // HurryDeliveries makes the queued deliveries of a webhook that wait for another try due now.
 func (tx *Tx) HurryDeliveries(ctx context.Context, webhookID int64, now time.Time) error {
-	return tx.exec(ctx, "delivery", "UPDATE delivery SET next_at = $2 WHERE webhook_id = $1 AND state = 'queued' AND next_at > $2", webhookID, millis(now))
+	return tx.exec(ctx, "delivery", "UPDATE delivery SET next_at = $2 WHERE webhook_id = $1 AND state = 'queued' AND next_at > $2",
+		webhookID, millis(now))
 }
 
 // Deliveries returns the newest deliveries of a webhook with a lower id than before; 0 for any.
@@ -120,7 +125,8 @@ func (tx *Tx) Deliveries(ctx context.Context, webhookID, before int64, n int) ([
 	if before > 0 {
 		w.add("d.id < ?", before)
 	}
-	return list(ctx, tx, "delivery", scanDelivery, fmt.Sprintf("%s%s ORDER BY d.id DESC LIMIT %d", selectDeliveries(), w.String(), limit(n)), w.args...)
+	return list(ctx, tx, "delivery", scanDelivery, fmt.Sprintf("%s%s ORDER BY d.id DESC LIMIT %d", selectDeliveries(), w.String(), limit(n)),
+		w.args...)
 }
 
 // DropNoticesBefore removes the notices that were written before a moment and wait for no one, with their deliveries.

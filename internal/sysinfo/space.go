@@ -12,5 +12,6 @@ func checkSpace(free, total int64) error {
 	if total == 0 || free >= leastFree {
 		return nil
 	}
-	return domain.Errorf(domain.Unavailable, "The server's disk is full: %d MB are free.", free>>20).Fix("Free some space first: a run needs at least %d MB, and what it writes.", leastFree>>20)
+	return domain.Errorf(domain.Unavailable, "The server's disk is full: %d MB are free.",
+		free>>20).Fix("Free some space first: a run needs at least %d MB, and what it writes.", leastFree>>20)
 }

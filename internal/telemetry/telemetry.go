@@ -34,7 +34,8 @@ func Handler(o Options) http.Handler {
 type collector struct{ o Options }
 
 var (
-	build        = prometheus.NewDesc("blossomtune_build_info", "1, with the versions of the server and of Flower.", []string{"version", "flwr"}, nil)
+	build = prometheus.NewDesc("blossomtune_build_info", "1, with the versions of the server and of Flower.",
+		[]string{"version", "flwr"}, nil)
 	databaseUp   = prometheus.NewDesc("blossomtune_database_up", "1 if the database answered this scrape.", nil, nil)
 	runs         = prometheus.NewDesc("blossomtune_runs", "Runs, by state.", []string{"state"}, nil)
 	nodes        = prometheus.NewDesc("blossomtune_supernodes", "SuperNodes with an enrolled key, by status.", []string{"status"}, nil)

@@ -27,7 +27,9 @@ func Rotate(dir string, at time.Time, now bool) (time.Time, string, error) {
 	next, _, err := readPair(filepath.Join(dir, "next.pem"), filepath.Join(dir, "next.key"))
 	if errors.Is(err, fs.ErrNotExist) {
 		if now {
-			return time.Time{}, "", domain.Errorf(domain.Conflict, "No new CA has been announced to participants yet.").Fix("Begin with `blossomtune ca rotate`; end it with --now when all are there.")
+			return time.Time{}, "",
+				domain.Errorf(domain.Conflict,
+					"No new CA has been announced to participants yet.").Fix("Begin with `blossomtune ca rotate`; end it with --now when all are there.")
 		}
 		next, _, err = newCA(dir, "next", at)
 	}

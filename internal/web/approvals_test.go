@@ -20,7 +20,8 @@ func TestApprovalsAreShown(t *testing.T) {
 			t.Errorf("approve=%q: %d", form, a.Status)
 		}
 	}
-	key := domain.NodeKey{FederationID: s.Fed.ID, RequestID: s.Kept.ID, PublicPEM: []byte("x"), Fingerprint: "f", Via: "agent", CreatedAt: s.Now()}
+	key := domain.NodeKey{FederationID: s.Fed.ID, RequestID: s.Kept.ID, PublicPEM: []byte("x"), Fingerprint: "f", Via: "agent",
+		CreatedAt: s.Now()}
 	put := func(state domain.ApprovalState) {
 		t.Helper()
 		err := s.Server.DB.InTx(t.Context(), func(tx *store.Tx) error {

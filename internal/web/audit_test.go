@@ -28,7 +28,8 @@ func TestTheAuditIsLookedThrough(t *testing.T) {
 	at := time.Date(2026, 3, 4, 23, 59, 59, 0, time.UTC)
 	s.Put(func(tx *store.Tx) error {
 		for i, e := range []domain.AuditEntry{
-			{At: at, Actor: domain.Actor{Kind: "person", Name: "Ada"}, Action: "test.one", ObjectKind: "run", ObjectID: "cnn-12", FederationID: s.Fed.ID, Detail: map[string]string{"from": "queued", "by": "=1+1"}},
+			{At: at, Actor: domain.Actor{Kind: "person", Name: "Ada"}, Action: "test.one", ObjectKind: "run", ObjectID: "cnn-12",
+				FederationID: s.Fed.ID, Detail: map[string]string{"from": "queued", "by": "=1+1"}},
 			{At: at.Add(time.Second), Actor: domain.Actor{Kind: "token", Name: "100% sure"}, Action: "test.two", ObjectKind: "settings", ObjectID: "site"},
 			{At: at.Add(2 * time.Second), Actor: domain.System, Action: "test.two", ObjectKind: "run", ObjectID: "CNN-13", FederationID: s.Fed.ID},
 		} {
@@ -58,10 +59,12 @@ func TestTheAuditIsLookedThrough(t *testing.T) {
 	if !strings.Contains(one, "Ada,test.one,run,cnn-12,fed,by: =1+1; from: queued") || strings.Contains(one, ",=") {
 		t.Errorf("the file says %q", one)
 	}
-	if page := s.Get("admin", "/admin/audit?action=test.one").Body; !strings.Contains(page, `href="/f/fed/runs/cnn-12"`) || !strings.Contains(page, `<option value="test.two">`) || !strings.Contains(page, "1 entry matches") {
+	if page := s.Get("admin", "/admin/audit?action=test.one").Body; !strings.Contains(page, `href="/f/fed/runs/cnn-12"`) ||
+		!strings.Contains(page, `<option value="test.two">`) || !strings.Contains(page, "1 entry matches") {
 		t.Error("an entry leads nowhere, or a choice is missing")
 	}
-	if a := s.Get("admin", "/admin/audit?from=yesterday"); a.Status != http.StatusUnprocessableEntity || !strings.Contains(a.Body, `value="yesterday"`) || !strings.Contains(a.Body, "is no day") {
+	if a := s.Get("admin", "/admin/audit?from=yesterday"); a.Status != http.StatusUnprocessableEntity ||
+		!strings.Contains(a.Body, `value="yesterday"`) || !strings.Contains(a.Body, "is no day") {
 		t.Errorf("a day that is none: %d", a.Status)
 	}
 }
@@ -72,7 +75,8 @@ func TestTheAuditIsPaged(t *testing.T) {
 	add := func(n int) {
 		s.Put(func(tx *store.Tx) error {
 			for i := range n {
-				if err := tx.InsertAudit(t.Context(), domain.AuditEntry{At: s.Now(), Actor: domain.System, Action: "test.paged", ObjectKind: "run", ObjectID: fmt.Sprint(i)}); err != nil {
+				if err := tx.InsertAudit(t.Context(), domain.AuditEntry{At: s.Now(), Actor: domain.System, Action: "test.paged", ObjectKind: "run",
+					ObjectID: fmt.Sprint(i)}); err != nil {
 					return err
 				}
 			}
@@ -104,7 +108,8 @@ func TestTheAuditIsPaged(t *testing.T) {
 // The page and the API say that the audit is whole, and since when; after a change in the database they name the entry that does not fit.
 func TestTheAuditSaysWhetherItIsWhole(t *testing.T) {
 	s := newSite(t)
-	if page := s.Get("admin", "/admin/audit").Body; !strings.Contains(page, "chain whole") || !strings.Contains(page, "since "+s.Now().UTC().Format("2 Jan 2006")) {
+	if page := s.Get("admin", "/admin/audit").Body; !strings.Contains(page, "chain whole") ||
+		!strings.Contains(page, "since "+s.Now().UTC().Format("2 Jan 2006")) {
 		t.Error("the page does not say that the chain is whole")
 	}
 	if a := s.Get("admin", "/api/v1/audit/check"); !strings.Contains(a.Body, `"whole":true`) {
@@ -124,7 +129,8 @@ func TestTheAuditSaysWhetherItIsWhole(t *testing.T) {
 			t.Errorf("the page lacks %q", words)
 		}
 	}
-	if a := s.Get("admin", "/api/v1/audit/check"); !strings.Contains(a.Body, `"whole":false,"entries":2`) || !strings.Contains(a.Body, `"fault":3`) {
+	if a := s.Get("admin", "/api/v1/audit/check"); !strings.Contains(a.Body, `"whole":false,"entries":2`) ||
+		!strings.Contains(a.Body, `"fault":3`) {
 		t.Errorf("the API says %s", a.Body)
 	}
 	if a := s.Post("admin", "/admin/audit/check"); a.Status != http.StatusSeeOther {

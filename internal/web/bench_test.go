@@ -31,7 +31,8 @@ func (s *site) fillRequests() {
 			if err := tx.InsertPerson(ctx, &p); err != nil {
 				return err
 			}
-			r := domain.Request{Ref: fmt.Sprintf("B%07d", i), FederationID: s.Fed.ID, PersonID: p.ID, State: states[i%len(states)], Partition: -1, Name: p.Name, Organisation: fmt.Sprintf("Hospital %d", random.IntN(300)),
+			r := domain.Request{Ref: fmt.Sprintf("B%07d", i), FederationID: s.Fed.ID, PersonID: p.ID, State: states[i%len(states)], Partition: -1,
+				Name: p.Name, Organisation: fmt.Sprintf("Hospital %d", random.IntN(300)),
 				Email: p.Email, Message: "CT scans of the last ten years, de-identified.", CreatedAt: time.Now(), DecidedAt: time.Now().Add(-time.Duration(random.IntN(1e6)) * time.Second)}
 			if r.State == domain.Approved || r.State == domain.Revoked {
 				r.Partition = i % (domain.MaxPartitions - 10)

@@ -29,7 +29,8 @@ func TestBundleHoldsNoSecret(t *testing.T) {
 		}
 		all += "== " + f.Name + "\n" + string(text)
 	}
-	for _, want := range []string{"fed/README.txt", "fed/connect.sh", "fed/ca.pem", "blossomtune join " + s.Server.PublicURL() + "\n", "partition-id=0 num-partitions=10", "BEGIN CERTIFICATE"} {
+	for _, want := range []string{"fed/README.txt", "fed/connect.sh", "fed/ca.pem", "blossomtune join " + s.Server.PublicURL() + "\n",
+		"partition-id=0 num-partitions=10", "BEGIN CERTIFICATE"} {
 		if !strings.Contains(all, want) {
 			t.Errorf("%q is missing", want)
 		}
@@ -42,7 +43,8 @@ func TestBundleHoldsNoSecret(t *testing.T) {
 	if a := s.Get("asker", "/me/fed/bundle.zip"); a.Status != http.StatusConflict {
 		t.Errorf("somebody who is not approved: %d", a.Status)
 	}
-	if a := s.Get("participant", "/me/fed/it"); a.Status != http.StatusOK || !strings.Contains(a.Body, s.Server.SuperLinkAddress()) || !strings.Contains(a.Body, "blossomtune leave") {
+	if a := s.Get("participant", "/me/fed/it"); a.Status != http.StatusOK || !strings.Contains(a.Body, s.Server.SuperLinkAddress()) ||
+		!strings.Contains(a.Body, "blossomtune leave") {
 		t.Errorf("the page for IT: %d", a.Status)
 	}
 }

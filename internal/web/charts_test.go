@@ -139,9 +139,15 @@ func TestComparedChartsSayWhatTheyLeaveOut(t *testing.T) {
 	s.FillRuns(2, 1, 4)
 	var all []domain.Metric
 	for i, v := range []float64{-1, 0, 1, math.NaN()} {
-		all = append(all, domain.Metric{FederationID: s.Fed.ID, EngineRunID: 1000, Round: i + 1, Phase: domain.PhaseServer, Name: "score", Value: v}, domain.Metric{FederationID: s.Fed.ID, EngineRunID: 1001, Round: i + 1, Phase: domain.PhaseServer, Name: "score", Value: float64(i + 1)})
+		all = append(all, domain.Metric{FederationID: s.Fed.ID, EngineRunID: 1000, Round: i + 1, Phase: domain.PhaseServer, Name: "score",
+			Value: v}, domain.Metric{FederationID: s.Fed.ID, EngineRunID: 1001, Round: i + 1, Phase: domain.PhaseServer, Name: "score",
+			Value: float64(i + 1)})
 	}
-	if err := s.Server.DB.InTx(t.Context(), func(tx *store.Tx) error { _, err := tx.InsertMetrics(t.Context(), all); return err }); err != nil {
+	if err := s.Server.DB.InTx(t.Context(), func(tx *store.Tx) error {
+		_,
+			err := tx.InsertMetrics(t.Context(), all)
+		return err
+	}); err != nil {
 		t.Fatal(err)
 	}
 	d := testbrowser.New(t)

@@ -12,7 +12,8 @@ import (
 // How apps run at a participant's is what its agent reports: the owner's page and the managers' page of SuperNodes say it.
 func TestHowAppsRunIsShown(t *testing.T) {
 	s := newSite(t)
-	key := domain.NodeKey{FederationID: s.Fed.ID, RequestID: s.Kept.ID, PublicPEM: []byte("x"), Fingerprint: "f", Via: "agent", CreatedAt: time.Now()}
+	key := domain.NodeKey{FederationID: s.Fed.ID, RequestID: s.Kept.ID, PublicPEM: []byte("x"), Fingerprint: "f", Via: "agent",
+		CreatedAt: time.Now()}
 	if err := s.Server.DB.InTx(t.Context(), func(tx *store.Tx) error { return tx.InsertNodeKey(t.Context(), &key) }); err != nil {
 		t.Fatal(err)
 	}

@@ -60,13 +60,16 @@ func TestMorePeopleThanPartitions(t *testing.T) {
 		t.Errorf("who waited longest is %s, %v", now.State, err)
 	}
 	page = s.Get("manager", "/f/fed/requests").Body
-	if !strings.Contains(page, "All 10 partitions are assigned") || !strings.Contains(page, `value="22"`) || strings.Contains(page, "Approve the first") {
+	if !strings.Contains(page, "All 10 partitions are assigned") || !strings.Contains(page, `value="22"`) ||
+		strings.Contains(page, "Approve the first") {
 		t.Error("with no partition free the page does not lead on")
 	}
-	if a := s.Post("manager", "/f/fed/partitions", "partitions", "lots", "back", "requests"); a.Status != http.StatusUnprocessableEntity || !strings.Contains(a.Body, "lots") || !strings.Contains(a.Body, "Raise total") {
+	if a := s.Post("manager", "/f/fed/partitions", "partitions", "lots", "back", "requests"); a.Status != http.StatusUnprocessableEntity ||
+		!strings.Contains(a.Body, "lots") || !strings.Contains(a.Body, "Raise total") {
 		t.Errorf("a wrong total: %d", a.Status)
 	}
-	if a := s.Post("manager", "/f/fed/partitions", "partitions", "22", "back", "requests"); a.Status != http.StatusSeeOther || a.Header.Get("Location") != "/f/fed/requests" {
+	if a := s.Post("manager", "/f/fed/partitions", "partitions", "22", "back", "requests"); a.Status != http.StatusSeeOther ||
+		a.Header.Get("Location") != "/f/fed/requests" {
 		t.Errorf("raising: %d to %s", a.Status, a.Header.Get("Location"))
 	}
 	if a := s.Post("manager", "/f/fed/requests/approve", "all", "yes", "q", ""); a.Status != http.StatusSeeOther || s.approvedNow() != 21+1 {
@@ -91,7 +94,8 @@ func TestPeopleWhoNeverConnectedAreANeed(t *testing.T) {
 	if got := needs("admin"); !strings.Contains(got, "approved in Other never connected") {
 		t.Errorf("an admin: %q", got)
 	}
-	if page := s.Get("manager", "/").Body; !strings.Contains(page, `href="/f/fed/requests?state=approved"`) || !strings.Contains(page, "participant: write to them") {
+	if page := s.Get("manager", "/").Body; !strings.Contains(page, `href="/f/fed/requests?state=approved"`) ||
+		!strings.Contains(page, "participant: write to them") {
 		t.Error("the need does not say who, or does not lead there")
 	}
 	if got := needs("viewer"); got != "" {
@@ -117,7 +121,8 @@ func TestWhereAPIAndHelpLead(t *testing.T) {
 		if path == "/api/" && a.Status == http.StatusSeeOther && a.Header.Get("Location") == "/api" {
 			continue
 		}
-		if a.Status != http.StatusOK || !strings.HasPrefix(a.Header.Get("Content-Type"), "text/html") || !strings.Contains(a.Body, `href="/api/openapi.json"`) {
+		if a.Status != http.StatusOK || !strings.HasPrefix(a.Header.Get("Content-Type"), "text/html") ||
+			!strings.Contains(a.Body, `href="/api/openapi.json"`) {
 			t.Errorf("%s: %d %s", path, a.Status, a.Header.Get("Content-Type"))
 		}
 	}

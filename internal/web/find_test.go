@@ -76,7 +76,8 @@ func TestThePaletteFindsByRole(t *testing.T) {
 	if got := s.finds("asker", ""); slices.Contains(got, "Pages: Overview") {
 		t.Errorf("without a word an asker finds %v", got)
 	}
-	if a := s.Get("viewer", "/find.json?q="+strings.Repeat("x", 101)); a.Status != http.StatusUnprocessableEntity && a.Status != http.StatusBadRequest {
+	if a := s.Get("viewer", "/find.json?q="+strings.Repeat("x", 101)); a.Status != http.StatusUnprocessableEntity &&
+		a.Status != http.StatusBadRequest {
 		t.Errorf("a long question is answered with %d", a.Status)
 	}
 	limited := 0

@@ -22,7 +22,8 @@ func (s *site) fillFeds() {
 	ctx := s.T.Context()
 	for i := range manyFeds - 2 { // two are there
 		slug := fmt.Sprintf("fed-%02d", i)
-		if _, err := s.Server.Onboarding.CreateFederation(ctx, domain.System, domain.Federation{Slug: slug, Name: "Federation " + slug, TotalPartitions: 12}); err != nil {
+		if _, err := s.Server.Onboarding.CreateFederation(ctx, domain.System,
+			domain.Federation{Slug: slug, Name: "Federation " + slug, TotalPartitions: 12}); err != nil {
 			s.T.Fatal(err)
 		}
 	}
@@ -50,7 +51,8 @@ func (s *site) fillFed(tx *store.Tx, at int, f domain.Federation) error {
 		if err := tx.InsertPerson(ctx, &p); err != nil {
 			return err
 		}
-		r := domain.Request{Ref: fmt.Sprintf("R%d-%d", at, i), FederationID: f.ID, PersonID: p.ID, State: domain.Approved, Partition: i + 2, Name: p.Name, Email: p.Email, CreatedAt: s.Now(), VerifiedAt: s.Now().Add(-time.Duration(at) * time.Minute)}
+		r := domain.Request{Ref: fmt.Sprintf("R%d-%d", at, i), FederationID: f.ID, PersonID: p.ID, State: domain.Approved, Partition: i + 2,
+			Name: p.Name, Email: p.Email, CreatedAt: s.Now(), VerifiedAt: s.Now().Add(-time.Duration(at) * time.Minute)}
 		if i >= nodesOfFeds {
 			r.State, r.Partition = domain.Pending, -1
 		}
@@ -60,7 +62,8 @@ func (s *site) fillFed(tx *store.Tx, at int, f domain.Federation) error {
 		if r.State == domain.Pending {
 			continue
 		}
-		k := domain.NodeKey{FederationID: f.ID, RequestID: r.ID, Partition: r.Partition, PublicPEM: []byte("pem"), Fingerprint: fmt.Sprint("f", at, "-", i), NodeID: uint64(i + 1), Via: "agent", CreatedAt: s.Now()}
+		k := domain.NodeKey{FederationID: f.ID, RequestID: r.ID, Partition: r.Partition, PublicPEM: []byte("pem"),
+			Fingerprint: fmt.Sprint("f", at, "-", i), NodeID: uint64(i + 1), Via: "agent", CreatedAt: s.Now()}
 		if err := tx.InsertNodeKey(ctx, &k); err != nil {
 			return err
 		}
@@ -70,7 +73,8 @@ func (s *site) fillFed(tx *store.Tx, at int, f domain.Federation) error {
 	}
 	for i := range runsOfFeds {
 		began := s.Now().Add(-time.Duration(runsOfFeds-i) * time.Hour)
-		r := domain.Run{FederationID: f.ID, Name: fmt.Sprintf("run-%d-%d", at, i), State: domain.Completed, AppHash: s.Run.AppHash, AppID: s.Run.AppID, AppVersion: "1.0.0", TotalPartitions: 12, EngineRunID: uint64(1000 + i),
+		r := domain.Run{FederationID: f.ID, Name: fmt.Sprintf("run-%d-%d", at, i), State: domain.Completed, AppHash: s.Run.AppHash,
+			AppID: s.Run.AppID, AppVersion: "1.0.0", TotalPartitions: 12, EngineRunID: uint64(1000 + i),
 			Config: map[string]any{"lr": 0.1, "optimizer": "adam"}, Tags: []string{"sweep"}, Rounds: 10, Round: 10, CreatedAt: began, StartingAt: began, RunningAt: began, EndedAt: began.Add(10 * time.Minute)}
 		switch {
 		case i == runsOfFeds-1 && at < runningNow:

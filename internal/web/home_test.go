@@ -15,7 +15,8 @@ import (
 // addRun adds a run of the site's app to a federation.
 func (s *site) addRun(fedID int64, name string, change func(*domain.Run)) domain.Run {
 	s.T.Helper()
-	r := domain.Run{FederationID: fedID, Name: name, State: domain.Completed, AppHash: s.Run.AppHash, AppID: s.Run.AppID, AppVersion: "1.0.0", TotalPartitions: 10, CreatedAt: s.Now()}
+	r := domain.Run{FederationID: fedID, Name: name, State: domain.Completed, AppHash: s.Run.AppHash, AppID: s.Run.AppID,
+		AppVersion: "1.0.0", TotalPartitions: 10, CreatedAt: s.Now()}
 	change(&r)
 	s.Put(func(tx *store.Tx) error { return tx.InsertRun(s.T.Context(), &r) })
 	return r
@@ -55,7 +56,8 @@ func TestTheOverviewIsOfWhatOneWatches(t *testing.T) {
 	}
 	s.addRun(other.ID, "tab-07", s.failed(43*time.Minute))
 	s.Put(func(tx *store.Tx) error {
-		return tx.InsertMail(t.Context(), &domain.Mail{To: "a@example.org", Subject: "x", State: domain.MailDead, CreatedAt: s.Now().Add(-time.Hour)})
+		return tx.InsertMail(t.Context(), &domain.Mail{To: "a@example.org", Subject: "x", State: domain.MailDead,
+			CreatedAt: s.Now().Add(-time.Hour)})
 	})
 	admin := s.Get("admin", "/")
 	if got := strings.Join(needsOf(admin.Body), "; "); got != "1 mail did not go out; tab-07 failed in Other; 1 request in Fed" {
@@ -71,11 +73,13 @@ func TestTheOverviewIsOfWhatOneWatches(t *testing.T) {
 		t.Errorf("a manager needs to see %q", got)
 	}
 	viewer := s.Get("viewer", "/")
-	if strings.Contains(viewer.Body, `<section class="b-panel b-fresh" id="needs"`) || strings.Contains(viewer.Body, "pending") || strings.Contains(viewer.Body, "asker") || !strings.Contains(viewer.Body, ">Healthy<") {
+	if strings.Contains(viewer.Body, `<section class="b-panel b-fresh" id="needs"`) || strings.Contains(viewer.Body, "pending") ||
+		strings.Contains(viewer.Body, "asker") || !strings.Contains(viewer.Body, ">Healthy<") {
 		t.Error("a viewer is told what they may do nothing about")
 	}
 	for _, a := range []answer{manager, viewer} {
-		if a.Status != http.StatusOK || strings.Contains(a.Body, "Other") || strings.Contains(a.Body, "tab-07") || !strings.Contains(a.Body, "in 1 federation.") || strings.Contains(a.Body, "/f#new") {
+		if a.Status != http.StatusOK || strings.Contains(a.Body, "Other") || strings.Contains(a.Body, "tab-07") ||
+			!strings.Contains(a.Body, "in 1 federation.") || strings.Contains(a.Body, "/f#new") {
 			t.Errorf("the overview tells of a federation that it must not: %d", a.Status)
 		}
 	}

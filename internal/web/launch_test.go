@@ -14,7 +14,8 @@ import (
 // launched launches a run against the board, as the admin, and returns it.
 func (s *site) launched(name string, more ...string) domain.Run {
 	s.T.Helper()
-	fields := append([]string{"app", s.Run.AppHash, "run_id", name, "partitions", "10", "override", "it starts at noon", "anyway", "yes"}, more...)
+	fields := append([]string{"app", s.Run.AppHash, "run_id", name, "partitions", "10", "override", "it starts at noon", "anyway", "yes"},
+		more...)
 	if a := s.Post("admin", "/f/fed/launch", fields...); a.Status != http.StatusSeeOther {
 		s.T.Fatalf("launching %s: %d\n%s", name, a.Status, a.Body)
 	}
@@ -51,7 +52,8 @@ func TestLaunchingAgainstTheBoard(t *testing.T) {
 	form := []string{"app", s.Run.AppHash, "run_id", "r-2", "partitions", "10", "override", "now"}
 	for kind, fields := range map[string][]string{"manager": append(form, "anyway", "yes"), "admin": form} {
 		a := s.Post(kind, "/f/fed/launch", fields...)
-		if a.Status != http.StatusConflict || !strings.Contains(a.Body, "The board says no-go: SuperLink is stopped") || !strings.Contains(a.Body, `value="r-2"`) {
+		if a.Status != http.StatusConflict || !strings.Contains(a.Body, "The board says no-go: SuperLink is stopped") ||
+			!strings.Contains(a.Body, `value="r-2"`) {
 			t.Errorf("%s: %d", kind, a.Status)
 		}
 	}
@@ -65,7 +67,8 @@ func TestLaunchingAgainstTheBoard(t *testing.T) {
 	if run.Override != "it starts at noon" || !strings.Contains(s.auditText(), "override=it starts at noon") {
 		t.Errorf("the reason is not kept: %q", run.Override)
 	}
-	if page := s.Get("viewer", "/f/fed/runs/r-2").Body; !strings.Contains(page, "it starts at noon") || !strings.Contains(page, "waits for the SuperLink, which is stopped") {
+	if page := s.Get("viewer", "/f/fed/runs/r-2").Body; !strings.Contains(page, "it starts at noon") ||
+		!strings.Contains(page, "waits for the SuperLink, which is stopped") {
 		t.Error("the run does not say why it was launched, or what it waits for")
 	}
 	if page := s.Get("participant", "/f/fed/runs/r-2").Body; strings.Contains(page, "it starts at noon") {
@@ -103,9 +106,11 @@ func TestSettingsAreKeptAndSecretsAreNotShown(t *testing.T) {
 		t.Errorf("the clone has %v", g)
 	}
 	shown := form + s.Get("admin", "/f/fed/runs/r-2").Body + s.Get("admin", "/api/v1/runs/r-2").Body + s.auditText()
-	refused := s.Post("admin", "/f/fed/launch", "app", s.Run.AppHash, "run_id", "r-4", "partitions", "10", "environment", "LD_PRELOAD="+secret, "anyway", "yes", "override", "x")
+	refused := s.Post("admin", "/f/fed/launch", "app", s.Run.AppHash, "run_id", "r-4", "partitions", "10", "environment",
+		"LD_PRELOAD="+secret, "anyway", "yes", "override", "x")
 	log, err := os.ReadFile(s.Log)
-	if err != nil || refused.Status != http.StatusUnprocessableEntity || !strings.Contains(refused.Body, "LD_PRELOAD is not for a run to set") {
+	if err != nil || refused.Status != http.StatusUnprocessableEntity ||
+		!strings.Contains(refused.Body, "LD_PRELOAD is not for a run to set") {
 		t.Errorf("%d, %v", refused.Status, err)
 	}
 	if strings.Contains(shown+string(log), secret) {
@@ -145,7 +150,8 @@ func TestTheQueueOnThePage(t *testing.T) {
 			cookie = c.Value
 		}
 	}
-	page := s.Send("manager", http.MethodGet, a.Header.Get("Location"), nil, func(r *http.Request) { r.AddCookie(&http.Cookie{Name: "blossomtune_flash", Value: cookie}) })
+	page := s.Send("manager", http.MethodGet, a.Header.Get("Location"), nil,
+		func(r *http.Request) { r.AddCookie(&http.Cookie{Name: "blossomtune_flash", Value: cookie}) })
 	if !strings.Contains(page.Body, `action="/f/fed/runs/q-1/requeue"`) || order() != "32" {
 		t.Errorf("after cancelling: %d, the queue is %s, and no Undo is offered", page.Status, order())
 	}
@@ -158,7 +164,8 @@ func TestTheQueueOnThePage(t *testing.T) {
 // How a federation runs is set on its page; what cannot be comes back with the reason at its field.
 func TestHowAFederationRunsIsSet(t *testing.T) {
 	s := newSite(t)
-	if a := s.Post("manager", "/f/fed/settings/runs", "parallel", "2", "idle_stop", "30", "web_access", "on", "no_progress_limit", "1 h"); a.Status != http.StatusSeeOther {
+	if a := s.Post("manager", "/f/fed/settings/runs", "parallel", "2", "idle_stop", "30", "web_access", "on", "no_progress_limit",
+		"1 h"); a.Status != http.StatusSeeOther {
 		t.Fatalf("%d %s", a.Status, a.Body)
 	}
 	f, err := s.Server.Onboarding.Federation(t.Context(), s.Fed.ID)
@@ -173,7 +180,8 @@ func TestHowAFederationRunsIsSet(t *testing.T) {
 		t.Errorf("after it was turned off the API says %s", a.Body)
 	}
 	a := s.Post("manager", "/f/fed/settings/runs", "parallel", "2", "idle_stop", "30", "wall_limit", "soon")
-	if a.Status != http.StatusUnprocessableEntity || !strings.Contains(a.Body, `id="err-wall_limit"`) || !strings.Contains(a.Body, `value="soon"`) {
+	if a.Status != http.StatusUnprocessableEntity || !strings.Contains(a.Body, `id="err-wall_limit"`) ||
+		!strings.Contains(a.Body, `value="soon"`) {
 		t.Errorf("%d", a.Status)
 	}
 	if run := s.launched("r-2", "no_progress_limit", "1 h"); run.Settings.NoProgress != time.Hour {

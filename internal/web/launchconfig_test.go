@@ -21,16 +21,20 @@ func TestARunIsLaunchedWithTheOpenTab(t *testing.T) {
 		}
 	}
 	launch := func(name string, more ...string) answer {
-		return s.Post("manager", "/f/fed/launch", append([]string{"app", hash, "run_id", name, "partitions", "10", "config.lr", "0.25", "config.prompt", "one\r\ntwo", "toml", "lr = 1\nmodel.size = 9\nprompt = \"x\"\n"}, more...)...)
+		return s.Post("manager", "/f/fed/launch", append([]string{"app", hash, "run_id", name, "partitions", "10", "config.lr", "0.25",
+			"config.prompt", "one\r\ntwo", "toml", "lr = 1\nmodel.size = 9\nprompt = \"x\"\n"}, more...)...)
 	}
 	// No SuperLink is up, so the board keeps the run back and the form comes back with what would have been launched.
-	if a := launch("as-form", "config_as", "changed"); a.Status != http.StatusConflict || !strings.Contains(a.Body, "1 of 6 changed") || !strings.Contains(a.Body, "lr = 0.25 # default 0.5") {
+	if a := launch("as-form", "config_as", "changed"); a.Status != http.StatusConflict || !strings.Contains(a.Body, "1 of 6 changed") ||
+		!strings.Contains(a.Body, "lr = 0.25 # default 0.5") {
 		t.Fatalf("%d %s", a.Status, a.Body)
 	}
-	if a := launch("as-toml", "config_as", "toml"); a.Status != http.StatusConflict || !strings.Contains(a.Body, "3 of 6 changed") || !strings.Contains(a.Body, `name="config.model.size" value="9"`) {
+	if a := launch("as-toml", "config_as", "toml"); a.Status != http.StatusConflict || !strings.Contains(a.Body, "3 of 6 changed") ||
+		!strings.Contains(a.Body, `name="config.model.size" value="9"`) {
 		t.Fatalf("%d %s", a.Status, a.Body)
 	}
-	a := s.Post("manager", "/f/fed/launch", "app", hash, "run_id", "bad", "partitions", "10", "note", "kept", "config_as", "toml", "toml", "lr = 1\n\nmode = \"slow\" # mine\n")
+	a := s.Post("manager", "/f/fed/launch", "app", hash, "run_id", "bad", "partitions", "10", "note", "kept", "config_as", "toml", "toml",
+		"lr = 1\n\nmode = \"slow\" # mine\n")
 	for _, want := range []string{"Line 3: mode is one of fast, good, not slow.", "# mine", `value="kept"`, `value="toml" checked`} {
 		if a.Status != http.StatusUnprocessableEntity || !strings.Contains(a.Body, want) {
 			t.Errorf("%d: the form comes back without %s", a.Status, want)
@@ -82,7 +86,8 @@ func TestPresetsAreKeptForAnApp(t *testing.T) {
 	save := func(fields ...string) answer {
 		return s.Post("manager", "/f/fed/launch/presets.json", append([]string{"app", hash}, fields...)...)
 	}
-	if a := save("preset", "slow and good", "config.lr", "0.01", "config.mode", "good", "config.flag", "true"); a.Status != http.StatusOK || !strings.Contains(a.Body, `"config":{"lr":"0.01","mode":"good"}`) {
+	if a := save("preset", "slow and good", "config.lr", "0.01", "config.mode", "good", "config.flag", "true"); a.Status != http.StatusOK ||
+		!strings.Contains(a.Body, `"config":{"lr":"0.01","mode":"good"}`) {
 		t.Fatalf("%d %s", a.Status, a.Body)
 	}
 	for what, a := range map[string]answer{"a bad value": save("preset", "x", "config.lr", "7"), "no name": save("preset", " "), "the app's own": save("preset", "quick"), "bad TOML": save("preset", "x", "config_as", "toml", "toml", "= 1")} {
@@ -90,7 +95,8 @@ func TestPresetsAreKeptForAnApp(t *testing.T) {
 			t.Errorf("%s: %d %s", what, a.Status, a.Body)
 		}
 	}
-	if a := s.Get("manager", "/f/fed/launch?app="+hash+"&preset=slow+and+good"); !strings.Contains(a.Body, "lr = 0.01 # default 0.5") || !strings.Contains(a.Body, "2 of 6 changed") {
+	if a := s.Get("manager", "/f/fed/launch?app="+hash+"&preset=slow+and+good"); !strings.Contains(a.Body, "lr = 0.01 # default 0.5") ||
+		!strings.Contains(a.Body, "2 of 6 changed") {
 		t.Errorf("a saved preset is not taken: %d", a.Status)
 	}
 	if a := s.Get("manager", "/f/fed/launch?app="+hash+"&preset=quick"); !strings.Contains(a.Body, "num-server-rounds = 1 # default 3") {

@@ -49,7 +49,8 @@ func (s *site) lists(query string, until func(listFeed) bool) (f listFeed) {
 func TestAListIsOneChart(t *testing.T) {
 	s := newSite(t)
 	s.Listed(3, 100)
-	s.Observe(s.Server.DB, domain.Observation{Metrics: []domain.Metric{{Round: 3, Phase: domain.PhaseEvaluate, NodeID: 101, Name: "loss", Value: 1}, {Round: 3, Phase: domain.PhaseTrain, NodeID: 101, Name: "class[7]", Value: 1}}})
+	s.Observe(s.Server.DB, domain.Observation{Metrics: []domain.Metric{{Round: 3, Phase: domain.PhaseEvaluate, NodeID: 101, Name: "loss",
+		Value: 1}, {Round: 3, Phase: domain.PhaseTrain, NodeID: 101, Name: "class[7]", Value: 1}}})
 	f := s.lists("", func(f listFeed) bool { return f.Metrics == 3 && f.Series[1].Round == 3 })
 	if f.Metrics != 3 || strings.Join(f.Charts, ",") != "evaluate loss,evaluate per_class [],train class[7]" {
 		t.Fatalf("%d charts: %v", f.Metrics, f.Charts)
@@ -64,7 +65,8 @@ func TestAListIsOneChart(t *testing.T) {
 	if none := s.lists(fmt.Sprint("after=", f.Upto), func(listFeed) bool { return true }); len(none.Series) != 0 || len(none.Charts) != 3 {
 		t.Errorf("nothing is new: %+v", none)
 	}
-	s.Observe(s.Server.DB, domain.Observation{Metrics: []domain.Metric{{Round: 4, Phase: domain.PhaseEvaluate, NodeID: 101, Name: "per_class[0]", Value: 9}}})
+	s.Observe(s.Server.DB, domain.Observation{Metrics: []domain.Metric{{Round: 4, Phase: domain.PhaseEvaluate, NodeID: 101,
+		Name: "per_class[0]", Value: 9}}})
 	late := s.lists(fmt.Sprint("after=", f.Upto), func(f listFeed) bool { return len(f.Series) > 0 })
 	if len(late.Series) != 1 || late.Series[0].Round != 4 || len(late.Series[0].Rounds) != 1 {
 		t.Errorf("what is new: %+v", late)
@@ -121,7 +123,8 @@ func TestAListIsDrawn(t *testing.T) {
 func TestAFirstMedianIsSeen(t *testing.T) {
 	s := newSite(t)
 	s.Enrol(101)
-	s.Observe(s.Server.DB, domain.Observation{Metrics: []domain.Metric{{Round: 1, Phase: domain.PhaseTrain, NodeID: 101, Name: "steps", Value: 4}}})
+	s.Observe(s.Server.DB, domain.Observation{Metrics: []domain.Metric{{Round: 1, Phase: domain.PhaseTrain, NodeID: 101, Name: "steps",
+		Value: 4}}})
 	d := testbrowser.New(t)
 	s.browse(d, "viewer", "/f/fed/runs/r-1")
 	const plot = "[data-chart-grid] figure canvas"

@@ -84,7 +84,8 @@ func TestNoValueBreaksAPage(t *testing.T) {
 					seen[key] = true
 					for name := range f.Values {
 						for label, text := range servertest.NastyTexts {
-							if slices.Contains(sameToAForm, label) || len(f.Values) > 20 && !slices.Contains([]string{"NUL", "letters to split", "long", "right to left"}, label) {
+							if slices.Contains(sameToAForm, label) || len(f.Values) > 20 &&
+								!slices.Contains([]string{"NUL", "letters to split", "long", "right to left"}, label) {
 								continue // the settings of the site: every field is a text
 							}
 							values := url.Values{}
@@ -144,7 +145,8 @@ func pageAttempts(pattern, hash, secret string, names []string) (out []servertes
 			return v.Encode()
 		}
 		if method == http.MethodPost {
-			out = append(out, attemptOf("all fields "+label, method, fill("", ""), fields(len(text)), formType), attemptOf("all fields, short, "+label, method, fill("", ""), fields(200), formType))
+			out = append(out, attemptOf("all fields "+label, method, fill("", ""), fields(len(text)), formType),
+				attemptOf("all fields, short, "+label, method, fill("", ""), fields(200), formType))
 			continue
 		}
 		out = append(out, attemptOf("all of the query "+label, method, fill("", "")+"?"+fields(40), "", ""))

@@ -46,7 +46,8 @@ func TestMailedLinksWaitForTheirButton(t *testing.T) {
 	}
 	a := s.Post("stranger", "/signin/"+secret)
 	cookie := a.Header.Get("Set-Cookie")
-	if a.Status != http.StatusSeeOther || !strings.Contains(cookie, "blossomtune_session=") || !strings.Contains(cookie, "HttpOnly") || !strings.Contains(cookie, "SameSite=Lax") {
+	if a.Status != http.StatusSeeOther || !strings.Contains(cookie, "blossomtune_session=") || !strings.Contains(cookie, "HttpOnly") ||
+		!strings.Contains(cookie, "SameSite=Lax") {
 		t.Fatalf("%d, %q", a.Status, cookie)
 	}
 	if a := s.Post("stranger", "/signin/"+secret); a.Status != http.StatusGone {
@@ -121,7 +122,8 @@ func TestFormsKeepWhatWasEntered(t *testing.T) {
 		say        string
 	}{
 		{"stranger", "/join/fed", []string{"email", "no address", "name", "Ada L.", "organisation", "Site <7>", "message", "we have scanners"}, []string{"no address", "Ada L.", "Site <7>", "we have scanners"}, "is not an e-mail address"},
-		{"manager", "/f/fed/launch", []string{"app", s.Run.AppHash, "run_id", "r-1", "partitions", "10", "note", "a note of mine"}, []string{"r-1", "a note of mine"}, "taken"},
+		{"manager", "/f/fed/launch", []string{"app", s.Run.AppHash, "run_id", "r-1", "partitions", "10", "note", "a note of mine"},
+			[]string{"r-1", "a note of mine"}, "taken"},
 		{"manager", "/f/fed/requests/reject", []string{"id", fmt.Sprint(s.Asks.ID), "reason", " "}, nil, "Give a reason"},
 		{"manager", "/f/fed/requests/approve", []string{"id", fmt.Sprint(s.Asks.ID), "partition", "77"}, []string{"77"}, "there is no 77"},
 		{"admin", "/f", []string{"slug", "Bad Slug", "name", "My consortium", "partitions", "7"}, []string{"Bad Slug", "My consortium"}, "cannot be part of an address"},

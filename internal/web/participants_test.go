@@ -67,17 +67,20 @@ func TestARunShowsWhoTookPartForEver(t *testing.T) {
 			if page.Status != http.StatusOK || api.Status != http.StatusOK {
 				s.T.Fatal(page.Status, api.Status, api.Body)
 			}
-			return strings.Join([]string{peopleOf(page.Body), facts, api.Body, s.Get("manager", "/f/fed/runs/r-2/metrics.csv").Body, s.Get("manager", "/api/v1/runs/r-2/metrics.csv").Body,
+			return strings.Join([]string{peopleOf(page.Body), facts, api.Body, s.Get("manager", "/f/fed/runs/r-2/metrics.csv").Body,
+				s.Get("manager", "/api/v1/runs/r-2/metrics.csv").Body,
 				s.Get("manager", "/f/fed/runs/r-2/rounds").Body, s.Get("manager", "/api/v1/runs/r-2/receipt").Body}, "\n\n")
 		}
 		before := look()
-		for _, words := range []string{"2 enrolled, 1 online at the start, 1 asked, 1 contributed", "Partition 0 of 10 participant contributed online 7", "Partition 1 of 10 idle not asked not connected yet –", "1 of 1 contributed",
+		for _, words := range []string{"2 enrolled, 1 online at the start, 1 asked, 1 contributed",
+			"Partition 0 of 10 participant contributed online 7", "Partition 1 of 10 idle not asked not connected yet –", "1 of 1 contributed",
 			`"complete":true`, `"name":"participant"`, ",partition 0,7,"} {
 			if !strings.Contains(before, words) {
 				s.T.Errorf("%q lacks in\n%s", words, before)
 			}
 		}
-		if a := s.Get("participant", "/f/fed/runs/r-2"); !strings.Contains(peopleOf(a.Body), "Partition 0 of 10 contributed") || strings.Contains(peopleOf(a.Body), "idle") {
+		if a := s.Get("participant", "/f/fed/runs/r-2"); !strings.Contains(peopleOf(a.Body), "Partition 0 of 10 contributed") ||
+			strings.Contains(peopleOf(a.Body), "idle") {
 			s.T.Errorf("a participant reads %q", peopleOf(a.Body))
 		}
 		if a := s.Get("participant", "/api/v1/runs/r-2/participants"); a.Status != http.StatusOK || strings.Contains(a.Body, "idle") {
@@ -144,21 +147,26 @@ func TestARunThatTrainedNothingSaysSo(t *testing.T) {
 			words := strings.Join(strings.Fields(tags.ReplaceAllString(m, " ")), " ")
 			rows[strings.Fields(words)[0]] = words
 		}
-		for name, want := range map[string]string{"failing": "failing nothing was trained p/n", "alone": "alone completed none asked p/n", "good": "good completed p/n"} {
+		for name, want := range map[string]string{"failing": "failing nothing was trained p/n", "alone": "alone completed none asked p/n",
+			"good": "good completed p/n"} {
 			if !strings.HasPrefix(rows[name], want) {
 				s.T.Errorf("the table says %q, want %q", rows[name], want)
 			}
 		}
 		page := s.Get("manager", "/f/fed/runs/failing").Body
-		for _, words := range []string{"nothing was trained", "Nothing was trained: no participant of the 1 that were asked gave a reply without an error.", "Partition 0 raised ZeroDivisionError.", "0 of 1 contributed"} {
+		for _, words := range []string{"nothing was trained",
+			"Nothing was trained: no participant of the 1 that were asked gave a reply without an error.", "Partition 0 raised ZeroDivisionError.",
+			"0 of 1 contributed"} {
 			if !strings.Contains(page, words) {
 				s.T.Errorf("the page lacks %q", words)
 			}
 		}
-		if alone := s.Get("manager", "/f/fed/runs/alone").Body; !strings.Contains(alone, "No participant was asked: all of this run") || strings.Contains(alone, "othing was trained") {
+		if alone := s.Get("manager", "/f/fed/runs/alone").Body; !strings.Contains(alone, "No participant was asked: all of this run") ||
+			strings.Contains(alone, "othing was trained") {
 			s.T.Error("the page of a run that asks no participant does not say so")
 		}
-		for name, want := range map[string]string{"failing": "completed nothing_trained 1 0", "alone": "completed nobody_asked 0 0", "good": "completed contributed 1 1"} {
+		for name, want := range map[string]string{"failing": "completed nothing_trained 1 0", "alone": "completed nobody_asked 0 0",
+			"good": "completed contributed 1 1"} {
 			var r struct {
 				State, Outcome     string
 				Asked, Contributed int
@@ -204,13 +212,15 @@ func TestAParticipantReadsWhatRanOnTheirMachine(t *testing.T) {
 		s.Enrol(7)
 		s.Took("elsewhere", 43, map[uint64]string{8: "ok"})
 		s.Took("nowhere", 44, nil)
-		if a := s.Get("participant", "/me/fed"); strings.Contains(a.Body, "elsewhere") || strings.Contains(a.Body, "nowhere") || strings.Contains(a.Body, "What ran on my machine") {
+		if a := s.Get("participant", "/me/fed"); strings.Contains(a.Body, "elsewhere") || strings.Contains(a.Body, "nowhere") ||
+			strings.Contains(a.Body, "What ran on my machine") {
 			s.T.Error("the page names a run that was not on the participant's machine")
 		}
 		s.Took("here", 45, map[uint64]string{7: "ok", 8: ""})
 		a := s.Get("participant", "/me/fed")
 		part := regexp.MustCompile(`(?s)<section[^>]*aria-labelledby="ondata">.*?</section>`).FindString(a.Body)
-		if words := strings.Join(strings.Fields(tags.ReplaceAllString(part, " ")), " "); !strings.Contains(words, "here , contributed") || strings.Contains(words, "where") {
+		if words := strings.Join(strings.Fields(tags.ReplaceAllString(part, " ")), " "); !strings.Contains(words, "here , contributed") ||
+			strings.Contains(words, "where") {
 			s.T.Errorf("the page says %q", words)
 		}
 	})
@@ -232,25 +242,32 @@ func TestANewcomerSeesNoEarlierRun(t *testing.T) {
 		s.Passes(time.Minute)
 		s.Took("new", 44, map[uint64]string{7: "ok"})
 
-		of := []string{"/f/fed/runs/%s", "/f/fed/runs/%s/events", "/f/fed/runs/%s/charts.json", "/f/fed/runs/%s/metrics.csv", "/f/fed/runs/%s/metrics.json", "/f/fed/runs/%s/rounds", "/f/fed/runs/%s/log/page",
+		of := []string{"/f/fed/runs/%s", "/f/fed/runs/%s/events", "/f/fed/runs/%s/charts.json", "/f/fed/runs/%s/metrics.csv",
+			"/f/fed/runs/%s/metrics.json", "/f/fed/runs/%s/rounds", "/f/fed/runs/%s/log/page",
 			"/f/fed/runs/%s/artifacts.zip", "/f/fed/compare?runs=%s", "/f/fed/compare.json?runs=%s", "/f/fed/compare/events?runs=%s",
-			"/api/v1/runs/%s", "/api/v1/runs/%s/participants", "/api/v1/runs/%s/metrics", "/api/v1/runs/%s/metrics.csv", "/api/v1/runs/%s/rounds/1", "/api/v1/runs/%s/traffic", "/api/v1/runs/%s/log", "/api/v1/runs/%s/artifacts"}
+			"/api/v1/runs/%s", "/api/v1/runs/%s/participants", "/api/v1/runs/%s/metrics", "/api/v1/runs/%s/metrics.csv",
+			"/api/v1/runs/%s/rounds/1", "/api/v1/runs/%s/traffic", "/api/v1/runs/%s/log", "/api/v1/runs/%s/artifacts"}
 		for _, path := range of {
-			for kind, sees := range map[string]map[string]bool{"asker": {"new": true}, "participant": {"old": true, "new": true}, "viewer": {"old": true, "new": true}, "manager": {"old": true, "new": true}} {
+			for kind, sees := range map[string]map[string]bool{"asker": {"new": true}, "participant": {"old": true, "new": true},
+				"viewer": {"old": true, "new": true}, "manager": {"old": true, "new": true}} {
 				for _, run := range []string{"old", "new"} {
 					a := s.Get(kind, fmt.Sprintf(path, run))
-					if gone := a.Status == http.StatusNotFound && !strings.Contains(a.Body, "artifact") && !strings.Contains(a.Body, "files"); gone == sees[run] || a.Status >= 500 {
+					if gone := a.Status == http.StatusNotFound && !strings.Contains(a.Body, "artifact") &&
+						!strings.Contains(a.Body, "files"); gone == sees[run] || a.Status >= 500 {
 						s.T.Errorf("%s of %s: %d %.200s", path, kind, a.Status, a.Body)
 					}
 				}
 			}
 		}
-		for _, path := range []string{"/f/fed/runs/old/artifacts/model.npz", "/f/fed/runs/old/preview/model.npz", "/f/fed/runs/old/receipt.json", "/api/v1/runs/old/receipt", "/api/v1/runs/old/artifacts/file?path=x"} {
-			if a := s.Get("asker", path); a.Status != http.StatusNotFound || !strings.Contains(a.Body, "no run") && !strings.Contains(a.Body, "no such run") {
+		for _, path := range []string{"/f/fed/runs/old/artifacts/model.npz", "/f/fed/runs/old/preview/model.npz",
+			"/f/fed/runs/old/receipt.json", "/api/v1/runs/old/receipt", "/api/v1/runs/old/artifacts/file?path=x"} {
+			if a := s.Get("asker", path); a.Status != http.StatusNotFound || !strings.Contains(a.Body, "no run") &&
+				!strings.Contains(a.Body, "no such run") {
 				s.T.Errorf("%s: %d %.200s", path, a.Status, a.Body)
 			}
 		}
-		for _, path := range []string{"/f/fed", "/f/fed/runs", "/f/fed/runs?q=ld", "/f/fed/runs.csv", "/f/fed/compare?runs=new", "/me/fed", "/find.json", "/find.json?q=old", "/apps", "/api/v1/federations/fed/runs", "/api/v1/federations/fed/run-table", "/apps/p/n/aaaaaaaa"} {
+		for _, path := range []string{"/f/fed", "/f/fed/runs", "/f/fed/runs?q=ld", "/f/fed/runs.csv", "/f/fed/compare?runs=new", "/me/fed",
+			"/find.json", "/find.json?q=old", "/apps", "/api/v1/federations/fed/runs", "/api/v1/federations/fed/run-table", "/apps/p/n/aaaaaaaa"} {
 			a := s.Get("asker", path)
 			if a.Status != http.StatusOK || regexp.MustCompile(`[">/,\n](old|oldtag|r-1)[",<]`).MatchString(a.Body) {
 				s.T.Errorf("%s tells a newcomer of earlier runs: %d", path, a.Status)

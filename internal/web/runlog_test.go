@@ -61,13 +61,15 @@ func TestTheWholeLogIsSearchedOnTheServer(t *testing.T) {
 	if ask("search?q=NEEDLE", &found); found.Count != 1 || found.Lines != 12_000 || !found.Done {
 		t.Errorf("the search found %+v", found)
 	}
-	if a := s.Get("participant", base+"search?q=NEEDLE"); !strings.Contains(a.Body, `"numbers":[9000]`) || !strings.Contains(a.Body, `line 8995`) || !strings.Contains(a.Body, `line 9005`) {
+	if a := s.Get("participant", base+"search?q=NEEDLE"); !strings.Contains(a.Body, `"numbers":[9000]`) ||
+		!strings.Contains(a.Body, `line 8995`) || !strings.Contains(a.Body, `line 9005`) {
 		t.Errorf("the hit is told as %s", a.Body)
 	}
 	if ask(`search?pattern=1&q=line+\d%2B7$`, &found); found.Count == 0 {
 		t.Error("the pattern is not found")
 	}
-	if a := s.Get("participant", base+"search?pattern=1&q=("); a.Status != http.StatusUnprocessableEntity || !strings.Contains(a.Body, "regular expression") {
+	if a := s.Get("participant", base+"search?pattern=1&q=("); a.Status != http.StatusUnprocessableEntity ||
+		!strings.Contains(a.Body, "regular expression") {
 		t.Errorf("a bad pattern: %d %s", a.Status, a.Body)
 	}
 	var marks logfile.Marks

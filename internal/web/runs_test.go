@@ -58,7 +58,8 @@ func TestRunsTableFollowsItsAddress(t *testing.T) {
 	if g := s.Get("viewer", "/f/fed/runs?group=tag&q=digits").Body; !strings.Contains(g, "<b>baseline</b> 40 runs") {
 		t.Error("no groups")
 	}
-	if e := s.Get("viewer", "/f/fed/runs?q=nothing-like-it").Body; !strings.Contains(e, "Nothing matches") || !strings.Contains(e, "Clear the filters") {
+	if e := s.Get("viewer", "/f/fed/runs?q=nothing-like-it").Body; !strings.Contains(e, "Nothing matches") ||
+		!strings.Contains(e, "Clear the filters") {
 		t.Error("a search without a match does not say so")
 	}
 }
@@ -69,9 +70,12 @@ func TestCompareShowsDifferencesAtTheSameRound(t *testing.T) {
 	s.FillRuns(3, 3, 4)
 	err := s.Server.DB.InTx(t.Context(), func(tx *store.Tx) error {
 		_, err := tx.InsertMetrics(t.Context(), []domain.Metric{
-			{FederationID: s.Fed.ID, EngineRunID: 1000, Round: 1, Phase: domain.PhaseServer, Name: "f1", Value: 0.5}, {FederationID: s.Fed.ID, EngineRunID: 1000, Round: 2, Phase: domain.PhaseServer, Name: "f1", Value: 0.25},
-			{FederationID: s.Fed.ID, EngineRunID: 1001, Round: 1, Phase: domain.PhaseServer, Name: "f1", Value: 0.75}, {FederationID: s.Fed.ID, EngineRunID: 1001, Round: 5, Phase: domain.PhaseServer, Name: "f1", Value: math.NaN()},
-			{FederationID: s.Fed.ID, EngineRunID: 42, Round: 1, Phase: domain.PhaseTrain, NodeID: 7, Name: "own", Value: 1}, {FederationID: s.Fed.ID, EngineRunID: 42, Round: 1, Phase: domain.PhaseTrain, NodeID: 8, Name: "own", Value: 2},
+			{FederationID: s.Fed.ID, EngineRunID: 1000, Round: 1, Phase: domain.PhaseServer, Name: "f1", Value: 0.5},
+			{FederationID: s.Fed.ID, EngineRunID: 1000, Round: 2, Phase: domain.PhaseServer, Name: "f1", Value: 0.25},
+			{FederationID: s.Fed.ID, EngineRunID: 1001, Round: 1, Phase: domain.PhaseServer, Name: "f1", Value: 0.75},
+			{FederationID: s.Fed.ID, EngineRunID: 1001, Round: 5, Phase: domain.PhaseServer, Name: "f1", Value: math.NaN()},
+			{FederationID: s.Fed.ID, EngineRunID: 42, Round: 1, Phase: domain.PhaseTrain, NodeID: 7, Name: "own", Value: 1},
+			{FederationID: s.Fed.ID, EngineRunID: 42, Round: 1, Phase: domain.PhaseTrain, NodeID: 8, Name: "own", Value: 2},
 		})
 		return err
 	})

@@ -25,7 +25,8 @@ func TestSharedRunIsReadOnlyAndEnds(t *testing.T) {
 	}
 	full := shareLink.FindString(s.Post("manager", run+"/share", "days", "7", "log", "1").Body)
 	page := s.Get("stranger", plain)
-	if page.Status != http.StatusOK || page.Header.Get("X-Robots-Tag") != "noindex, nofollow" || page.Header.Get("Referrer-Policy") != "no-referrer" || page.Header.Get("Cache-Control") != "no-store" {
+	if page.Status != http.StatusOK || page.Header.Get("X-Robots-Tag") != "noindex, nofollow" ||
+		page.Header.Get("Referrer-Policy") != "no-referrer" || page.Header.Get("Cache-Control") != "no-store" {
 		t.Errorf("%d %v", page.Status, page.Header)
 	}
 	for _, words := range []string{"manager", "augmentation", "KeyError", "data-log=", "Stop run", "/f/fed", "participant@"} {
@@ -41,7 +42,8 @@ func TestSharedRunIsReadOnlyAndEnds(t *testing.T) {
 	if a := s.Get("stranger", full); !strings.Contains(a.Body, "KeyError") || !strings.Contains(a.Body, "data-log=") {
 		t.Error("a link with the log shows none")
 	}
-	for path, want := range map[string]int{plain + "/charts.json": 200, plain + "/metrics.csv": 200, plain + "/log/text": 404, plain + "/log/lines": 404, full + "/log/text": 200, plain + "/rounds": 200, plain + "/artifacts/x": 404, "/f/fed/runs/digits-4": 303} {
+	for path, want := range map[string]int{plain + "/charts.json": 200, plain + "/metrics.csv": 200, plain + "/log/text": 404, plain +
+		"/log/lines": 404, full + "/log/text": 200, plain + "/rounds": 200, plain + "/artifacts/x": 404, "/f/fed/runs/digits-4": 303} {
 		if a := s.Get("stranger", path); a.Status != want {
 			t.Errorf("%s: %d, want %d", path, a.Status, want)
 		}
@@ -58,7 +60,8 @@ func TestSharedRunIsReadOnlyAndEnds(t *testing.T) {
 		ID  int64
 		URL string
 	}
-	if err := json.Unmarshal([]byte(s.Get("manager", "/api/v1/runs/digits-4/shares").Body), &list); err != nil || len(list) != 2 || list[1].URL != "" {
+	if err := json.Unmarshal([]byte(s.Get("manager", "/api/v1/runs/digits-4/shares").Body), &list); err != nil || len(list) != 2 ||
+		list[1].URL != "" {
 		t.Fatal(list, err)
 	}
 	if a := s.Post("manager", run+"/share/revoke", "id", strconv.FormatInt(list[1].ID, 10), "confirmed",
@@ -105,7 +108,8 @@ func TestNoteAndTagsAreChangedAndUndone(t *testing.T) {
 		}
 	}
 	a := s.Post("manager", run+"/describe", "note", " Better. ", "tags", "best, , best,paper")
-	if a.Status != http.StatusSeeOther || !strings.Contains(s.Get("manager", a.Header.Get("Location")).Body, "Undo") || strings.Contains(s.Get("viewer", a.Header.Get("Location")).Body, "Undo") {
+	if a.Status != http.StatusSeeOther || !strings.Contains(s.Get("manager", a.Header.Get("Location")).Body, "Undo") ||
+		strings.Contains(s.Get("viewer", a.Header.Get("Location")).Body, "Undo") {
 		t.Errorf("%d %v", a.Status, a.Header)
 	}
 	was("Better.", "best", "paper")
@@ -116,7 +120,8 @@ func TestNoteAndTagsAreChangedAndUndone(t *testing.T) {
 	was("With more augmentation.", "sweep", "baseline")
 	s.Post("manager", run+"/describe", "undo", "1") // once only
 	was("With more augmentation.", "sweep", "baseline")
-	if a := s.Post("manager", run+"/describe", "note", "kept", "tags", strings.Repeat("x", 41)); a.Status != 422 || !strings.Contains(a.Body, "A tag has 1 to 40 bytes") || !strings.Contains(a.Body, ">kept</textarea>") {
+	if a := s.Post("manager", run+"/describe", "note", "kept", "tags", strings.Repeat("x", 41)); a.Status != 422 ||
+		!strings.Contains(a.Body, "A tag has 1 to 40 bytes") || !strings.Contains(a.Body, ">kept</textarea>") {
 		t.Errorf("%d", a.Status)
 	}
 	if a := s.Post("viewer", run+"/describe", "note", "x"); a.Status != http.StatusForbidden {

@@ -85,13 +85,15 @@ func TestALinkRunsOutOnItsDate(t *testing.T) {
 		}
 	}
 	var said struct{ Code, Message, Remedy string }
-	if err := json.Unmarshal([]byte(s.Get("stranger", short+"/charts.json").Body), &said); err != nil || said.Code != "expired" || said.Remedy == "" {
+	if err := json.Unmarshal([]byte(s.Get("stranger", short+"/charts.json").Body), &said); err != nil || said.Code != "expired" ||
+		said.Remedy == "" {
 		t.Errorf("%+v %v", said, err)
 	}
 	if a := s.Get("stranger", long); a.Status != http.StatusOK {
 		t.Errorf("the other link: %d", a.Status)
 	}
-	if page := s.Get("manager", "/f/fed/runs/r-1").Body; strings.Count(page, "run out, until") != 1 || strings.Count(page, "works, until") != 1 {
+	if page := s.Get("manager", "/f/fed/runs/r-1").Body; strings.Count(page, "run out, until") != 1 ||
+		strings.Count(page, "works, until") != 1 {
 		t.Error("the run's page does not say which link works")
 	}
 }

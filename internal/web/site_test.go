@@ -98,22 +98,28 @@ func TestTheSiteSpeaksAsItsAdminsSay(t *testing.T) {
 		t.Error("the picture is in the page of the settings itself")
 	}
 	css := s.Get("stranger", "/site.css")
-	if css.Status != http.StatusOK || !strings.HasPrefix(css.Header.Get("Content-Type"), "text/css") || !strings.Contains(css.Body, "--brand:light-dark(#0B5394,#9FC5E8)") {
+	if css.Status != http.StatusOK || !strings.HasPrefix(css.Header.Get("Content-Type"), "text/css") ||
+		!strings.Contains(css.Body, "--brand:light-dark(#0B5394,#9FC5E8)") {
 		t.Errorf("the colours: %d %s", css.Status, css.Body)
 	}
 	for _, path := range []string{"/site.css", "/site/logo"} {
 		tag := s.Get("stranger", path).Header.Get("ETag")
-		if again := s.Send("stranger", http.MethodGet, path, nil, func(r *http.Request) { r.Header.Set("If-None-Match", tag) }); tag == "" || again.Status != http.StatusNotModified || again.Body != "" {
+		if again := s.Send("stranger", http.MethodGet, path, nil, func(r *http.Request) { r.Header.Set("If-None-Match", tag) }); tag == "" ||
+			again.Status != http.StatusNotModified || again.Body != "" {
 			t.Errorf("%s again: %d", path, again.Status)
 		}
 	}
 	logo := s.Get("stranger", "/site/logo")
-	if csp := logo.Header.Get("Content-Security-Policy"); logo.Body != drawing || logo.Header.Get("Content-Type") != "image/svg+xml" || !strings.Contains(csp, "sandbox") || !strings.Contains(csp, "default-src 'none'") ||
-		strings.Contains(csp, "allow-scripts") || len(logo.Header.Values("Content-Security-Policy")) != 1 || logo.Header.Get("X-Content-Type-Options") != "nosniff" {
+	if csp := logo.Header.Get("Content-Security-Policy"); logo.Body != drawing || logo.Header.Get("Content-Type") != "image/svg+xml" ||
+		!strings.Contains(csp, "sandbox") || !strings.Contains(csp, "default-src 'none'") ||
+		strings.Contains(csp, "allow-scripts") || len(logo.Header.Values("Content-Security-Policy")) != 1 ||
+		logo.Header.Get("X-Content-Type-Options") != "nosniff" {
 		t.Errorf("the logo: %v %s", logo.Header, logo.Body)
 	}
 	s.Post("stranger", "/join/fed", "email", "new@example.org", "name", "New")
-	if m := s.Mailed("new@example.org"); !strings.HasPrefix(m.Subject, "Cardio Net: ") || !strings.HasPrefix(m.Text, "Dear colleague,\n\n    ") || !strings.Contains(m.Text, s.Server.PublicURL()+"/verify?ref=") || !strings.HasSuffix(m.Text, "for Fed\n") {
+	if m := s.Mailed("new@example.org"); !strings.HasPrefix(m.Subject, "Cardio Net: ") ||
+		!strings.HasPrefix(m.Text, "Dear colleague,\n\n    ") || !strings.Contains(m.Text, s.Server.PublicURL()+"/verify?ref=") ||
+		!strings.HasSuffix(m.Text, "for Fed\n") {
 		t.Errorf("the mail is %+v", m)
 	}
 	s.Post("stranger", "/signin", "email", "viewer@example.org")
@@ -126,7 +132,8 @@ func TestTheSiteSpeaksAsItsAdminsSay(t *testing.T) {
 	}
 	// One field back to its default; what else was entered and not saved stays in the form and is not saved.
 	a = s.settings("reset:name", "", "help", "Not saved yet")
-	if a.Status != http.StatusOK || s.Server.Site.Name() != "BlossomTune" || s.Server.Site.Value("help") != "Write to help@cardio.example" || !strings.Contains(a.Body, "Not saved yet") {
+	if a.Status != http.StatusOK || s.Server.Site.Name() != "BlossomTune" || s.Server.Site.Value("help") != "Write to help@cardio.example" ||
+		!strings.Contains(a.Body, "Not saved yet") {
 		t.Errorf("reset: %d, name %s, help %s", a.Status, s.Server.Site.Name(), s.Server.Site.Value("help"))
 	}
 	s.settings("save", "")
@@ -173,7 +180,8 @@ func TestWrongSettingsAreRefusedAtTheirFields(t *testing.T) {
 			}
 			for _, do := range []string{"save", "preview"} {
 				a := s.settings(do, c.logo, fields...)
-				if a.Status != http.StatusUnprocessableEntity || !strings.Contains(a.Body, `id="err-`+c.key+`"`) || !strings.Contains(html.UnescapeString(a.Body), c.want) {
+				if a.Status != http.StatusUnprocessableEntity || !strings.Contains(a.Body, `id="err-`+c.key+`"`) ||
+					!strings.Contains(html.UnescapeString(a.Body), c.want) {
 					t.Errorf("%s: %d, %q is not told at %s", do, a.Status, c.want, c.key)
 				}
 				if !strings.Contains(a.Body, "Kept as typed") {
@@ -191,14 +199,17 @@ func TestWrongSettingsAreRefusedAtTheirFields(t *testing.T) {
 func TestAPreviewChangesNothing(t *testing.T) {
 	s := newSite(t)
 	a := s.settings("preview", drawing, "name", `<script>alert(1)</script>`, "colour.light", "#0B5394", "mail.signin.text", "Hello {link}")
-	if a.Status != http.StatusOK || !strings.Contains(a.Body, "This is a preview") || !strings.Contains(a.Body, "&lt;script&gt;alert(1)") || strings.Contains(a.Body, "<script>alert") ||
-		!strings.Contains(a.Body, `src="data:image/svg&#43;xml;base64,`) && !strings.Contains(a.Body, `src="data:image/svg+xml;base64,`) || !strings.Contains(a.Body, "light=%230B5394") || !strings.Contains(a.Body, "Hello https://fl.example.org/signin/") {
+	if a.Status != http.StatusOK || !strings.Contains(a.Body, "This is a preview") || !strings.Contains(a.Body, "&lt;script&gt;alert(1)") ||
+		strings.Contains(a.Body, "<script>alert") ||
+		!strings.Contains(a.Body, `src="data:image/svg&#43;xml;base64,`) && !strings.Contains(a.Body, `src="data:image/svg+xml;base64,`) ||
+		!strings.Contains(a.Body, "light=%230B5394") || !strings.Contains(a.Body, "Hello https://fl.example.org/signin/") {
 		t.Errorf("%d %s", a.Status, a.Body)
 	}
 	if s.Server.Site.Name() != "BlossomTune" || len(s.settingsAudit()) != 0 || strings.Contains(s.Get("stranger", "/").Body, "/site.css") {
 		t.Error("the preview was saved")
 	}
-	if css := s.Get("stranger", "/site.css?light=%230B5394&dark=%23FF8DBE").Body; !strings.HasPrefix(css, ".b-preview{--brand:light-dark(#0B5394,#FF8DBE)") {
+	if css := s.Get("stranger", "/site.css?light=%230B5394&dark=%23FF8DBE").Body; !strings.HasPrefix(css,
+		".b-preview{--brand:light-dark(#0B5394,#FF8DBE)") {
 		t.Errorf("its colours: %q", css)
 	}
 	if css := s.Get("stranger", "/site.css?light="+"red}body{x:1"+"&dark=%23FF8DBE").Body; css != "" {
@@ -222,7 +233,8 @@ func TestAFormUndoesNothingOfAnother(t *testing.T) {
 	if a := s.settings("save", "", append(stale, "help", "By the second")...); a.Status != http.StatusSeeOther {
 		t.Fatal(a.Status)
 	}
-	if s.Server.Site.Name() != "By the first" || s.Server.Site.Value("mail.code.subject") != "Code {code}" || s.Server.Site.Value("help") != "By the second" {
+	if s.Server.Site.Name() != "By the first" || s.Server.Site.Value("mail.code.subject") != "Code {code}" ||
+		s.Server.Site.Value("help") != "By the second" {
 		t.Errorf("%q %q %q", s.Server.Site.Name(), s.Server.Site.Value("mail.code.subject"), s.Server.Site.Value("help"))
 	}
 }
@@ -239,10 +251,12 @@ func TestTheConfigurationGoesFirst(t *testing.T) {
 	if err != nil || s.Server.Site.Name() != "Fixed Name" {
 		t.Fatal(s.Server.Site.Name(), err)
 	}
-	if page := s.Get("admin", "/admin/settings").Body; !strings.Contains(page, "Set by blossomtune.toml, line 12.") || !strings.Contains(page, `value="Fixed Name" readonly`) {
+	if page := s.Get("admin", "/admin/settings").Body; !strings.Contains(page, "Set by blossomtune.toml, line 12.") ||
+		!strings.Contains(page, `value="Fixed Name" readonly`) {
 		t.Error("the page does not say where the name is set")
 	}
-	if a := s.settings("save", "", "name", "Other", "help", "Saved"); a.Status != http.StatusSeeOther || s.Server.Site.Name() != "Fixed Name" || s.Server.Site.Value("help") != "Saved" {
+	if a := s.settings("save", "", "name", "Other", "help", "Saved"); a.Status != http.StatusSeeOther ||
+		s.Server.Site.Name() != "Fixed Name" || s.Server.Site.Value("help") != "Saved" {
 		t.Errorf("saving the rest: %d", a.Status)
 	}
 	a := s.apiSettings(`{"values":{"name":"Other"}}`)
@@ -260,7 +274,8 @@ func (s *site) apiSettings(body string) answer {
 
 func TestSettingsOverTheAPI(t *testing.T) {
 	s := newSite(t)
-	if a := s.apiSettings(`{"values":{"name":"By API","colour.light":"#FFFFFF"}}`); a.Status != http.StatusUnprocessableEntity || s.Server.Site.Name() != "BlossomTune" {
+	if a := s.apiSettings(`{"values":{"name":"By API","colour.light":"#FFFFFF"}}`); a.Status != http.StatusUnprocessableEntity ||
+		s.Server.Site.Name() != "BlossomTune" {
 		t.Errorf("half was taken: %d, %s", a.Status, s.Server.Site.Name())
 	}
 	if a := s.apiSettings(`{"values":{"name":"By API"}}`); a.Status != http.StatusOK || s.Server.Site.Name() != "By API" {
@@ -270,7 +285,8 @@ func TestSettingsOverTheAPI(t *testing.T) {
 		Key, Value, Default string
 		Set                 bool
 	}
-	if err := json.Unmarshal([]byte(s.Get("admin", "/api/v1/settings").Body), &all); err != nil || len(all) < 20 || fmt.Sprint(all[0]) != "{name By API BlossomTune true}" {
+	if err := json.Unmarshal([]byte(s.Get("admin", "/api/v1/settings").Body), &all); err != nil || len(all) < 20 ||
+		fmt.Sprint(all[0]) != "{name By API BlossomTune true}" {
 		t.Errorf("%v %v", all, err)
 	}
 	if a := s.apiSettings(`{"reset":["name"]}`); a.Status != http.StatusOK || s.Server.Site.Name() != "BlossomTune" {

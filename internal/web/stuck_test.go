@@ -15,7 +15,8 @@ import (
 func TestAStuckSuperNodeIsShown(t *testing.T) {
 	s := newSite(t)
 	now := time.Now()
-	key := domain.NodeKey{FederationID: s.Fed.ID, RequestID: s.Kept.ID, PublicPEM: []byte("pem"), Fingerprint: "f", NodeID: 7, Via: "upload", CreatedAt: now}
+	key := domain.NodeKey{FederationID: s.Fed.ID, RequestID: s.Kept.ID, PublicPEM: []byte("pem"), Fingerprint: "f", NodeID: 7, Via: "upload",
+		CreatedAt: now}
 	if err := s.Server.DB.InTx(t.Context(), func(tx *store.Tx) error { return tx.InsertNodeKey(t.Context(), &key) }); err != nil {
 		t.Fatal(err)
 	}

@@ -79,7 +79,8 @@ func (c *counted) Write(p []byte) (int, error)      { c.sent.Add(int64(len(p)));
 
 // beat is what the gateway stores of all SuperNodes' heartbeats.
 func (s *site) beat(ctx context.Context) {
-	rows, err := s.Server.Onboarding.Nodes(ctx, domain.NodeFilter{FederationID: s.Fed.ID, Status: domain.NodeOnline, Limit: domain.MaxPartitions})
+	rows, err := s.Server.Onboarding.Nodes(ctx, domain.NodeFilter{FederationID: s.Fed.ID, Status: domain.NodeOnline,
+		Limit: domain.MaxPartitions})
 	if err != nil {
 		if ctx.Err() == nil { // the benchmark may end first
 			s.T.Error(err)

@@ -142,11 +142,13 @@ func (s *site) largeRun() {
 			if err := tx.InsertPerson(ctx, &p); err != nil {
 				return err
 			}
-			r := domain.Request{Ref: fmt.Sprint("N-", i), FederationID: s.Fed.ID, PersonID: p.ID, Email: p.Email, State: domain.Approved, Partition: i + 100, Name: "N", CreatedAt: time.Now()}
+			r := domain.Request{Ref: fmt.Sprint("N-", i), FederationID: s.Fed.ID, PersonID: p.ID, Email: p.Email, State: domain.Approved,
+				Partition: i + 100, Name: "N", CreatedAt: time.Now()}
 			if err := tx.InsertRequest(ctx, &r); err != nil {
 				return err
 			}
-			k := domain.NodeKey{FederationID: s.Fed.ID, RequestID: r.ID, Partition: i + 100, PublicPEM: []byte("pem"), Fingerprint: fmt.Sprint("f", i), NodeID: uint64(i + 1000), Via: "agent", CreatedAt: time.Now()}
+			k := domain.NodeKey{FederationID: s.Fed.ID, RequestID: r.ID, Partition: i + 100, PublicPEM: []byte("pem"),
+				Fingerprint: fmt.Sprint("f", i), NodeID: uint64(i + 1000), Via: "agent", CreatedAt: time.Now()}
 			if err := tx.InsertNodeKey(ctx, &k); err != nil {
 				return err
 			}
@@ -179,14 +181,17 @@ func (s *site) largeRound(run domain.Run, round int) (domain.Observation, []doma
 	var seen []domain.Timing
 	for i := range largePeople {
 		node := uint64(i + 1000)
-		e := domain.Exchange{FederationID: s.Fed.ID, EngineRunID: run.EngineRunID, Round: round, Phase: domain.PhaseTrain, NodeID: node, MessageID: fmt.Sprint(round, "-", i), ReplyObject: fmt.Sprintf("%064d", i),
+		e := domain.Exchange{FederationID: s.Fed.ID, EngineRunID: run.EngineRunID, Round: round, Phase: domain.PhaseTrain, NodeID: node,
+			MessageID: fmt.Sprint(round, "-", i), ReplyObject: fmt.Sprintf("%064d", i),
 			AskedAt: at, RepliedAt: at.Add(time.Duration(i) * 5 * time.Millisecond)}
 		o.Exchanges = append(o.Exchanges, e)
 		if round > largeRounds-2 || round == largeRounds/2 {
-			seen = append(seen, domain.Timing{FederationID: s.Fed.ID, EngineRunID: run.EngineRunID, MessageID: e.MessageID, NodeID: node, GetAt: e.AskedAt, GotAt: e.AskedAt.Add(time.Second), PutAt: e.RepliedAt, SentAt: e.RepliedAt, Up: 1, Down: 1})
+			seen = append(seen, domain.Timing{FederationID: s.Fed.ID, EngineRunID: run.EngineRunID, MessageID: e.MessageID, NodeID: node,
+				GetAt: e.AskedAt, GotAt: e.AskedAt.Add(time.Second), PutAt: e.RepliedAt, SentAt: e.RepliedAt, Up: 1, Down: 1})
 		}
 		for name, v := range map[string]float64{"loss": math.Exp(-float64(round)/200) + float64(i)/1e4, "num-examples": float64(100 + i)} {
-			o.Metrics = append(o.Metrics, domain.Metric{FederationID: s.Fed.ID, EngineRunID: run.EngineRunID, Round: round, Phase: domain.PhaseTrain, NodeID: node, Name: name, Value: v, At: at})
+			o.Metrics = append(o.Metrics, domain.Metric{FederationID: s.Fed.ID, EngineRunID: run.EngineRunID, Round: round,
+				Phase: domain.PhaseTrain, NodeID: node, Name: name, Value: v, At: at})
 		}
 	}
 	return o, seen

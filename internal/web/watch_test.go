@@ -22,7 +22,9 @@ func TestMetricsLeaveAsTheyAre(t *testing.T) {
 	m := func(round int, node uint64, name string, v float64) domain.Metric {
 		return domain.Metric{Round: round, Phase: domain.PhaseTrain, NodeID: node, Name: name, Value: v}
 	}
-	s.Observe(s.Server.DB, domain.Observation{Metrics: []domain.Metric{m(1, 7, "loss", 0.1), m(1, 0, "loss", -2.5), m(2, 7, "loss", math.NaN()), m(3, 7, "loss", math.Inf(1)), m(4, 7, "loss", math.Inf(-1)), m(1, 7, "=HYPERLINK(0)", 1), m(1, 9, "a,b\"c", 1e-300)}})
+	s.Observe(s.Server.DB, domain.Observation{Metrics: []domain.Metric{m(1, 7, "loss", 0.1), m(1, 0, "loss", -2.5),
+		m(2, 7, "loss", math.NaN()), m(3, 7, "loss", math.Inf(1)), m(4, 7, "loss", math.Inf(-1)), m(1, 7, "=HYPERLINK(0)", 1),
+		m(1, 9, "a,b\"c", 1e-300)}})
 	want := map[string]string{"1 partition 0 loss": "0.1", "1  loss": "-2.5", "2 partition 0 loss": "NaN", "3 partition 0 loss": "Infinity", "4 partition 0 loss": "-Infinity", "1 partition 0 '=HYPERLINK(0)": "1", "1  a,b\"c": "1e-300"}
 	for _, path := range []string{"/f/fed/runs/r-1/metrics.csv", "/api/v1/runs/r-1/metrics.csv"} {
 		a := s.Get("participant", path)
@@ -103,7 +105,8 @@ func TestTheChartsGetWindows(t *testing.T) {
 	if near := get("from=10&to=20&rank=high"); near.Size != 1 || len(near.Series[0].Rounds) != 11 || len(near.Series[0].People) != 3 || near.Series[0].People[0].Node != "3" {
 		t.Errorf("a window: %+v", near)
 	}
-	s.Observe(s.Server.DB, domain.Observation{Metrics: []domain.Metric{{Round: 1001, Phase: domain.PhaseEvaluate, NodeID: 1, Name: "acc", Value: 5}}})
+	s.Observe(s.Server.DB, domain.Observation{Metrics: []domain.Metric{{Round: 1001, Phase: domain.PhaseEvaluate, NodeID: 1, Name: "acc",
+		Value: 5}}})
 	if late := until(fmt.Sprint("after=", whole.Upto), func(f feed) bool { return len(f.Series) > 0 }); len(late.Series) != 1 || len(late.Series[0].Rounds) != 1 || late.Series[0].Rounds[0] != 1001 {
 		t.Errorf("what is new: %+v", late)
 	}
@@ -117,11 +120,14 @@ func TestARoundIsShown(t *testing.T) {
 	s := newSite(t)
 	s.Enrol(7)
 	now := time.Now().UTC()
-	e := domain.Exchange{FederationID: s.Fed.ID, EngineRunID: s.Run.EngineRunID, MessageID: "m", Round: 1, Phase: domain.PhaseTrain, NodeID: 7, AskedAt: now, RepliedAt: now.Add(10 * time.Second)}
+	e := domain.Exchange{FederationID: s.Fed.ID, EngineRunID: s.Run.EngineRunID, MessageID: "m", Round: 1, Phase: domain.PhaseTrain,
+		NodeID: 7, AskedAt: now, RepliedAt: now.Add(10 * time.Second)}
 	failed := e
 	failed.MessageID, failed.Round, failed.Failed, failed.AskedAt, failed.RepliedAt = "n", 2, true, now.Add(12*time.Second), now.Add(13*time.Second)
 	s.Observe(s.Server.DB, domain.Observation{Exchanges: []domain.Exchange{e, failed}})
-	err := s.Server.Seen.SaveTimings(t.Context(), []domain.Timing{{FederationID: s.Fed.ID, EngineRunID: s.Run.EngineRunID, MessageID: "m", NodeID: 7, GetAt: now.Add(time.Second), GotAt: now.Add(2 * time.Second), PutAt: now.Add(8 * time.Second), SentAt: now.Add(9 * time.Second), Up: 1_500_000, Down: 2_500_000}})
+	err := s.Server.Seen.SaveTimings(t.Context(), []domain.Timing{{FederationID: s.Fed.ID, EngineRunID: s.Run.EngineRunID, MessageID: "m",
+		NodeID: 7, GetAt: now.Add(time.Second), GotAt: now.Add(2 * time.Second), PutAt: now.Add(8 * time.Second),
+		SentAt: now.Add(9 * time.Second), Up: 1_500_000, Down: 2_500_000}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -139,7 +145,8 @@ func TestARoundIsShown(t *testing.T) {
 			}
 		}
 	}
-	if a := s.Get("participant", "/api/v1/runs/r-1/rounds/1"); !strings.Contains(a.Body, `"put":`) || !strings.Contains(a.Body, `"node_id":"7"`) {
+	if a := s.Get("participant", "/api/v1/runs/r-1/rounds/1"); !strings.Contains(a.Body, `"put":`) ||
+		!strings.Contains(a.Body, `"node_id":"7"`) {
 		t.Error(a.Body)
 	}
 }
@@ -165,7 +172,9 @@ func TestPagesStayFastWhileMetricsPourIn(t *testing.T) {
 			for i := range domain.MaxReplyMetrics {
 				ms = append(ms, domain.Metric{Round: round, Phase: domain.PhaseTrain, NodeID: uint64(i/domain.MaxMetricNames) + 1, Name: fmt.Sprint("m", i%domain.MaxMetricNames), Value: float64(i)})
 			}
-			s.Observe(keeper, domain.Observation{Metrics: ms, Dropped: 998_000, Exchanges: []domain.Exchange{{MessageID: fmt.Sprint(round), Round: round, Phase: domain.PhaseTrain, NodeID: 1, AskedAt: time.Now(), RepliedAt: time.Now()}}})
+			s.Observe(keeper, domain.Observation{Metrics: ms, Dropped: 998_000,
+				Exchanges: []domain.Exchange{{MessageID: fmt.Sprint(round), Round: round, Phase: domain.PhaseTrain, NodeID: 1, AskedAt: time.Now(),
+					RepliedAt: time.Now()}}})
 		}
 	}()
 	p99 := func(path string) time.Duration {

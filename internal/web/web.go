@@ -105,8 +105,10 @@ type server struct {
 
 // New returns the pages as one handler.
 func New(o Options) (http.Handler, error) {
-	if o.Accounts == nil || o.Onboarding == nil || o.Catalog == nil || o.Runs == nil || o.Engines == nil || o.Outbox == nil || o.Notify == nil || o.Overview == nil || o.Audit == nil ||
-		o.Site == nil || o.Programs == nil || o.Connection == nil || o.System == nil || o.Events == nil || o.Clock == nil || o.ClientAddress == nil ||
+	if o.Accounts == nil || o.Onboarding == nil || o.Catalog == nil || o.Runs == nil || o.Engines == nil || o.Outbox == nil ||
+		o.Notify == nil || o.Overview == nil || o.Audit == nil ||
+		o.Site == nil || o.Programs == nil || o.Connection == nil || o.System == nil || o.Events == nil || o.Clock == nil ||
+		o.ClientAddress == nil ||
 		o.Secure == nil {
 		return nil, errors.New("web: a part is missing")
 	}

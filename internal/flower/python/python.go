@@ -103,7 +103,8 @@ func passed() []string {
 func Open(dir string) (Env, error) {
 	home, version, err := pyvenv(dir)
 	if err != nil {
-		return Env{}, domain.Errorf(domain.Unavailable, "%s is no Python environment.", dir).Fix("Remove it. The next start makes it again.").Because(err)
+		return Env{}, domain.Errorf(domain.Unavailable, "%s is no Python environment.",
+			dir).Fix("Remove it. The next start makes it again.").Because(err)
 	}
 	if _, err := os.Stat(binPath(dir, "python")); err != nil {
 		return Env{}, domain.Errorf(domain.Unavailable, "The Python of the environment %s is gone (it was in %s).", dir, home).Because(err)

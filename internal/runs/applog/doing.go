@@ -70,7 +70,8 @@ func (d *Doing) Read(lines []logfile.Line, now time.Time, backlog bool) {
 
 // chooses reports whether the older API chooses SuperNodes after this line.
 func chooses(text string) bool {
-	return olderRound.MatchString(text) || text == "Requesting initial parameters from one random client" || strings.HasPrefix(text, "aggregate_fit: received ") || strings.HasPrefix(text, "fit progress: (")
+	return olderRound.MatchString(text) || text == "Requesting initial parameters from one random client" ||
+		strings.HasPrefix(text, "aggregate_fit: received ") || strings.HasPrefix(text, "fit progress: (")
 }
 
 func (d *Doing) line(text string, now time.Time) {

@@ -136,7 +136,8 @@ func (s *Files) OpenArtifact(_ context.Context, run domain.Run, path string) (*o
 	case err == nil:
 		return f, nil
 	case errors.Is(err, openfile.ErrNotRegular), errors.Is(err, fs.ErrPermission):
-		return nil, domain.Errorf(domain.Conflict, "%s cannot be read: it is %s.", path, ProblemOf(err)).Fix("Only regular files that the server may read can be downloaded.").Because(err)
+		return nil, domain.Errorf(domain.Conflict, "%s cannot be read: it is %s.", path,
+			ProblemOf(err)).Fix("Only regular files that the server may read can be downloaded.").Because(err)
 	}
 	return nil, missing.Because(err)
 }

@@ -32,7 +32,8 @@ func (s *Files) SetKeepRule(ctx context.Context, actor domain.Actor, fedID int64
 		if err := tx.SetKeepRule(ctx, fedID, k); err != nil {
 			return err
 		}
-		return tx.InsertAudit(ctx, domain.AuditEntry{At: s.o.Clock().UTC(), Actor: actor, Action: "federation.keep_files", ObjectKind: "federation", ObjectID: strconv.FormatInt(fedID, 10), FederationID: fedID,
+		return tx.InsertAudit(ctx, domain.AuditEntry{At: s.o.Clock().UTC(), Actor: actor, Action: "federation.keep_files",
+			ObjectKind: "federation", ObjectID: strconv.FormatInt(fedID, 10), FederationID: fedID,
 			Detail: map[string]string{"days": strconv.Itoa(k.Days), "runs": strconv.Itoa(k.Runs), "days_before": strconv.Itoa(before.Days), "runs_before": strconv.Itoa(before.Runs)}})
 	})
 }
@@ -107,7 +108,8 @@ func (s *Files) sweepRun(ctx context.Context, run domain.Run) error {
 		if err := tx.InsertSwept(ctx, v); err != nil {
 			return err
 		}
-		return tx.InsertAudit(ctx, s.o.Reporter.Entry(domain.System, run, "run.files_removed", map[string]string{"files": strconv.Itoa(v.Files), "bytes": strconv.FormatInt(v.Bytes, 10)}))
+		return tx.InsertAudit(ctx, s.o.Reporter.Entry(domain.System, run, "run.files_removed",
+			map[string]string{"files": strconv.Itoa(v.Files), "bytes": strconv.FormatInt(v.Bytes, 10)}))
 	})
 	if err != nil {
 		return err

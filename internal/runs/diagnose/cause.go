@@ -101,7 +101,8 @@ const exitDependencies = 608
 // uninstalledCause puts uv's own words in the place of the exception's, which begins with the directories that it worked in.
 func uninstalledCause(c domain.Cause, appID string, lines []logfile.Line) domain.Cause {
 	c.Code = domain.CauseDependencies
-	c.Message, c.Remedy = "Installing the app's packages failed.", "Read the log for the package that failed, fix pyproject.toml and add the new version."
+	c.Message, c.Remedy = "Installing the app's packages failed.",
+		"Read the log for the package that failed, fix pyproject.toml and add the new version."
 	_, name, _ := strings.Cut(appID, "/")
 	all := uncoloured(lines)
 	for i, l := range all {
@@ -142,7 +143,8 @@ func cutText(s string) string {
 }
 
 var numbered = map[int]struct{ message, remedy string }{
-	200: {"Replies of the participants do not fit what the strategy needs.", "Check that train and evaluate return the weight key (num-examples) and the same metrics everywhere."},
+	200: {"Replies of the participants do not fit what the strategy needs.",
+		"Check that train and evaluate return the weight key (num-examples) and the same metrics everywhere."},
 	201: {"The ServerApp raised an exception.", "Read the lines at the log's end, fix the app and add the new version."},
 	202: {"Aggregating the replies failed.", "Compare the app versions and model shapes that the participants use."},
 	305: {"The ServerApp lost its connection to the SuperLink.", "Look at the SuperLink's log; then launch the run again."},

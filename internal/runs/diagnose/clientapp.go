@@ -117,7 +117,8 @@ func raisedWords(ex pyerror.Exception, reply string) (message, remedy string) {
 		return cmp.Or(packagesIn(reply), message), remedy
 	}
 	if ex.Kind == "ValueError" && slices.Contains(tooFewNeighbours, ex.Message) {
-		return "had too few other SuperNodes for secure aggregation.", "Launch the run again when enough SuperNodes are online, or lower the reconstruction threshold."
+		return "had too few other SuperNodes for secure aggregation.",
+			"Launch the run again when enough SuperNodes are online, or lower the reconstruction threshold."
 	}
 	if n, ok := pyerror.NetworkIn([]pyerror.Exception{ex}); ok {
 		return n.Said() + ".", n.Remedy("that machine")
@@ -179,7 +180,8 @@ func appWords(e domain.AppExit) (message, remedy string) {
 	case strings.HasPrefix(e.Module, "flwr."):
 		return flowerWords(e.Module)
 	case e.Module != "":
-		return "cannot import " + e.Module + ".", fmt.Sprintf("Its owner installs %s beside the SuperNode, or lets apps install packages (join --deps=allow).", e.Module)
+		return "cannot import " + e.Module + ".",
+			fmt.Sprintf("Its owner installs %s beside the SuperNode, or lets apps install packages (join --deps=allow).", e.Module)
 	case e.Kind == "MemoryLimit":
 		return "passed the memory limit that its owner has set.", "A smaller model or batch helps; or its owner raises --app-memory."
 	case e.Kind == "DiskLimit":
@@ -187,11 +189,13 @@ func appWords(e domain.AppExit) (message, remedy string) {
 	case e.Kind == "TimeLimit":
 		return "passed the time limit that its owner has set.", "Fewer local epochs or samples help; or its owner raises --app-time."
 	case e.Kind == "NoReply":
-		return "ended its process with exit code 0 before it replied.", "The app must return its reply instead of ending the process, for example with sys.exit or os._exit."
+		return "ended its process with exit code 0 before it replied.",
+			"The app must return its reply instead of ending the process, for example with sys.exit or os._exit."
 	case e.Kind == "ReturnedNothing":
 		return "returned None instead of a reply.", "The app's function must return a Message."
 	case e.Signal == "SIGKILL":
-		return "was ended by SIGKILL.", "The machine may have run out of memory: its owner looks at the system log; a smaller model or batch helps."
+		return "was ended by SIGKILL.",
+			"The machine may have run out of memory: its owner looks at the system log; a smaller model or batch helps."
 	case e.Signal != "":
 		return "was ended by " + e.Signal + ".", "Its owner looks at the log of the run on that machine."
 	case e.Kind == "NotStarted":
@@ -201,7 +205,8 @@ func appWords(e domain.AppExit) (message, remedy string) {
 	case e.ExitCode == 606:
 		return "has another Flower version than the app needs.", "Its owner runs join again; it brings the version that this server needs."
 	case e.ExitCode == exitDependencies:
-		return "could not install the packages that the app names.", "Fix the dependencies in pyproject.toml, or its owner gives pip a way to its index."
+		return "could not install the packages that the app names.",
+			"Fix the dependencies in pyproject.toml, or its owner gives pip a way to its index."
 	case e.ExitCode == 250:
 		return "lost its SuperNode.", "It may have been restarted; the next round shows whether it is back."
 	case e.Kind != "":

@@ -129,7 +129,8 @@ func explain(ex exception) (code domain.CauseCode, message, remedy string) {
 	case "ImportError":
 		return domain.CauseImport, message, "Check that the app's modules and its dependencies fit together; then add the new version."
 	case "SyntaxError", "IndentationError", "TabError":
-		return domain.CauseException, message, "Fix the app at that line, or run it with the Python version that it is written for; then add the new version."
+		return domain.CauseException, message,
+			"Fix the app at that line, or run it with the Python version that it is written for; then add the new version."
 	case "MemoryError", "OutOfMemoryError", "_ArrayMemoryError":
 		return domain.CauseException, message, "The machine ran out of memory: use a smaller model, or a larger machine."
 	}

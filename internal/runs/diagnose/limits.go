@@ -21,7 +21,8 @@ func (x Situation) overLimit() (code domain.CauseCode, limit time.Duration, is b
 	switch {
 	case over(l.Wall, x.Run.StartingAt):
 		return domain.CauseWallLimit, l.Wall, true
-	case x.Run.State == domain.Starting && !x.Doing.Installing && over(l.FirstHeartbeat, newest(x.Run.StartingAt, x.Link.Since, x.Doing.Installed)):
+	case x.Run.State == domain.Starting && !x.Doing.Installing && over(l.FirstHeartbeat,
+		newest(x.Run.StartingAt, x.Link.Since, x.Doing.Installed)):
 		return domain.CauseFirstHeartbeat, l.FirstHeartbeat, true
 	case x.Run.State != domain.Running:
 		return "", 0, false
@@ -41,7 +42,8 @@ func (x Situation) Passed() (domain.Cause, bool) {
 	case !over:
 		return domain.Cause{}, false
 	case code == domain.CauseWallLimit:
-		c.Message, c.Remedy = fmt.Sprintf("The run passed its time limit of %s%s.", domain.Span(limit), x.inRound()), "Launch it again with fewer rounds, or raise the limit."
+		c.Message, c.Remedy = fmt.Sprintf("The run passed its time limit of %s%s.", domain.Span(limit), x.inRound()),
+			"Launch it again with fewer rounds, or raise the limit."
 	case code == domain.CauseFirstHeartbeat:
 		c.Message = fmt.Sprintf("The ServerApp gave no sign of life within %s.", domain.Span(limit))
 		c.Remedy = "Read the end of its log; if loading the app takes that long, raise the limit."
@@ -73,7 +75,8 @@ func (x Situation) tooLong(code domain.CauseCode, limit time.Duration) domain.Ca
 		} else {
 			c.Where = "SuperNodes"
 		}
-		c.Message = fmt.Sprintf("%s since %s%s; the limit of %s without progress passed.", domain.FirstUpper(w.What), clock(w.Since), off, domain.Span(limit))
+		c.Message = fmt.Sprintf("%s since %s%s; the limit of %s without progress passed.", domain.FirstUpper(w.What), clock(w.Since), off,
+			domain.Span(limit))
 		c.Remedy = "Have the owners of the SuperNodes that are missing connect, or ask for fewer in the run config; then run it again."
 	case len(out) > 0:
 		var silent []int
@@ -88,14 +91,16 @@ func (x Situation) tooLong(code domain.CauseCode, limit time.Duration) domain.Ca
 		c.Message = fmt.Sprintf("%s silent in round %d, %s limit passed.", domain.FirstUpper(who), out[0].Round, domain.Span(limit))
 		c.Remedy = fmt.Sprintf("Suspend %s and run it again without, or raise the limit.", who)
 	case code == domain.CauseRoundLimit:
-		c.Message = fmt.Sprintf("Round %d passed its limit of %s after every reply was there: the ServerApp did not go on.", x.Asked[0].Round, domain.Span(limit))
+		c.Message = fmt.Sprintf("Round %d passed its limit of %s after every reply was there: the ServerApp did not go on.", x.Asked[0].Round,
+			domain.Span(limit))
 		c.Remedy = "Read the end of its log, or raise the limit."
 	case x.online() == 0:
 		c.Where = "SuperNodes"
 		c.Message = fmt.Sprintf("No SuperNode was online; the limit of %s without progress passed.", domain.Span(limit))
 		c.Remedy = "Have their owners connect, then run it again."
 	default:
-		c.Message = fmt.Sprintf("The ServerApp asked, answered and logged nothing since %s; the limit of %s passed.", clock(x.Since), domain.Span(limit))
+		c.Message = fmt.Sprintf("The ServerApp asked, answered and logged nothing since %s; the limit of %s passed.", clock(x.Since),
+			domain.Span(limit))
 		c.Remedy = "Read the end of its log, or raise the limit."
 	}
 	return c

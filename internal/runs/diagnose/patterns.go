@@ -96,7 +96,8 @@ func (f Facts) unequalReplies(text string) (message, remedy string) {
 			}
 			for _, k := range f.Keys {
 				if k.NodeID == node {
-					return fmt.Sprintf("Replies cannot be averaged: partition %d sent no %s.", k.Partition, name), "Return it in train and evaluate, whatever that machine's data is."
+					return fmt.Sprintf("Replies cannot be averaged: partition %d sent no %s.", k.Partition, name),
+						"Return it in train and evaluate, whatever that machine's data is."
 				}
 			}
 		}

@@ -48,7 +48,8 @@ func (f Facts) limitCause() domain.Cause {
 			return c
 		}
 	}
-	return domain.Cause{Code: domain.CauseLimit, Where: "ServerApp", Message: "The run passed one of its limits, so this server ended it.", Remedy: "Launch it again with a higher limit."}
+	return domain.Cause{Code: domain.CauseLimit, Where: "ServerApp", Message: "The run passed one of its limits, so this server ended it.",
+		Remedy: "Launch it again with a higher limit."}
 }
 
 // signalRemedy says what to do about a signal that this server did not send. Only SIGKILL is how a system ends a process when it runs

@@ -48,7 +48,8 @@ func (f Facts) byReplies() (c domain.Cause, all, ok bool) {
 // NothingTrained is the cause of a run that completed although no participant gave a reply without an error. The facts are those of
 // its participants' replies; its log has no part in it.
 func (f Facts) NothingTrained(failures []AppFailure) domain.Cause {
-	c := domain.Cause{Code: domain.CauseNothingTrained, Where: "ClientApps", Remedy: "Check that their SuperNodes are online, then run it again."}
+	c := domain.Cause{Code: domain.CauseNothingTrained, Where: "ClientApps",
+		Remedy: "Check that their SuperNodes are online, then run it again."}
 	failed := map[uint64]bool{}
 	for _, a := range failures {
 		failed[a.NodeID] = true
@@ -61,7 +62,8 @@ func (f Facts) NothingTrained(failures []AppFailure) domain.Cause {
 	case len(failed) == 0:
 		c.Message = fmt.Sprintf("Nothing was trained: %s asked and none replied.", wereWords(asked))
 	default:
-		c.Message = fmt.Sprintf("Nothing was trained: %s asked, %d failed and %d did not reply.", wereWords(asked), len(failed), max(asked-len(failed), 0))
+		c.Message = fmt.Sprintf("Nothing was trained: %s asked, %d failed and %d did not reply.", wereWords(asked), len(failed),
+			max(asked-len(failed), 0))
 	}
 	return c
 }

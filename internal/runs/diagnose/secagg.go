@@ -210,5 +210,6 @@ func halted(lines []logfile.Line) string {
 // haltedRound has the words for a run whose secure aggregation was halted.
 func (f Facts) haltedRound(why string) (message, remedy string) {
 	message = "Secure aggregation halted" + inRound(f.Log) + ": " + why + "."
-	return message, NeedsOfRun(f.Run, f.App).secureWords(len(newestOf(f.Asked, domain.PhaseTrain))) + " Launch the run again when enough are online, or lower the reconstruction threshold."
+	return message, NeedsOfRun(f.Run, f.App).secureWords(len(newestOf(f.Asked, domain.PhaseTrain))) +
+		" Launch the run again when enough are online, or lower the reconstruction threshold."
 }

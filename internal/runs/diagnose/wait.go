@@ -162,7 +162,8 @@ func (x Situation) running() Wait {
 	case x.Now.Sub(x.Since) < silentFor:
 		return Wait{}
 	}
-	w := Wait{What: "nothing asked, answered or logged", Since: x.Since, Late: x.Now.Sub(x.Since) > lateAfter, Helps: "The ServerApp may be computing; the end of its log says what it did last." + x.ends()}
+	w := Wait{What: "nothing asked, answered or logged", Since: x.Since, Late: x.Now.Sub(x.Since) > lateAfter,
+		Helps: "The ServerApp may be computing; the end of its log says what it did last." + x.ends()}
 	if x.online() == 0 {
 		w.What, w.Late = "waits for a SuperNode, none online", true
 		w.Helps = "It continues automatically when a SuperNode is online." + x.ends()
@@ -203,7 +204,8 @@ func (x Situation) missing() (n applog.NodesWait, ok bool) {
 }
 
 func (x Situation) forNodes(n applog.NodesWait) Wait {
-	w := Wait{What: fmt.Sprintf("waits for %s, %s", count(n.Needed, "SuperNode"), onlineWords(n.Online)), Since: n.Since, Late: true, Helps: "It continues automatically when they are online."}
+	w := Wait{What: fmt.Sprintf("waits for %s, %s", count(n.Needed, "SuperNode"), onlineWords(n.Online)), Since: n.Since, Late: true,
+		Helps: "It continues automatically when they are online."}
 	if w.Since.IsZero() {
 		w.Since = x.Since
 	}

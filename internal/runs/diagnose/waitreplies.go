@@ -58,9 +58,11 @@ func (x Situation) forReplies(out []domain.Exchange) Wait {
 	}
 	w := Wait{What: x.waitsFor(out, open), Since: first, Helps: "The round continues when the last SuperNode has answered." + x.secured() + x.ends()}
 	if waited > lateAfter || usual > 0 && waited > max(lateTimes*usual, lateLeast) {
-		w.Late, w.Helps = true, fmt.Sprintf("%s takes longer than the others: its owner checks that machine.%s%s", domain.FirstUpper(Partitions(open)), x.secured(), x.ends())
+		w.Late, w.Helps = true, fmt.Sprintf("%s takes longer than the others: its owner checks that machine.%s%s",
+			domain.FirstUpper(Partitions(open)), x.secured(), x.ends())
 		if len(open) > 1 {
-			w.Helps = fmt.Sprintf("%s take longer than the others: their owners check those machines.%s%s", domain.FirstUpper(Partitions(open)), x.secured(), x.ends())
+			w.Helps = fmt.Sprintf("%s take longer than the others: their owners check those machines.%s%s", domain.FirstUpper(Partitions(open)),
+				x.secured(), x.ends())
 		}
 	}
 	return w

@@ -85,9 +85,10 @@ type Engine interface {
 
 // Options are the parts that a [Driver] works with.
 type Options struct {
-	Store    Store
-	Engine   Engine
-	Stray    func(ctx context.Context, fedID int64, e domain.EngineRun) (bool, error) // whether one without a key belongs to no run; nil: all have keys
+	Store  Store
+	Engine Engine
+	Stray  func(ctx context.Context, fedID int64, e domain.EngineRun) (bool,
+		error) // whether one without a key belongs to no run; nil: all have keys
 	Follower *watch.Follower
 	Reporter report.Reporter
 	Clock    domain.Clock

@@ -65,7 +65,8 @@ func (s *Driver) drive(ctx context.Context, fedID int64) {
 	}
 }
 
-// Step brings a federation's runs and its engine one step closer; [Driver.Run] calls it again and again. It reports whether any run is at the engine or about to be.
+// Step brings a federation's runs and its engine one step closer; [Driver.Run] calls it again and again. It reports whether any run is at
+// the engine or about to be.
 func (s *Driver) Step(ctx context.Context, fedID int64) (active bool, err error) {
 	runs, err := s.unended(ctx, fedID)
 	if err != nil {

@@ -19,7 +19,8 @@ const startTimeout = 60 * time.Second
 func (s *Driver) startEngineRun(ctx context.Context, run domain.Run) error {
 	uid, err := s.appUID(run.FederationID)
 	if refused := (*domain.Error)(nil); errors.As(err, &refused) {
-		return s.fail(ctx, run, domain.Cause{Code: domain.CauseNoUserID, ExitCode: -1, Where: "server", Message: refused.Message, Remedy: refused.Remedy})
+		return s.fail(ctx, run, domain.Cause{Code: domain.CauseNoUserID, ExitCode: -1, Where: "server", Message: refused.Message,
+			Remedy: refused.Remedy})
 	}
 	if err != nil {
 		return err
@@ -38,7 +39,8 @@ func (s *Driver) startEngineRun(ctx context.Context, run domain.Run) error {
 	case domain.Unavailable, domain.Internal:
 		return err // whether the engine run exists is not known: the next step asks for the same one
 	default:
-		return s.fail(ctx, run, domain.Cause{Code: domain.CauseRefused, ExitCode: -1, Where: "SuperLink", Message: "The SuperLink refused the run: " + err.Error() + ".", Remedy: "Check the app version and its run config."})
+		return s.fail(ctx, run, domain.Cause{Code: domain.CauseRefused, ExitCode: -1, Where: "SuperLink",
+			Message: "The SuperLink refused the run: " + err.Error() + ".", Remedy: "Check the app version and its run config."})
 	}
 }
 
@@ -84,7 +86,8 @@ func (s *Driver) bind(ctx context.Context, run domain.Run, engineRunID uint64, u
 		if err := tx.UpdateRun(ctx, r); err != nil {
 			return err
 		}
-		return tx.InsertAudit(ctx, s.Reporter.Entry(domain.System, r, "run.handed_over", map[string]string{"engine_run": fmt.Sprint(engineRunID)}))
+		return tx.InsertAudit(ctx, s.Reporter.Entry(domain.System, r, "run.handed_over",
+			map[string]string{"engine_run": fmt.Sprint(engineRunID)}))
 	})
 	if err != nil || run.EngineRunID != engineRunID {
 		return err

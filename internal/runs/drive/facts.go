@@ -46,7 +46,8 @@ func (s *Driver) activity(ctx context.Context, run domain.Run) (diagnose.Situati
 		return err
 	})
 	doing, needs := s.Follower.Doing(run)
-	return diagnose.Situation{Run: run, Link: s.Engine.Status(run.FederationID), Doing: doing, Needs: needs, Now: s.Clock().UTC()}.Active(s.began, a), err
+	return diagnose.Situation{Run: run, Link: s.Engine.Status(run.FederationID), Doing: doing, Needs: needs,
+		Now: s.Clock().UTC()}.Active(s.began, a), err
 }
 
 // aheadOf lists what runs, where that leaves no room, and what is before a run in its queue and may start.
@@ -55,7 +56,8 @@ func (s *Driver) aheadOf(ctx context.Context, tx Tx, run domain.Run) ([]domain.R
 	if err != nil {
 		return nil, err
 	}
-	busy, err := tx.Runs(ctx, domain.RunFilter{FederationID: run.FederationID, States: []domain.RunState{domain.Starting, domain.Running}, Limit: 100})
+	busy, err := tx.Runs(ctx, domain.RunFilter{FederationID: run.FederationID, States: []domain.RunState{domain.Starting, domain.Running},
+		Limit: 100})
 	if err != nil {
 		return nil, err
 	}

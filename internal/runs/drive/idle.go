@@ -31,7 +31,8 @@ func (s *Driver) rest(ctx context.Context, fedID int64, runs []domain.Run) error
 		if fed, err = tx.FederationByID(ctx, fedID); err != nil || fed.IdleStop == 0 {
 			return err
 		}
-		last, err = tx.Runs(ctx, domain.RunFilter{FederationID: fedID, States: []domain.RunState{domain.Completed, domain.Failed, domain.Stopped}, Limit: 20})
+		last, err = tx.Runs(ctx, domain.RunFilter{FederationID: fedID, States: []domain.RunState{domain.Completed, domain.Failed,
+			domain.Stopped}, Limit: 20})
 		return err
 	})
 	if err != nil || !fed.EngineWanted {
@@ -87,7 +88,8 @@ func (s *Driver) setIdle(ctx context.Context, fedID int64, idle bool) (moved boo
 		if err := tx.UpdateFederation(ctx, fed); err != nil {
 			return err
 		}
-		return tx.InsertAudit(ctx, domain.AuditEntry{At: s.Clock().UTC(), Actor: domain.System, Action: action, ObjectKind: "federation", ObjectID: fed.Slug, FederationID: fedID, Detail: detail})
+		return tx.InsertAudit(ctx, domain.AuditEntry{At: s.Clock().UTC(), Actor: domain.System, Action: action, ObjectKind: "federation",
+			ObjectID: fed.Slug, FederationID: fedID, Detail: detail})
 	})
 	return moved, err
 }

@@ -60,7 +60,8 @@ func (s *Driver) Requeue(ctx context.Context, actor domain.Actor, id int64) (dom
 			return err
 		}
 		if run.State != domain.Stopped || !run.StartingAt.IsZero() || run.EngineRunID != 0 {
-			return domain.Errorf(domain.Conflict, "%s was not cancelled in the queue; it is %s.", run.Name, run.State).Fix("Clone it to run it again.")
+			return domain.Errorf(domain.Conflict, "%s was not cancelled in the queue; it is %s.", run.Name,
+				run.State).Fix("Clone it to run it again.")
 		}
 		if s.Clock().Sub(run.EndedAt) > requeueLimit {
 			return domain.Errorf(domain.Conflict, "%s was cancelled more than an hour ago.", run.Name).Fix("Clone it to run it again.")

@@ -29,7 +29,8 @@ import (
 
 // move brings a run into its next state, in one transaction with its audit row. It reports false, and changes nothing,
 // when the run's state does not allow it (somebody else was faster).
-func (s *Driver) move(ctx context.Context, actor domain.Actor, id int64, next domain.RunState, change func(*domain.Run)) (run domain.Run, moved bool, err error) {
+func (s *Driver) move(ctx context.Context, actor domain.Actor, id int64, next domain.RunState, change func(*domain.Run)) (run domain.Run,
+	moved bool, err error) {
 	err = s.Store.InTx(ctx, func(tx Tx) error {
 		moved = false
 		if run, err = tx.RunByID(ctx, id); err != nil {
@@ -58,7 +59,8 @@ func (s *Driver) move(ctx context.Context, actor domain.Actor, id int64, next do
 			return err
 		}
 		moved = true
-		return tx.InsertAudit(ctx, s.Reporter.Entry(actor, run, "run."+string(next), map[string]string{"from": string(before), "cause": run.Cause.Message}))
+		return tx.InsertAudit(ctx, s.Reporter.Entry(actor, run, "run."+string(next),
+			map[string]string{"from": string(before), "cause": run.Cause.Message}))
 	})
 	if err == nil && moved {
 		s.Reporter.Publish(run, "state")
@@ -104,7 +106,8 @@ func (s *Driver) nextDue(ctx context.Context, fedID int64) (next *domain.Run, er
 		if err != nil {
 			return err
 		}
-		busy, err := tx.Runs(ctx, domain.RunFilter{FederationID: fedID, States: []domain.RunState{domain.Starting, domain.Running}, Limit: max(fed.Parallel, 1)})
+		busy, err := tx.Runs(ctx, domain.RunFilter{FederationID: fedID, States: []domain.RunState{domain.Starting, domain.Running},
+			Limit: max(fed.Parallel, 1)})
 		if err != nil || len(busy) >= max(fed.Parallel, 1) {
 			return err
 		}
@@ -210,7 +213,8 @@ func (s *Driver) settle(ctx context.Context, run domain.Run, e domain.EngineRun,
 		return s.end(ctx, run, domain.Stopped, superLinkStopped)
 	}
 	if e.SubStatus == "stopped" && !t.Ended {
-		return s.end(ctx, run, domain.Stopped, domain.Cause{Code: domain.CauseStoppedOutside, ExitCode: -1, Where: "SuperLink", Message: "It was stopped at the SuperLink, not from here."})
+		return s.end(ctx, run, domain.Stopped, domain.Cause{Code: domain.CauseStoppedOutside, ExitCode: -1, Where: "SuperLink",
+			Message: "It was stopped at the SuperLink, not from here."})
 	}
 	return s.fail(ctx, run, s.cause(ctx, run, e, t))
 }
@@ -283,5 +287,6 @@ func (s *Driver) endWithout(ctx context.Context, runs []domain.Run, state domain
 }
 
 // superLinkStopped is the cause of a run whose SuperLink was stopped on purpose, and every ServerApp with it.
-var superLinkStopped = domain.Cause{Code: domain.CauseSuperLinkStopped, ExitCode: -1, Where: "SuperLink", Message: "The federation's SuperLink was stopped.",
-	Remedy: "Start it, then launch the run again."}
+var superLinkStopped = domain.Cause{Code: domain.CauseSuperLinkStopped, ExitCode: -1, Where: "SuperLink",
+	Message: "The federation's SuperLink was stopped.",
+	Remedy:  "Start it, then launch the run again."}

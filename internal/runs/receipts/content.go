@@ -63,7 +63,8 @@ func receiptParticipants(ctx context.Context, tx Tx, run domain.Run, asked map[u
 		if node != 0 && asked[node] {
 			delete(asked, node)
 			k, id := of[fingerprint], strconv.FormatUint(node, 10)
-			p.Participants = append(p.Participants, receipt.Participant{Partition: partition, NodeID: id, Fingerprint: fingerprint, PublicKey: string(k.PublicPEM)})
+			p.Participants = append(p.Participants, receipt.Participant{Partition: partition, NodeID: id, Fingerprint: fingerprint,
+				PublicKey: string(k.PublicPEM)})
 			if l := k.Seen.Ledger; l.N > 0 {
 				p.Ledgers = append(p.Ledgers, receipt.LedgerHead{NodeID: id, N: l.N, Hash: l.Hash})
 			}

@@ -171,7 +171,8 @@ func (s *Maker) makeReceipt(ctx context.Context, run domain.Run) error {
 		if err := tx.InsertReceipt(ctx, run.ID, envelope, s.Clock().UTC()); err != nil {
 			return err
 		}
-		return tx.InsertAudit(ctx, s.Reporter.Entry(domain.System, run, "run.receipt", map[string]string{"key": s.Signer.KeyID(), "sha256": hex.EncodeToString(sum[:])}))
+		return tx.InsertAudit(ctx, s.Reporter.Entry(domain.System, run, "run.receipt",
+			map[string]string{"key": s.Signer.KeyID(), "sha256": hex.EncodeToString(sum[:])}))
 	})
 	if err == nil {
 		s.Reporter.Publish(run, "state")
@@ -202,8 +203,10 @@ func (s *Maker) ReceiptSize(ctx context.Context, run domain.Run) (size int64, ke
 
 func (s *Maker) statement(ctx context.Context, run domain.Run) (receipt.Statement, error) {
 	lock := sha256.Sum256(s.Requirements)
-	p := receipt.Run{Run: run.Name, State: string(run.State), Outcome: string(run.Outcome()), QueuedAt: run.CreatedAt, EndedAt: run.EndedAt, App: receipt.App{ID: run.AppID, Version: run.AppVersion, SHA256: run.AppHash},
-		Lock:     receipt.Lock{Flwr: s.Flwr, RequirementsSHA256: hex.EncodeToString(lock[:]), InstallDependencies: run.Settings.InstallDependencies},
+	p := receipt.Run{Run: run.Name, State: string(run.State), Outcome: string(run.Outcome()), QueuedAt: run.CreatedAt, EndedAt: run.EndedAt,
+		App: receipt.App{ID: run.AppID, Version: run.AppVersion, SHA256: run.AppHash},
+		Lock: receipt.Lock{Flwr: s.Flwr, RequirementsSHA256: hex.EncodeToString(lock[:]),
+			InstallDependencies: run.Settings.InstallDependencies},
 		Settings: run.Settings, Partitions: run.TotalPartitions, LeftOut: map[string]string{}, Server: s.Version, MadeAt: s.Clock().UTC()}
 	if run.State == domain.Failed || run.Outcome() == domain.NothingTrained {
 		p.Cause = run.Cause.Message

@@ -24,7 +24,8 @@ func (r Reporter) Entry(actor domain.Actor, run domain.Run, action string, detai
 			delete(detail, k)
 		}
 	}
-	return domain.AuditEntry{At: r.Clock().UTC(), Actor: actor, Action: action, ObjectKind: "run", ObjectID: run.Name, FederationID: run.FederationID, Detail: detail}
+	return domain.AuditEntry{At: r.Clock().UTC(), Actor: actor, Action: action, ObjectKind: "run", ObjectID: run.Name,
+		FederationID: run.FederationID, Detail: detail}
 }
 
 // Publish sends an event of a run to those who watch it, and a "state" or "round" also to those who watch its federation. Call it

@@ -10,7 +10,8 @@ import (
 
 // ListBands returns what a list-valued metric's elements come to over all SuperNodes, by index, in the newest round up to another one (0: of
 // all), and that round. There are none where the metric has no elements.
-func (s *Reader) ListBands(ctx context.Context, run domain.Run, of domain.MetricName, upto int) (round int, bands []domain.Band, err error) {
+func (s *Reader) ListBands(ctx context.Context, run domain.Run, of domain.MetricName, upto int) (round int, bands []domain.Band,
+	err error) {
 	bands, err = look(ctx, s, run, func(tx Tx) ([]domain.Band, error) {
 		n, ok, err := tx.ListRound(ctx, run.FederationID, run.EngineRunID, of, upto)
 		if err != nil || !ok {

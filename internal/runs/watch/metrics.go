@@ -66,7 +66,8 @@ func (s *Reader) NodeMetrics(ctx context.Context, run domain.Run, node uint64, q
 }
 
 // RankedNodes returns the SuperNodes with the lowest or highest values of a metric in a round.
-func (s *Reader) RankedNodes(ctx context.Context, run domain.Run, round int, phase domain.Phase, name string, highest bool, n int) ([]uint64, error) {
+func (s *Reader) RankedNodes(ctx context.Context, run domain.Run, round int, phase domain.Phase, name string, highest bool,
+	n int) ([]uint64, error) {
 	return look(ctx, s, run, func(tx Tx) ([]uint64, error) {
 		return tx.RankedNodes(ctx, run.FederationID, run.EngineRunID, round, phase, name, highest, n)
 	})
@@ -101,7 +102,8 @@ func (s *Reader) Traffic(ctx context.Context, run domain.Run) ([]domain.Traffic,
 }
 
 // Participation tells what happened to some SuperNodes in the rounds of a run, in bins of size rounds. Rounds before open are over.
-func (s *Reader) Participation(ctx context.Context, run domain.Run, nodes []uint64, size, open int) (map[uint64]map[int]domain.Cell, error) {
+func (s *Reader) Participation(ctx context.Context, run domain.Run, nodes []uint64, size, open int) (map[uint64]map[int]domain.Cell,
+	error) {
 	return look(ctx, s, run, func(tx Tx) (map[uint64]map[int]domain.Cell, error) {
 		return tx.Participation(ctx, run.FederationID, run.EngineRunID, nodes, size, open)
 	})

@@ -38,7 +38,8 @@ type readTx interface {
 	MetricMeter(ctx context.Context, fedID int64, engineRunID uint64) (domain.MetricMeter, error)
 	NodeMetrics(ctx context.Context, fedID int64, engineRunID uint64, node uint64, q domain.BandQuery) ([]domain.Metric, error)
 	MetricNames(ctx context.Context, fedID int64, engineRunID uint64) ([]domain.MetricName, error)
-	RankedNodes(ctx context.Context, fedID int64, engineRunID uint64, round int, phase domain.Phase, name string, highest bool, n int) ([]uint64, error)
+	RankedNodes(ctx context.Context, fedID int64, engineRunID uint64, round int, phase domain.Phase, name string, highest bool,
+		n int) ([]uint64, error)
 	Bands(ctx context.Context, fedID int64, engineRunID uint64, q domain.BandQuery) ([]domain.Band, error)
 	BandRounds(ctx context.Context, fedID int64, engineRunID uint64) (first, last int, err error)
 	WholeMetrics(ctx context.Context, fedID int64, engineRunID uint64) ([]domain.Metric, error)

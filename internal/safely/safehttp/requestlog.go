@@ -19,7 +19,8 @@ import (
 const IDHeader = "X-Request-Id"
 
 var requestSeconds = promauto.NewHistogramVec(prometheus.HistogramOpts{Name: "blossomtune_http_request_seconds",
-	Help: "Time to answer requests for pages and the API, by surface and class of status. Event streams are left out.", Buckets: prometheus.DefBuckets},
+	Help:    "Time to answer requests for pages and the API, by surface and class of status. Event streams are left out.",
+	Buckets: prometheus.DefBuckets},
 	[]string{"surface", "status"})
 
 type idKey struct{}
@@ -30,7 +31,8 @@ func ID(ctx context.Context) string {
 	return id
 }
 
-// Logged gives each request an id, which goes into the answer's headers, and logs and measures the request when it has ended. A line holds no query,
+// Logged gives each request an id, which goes into the answer's headers, and logs and measures the request when it has ended. A line holds
+// no query,
 // no secret and no e-mail address. What machines ask all the time is logged at the level debug only.
 func Logged(log *slog.Logger, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

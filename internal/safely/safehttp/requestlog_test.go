@@ -59,7 +59,10 @@ func TestRequestsAreLoggedWithoutSecrets(t *testing.T) {
 
 func TestABrokenAnswerIsLogged(t *testing.T) {
 	var out bytes.Buffer
-	h := Logged(slog.New(slog.NewJSONHandler(&out, nil)), http.HandlerFunc(func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }))
+	h := Logged(slog.New(slog.NewJSONHandler(&out, nil)), http.HandlerFunc(func(http.ResponseWriter,
+		*http.Request) {
+		panic(http.ErrAbortHandler)
+	}))
 	func() {
 		defer func() { _ = recover() }()
 		h.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest(http.MethodGet, "/x", nil))

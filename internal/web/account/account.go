@@ -164,9 +164,11 @@ func (s *Pages) RevokeToken(w http.ResponseWriter, r *http.Request, v *visit.Vis
 const accountPath = "/me/account"
 
 func endSessionsConfirmation() visit.Confirmation {
-	return visit.Confirmation{Words: "End all your other sessions? You stay signed in here.", Do: "Sign out everywhere else", Back: accountPath}
+	return visit.Confirmation{Words: "End all your other sessions? You stay signed in here.", Do: "Sign out everywhere else",
+		Back: accountPath}
 }
 
 func unlinkConfirmation(label string) visit.Confirmation {
-	return visit.Confirmation{Words: "Unlink your account at " + label + "? You can no longer sign in with it.", Do: "Unlink account", Back: accountPath}
+	return visit.Confirmation{Words: "Unlink your account at " + label + "? You can no longer sign in with it.", Do: "Unlink account",
+		Back: accountPath}
 }

@@ -156,7 +156,9 @@ func chainFault(c audit.Verdict) (message, meaning string) {
 	if c.Fault == 0 {
 		return "Entries are missing at the end of the audit.", "They were removed in the database, not by this server. Compare a backup."
 	}
-	return "Entry " + ui.Itoa64(c.Fault) + " of " + ui.Exact(c.FaultAt) + " does not fit the one before it.", "One of the two was changed, added or removed in the database, not by this server. The " + ui.Plural(c.Entries, "entry", "entries") + " before it fit. Compare a backup."
+	return "Entry " + ui.Itoa64(c.Fault) + " of " + ui.Exact(c.FaultAt) + " does not fit the one before it.",
+		"One of the two was changed, added or removed in the database, not by this server. The " + ui.Plural(c.Entries, "entry", "entries") +
+			" before it fit. Compare a backup."
 }
 
 // auditRows is how many entries are read at once for a file.
@@ -187,7 +189,8 @@ func (s *Pages) AuditCSV(w http.ResponseWriter, r *http.Request, _ *visit.Visit)
 	_ = out.Write([]string{"entry", "at", "actor_kind", "actor", "action", "object_kind", "object", "federation", "detail"})
 	for len(rows) > 0 {
 		for _, e := range rows {
-			row := []string{ui.Itoa64(e.ID), e.At.UTC().Format(time.RFC3339Nano), e.Actor.Kind, e.Actor.Name, e.Action, e.ObjectKind, e.ObjectID, slugs[e.FederationID], detailWords(e)}
+			row := []string{ui.Itoa64(e.ID), e.At.UTC().Format(time.RFC3339Nano), e.Actor.Kind, e.Actor.Name, e.Action, e.ObjectKind, e.ObjectID,
+				slugs[e.FederationID], detailWords(e)}
 			for i, cell := range row {
 				row[i] = domain.CSVCell(cell)
 			}

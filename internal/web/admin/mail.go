@@ -20,7 +20,8 @@ func (s *Pages) Mail(w http.ResponseWriter, r *http.Request, v *visit.Visit) err
 	if err != nil {
 		return err
 	}
-	s.Render(w, r, v, http.StatusOK, ui.Page{Title: "Mail", Nav: "admin", Mid: true, Events: "/admin/mail/events"}, mailPage(all, s.Outbox.Configured()))
+	s.Render(w, r, v, http.StatusOK, ui.Page{Title: "Mail", Nav: "admin", Mid: true, Events: "/admin/mail/events"},
+		mailPage(all, s.Outbox.Configured()))
 	return nil
 }
 

@@ -48,7 +48,8 @@ func (s *Pages) People(w http.ResponseWriter, r *http.Request, v *visit.Visit) e
 // adminConfirmation asks before a person becomes an admin, or is one no longer.
 func adminConfirmation(who domain.Person, admin bool) visit.Confirmation {
 	if admin {
-		return visit.Confirmation{Words: "Make " + ui.PersonName(who) + " an admin? Admins can do everything on this server, and see every federation.", Do: "Make admin", Back: "/admin/people"}
+		return visit.Confirmation{Words: "Make " + ui.PersonName(who) +
+			" an admin? Admins can do everything on this server, and see every federation.", Do: "Make admin", Back: "/admin/people"}
 	}
 	return visit.Confirmation{Words: "Remove admin rights from " + ui.PersonName(who) + "?", Do: "Remove admin rights", Back: "/admin/people"}
 }

@@ -89,7 +89,8 @@ func (s *Pages) endOne(w http.ResponseWriter, r *http.Request, v *visit.Visit, a
 
 // signOutConfirmation asks before a person's sessions and tokens are ended.
 func signOutConfirmation(who domain.Person) visit.Confirmation {
-	return visit.Confirmation{Words: "Sign " + ui.PersonName(who) + " out everywhere and revoke all their API tokens? They can sign in again.", Do: "Sign out everywhere",
+	return visit.Confirmation{Words: "Sign " + ui.PersonName(who) +
+		" out everywhere and revoke all their API tokens? They can sign in again.", Do: "Sign out everywhere",
 		Back: "/admin/people/" + ui.Itoa64(who.ID)}
 }
 
@@ -110,5 +111,6 @@ func (s *Pages) EndAccess(w http.ResponseWriter, r *http.Request, v *visit.Visit
 	if err != nil {
 		return err
 	}
-	return s.Done(w, r, "/admin/people/"+ui.Itoa64(person), ui.PersonName(ended.Person)+" is signed out everywhere, and their API tokens are revoked.")
+	return s.Done(w, r, "/admin/people/"+ui.Itoa64(person),
+		ui.PersonName(ended.Person)+" is signed out everywhere, and their API tokens are revoked.")
 }

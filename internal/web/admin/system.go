@@ -18,7 +18,8 @@ func (s *Pages) SystemPage(w http.ResponseWriter, r *http.Request, v *visit.Visi
 	if err != nil {
 		return err
 	}
-	s.Render(w, r, v, http.StatusOK, ui.Page{Title: "System", Nav: "admin", Events: "/admin/system/events"}, systemPage(y, s.Outbox.Configured()))
+	s.Render(w, r, v, http.StatusOK, ui.Page{Title: "System", Nav: "admin", Events: "/admin/system/events"},
+		systemPage(y, s.Outbox.Configured()))
 	return nil
 }
 

@@ -106,7 +106,8 @@ func (s *Pages) AddGit(w http.ResponseWriter, r *http.Request, v *visit.Visit) e
 	if err := visit.ParseForm(r); err != nil {
 		return err
 	}
-	in := catalog.GitInput{Repository: strings.TrimSpace(r.PostForm.Get("repository")), Ref: strings.TrimSpace(r.PostForm.Get("ref")), Folder: strings.TrimSpace(r.PostForm.Get("folder"))}
+	in := catalog.GitInput{Repository: strings.TrimSpace(r.PostForm.Get("repository")), Ref: strings.TrimSpace(r.PostForm.Get("ref")),
+		Folder: strings.TrimSpace(r.PostForm.Get("folder"))}
 	a, err := s.Catalog.FromGit(r.Context(), v.Actor(), in)
 	return s.added(w, r, v, a, err, in)
 }

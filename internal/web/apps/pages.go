@@ -1,4 +1,5 @@
-// Package apps is the pages of Flower Apps: the list, adding one, its source, differences between versions. Launching one is not here, but in launch.
+// Package apps is the pages of Flower Apps: the list, adding one, its source, differences between versions. Launching one is not here, but
+// in launch.
 package apps
 
 import (

@@ -1,4 +1,5 @@
-// Package federation is the pages of one federation that are not an area of their own: overview, logs of its SuperLink, settings. The head and
+// Package federation is the pages of one federation that are not an area of their own: overview, logs of its SuperLink, settings. The head
+// and
 // the tabs that all pages of a federation have are in fedpage.
 package federation
 

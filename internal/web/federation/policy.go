@@ -57,5 +57,6 @@ func (s *Pages) SetPolicy(w http.ResponseWriter, r *http.Request, v *visit.Visit
 }
 
 func policyTexts(f domain.Federation) policyText {
-	return policyText{parallel: ui.Itoa(f.Parallel), idle: ui.SomeText(f.IdleStop), limits: ui.LimitTexts(f.Limits), web: !f.NoWeb, engine: f.Engine.String()}
+	return policyText{parallel: ui.Itoa(f.Parallel), idle: ui.SomeText(f.IdleStop), limits: ui.LimitTexts(f.Limits), web: !f.NoWeb,
+		engine: f.Engine.String()}
 }

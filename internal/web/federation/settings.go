@@ -90,8 +90,9 @@ func (s *Pages) Configure(w http.ResponseWriter, r *http.Request, v *visit.Visit
 		return err
 	}
 	f := r.PostForm
-	want := domain.Federation{Name: f.Get("name"), Description: f.Get("description"), Asking: domain.Asking{Proof: domain.Proof(f.Get("proof")), Question: f.Get("question"),
-		AnswerNeeded: f.Get("answer_needed") != "", InvitationsOnly: f.Get("invitations_only") != ""}}
+	want := domain.Federation{Name: f.Get("name"), Description: f.Get("description"),
+		Asking: domain.Asking{Proof: domain.Proof(f.Get("proof")), Question: f.Get("question"),
+			AnswerNeeded: f.Get("answer_needed") != "", InvitationsOnly: f.Get("invitations_only") != ""}}
 	_, err := s.Onboarding.Configure(r.Context(), v.Actor(), v.Fed.ID, want.Name, want.Description, want.Asking)
 	if err == nil {
 		return s.Done(w, r, "/f/"+v.Fed.Slug+"/settings", "Saved.")
@@ -110,5 +111,6 @@ func (s *Pages) Configure(w http.ResponseWriter, r *http.Request, v *visit.Visit
 }
 
 func takeRoleConfirmation(fed domain.Federation, email string) visit.Confirmation {
-	return visit.Confirmation{Words: "Take away the role of " + email + " in " + fed.Name + "?", Do: "Take away role", Back: "/f/" + fed.Slug + "/settings"}
+	return visit.Confirmation{Words: "Take away the role of " + email + " in " + fed.Name + "?", Do: "Take away role", Back: "/f/" +
+		fed.Slug + "/settings"}
 }

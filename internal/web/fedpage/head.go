@@ -42,7 +42,8 @@ func (s *Reader) Head(ctx context.Context, v *visit.Visit, tab string) (Head, er
 	}
 	h.Active = len(active)
 	if h.Manager {
-		h.Pending, err = s.Onboarding.CountChosen(ctx, domain.RequestFilter{FederationID: v.Fed.ID, States: []domain.RequestState{domain.Pending}})
+		h.Pending, err = s.Onboarding.CountChosen(ctx, domain.RequestFilter{FederationID: v.Fed.ID,
+			States: []domain.RequestState{domain.Pending}})
 	}
 	return h, err
 }
@@ -71,7 +72,8 @@ func (s *Reader) Busy(ctx context.Context, run domain.Run, rows []domain.NodeRow
 
 // Running returns the federation's newest run that has a ServerApp, or none; with a person of those that this participant may see.
 func (s *Reader) Running(ctx context.Context, fedID, personID int64) (domain.Run, error) {
-	all, err := s.Runs.List(ctx, domain.RunFilter{FederationID: fedID, SeenBy: personID, States: []domain.RunState{domain.Starting, domain.Running}, Limit: 1})
+	all, err := s.Runs.List(ctx, domain.RunFilter{FederationID: fedID, SeenBy: personID,
+		States: []domain.RunState{domain.Starting, domain.Running}, Limit: 1})
 	if err != nil || len(all) == 0 {
 		return domain.Run{}, err
 	}
@@ -89,5 +91,6 @@ func (s *Reader) SetTotal(r *http.Request, v *visit.Visit) (result string, err e
 		return "", visit.NotANumber("The total of partitions", text, "partitions")
 	}
 	_, err = s.Onboarding.Resize(r.Context(), v.Actor(), v.Fed.ID, n)
-	return v.Fed.Name + " has " + ui.Plural(n, "partition", "partitions") + " now. Participants start their SuperNodes again to learn the new total.", err
+	return v.Fed.Name + " has " + ui.Plural(n, "partition", "partitions") +
+		" now. Participants start their SuperNodes again to learn the new total.", err
 }

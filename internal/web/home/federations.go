@@ -29,7 +29,8 @@ func (s *Pages) Federations(w http.ResponseWriter, r *http.Request, v *visit.Vis
 	return s.showFederations(w, r, v, http.StatusOK, newFederation{partitions: "10"}, nil)
 }
 
-func (s *Pages) showFederations(w http.ResponseWriter, r *http.Request, v *visit.Visit, status int, form newFederation, errs ui.FormErrors) error {
+func (s *Pages) showFederations(w http.ResponseWriter, r *http.Request, v *visit.Visit, status int, form newFederation,
+	errs ui.FormErrors) error {
 	ctx := r.Context()
 	all, err := s.Onboarding.Federations(ctx)
 	if err != nil {
@@ -92,7 +93,8 @@ func (s *Pages) create(r *http.Request, v *visit.Visit, form newFederation) (dom
 	if form.slug == "" {
 		form.slug = slugOf(form.name)
 	}
-	return s.Onboarding.CreateFederation(r.Context(), v.Actor(), domain.Federation{Name: form.name, Slug: form.slug, Description: form.description, TotalPartitions: n})
+	return s.Onboarding.CreateFederation(r.Context(), v.Actor(), domain.Federation{Name: form.name, Slug: form.slug,
+		Description: form.description, TotalPartitions: n})
 }
 
 // slugOf makes the part of an address from a name.

@@ -64,7 +64,8 @@ func stepsOf(f *over.Fed) []firstStep {
 	steps[1].href, steps[1].act, steps[1].does, steps[1].done = fed+"/superlink/start", "Start SuperLink", true, up
 	steps[2].href, steps[2].act, steps[2].done = fed+"/invites", "Invite", f.Held > 0
 	if f.Pending > 0 {
-		steps[2].how, steps[2].href, steps[2].act = ui.Plural(f.Pending, "person waits", "people wait")+" for your answer.", fed+"/requests", "Review"
+		steps[2].how, steps[2].href, steps[2].act = ui.Plural(f.Pending, "person waits", "people wait")+" for your answer.", fed+"/requests",
+			"Review"
 	}
 	steps[3].href, steps[3].act, steps[3].done = fed+"/nodes", "See SuperNodes", f.Nodes.Online > 0
 	steps[4].href, steps[4].act = fed+"/launch", "Launch run"

@@ -147,14 +147,16 @@ func needLineOf(n over.Need) needLine {
 		l.tone, l.title, l.detail = ui.RunTone(n.Run), n.Run.Name+" failed in "+n.Fed.Name, n.Run.Cause.Message
 		l.href, l.act, l.long = run, "See cause", "See why "+n.Run.Name+" failed"
 		if n.Run.Outcome() == domain.NothingTrained {
-			l.title, l.detail, l.long = "Nothing was trained by "+n.Run.Name+" in "+n.Fed.Name, ui.UntrainedWords(n.Run), "See why "+n.Run.Name+" trained nothing"
+			l.title, l.detail, l.long = "Nothing was trained by "+n.Run.Name+" in "+n.Fed.Name, ui.UntrainedWords(n.Run),
+				"See why "+n.Run.Name+" trained nothing"
 		}
 	case over.NeedRun:
 		l.tone, l.title, l.detail = ui.WaitTone(n.Run, n.Wait.What, n.Wait.Since, n.Wait.Late), n.Run.Name+" waits in "+n.Fed.Name, n.Wait.What
 		l.href, l.act, l.long = run, "See run", "See what "+n.Run.Name+" waits for"
 	case over.NeedNodes:
 		l.tone = ui.Tone{Class: "is-warn", Icon: "warn", Word: "offline"}
-		l.title, l.detail = fmt.Sprintf("%s of %s went offline", ui.Plural(len(n.Partitions), "SuperNode", "SuperNodes"), n.Run.Name), partitionWords(n.Partitions)+" in "+n.Fed.Name
+		l.title, l.detail = fmt.Sprintf("%s of %s went offline", ui.Plural(len(n.Partitions), "SuperNode", "SuperNodes"), n.Run.Name),
+			partitionWords(n.Partitions)+" in "+n.Fed.Name
 		l.href, l.act, l.long = fed+"/nodes", "See SuperNodes", "See SuperNodes of "+n.Fed.Name
 	case over.NeedConnect:
 		who := ui.Plural(n.People, "person", "people")
@@ -163,7 +165,8 @@ func needLineOf(n over.Need) needLine {
 		l.href, l.act, l.long = fed+"/requests?state=approved", "See who", "See who never connected to "+n.Fed.Name
 	case over.NeedMail:
 		l.tone = ui.MailTone(domain.MailDead)
-		l.title, l.detail = ui.Plural(n.Mails, "mail did not go out", "mails did not go out"), map[bool]string{true: "Its recipient has not heard of it.", false: "Their recipients have not heard of them."}[n.Mails == 1]
+		l.title, l.detail = ui.Plural(n.Mails, "mail did not go out", "mails did not go out"),
+			map[bool]string{true: "Its recipient has not heard of it.", false: "Their recipients have not heard of them."}[n.Mails == 1]
 		l.href, l.act, l.long = "/admin/mail", "See mails", "See mails that did not go out"
 	}
 	return l

@@ -77,7 +77,8 @@ func (s *Pages) Page(w http.ResponseWriter, r *http.Request, v *visit.Visit) err
 }
 
 // badInvite shows the page again with what was entered and what is wrong with it.
-func (s *Pages) badInvite(w http.ResponseWriter, r *http.Request, v *visit.Visit, which string, form invitesForm, err error, fields ...string) error {
+func (s *Pages) badInvite(w http.ResponseWriter, r *http.Request, v *visit.Visit, which string, form invitesForm, err error,
+	fields ...string) error {
 	errs, status, err := visit.FormError(err, fields...)
 	if err != nil {
 		return err
@@ -103,7 +104,8 @@ func (s *Pages) Invite(w http.ResponseWriter, r *http.Request, v *visit.Visit) e
 	}
 	link := ""
 	if err = errs.OrNil(); err == nil {
-		link, _, err = s.Onboarding.Invite(r.Context(), v.Actor(), onboarding.InviteInput{FederationID: v.Fed.ID, Note: form.note, Domain: strings.TrimSpace(form.domain), Uses: uses, Days: days, Auto: form.auto})
+		link, _, err = s.Onboarding.Invite(r.Context(), v.Actor(), onboarding.InviteInput{FederationID: v.Fed.ID, Note: form.note,
+			Domain: strings.TrimSpace(form.domain), Uses: uses, Days: days, Auto: form.auto})
 	}
 	if err != nil {
 		return s.badInvite(w, r, v, "link", form, err, "note", "domain", "uses", "days")
@@ -230,11 +232,13 @@ func inviteUse(i domain.Invitation) string {
 }
 
 func revokeInviteConfirmation(fed domain.Federation, i domain.Invitation) visit.Confirmation {
-	return visit.Confirmation{Words: "Take back the invitation of " + inviteWords(i) + "? Its link stops working. People who have used it stay.",
+	return visit.Confirmation{Words: "Take back the invitation of " + inviteWords(i) +
+		"? Its link stops working. People who have used it stay.",
 		Do: "Take back invitation", Back: "/f/" + fed.Slug + "/invites"}
 }
 
 func dropRuleConfirmation(fed domain.Federation, r domain.ApprovalRule) visit.Confirmation {
-	return visit.Confirmation{Words: "Remove the rule for " + r.Value + "? New requests wait for a manager. People whom it approved stay.", Do: "Remove rule",
+	return visit.Confirmation{Words: "Remove the rule for " + r.Value + "? New requests wait for a manager. People whom it approved stay.",
+		Do:   "Remove rule",
 		Back: "/f/" + fed.Slug + "/invites"}
 }

@@ -41,7 +41,8 @@ func (s *Pages) startJoin(w http.ResponseWriter, r *http.Request, v *visit.Visit
 		return nil
 	}
 	if v.Fed.Asking.InvitationsOnly && inv.ID == 0 {
-		return domain.Errorf(domain.Forbidden, "%s takes people by invitation only.", v.Fed.Name).Fix("Ask its managers for an invitation, and open the link in it.")
+		return domain.Errorf(domain.Forbidden, "%s takes people by invitation only.",
+			v.Fed.Name).Fix("Ask its managers for an invitation, and open the link in it.")
 	}
 	in := onboarding.AskInput{Email: cmp.Or(v.Person.Email, inv.Email), Name: v.Person.Name, Organisation: v.Person.Organisation}
 	return s.showJoin(w, r, v, http.StatusOK, joining{inv: inv, in: in})
@@ -101,7 +102,8 @@ func (s *Pages) ask(w http.ResponseWriter, r *http.Request, v *visit.Visit, inv 
 		return err
 	}
 	f := r.PostForm
-	in := onboarding.AskInput{FederationID: v.Fed.ID, Email: f.Get("email"), Name: f.Get("name"), Organisation: f.Get("organisation"), Message: f.Get("message"),
+	in := onboarding.AskInput{FederationID: v.Fed.ID, Email: f.Get("email"), Name: f.Get("name"), Organisation: f.Get("organisation"),
+		Message: f.Get("message"),
 		Address: s.ClientAddress(r), Invitation: secret, Asker: v.Person}
 	req, err := s.Onboarding.Ask(r.Context(), in)
 	if domain.CodeOf(err) == domain.Unauthenticated { // the form says how; what was entered stays in it
@@ -176,5 +178,6 @@ func (s *Pages) Resend(w http.ResponseWriter, r *http.Request, v *visit.Visit) e
 		s.showVerify(w, r, v, status, ref, "", errs)
 		return nil
 	}
-	return s.Done(w, r, "/verify?ref="+url.QueryEscape(ref), "A new code is on its way, if the request is known. Earlier codes do not work any more.")
+	return s.Done(w, r, "/verify?ref="+url.QueryEscape(ref),
+		"A new code is on its way, if the request is known. Earlier codes do not work any more.")
 }

@@ -1,4 +1,5 @@
-// Package join is the way into a federation: ask, by an invitation or without, and confirm the e-mail address. What follows is in participant.
+// Package join is the way into a federation: ask, by an invitation or without, and confirm the e-mail address. What follows is in
+// participant.
 package join
 
 import (

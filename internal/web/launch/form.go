@@ -35,7 +35,8 @@ type launchForm struct {
 
 func (s *Pages) newLaunch(ctx context.Context, v *visit.Visit, hash string) (launchForm, error) {
 	head, err := s.Fed.Head(ctx, v, "runs")
-	l := launchForm{Head: head, parts: ui.Itoa(v.Fed.TotalPartitions), config: map[string]string{}, engine: newEngineForm(head.Fed.Limits), admin: v.Person.Admin}
+	l := launchForm{Head: head, parts: ui.Itoa(v.Fed.TotalPartitions), config: map[string]string{}, engine: newEngineForm(head.Fed.Limits),
+		admin: v.Person.Admin}
 	if err != nil {
 		return l, err
 	}
@@ -112,7 +113,8 @@ func (s *Pages) Launch(w http.ResponseWriter, r *http.Request, v *visit.Visit) e
 		return err
 	}
 	f := r.PostForm
-	in := runs.LaunchInput{FederationID: v.Fed.ID, AppHash: f.Get("app"), Name: strings.TrimSpace(f.Get("run_id")), Note: strings.TrimSpace(f.Get("note"))}
+	in := runs.LaunchInput{FederationID: v.Fed.ID, AppHash: f.Get("app"), Name: strings.TrimSpace(f.Get("run_id")),
+		Note: strings.TrimSpace(f.Get("note"))}
 	from, err := s.cloned(r.Context(), v, f.Get("from"))
 	if err != nil {
 		return err

@@ -67,7 +67,8 @@ func (s *Streams) GiveSlot(address string) {
 func (s *Streams) Follow(w http.ResponseWriter, r *http.Request, who visit.Access, v *visit.Visit, live View) error {
 	address := s.ClientAddress(r)
 	if !s.TakeSlot(address) {
-		return domain.Errorf(domain.Limited, "Too many live pages from your address.").Fix("Close some; this page shows what was when it was loaded.")
+		return domain.Errorf(domain.Limited,
+			"Too many live pages from your address.").Fix("Close some; this page shows what was when it was loaded.")
 	}
 	defer s.GiveSlot(address)
 	sub := s.Events.Subscribe(live.Topics...)

@@ -25,7 +25,8 @@ func (p Part) Base(fed domain.Federation) string {
 
 // NodeParts are the logs that an agent sends.
 func NodeParts(k domain.NodeKey) []Part {
-	return []Part{{Key: "supernode", Name: "SuperNode", node: k.ID, Part: "supernode"}, {Key: "clientapp", Name: "ClientApp", node: k.ID, Part: "clientapp"}}
+	return []Part{{Key: "supernode", Name: "SuperNode", node: k.ID, Part: "supernode"},
+		{Key: "clientapp", Name: "ClientApp", node: k.ID, Part: "clientapp"}}
 }
 
 // Find returns the part with a key; without one it is a [domain.NotFound] error.

@@ -178,7 +178,8 @@ func (s *Pages) Events(w http.ResponseWriter, r *http.Request, v *visit.Visit) e
 			}
 			bare := l
 			bare.bare = true
-			return []live.Region{{ID: "head", Body: fedpage.Header(l.Head)}, {ID: "tabs", Body: fedpage.Tabs(l.Head)}, {ID: "chips", Body: nodeChips(l)},
+			return []live.Region{{ID: "head", Body: fedpage.Header(l.Head)}, {ID: "tabs", Body: fedpage.Tabs(l.Head)},
+				{ID: "chips", Body: nodeChips(l)},
 				{ID: "foot", Body: nodesFoot(l)},
 				{ID: "list", Body: live.Rowed{Component: nodeRows(l), Bare: nodeRows(bare), Rows: rows}}}, nil, err
 		},

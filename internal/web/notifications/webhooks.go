@@ -38,7 +38,8 @@ func hooksBase(v *visit.Visit) string {
 
 func (s *Pages) webhooksView(ctx context.Context, v *visit.Visit) (hv webhooksView, err error) {
 	hv = webhooksView{base: hooksBase(v), kinds: domain.FederationNotices, admin: v.Person.Admin, logs: map[int64][]domain.Delivery{},
-		in: notify.WebhookInput{Shape: domain.WebhookJSON, Kinds: []domain.NoticeKind{domain.NoticeRunCompleted, domain.NoticeRunFailed, domain.NoticeNothingTrained}}}
+		in: notify.WebhookInput{Shape: domain.WebhookJSON, Kinds: []domain.NoticeKind{domain.NoticeRunCompleted, domain.NoticeRunFailed,
+			domain.NoticeNothingTrained}}}
 	if v.Fed.ID == 0 {
 		hv.kinds = append(append([]domain.NoticeKind(nil), domain.InstanceNotices...), domain.FederationNotices...)
 	} else if hv.Head, err = s.Fed.Head(ctx, v, "settings"); err != nil {
@@ -84,7 +85,8 @@ func (s *Pages) AddWebhook(w http.ResponseWriter, r *http.Request, v *visit.Visi
 		return err
 	}
 	f := r.PostForm
-	in := notify.WebhookInput{Name: f.Get("name"), URL: f.Get("url"), Token: f.Get("token"), Shape: domain.WebhookShape(f.Get("shape")), Private: f.Get("private") != ""}
+	in := notify.WebhookInput{Name: f.Get("name"), URL: f.Get("url"), Token: f.Get("token"), Shape: domain.WebhookShape(f.Get("shape")),
+		Private: f.Get("private") != ""}
 	for _, k := range f["kinds"] {
 		in.Kinds = append(in.Kinds, domain.NoticeKind(k))
 	}
@@ -144,7 +146,8 @@ func (s *Pages) ActOnWebhook(w http.ResponseWriter, r *http.Request, v *visit.Vi
 }
 
 func renewSecretConfirmation(w domain.Webhook, back string) visit.Confirmation {
-	return visit.Confirmation{Words: "Replace the secret of " + w.Name + "? The receiver must get the new one to verify signatures.", Do: "Replace secret", Back: back}
+	return visit.Confirmation{Words: "Replace the secret of " + w.Name + "? The receiver must get the new one to verify signatures.",
+		Do: "Replace secret", Back: back}
 }
 
 func deleteWebhookConfirmation(w domain.Webhook, back string) visit.Confirmation {

@@ -22,7 +22,8 @@ func inPart(v *visit.Visit) error {
 	case v.Mine.ID == 0:
 		return visit.NoFederation()
 	case v.Mine.State != domain.Approved:
-		return domain.Errorf(domain.Conflict, "Your request is %s; this is for those who are in.", v.Mine.State).Fix("Your own page says where your request stands.")
+		return domain.Errorf(domain.Conflict, "Your request is %s; this is for those who are in.",
+			v.Mine.State).Fix("Your own page says where your request stands.")
 	}
 	return nil
 }

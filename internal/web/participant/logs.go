@@ -24,7 +24,8 @@ func (s *Pages) myParts(ctx context.Context, v *visit.Visit) ([]logview.Part, er
 	}
 	k, err := s.Onboarding.KeyOf(ctx, v.Mine.ID)
 	if err != nil || !k.Seen.SharesLogs {
-		return nil, domain.Errorf(domain.NotFound, "No logs of your machine are here: they stay with you.").Fix("To share them, run join with --share-logs.").Because(err)
+		return nil, domain.Errorf(domain.NotFound,
+			"No logs of your machine are here: they stay with you.").Fix("To share them, run join with --share-logs.").Because(err)
 	}
 	return logview.NodeParts(k), nil
 }

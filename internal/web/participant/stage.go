@@ -136,9 +136,11 @@ func connectStage(st standing, now time.Time) stage {
 		return stage{headline: "You are in. Connect your machine", next: mine + " Run one command on the machine that holds the data; this page follows along.", current: 3, class: "is-wait"}
 	case !k.SuspendedAt.IsZero():
 		t := ui.NodeTone(k, false, now)
-		return stage{headline: "Suspended by a manager", next: "Your SuperNode waits and continues automatically. Reason: “" + k.Reason + "”.", current: 4, class: "is-off", pill: &t}
+		return stage{headline: "Suspended by a manager", next: "Your SuperNode waits and continues automatically. Reason: “" + k.Reason + "”.",
+			current: 4, class: "is-off", pill: &t}
 	case k.Seen.FirstAt.IsZero():
-		return stage{headline: "Setting up your SuperNode", next: "The first start takes about a minute; this page updates automatically.", current: 3, class: "is-live"}
+		return stage{headline: "Setting up your SuperNode", next: "The first start takes about a minute; this page updates automatically.",
+			current: 3, class: "is-live"}
 	}
 	t := ui.NodeTone(k, st.training, now)
 	switch {
@@ -160,5 +162,6 @@ func connectStage(st standing, now time.Time) stage {
 		next := fmt.Sprintf("Your machine has flwr %s; this server needs %s or newer. There: %s, and start your SuperNode again.", k.Seen.Flwr, domain.OldestFlwr, domain.InstallFlwr(st.conn.Flwr))
 		return stage{headline: "Your Flower is too old", next: next, current: 4, class: "is-bad", pill: &t}
 	}
-	return stage{headline: "Not seen for " + ui.About(now.Sub(k.Seen.LastAt)), next: "Your partition is kept. Run the command again on your machine.", current: 4, class: "is-off", pill: &t}
+	return stage{headline: "Not seen for " + ui.About(now.Sub(k.Seen.LastAt)),
+		next: "Your partition is kept. Run the command again on your machine.", current: 4, class: "is-off", pill: &t}
 }

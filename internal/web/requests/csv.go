@@ -49,7 +49,8 @@ func csvRow(q domain.Request) []string {
 	if q.Partition >= 0 {
 		partition = ui.Itoa(q.Partition)
 	}
-	row := []string{q.Ref, string(q.State), partition, q.Name, q.Organisation, q.Email, q.Message, q.Reason, q.DecidedBy, ui.CSVTime(q.CreatedAt), ui.CSVTime(q.VerifiedAt), ui.CSVTime(q.DecidedAt)}
+	row := []string{q.Ref, string(q.State), partition, q.Name, q.Organisation, q.Email, q.Message, q.Reason, q.DecidedBy,
+		ui.CSVTime(q.CreatedAt), ui.CSVTime(q.VerifiedAt), ui.CSVTime(q.DecidedAt)}
 	for i, cell := range row {
 		row[i] = domain.CSVCell(cell)
 	}

@@ -241,7 +241,8 @@ func (s *Pages) picked(r *http.Request, v *visit.Visit) ([]domain.Request, error
 	} else if r.PostForm.Get("all") == "" {
 		return s.Requests(r.Context(), v, r.PostForm["id"])
 	}
-	f := domain.RequestFilter{FederationID: v.Fed.ID, States: []domain.RequestState{domain.Pending}, Search: r.PostForm.Get("q"), Sort: domain.SortOldest, Limit: most}
+	f := domain.RequestFilter{FederationID: v.Fed.ID, States: []domain.RequestState{domain.Pending}, Search: r.PostForm.Get("q"),
+		Sort: domain.SortOldest, Limit: most}
 	all, err := s.Onboarding.List(r.Context(), f)
 	if err == nil && len(all) == 0 {
 		err = domain.Errorf(domain.Invalid, "No pending request matches the search.").Fix("Change the search, or tick requests one by one.")
@@ -333,7 +334,8 @@ func (s *Pages) Revoke(w http.ResponseWriter, r *http.Request, v *visit.Visit) e
 
 type decision func(ctx context.Context, actor domain.Actor, id int64, reason string) (domain.Request, error)
 
-func (s *Pages) decide(w http.ResponseWriter, r *http.Request, v *visit.Visit, ask func(domain.Federation, domain.Request) visit.Confirmation,
+func (s *Pages) decide(w http.ResponseWriter, r *http.Request, v *visit.Visit,
+	ask func(domain.Federation, domain.Request) visit.Confirmation,
 	do decision, result string) error {
 	if err := visit.ParseForm(r); err != nil {
 		return err
@@ -365,8 +367,9 @@ func requestTime(r domain.Request) time.Time {
 }
 
 func rejectConfirmation(fed domain.Federation, req domain.Request) visit.Confirmation {
-	return visit.Confirmation{Words: "Reject the request of " + req.Name + "? The reason is mailed. They can ask again.", Do: "Reject request", Back: "/f/" +
-		fed.Slug + "/requests?request=" + req.Ref}
+	return visit.Confirmation{Words: "Reject the request of " + req.Name + "? The reason is mailed. They can ask again.",
+		Do: "Reject request", Back: "/f/" +
+			fed.Slug + "/requests?request=" + req.Ref}
 }
 
 func revokeConfirmation(fed domain.Federation, req domain.Request) visit.Confirmation {

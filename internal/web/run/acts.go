@@ -12,7 +12,8 @@ import (
 // stopRun stops a run. One that was still queued is cancelled, which can be taken back.
 // stopRunConfirmation asks before a run in progress is stopped.
 func stopRunConfirmation(fed domain.Federation, run domain.Run) visit.Confirmation {
-	return visit.Confirmation{Words: "Stop " + run.Name + "? A stopped run cannot be resumed.", Do: "Stop run", Back: "/f/" + fed.Slug + "/runs/" + run.Name}
+	return visit.Confirmation{Words: "Stop " + run.Name + "? A stopped run cannot be resumed.", Do: "Stop run", Back: "/f/" + fed.Slug +
+		"/runs/" + run.Name}
 }
 
 // Stop stops a run, or takes it out of the queue.

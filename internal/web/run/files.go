@@ -17,7 +17,8 @@ func keepWords(d runDetail) string {
 	k := d.keep
 	switch {
 	case k.Days > 0 && k.Runs > 0:
-		return fmt.Sprintf("Kept for %s after the end, or as long as this is among the last %s.", ui.Plural(k.Days, "day", "days"), ui.Plural(k.Runs, "run", "runs")) + goneAt(d)
+		return fmt.Sprintf("Kept for %s after the end, or as long as this is among the last %s.", ui.Plural(k.Days, "day", "days"),
+			ui.Plural(k.Runs, "run", "runs")) + goneAt(d)
 	case k.Days > 0:
 		return fmt.Sprintf("Kept for %s after the run's end.", ui.Plural(k.Days, "day", "days")) + goneAt(d)
 	case k.Runs > 0:
@@ -38,5 +39,6 @@ func goneAt(d runDetail) string {
 }
 
 func sweptWords(w domain.Swept) string {
-	return fmt.Sprintf("%s with %s went on %s, as the federation keeps files. Their hashes are in the receipt.", ui.Plural(w.Files, "file", "files"), ui.Size(w.Bytes), w.At.Format("2 Jan 2006"))
+	return fmt.Sprintf("%s with %s went on %s, as the federation keeps files. Their hashes are in the receipt.",
+		ui.Plural(w.Files, "file", "files"), ui.Size(w.Bytes), w.At.Format("2 Jan 2006"))
 }

@@ -110,7 +110,8 @@ func (s *Pages) showRun(w http.ResponseWriter, r *http.Request, v *visit.Visit, 
 		return err
 	}
 	change(&d)
-	s.Render(w, r, v, status, ui.Page{Title: run.Name + " · " + v.Fed.Name, Nav: "f", Events: "/f/" + v.Fed.Slug + "/runs/" + run.Name + "/events"}, runPage(d))
+	s.Render(w, r, v, status, ui.Page{Title: run.Name + " · " + v.Fed.Name, Nav: "f", Events: "/f/" + v.Fed.Slug + "/runs/" + run.Name +
+		"/events"}, runPage(d))
 	return nil
 }
 

@@ -1,4 +1,5 @@
-// Package run is the page of one run, what can be done to it, and the page that a link to it opens. Parts with an address and a weight of their
+// Package run is the page of one run, what can be done to it, and the page that a link to it opens. Parts with an address and a weight of
+// their
 // own are in charts, rounds and artifacts below it.
 package run
 

@@ -131,12 +131,14 @@ func (s *Pages) sharedLook(ctx context.Context, v *visit.Visit, name string) ([]
 	if err != nil {
 		return nil, nil, err
 	}
-	regions, signals := []live.Region{{ID: "head", Body: shareHead(d, v.Share)}}, []live.Signal{{Name: "metric", Data: newest}, {Name: "rounds", Data: rounds}}
+	regions, signals := []live.Region{{ID: "head", Body: shareHead(d, v.Share)}},
+		[]live.Signal{{Name: "metric", Data: newest}, {Name: "rounds", Data: rounds}}
 	if !v.Share.WithLog {
 		return regions, signals, nil
 	}
 	lines, err := s.Runs.LogFile(d.run).Total()
-	return append(regions, live.Region{ID: "failure", Body: runFailure(d)}), append(signals, live.Signal{Name: "log", Data: runs.LogNews{Total: lines}}), err
+	return append(regions, live.Region{ID: "failure", Body: runFailure(d)}),
+		append(signals, live.Signal{Name: "log", Data: runs.LogNews{Total: lines}}), err
 }
 
 // Share makes a link to a run; it is in this answer only.
@@ -194,6 +196,7 @@ func (s *Pages) RevokeShare(w http.ResponseWriter, r *http.Request, v *visit.Vis
 }
 
 func revokeShareConfirmation(fed domain.Federation, run domain.Run, v domain.Share) visit.Confirmation {
-	return visit.Confirmation{Words: "Revoke the link to " + run.Name + " of " + ui.Exact(v.CreatedAt) + "? Everyone who has it is refused from now on.",
+	return visit.Confirmation{Words: "Revoke the link to " + run.Name + " of " + ui.Exact(v.CreatedAt) +
+		"? Everyone who has it is refused from now on.",
 		Do: "Revoke link", Back: "/f/" + fed.Slug + "/runs/" + run.Name + "#share"}
 }

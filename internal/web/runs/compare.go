@@ -169,7 +169,8 @@ func (s *Pages) Compare(w http.ResponseWriter, r *http.Request, v *visit.Visit) 
 		return err
 	}
 	title := fmt.Sprintf("Compare %s", ui.Plural(len(c.runs), "run", "runs"))
-	s.Render(w, r, v, http.StatusOK, ui.Page{Title: title + " · " + v.Fed.Name, Nav: "f", Events: "/f/" + v.Fed.Slug + "/compare/events?" + q.address(nil)}, comparePage(c, title))
+	s.Render(w, r, v, http.StatusOK, ui.Page{Title: title + " · " + v.Fed.Name, Nav: "f", Events: "/f/" + v.Fed.Slug + "/compare/events?" +
+		q.address(nil)}, comparePage(c, title))
 	return nil
 }
 
@@ -180,7 +181,8 @@ func (s *Pages) CompareEvents(w http.ResponseWriter, r *http.Request, v *visit.V
 	if err != nil {
 		return err
 	}
-	stream := live.View{Topics: []string{live.RunsTopic(v.Fed.ID)}, Look: func(ctx context.Context, v *visit.Visit) ([]live.Region, []live.Signal, error) {
+	stream := live.View{Topics: []string{live.RunsTopic(v.Fed.ID)}, Look: func(ctx context.Context, v *visit.Visit) ([]live.Region,
+		[]live.Signal, error) {
 		c, err := s.comparison(ctx, v, q)
 		values := 0
 		for _, r := range c.runs {

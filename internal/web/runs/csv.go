@@ -61,7 +61,8 @@ func (s *Pages) CSV(w http.ResponseWriter, r *http.Request, v *visit.Visit) erro
 
 func runCSVRow(f domain.RunQuery, row domain.RunRow) []string {
 	r := row.Run
-	out := []string{r.Name, string(r.State), string(r.Outcome()), r.AppID, r.AppVersion, ui.Itoa(r.Round), ui.Itoa(r.Rounds), strings.Join(r.Tags, ", "), r.Note, ui.CSVTime(r.CreatedAt), ui.CSVTime(r.StartingAt), ui.CSVTime(r.EndedAt)}
+	out := []string{r.Name, string(r.State), string(r.Outcome()), r.AppID, r.AppVersion, ui.Itoa(r.Round), ui.Itoa(r.Rounds),
+		strings.Join(r.Tags, ", "), r.Note, ui.CSVTime(r.CreatedAt), ui.CSVTime(r.StartingAt), ui.CSVTime(r.EndedAt)}
 	for i, cell := range row.Cells {
 		switch {
 		case !cell.Known:

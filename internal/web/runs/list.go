@@ -117,7 +117,8 @@ func (q runsQuery) address(change func(*runsQuery)) string {
 }
 
 func (q runsQuery) query(v *visit.Visit) domain.RunQuery {
-	return domain.RunQuery{FederationID: v.Fed.ID, SeenBy: v.SeenBy(), States: q.tab.states, Search: q.search, Tag: q.tag, Order: q.order, Ascending: q.asc, Group: q.group, Columns: q.columns, After: q.after, Limit: runsPageSize}
+	return domain.RunQuery{FederationID: v.Fed.ID, SeenBy: v.SeenBy(), States: q.tab.states, Search: q.search, Tag: q.tag, Order: q.order,
+		Ascending: q.asc, Group: q.group, Columns: q.columns, After: q.after, Limit: runsPageSize}
 }
 
 // usualColumns are the metrics shown to those who chose none: the last loss and accuracy of the ServerApp's own evaluation, else

@@ -81,7 +81,8 @@ func (s *Pages) Back(w http.ResponseWriter, r *http.Request, v *visit.Visit) err
 	s.SetCookie(w, r, stateCookie, "", -1)
 	c, err := r.Cookie(stateCookie)
 	if err != nil || c.Value == "" || c.Value != q.Get("state") {
-		err := domain.Errorf(domain.Expired, "This sign-in was not begun in this browser, or has run out.").Fix("Begin again at the sign-in page.")
+		err := domain.Errorf(domain.Expired,
+			"This sign-in was not begun in this browser, or has run out.").Fix("Begin again at the sign-in page.")
 		s.Accounts.Refused(r.PathValue("provider"), err)
 		return err
 	}

@@ -46,7 +46,8 @@ func serveTagged(w http.ResponseWriter, r *http.Request, kind, tag string, body 
 
 // Help is what whoever runs this server says to those who need help.
 func (s *Pages) Help(w http.ResponseWriter, r *http.Request, v *visit.Visit) error {
-	s.Render(w, r, v, http.StatusOK, ui.Page{Title: "Help", Nav: "help", Mid: true}, helpPage(s.Site.Value(site.KeyHelp), s.Site.Value(site.KeyContact), v))
+	s.Render(w, r, v, http.StatusOK, ui.Page{Title: "Help", Nav: "help", Mid: true},
+		helpPage(s.Site.Value(site.KeyHelp), s.Site.Value(site.KeyContact), v))
 	return nil
 }
 

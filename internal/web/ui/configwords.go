@@ -20,7 +20,8 @@ func Brief(text string) string {
 
 // KeyHelp is what a key is for and what it may be.
 func KeyHelp(k domain.ConfigKey) string {
-	words := map[domain.ConfigKind]string{domain.KindInt: "whole number", domain.KindFloat: "number", domain.KindString: "text", domain.KindBool: "true or false"}[k.Kind]
+	words := map[domain.ConfigKind]string{domain.KindInt: "whole number", domain.KindFloat: "number", domain.KindString: "text",
+		domain.KindBool: "true or false"}[k.Kind]
 	switch {
 	case len(k.Choices) > 0:
 		words += ": " + strings.Join(KeyOptions(k), ", ")

@@ -19,12 +19,14 @@ func limitText(d time.Duration) string {
 // ReadLimits reads the limits of a form, and keeps their texts.
 func ReadLimits(f url.Values, texts map[string]string) (l domain.Limits, err error) {
 	var errs domain.Errors
-	for field, to := range map[string]*time.Duration{"wall_limit": &l.Wall, "round_limit": &l.Round, "no_progress_limit": &l.NoProgress, "first_heartbeat_limit": &l.FirstHeartbeat} {
+	for field, to := range map[string]*time.Duration{"wall_limit": &l.Wall, "round_limit": &l.Round, "no_progress_limit": &l.NoProgress,
+		"first_heartbeat_limit": &l.FirstHeartbeat} {
 		text := strings.TrimSpace(f.Get(field))
 		texts[field] = text
 		var ok bool
 		if *to, ok = readSpan(text); !ok {
-			errs = errs.With(domain.Errorf(domain.Invalid, "%q is no length of time.", text).Fix("Write minutes, or 45 s, 10 min, 2 h 30 min; empty is no limit.").At(field))
+			errs = errs.With(domain.Errorf(domain.Invalid, "%q is no length of time.",
+				text).Fix("Write minutes, or 45 s, 10 min, 2 h 30 min; empty is no limit.").At(field))
 		}
 	}
 	return l, errs.OrNil()

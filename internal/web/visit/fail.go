@@ -24,7 +24,8 @@ func Problems(err error) []ui.Problem {
 	}
 	var e *domain.Error
 	if !errors.As(err, &e) || e.Code == domain.Internal {
-		return []ui.Problem{{Code: domain.Internal, Message: "Something is wrong on our side.", Remedy: "Try again; the server's log says more.", Status: http.StatusInternalServerError}}
+		return []ui.Problem{{Code: domain.Internal, Message: "Something is wrong on our side.",
+			Remedy: "Try again; the server's log says more.", Status: http.StatusInternalServerError}}
 	}
 	return []ui.Problem{{Code: e.Code, Message: e.Message, Remedy: e.Remedy, Field: e.Field, Status: e.Code.Status()}}
 }

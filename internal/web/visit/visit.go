@@ -34,7 +34,8 @@ func (v *Visit) Known() bool { return v.Person.ID != 0 }
 func (v *Visit) Manager() bool { return v.Role.AtLeast(domain.RoleManager) }
 func (v *Visit) viewer() bool  { return v.Role.AtLeast(domain.RoleViewer) }
 
-// SeenBy is the participant whose runs alone the visitor may see, as lists and searches take it; 0 where they see every run. A link to a run
+// SeenBy is the participant whose runs alone the visitor may see, as lists and searches take it; 0 where they see every run. A link to a
+// run
 // opens that run alone, whoever the visitor is.
 func (v *Visit) SeenBy() int64 {
 	if v.viewer() || v.Share.ID != 0 {
@@ -121,7 +122,8 @@ func (s *Host) identify(r *http.Request, v *Visit) error {
 
 // NoFederation is the answer for a federation that does not exist, or not for the visitor.
 func NoFederation() error {
-	return domain.Errorf(domain.NotFound, "There is no such federation, or you have no part in it.").Fix("Check the address. Did you sign in with another e-mail address when you asked to join?")
+	return domain.Errorf(domain.NotFound,
+		"There is no such federation, or you have no part in it.").Fix("Check the address. Did you sign in with another e-mail address when you asked to join?")
 }
 
 // Enter looks at the visitor's part in the federation of the address.
@@ -153,7 +155,8 @@ func (v *Visit) may(who Access) error {
 	}
 	switch {
 	case v.Role == domain.RoleNone && v.Mine.ID != 0:
-		return domain.Errorf(domain.Forbidden, "This page is for those who are in %s.", v.Fed.Name).Fix("Your own page says where your request stands.")
+		return domain.Errorf(domain.Forbidden, "This page is for those who are in %s.",
+			v.Fed.Name).Fix("Your own page says where your request stands.")
 	case v.Role == domain.RoleNone:
 		return NoFederation()
 	case who == Manager && !v.Manager():
@@ -165,7 +168,8 @@ func (v *Visit) may(who Access) error {
 // safeNext returns a path of this site to go to, or "" for anything else.
 func safeNext(next string) string {
 	u, err := url.Parse(next)
-	if err != nil || u.IsAbs() || u.Host != "" || !strings.HasPrefix(next, "/") || strings.HasPrefix(next, "//") || strings.ContainsAny(next, "\\\r\n\t") {
+	if err != nil || u.IsAbs() || u.Host != "" || !strings.HasPrefix(next, "/") || strings.HasPrefix(next, "//") ||
+		strings.ContainsAny(next, "\\\r\n\t") {
 		return ""
 	}
 	return next
@@ -173,7 +177,8 @@ func safeNext(next string) string {
 
 // SetCookie sets a cookie that scripts cannot read, for maxAge seconds; a negative one takes it away.
 func (s *Host) SetCookie(w http.ResponseWriter, r *http.Request, name, value string, maxAge int) {
-	http.SetCookie(w, &http.Cookie{Name: name, Value: value, Path: "/", MaxAge: maxAge, HttpOnly: true, Secure: s.Secure(r), SameSite: http.SameSiteLaxMode})
+	http.SetCookie(w, &http.Cookie{Name: name, Value: value, Path: "/", MaxAge: maxAge, HttpOnly: true, Secure: s.Secure(r),
+		SameSite: http.SameSiteLaxMode})
 }
 
 // SignIn begins a session of a person in this browser.

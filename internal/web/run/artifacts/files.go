@@ -67,7 +67,8 @@ func (s *Pages) Zip(w http.ResponseWriter, r *http.Request, v *visit.Visit) erro
 		total += file.Size
 	}
 	if total > maxZip {
-		return domain.Errorf(domain.TooLarge, "The files have %s; a zip holds at most %s.", ui.Size(total), ui.Size(maxZip)).Fix("Download the files one by one.")
+		return domain.Errorf(domain.TooLarge, "The files have %s; a zip holds at most %s.", ui.Size(total),
+			ui.Size(maxZip)).Fix("Download the files one by one.")
 	}
 	h := w.Header()
 	h.Set("Content-Type", "application/zip")

@@ -69,7 +69,8 @@ func (s *Pages) Preview(w http.ResponseWriter, r *http.Request, v *visit.Visit) 
 	if err != nil {
 		return err
 	}
-	p := preview{fed: v.Fed, run: run, path: name, size: info.Size(), download: "/f/" + v.Fed.Slug + "/runs/" + run.Name + "/artifacts/" + ui.EscapePath(name)}
+	p := preview{fed: v.Fed, run: run, path: name, size: info.Size(), download: "/f/" + v.Fed.Slug + "/runs/" + run.Name + "/artifacts/" +
+		ui.EscapePath(name)}
 	if err := p.look(f); err != nil {
 		return err
 	}
@@ -244,7 +245,8 @@ func (p *preview) tensors(f contents) bool {
 			return false
 		}
 		if i < 10*maxRows {
-			rows = append(rows, []string{shortCell(name), shortCell(t.DType), shortCell(fmt.Sprint(t.Shape)), ui.Itoa64(count), ui.Size(t.Offsets[1] - t.Offsets[0])})
+			rows = append(rows, []string{shortCell(name), shortCell(t.DType), shortCell(fmt.Sprint(t.Shape)), ui.Itoa64(count),
+				ui.Size(t.Offsets[1] - t.Offsets[0])})
 		}
 	}
 	p.rows, p.kind = rows, fmt.Sprintf("safetensors, %s, %d numbers", ui.Plural(len(names), "tensor", "tensors"), total)

@@ -165,7 +165,8 @@ func inMapOrder(t *timeline, people []domain.RunParticipant, labels map[string]s
 		order = append(order, node)
 	}
 	slices.SortFunc(order, func(a, b uint64) int {
-		return cmp.Or(cmp.Compare(t.people[b].took, t.people[a].took), cmp.Compare(len(LabelOf(labels, a)), len(LabelOf(labels, b))), cmp.Compare(LabelOf(labels, a), LabelOf(labels, b)))
+		return cmp.Or(cmp.Compare(t.people[b].took, t.people[a].took), cmp.Compare(len(LabelOf(labels, a)), len(LabelOf(labels, b))),
+			cmp.Compare(LabelOf(labels, a), LabelOf(labels, b)))
 	})
 	for _, p := range people {
 		if p.NodeID != 0 && t.people[p.NodeID] == nil {
