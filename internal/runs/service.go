@@ -168,8 +168,8 @@ func (s *Service) EndRestored(ctx context.Context, made time.Time) (int, error) 
 // Observed takes note that metrics or exchanges of the federation's runs have reached the database.
 func (s *Service) Observed(fedID int64) { s.follower.Observed(fedID) }
 
-// MakeReceipts makes the receipts that are due now.
-func (s *Service) MakeReceipts(ctx context.Context) error { return s.receipts.Make(ctx) }
+// MakeReceipts makes the receipts of all runs that have ended, also of those that ended just now.
+func (s *Service) MakeReceipts(ctx context.Context) error { return s.receipts.Make(ctx, s.Clock()) }
 
 // Receipt is [receipts.Maker.Receipt].
 func (s *Service) Receipt(ctx context.Context, run domain.Run) ([]byte, error) {

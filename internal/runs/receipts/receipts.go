@@ -26,13 +26,13 @@ const (
 	mostMetrics  = 50_000
 
 	receiptsAtOnce = 20
-	receiptSettles = 3 * time.Second
+	receiptSettles = 3 * time.Second // after a run's end, until what was seen of its last messages is stored
 	receiptsAgain  = 5 * time.Minute // after a failure
 )
 
 // Tx is what the package needs of a transaction.
 type Tx interface {
-	RunsWithoutReceipt(ctx context.Context, n int) ([]domain.Run, error)
+	RunsWithoutReceipt(ctx context.Context, endedBy time.Time, n int) ([]domain.Run, error)
 	EachExchange(ctx context.Context, fedID int64, engineRunID uint64, take func(domain.Exchange) error) error
 	InsertReceipt(ctx context.Context, runID int64, envelope []byte, at time.Time) error
 	Receipt(ctx context.Context, runID int64) ([]byte, error)
@@ -96,7 +96,7 @@ func (s *Maker) Keep(ctx context.Context) {
 	tick := time.NewTicker(receiptsLook)
 	defer tick.Stop()
 	for ctx.Err() == nil {
-		if err := s.Make(ctx); err != nil && ctx.Err() == nil {
+		if err := s.Make(ctx, s.Clock().Add(-receiptSettles)); err != nil && ctx.Err() == nil {
 			s.Logger.Error("making receipts", "err", err)
 		}
 		select {
@@ -118,22 +118,22 @@ func settle(ctx context.Context) {
 	}
 }
 
-// Make makes the receipts that are due now.
-func (s *Maker) Make(ctx context.Context) error {
+// Make makes the receipts of the runs that have ended by a time.
+func (s *Maker) Make(ctx context.Context, endedBy time.Time) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for {
-		if n, err := s.receiptsStep(ctx); n == 0 || err != nil {
+		if n, err := s.receiptsStep(ctx, endedBy); n == 0 || err != nil {
 			return err
 		}
 	}
 }
 
 // receiptsStep makes some of the receipts that are due. One that cannot be made holds up no other: it is tried again later.
-func (s *Maker) receiptsStep(ctx context.Context) (made int, err error) {
+func (s *Maker) receiptsStep(ctx context.Context, endedBy time.Time) (made int, err error) {
 	var due []domain.Run
 	if err := s.Store.View(ctx, func(tx Tx) (err error) {
-		due, err = tx.RunsWithoutReceipt(ctx, receiptsAtOnce+len(s.failed))
+		due, err = tx.RunsWithoutReceipt(ctx, endedBy, receiptsAtOnce+len(s.failed))
 		return err
 	}); err != nil {
 		return 0, err
