@@ -129,6 +129,15 @@ type Part struct {
 	Runs   int
 }
 
+// Contribution is what a SuperNode contributed to one round of a run.
+type Contribution struct {
+	Run             string // its name
+	Round           int    // 0 where the app names none
+	AskedAt         time.Time
+	Replies, Errors int
+	Up, Down        int64 // bytes from and to the SuperNode, as the gateway counted them: what Flower's protocol adds is in it
+}
+
 // AppExit is how a participant's ClientApp failed, as its agent tells.
 type AppExit struct {
 	FederationID int64

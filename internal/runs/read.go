@@ -34,6 +34,15 @@ func (s *Service) Part(ctx context.Context, fedID int64, nodeID uint64) (p domai
 	return p, err
 }
 
+// NewestContributions returns what a SuperNode contributed to the newest n rounds in which something was asked of it, the newest first.
+func (s *Service) NewestContributions(ctx context.Context, fedID int64, nodeID uint64, n int) (cs []domain.Contribution, err error) {
+	if nodeID == 0 {
+		return nil, nil
+	}
+	err = s.Store.View(ctx, func(tx Tx) (err error) { cs, err = tx.NewestContributions(ctx, fedID, nodeID, n); return err })
+	return cs, err
+}
+
 // Sees reports whether a participant of a run's federation may see the run: while it is queued, if it began after they were enrolled,
 // or if they took part in it. Viewers and managers see every run; who they are is for the caller to know.
 func (s *Service) Sees(ctx context.Context, run domain.Run, personID int64) (is bool, err error) {

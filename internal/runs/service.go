@@ -51,6 +51,7 @@ type Tx interface {
 	SeesRun(ctx context.Context, runID, personID int64) (bool, error)
 	RunsAsking(ctx context.Context, requestID int64, n int) ([]domain.RunPartOf, error)
 	Part(ctx context.Context, fedID int64, nodeID uint64) (domain.Part, error)
+	NewestContributions(ctx context.Context, fedID int64, nodeID uint64, n int) ([]domain.Contribution, error)
 	InsertAppExit(ctx context.Context, e domain.AppExit) (bool, error)
 	AuditEntries(ctx context.Context, f domain.AuditFilter) ([]domain.AuditEntry, error)
 }

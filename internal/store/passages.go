@@ -12,16 +12,19 @@ import (
 // SaveTimings stores what the gateway saw: of each time the first that is known (of the last object the last), and adds the bytes.
 func (tx *Tx) SaveTimings(ctx context.Context, ts []domain.Timing) error {
 	for _, t := range ts {
-		err := tx.exec(ctx, "timing", `INSERT INTO timing (federation_id, engine_run_id, message_id, node_id, taken_at, get_at, got_at, put_at, sent_at, reply_object)
-			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+		err := tx.exec(ctx, "timing", `INSERT INTO timing (federation_id, engine_run_id, message_id, node_id, taken_at, get_at, got_at, put_at,
+				sent_at, reply_object, bytes_up, bytes_down)
+			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
 			ON CONFLICT (federation_id, engine_run_id, message_id) DO UPDATE SET
 				taken_at = CASE WHEN timing.taken_at = 0 THEN excluded.taken_at ELSE timing.taken_at END,
 				get_at = CASE WHEN timing.get_at = 0 THEN excluded.get_at ELSE timing.get_at END,
 				got_at = CASE WHEN timing.got_at = 0 THEN excluded.got_at ELSE timing.got_at END,
 				put_at = CASE WHEN timing.put_at = 0 THEN excluded.put_at ELSE timing.put_at END,
 				sent_at = CASE WHEN excluded.sent_at > timing.sent_at THEN excluded.sent_at ELSE timing.sent_at END,
-				reply_object = CASE WHEN excluded.reply_object = '' THEN timing.reply_object ELSE excluded.reply_object END`,
-			t.FederationID, int64(t.EngineRunID), t.MessageID, int64(t.NodeID), millis(t.TakenAt), millis(t.GetAt), millis(t.GotAt), millis(t.PutAt), millis(t.SentAt), t.Reply)
+				reply_object = CASE WHEN excluded.reply_object = '' THEN timing.reply_object ELSE excluded.reply_object END,
+				bytes_up = timing.bytes_up + excluded.bytes_up, bytes_down = timing.bytes_down + excluded.bytes_down`,
+			t.FederationID, int64(t.EngineRunID), t.MessageID, int64(t.NodeID), millis(t.TakenAt), millis(t.GetAt), millis(t.GotAt), millis(t.PutAt),
+			millis(t.SentAt), t.Reply, t.Up, t.Down)
 		if err != nil {
 			return err
 		}

@@ -215,6 +215,23 @@ func (tx *Tx) Part(ctx context.Context, fedID int64, nodeID uint64) (domain.Part
 		WHERE federation_id = $1 AND node_id = $2 AND replied_at > 0 AND failed = 0) AS taken`, fedID, int64(nodeID))
 }
 
+// NewestContributions returns what a SuperNode contributed to the newest n rounds in which something was asked of it, over all runs, the newest first.
+func (tx *Tx) NewestContributions(ctx context.Context, fedID int64, nodeID uint64, n int) ([]domain.Contribution, error) {
+	return list(ctx, tx, "exchange", func(s scanner) (c domain.Contribution, err error) {
+		var at int64
+		err = s.Scan(&c.Run, &c.Round, &at, &c.Replies, &c.Errors, &c.Up, &c.Down)
+		c.AskedAt = moment(at)
+		return c, err
+	}, fmt.Sprintf(`WITH newest AS (SELECT engine_run_id, round, MAX(asked_at) AS at FROM exchange WHERE federation_id = $1 AND node_id = $2
+			GROUP BY engine_run_id, round ORDER BY MAX(asked_at) DESC, engine_run_id, round DESC LIMIT %d)
+		SELECT r.name, n.round, n.at, SUM(CASE WHEN e.replied_at > 0 AND e.failed = 0 THEN 1 ELSE 0 END), SUM(e.failed),
+			SUM(COALESCE(t.bytes_up, 0)), SUM(COALESCE(t.bytes_down, 0))
+		FROM newest n JOIN run r ON r.federation_id = $1 AND r.engine_run_id = n.engine_run_id
+			JOIN exchange e ON e.federation_id = $1 AND e.node_id = $2 AND e.engine_run_id = n.engine_run_id AND e.round = n.round
+			LEFT JOIN timing t ON t.federation_id = $1 AND t.engine_run_id = e.engine_run_id AND t.message_id = e.message_id
+		GROUP BY r.name, n.engine_run_id, n.round, n.at ORDER BY n.at DESC, n.engine_run_id, n.round DESC`, limit(n)), fedID, int64(nodeID))
+}
+
 // newestRound is the query of the round in which a run asked last: the highest of those asked at that time.
 func newestRound(fedID, engineRunID string) string {
 	return "SELECT round FROM exchange WHERE federation_id = " + fedID + " AND engine_run_id = " + engineRunID + " ORDER BY asked_at DESC, round DESC LIMIT 1"

@@ -23,15 +23,19 @@ type stage struct {
 	pill           *ui.Tone
 }
 
+// maxGiven is how many rounds the participant's page tells what left in.
+const maxGiven = 10
+
 // standing is everything a participant's page shows of one federation.
 type standing struct {
 	fed       domain.Federation
 	request   domain.Request
-	key       domain.NodeKey // ID 0 without one
-	run       domain.Run     // that runs now; ID 0 without one
-	part      domain.Part    // of its SuperNode, over all runs
-	apps      []onData       // what ran on their machine
-	training  bool           // asked in the run and not replied yet
+	key       domain.NodeKey        // ID 0 without one
+	run       domain.Run            // that runs now; ID 0 without one
+	part      domain.Part           // of its SuperNode, over all runs
+	given     []domain.Contribution // of its SuperNode to the newest rounds, the newest first
+	apps      []onData              // what ran on their machine
+	training  bool                  // asked in the run and not replied yet
 	stage     stage
 	conn      domain.Connection
 	challenge string
@@ -88,6 +92,9 @@ func (s *Pages) standing(ctx context.Context, v *visit.Visit) (standing, error) 
 		if err == nil {
 			st.key = k
 			if st.part, err = s.Runs.Part(ctx, v.Fed.ID, k.NodeID); err != nil {
+				return st, err
+			}
+			if st.given, err = s.Runs.NewestContributions(ctx, v.Fed.ID, k.NodeID, maxGiven); err != nil {
 				return st, err
 			}
 		}
