@@ -224,6 +224,8 @@ func TestCommandsDoWhatTheySay(t *testing.T) {
 	hash := h.apps()
 	h.runs(hash)
 	h.shares()
+	h.notifications()
+	h.webhooks()
 	for _, n := range commandsOf(t) {
 		if n.Tag.Get("op") != "" && n.Target.CanAddr() && !h.called[n.FullPath()] {
 			if _, calls := n.Target.Addr().Interface().(interface{ apiCommand() }); calls {

@@ -90,6 +90,9 @@ var apiAccess = map[string][]string{
 	"enrol": everybody, "agent-config": nobody, "agent-report": nobody, "agent-exit": nobody, "agent-apps": nobody, "agent-log": nobody,
 	"agent-about": everybody, "list-programs": everybody, "agent-leave": nobody, "rotate-key": nobody, "ask-device": everybody,
 	"poll-device": everybody, "ask": everybody, "verify": everybody, "resend": everybody,
+	"list-webhooks": managers, "add-webhook": managers, "change-webhook": managers, "delete-webhook": managers, "test-webhook": managers,
+	"renew-webhook-secret": managers, "list-deliveries": managers,
+	"get-notifications": known, "choose-notifications": admins,
 	"me": known, "my-requests": known, "make-join-command": theOne, "make-challenge": theOne, "upload-key": theOne, "withdraw": theOne,
 	"list-federations": known, "create-federation": admins, "get-federation": members, "resize-federation": managers, "set-superlink": managers, "list-nodes": watchers,
 	"list-invitations": managers, "invite": managers, "import-invitations": managers, "revoke-invitation": managers, "list-rules": managers, "add-rule": managers, "drop-rule": managers, "configure-federation": managers,
@@ -106,7 +109,9 @@ var apiAccess = map[string][]string{
 
 // bodies are valid as far as the framework is concerned, and asked of by the rules to change nothing.
 var bodies = map[string]string{
-	"set-role": `{"email":"x","role":"viewer"}`, "set-person-admin": `{"admin":false}`,
+	"choose-notifications": `{"modes":{}}`, "add-webhook": `{"name":"x","url":"x","format":"json","kinds":["x"]}`,
+	"change-webhook": `{"name":"x","kinds":["x"]}`,
+	"set-role":       `{"email":"x","role":"viewer"}`, "set-person-admin": `{"admin":false}`,
 	"create-token": `{"name":"x","scope":"all","days":400}`,
 	"describe-run": `{}`, "share-run": `{"days":1}`,
 	"set-containment": `{"accept_uncontained":false}`,

@@ -15,6 +15,7 @@ import (
 	"blossomtune/internal/client"
 	"blossomtune/internal/domain"
 	"blossomtune/internal/mail"
+	"blossomtune/internal/notify"
 	"blossomtune/internal/onboarding"
 	"blossomtune/internal/program"
 	"blossomtune/internal/runs"
@@ -42,6 +43,7 @@ type Options struct {
 	Catalog    *catalog.Service
 	Runs       *runs.Service
 	Mail       *mail.Service
+	Notify     *notify.Service
 	Audit      *audit.Service
 	Site       *site.Service
 	Engines    Engines
@@ -96,6 +98,8 @@ func New(o Options) http.Handler {
 	a.runTable()
 	a.artifactOps()
 	a.outbox()
+	a.notifications()
+	a.webhooks()
 	a.settings()
 	a.people()
 	a.auditOps()

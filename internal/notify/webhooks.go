@@ -41,7 +41,7 @@ func (in WebhookInput) check(actor domain.Actor, fedID int64, needURL bool) erro
 			errs = append(errs, domain.Errorf(domain.Invalid, "There are no notifications of the kind %q here.", k).At("kinds"))
 		}
 	}
-	if len(in.Kinds) == 0 || len(in.Kinds) > 20 {
+	if len(in.Kinds) == 0 || len(in.Kinds) > 40 {
 		errs = append(errs, domain.Errorf(domain.Invalid, "Choose at least one event.").At("kinds"))
 	}
 	if in.Private && !actor.Admin {

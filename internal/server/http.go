@@ -28,7 +28,7 @@ func (s *Server) Handler() (http.Handler, error) {
 	}
 	inner := http.NewServeMux()
 	inner.Handle("/api/", api.New(api.Options{Accounts: s.Accounts, Onboarding: s.Onboarding, Catalog: s.Catalog, Runs: s.Runs, Mail: s.Mail,
-		Audit: s.Audit, Site: s.Site, Engines: s.Engines, Programs: s.programs,
+		Notify: s.Notify, Audit: s.Audit, Site: s.Site, Engines: s.Engines, Programs: s.programs,
 		NodeSigner: s.nodeSigner, Reported: s.Seen.Reported, Contained: s.contained, NodeLog: s.NodeLogs.Add, Connection: s.connection,
 		Address: address, Secure: s.secure, Version: s.o.Version, Clock: s.o.Clock, Log: s.o.Log}))
 	inner.Handle("/api", pages) // a page for people; without it the mux would send them to /api/
