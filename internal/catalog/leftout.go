@@ -7,8 +7,6 @@ import (
 	"regexp"
 	"slices"
 	"strings"
-
-	"github.com/BurntSushi/toml"
 )
 
 // checkLeftOut refuses a FAB without a file of the app's folder that the app needs: Flower leaves out what .gitignore names, and says
@@ -65,7 +63,7 @@ func appPackages(z *zip.Reader) (packages, modules []string) {
 	if err != nil {
 		return nil, nil
 	}
-	if _, err := toml.Decode(string(text), &p); err != nil {
+	if err := decodeTOML(text, &p); err != nil {
 		return nil, nil // readPyproject says so
 	}
 	for _, c := range p.Tool.Flwr.App.Components {

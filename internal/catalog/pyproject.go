@@ -9,8 +9,7 @@ import (
 	"unicode"
 
 	"blossomtune/internal/domain"
-
-	"github.com/BurntSushi/toml"
+	"blossomtune/internal/tomltext"
 )
 
 // pyproject is what is read of an app's pyproject.toml. The tool.blossomtune table is ours; Flower ignores it.
@@ -44,9 +43,12 @@ func readPyproject(text []byte, has func(name string) bool) (domain.AppVersion, 
 		return domain.AppVersion{}, invalid("pyproject.toml %s; Flower cannot read it.", fault).Fix("Save it as UTF-8 without a byte order mark.")
 	}
 	var p pyproject
-	meta, err := decodeTOML(string(text), &p)
-	if err != nil {
-		return domain.AppVersion{}, invalid("pyproject.toml cannot be read: %s.", trimDot(firstMessage(err))).Because(err)
+	if err := decodeTOML(text, &p); err != nil {
+		cause := trimDot(firstMessage(err))
+		if line, c := tomltext.Fault(err); line > 0 {
+			cause = fmt.Sprintf("line %d: %s", line, c)
+		}
+		return domain.AppVersion{}, invalid("pyproject.toml cannot be read: %s.", cause).Because(err)
 	}
 	app := p.Tool.Flwr.App
 	for _, need := range [][2]string{{"project.name", p.Project.Name}, {"project.version", p.Project.Version}, {"tool.flwr.app.publisher", app.Publisher}} {
@@ -63,7 +65,8 @@ func readPyproject(text []byte, has func(name string) bool) (domain.AppVersion, 
 		}
 	}
 	a := domain.AppVersion{Publisher: app.Publisher, Name: p.Project.Name, Version: p.Project.Version, Summary: domain.Cut(p.Project.Description, 500)}
-	if a.Config, err = schema(app.Config, p.Tool.BlossomTune.Config, configOrder(meta)); err != nil {
+	var err error
+	if a.Config, err = schema(app.Config, p.Tool.BlossomTune.Config, configOrder(text)); err != nil {
 		return a, err
 	}
 	a.Presets, err = ownPresets(a.Config, p.Tool.BlossomTune.Presets)
@@ -108,22 +111,14 @@ func mayBring(dependencies any) bool {
 var distribution = regexp.MustCompile(`^[A-Za-z0-9._-]+`)
 
 // configOrder returns the run config's keys in the order of the file: that is how its author thinks of them.
-func configOrder(meta toml.MetaData) map[string]int {
+func configOrder(text []byte) map[string]int {
 	order := map[string]int{}
-	for i, k := range meta.Keys() {
-		if len(k) > 4 && k[0] == "tool" && k[1] == "flwr" && k[2] == "app" && k[3] == "config" {
-			order[dotted(k[4:])] = i
+	for i, k := range tomltext.Keys(text) {
+		if name, ok := strings.CutPrefix(k.Name(), "tool.flwr.app.config."); ok {
+			order[name] = i
 		}
 	}
 	return order
-}
-
-func dotted(parts []string) string {
-	s := parts[0]
-	for _, p := range parts[1:] {
-		s += "." + p
-	}
-	return s
 }
 
 const maxKeys = 500

@@ -1,15 +1,12 @@
 package catalog
 
 import (
-	"errors"
 	"fmt"
 	"regexp"
-	"strconv"
 	"strings"
 
 	"blossomtune/internal/domain"
-
-	"github.com/BurntSushi/toml"
+	"blossomtune/internal/tomltext"
 )
 
 // maxTOML bounds the text of a run config.
@@ -101,14 +98,14 @@ func ConfigFromTOML(schema []domain.ConfigKey, text string) (map[string]string, 
 		return nil, domain.Errorf(domain.Invalid, "The text is larger than %d kB.", maxTOML>>10).At("toml.0")
 	}
 	var tree map[string]any
-	if _, err := decodeTOML(text, &tree); err != nil {
-		var p toml.ParseError
-		if errors.As(err, &p) {
-			return nil, atLine(p.Position.Line, "%s", domain.FirstUpper(trimDot(p.Message))+".").Because(err)
+	if err := decodeTOML([]byte(text), &tree); err != nil {
+		line, cause := tomltext.Fault(err)
+		if line > 0 {
+			return nil, atLine(line, "%s", domain.FirstUpper(cause)+".").Because(err)
 		}
 		return nil, atLine(0, "This is no TOML: %s.", trimDot(firstMessage(err))).Because(err)
 	}
-	lines := keyLines(text)
+	lines := tomltext.Lines([]byte(text))
 	const header = "tool.flwr.app.config"
 	if sub := find(tree, header); sub != nil {
 		tree = sub
@@ -129,13 +126,13 @@ func ConfigFromTOML(schema []domain.ConfigKey, text string) (map[string]string, 
 		}
 		delete(flat, k.Key)
 		if err := checkTOML(k, v); err != nil {
-			errs = append(errs, atLine(lineOf(lines, k.Key), "%s", err.Message).Fix("%s", err.Remedy))
+			errs = append(errs, atLine(tomltext.LineOf(lines, k.Key), "%s", err.Message).Fix("%s", err.Remedy))
 			continue
 		}
 		out[k.Key] = domain.ConfigText(v)
 	}
 	for key := range flat {
-		errs = append(errs, atLine(lineOf(lines, key), "This app has no config key %q.", key).Fix("Remove it, or choose an app version that has it."))
+		errs = append(errs, atLine(tomltext.LineOf(lines, key), "This app has no config key %q.", key).Fix("Remove it, or choose an app version that has it."))
 	}
 	if err := errs.OrNil(); err != nil {
 		return nil, err
@@ -172,75 +169,4 @@ func atLine(line int, format string, args ...any) *domain.Error {
 		e.Message = fmt.Sprintf("Line %d: ", line) + e.Message
 	}
 	return e
-}
-
-// lineOf finds a key's line, or that of the table or inline table that it is in.
-func lineOf(lines map[string]int, key string) int {
-	for {
-		if n, ok := lines[key]; ok {
-			return n
-		}
-		i := strings.LastIndexByte(key, '.')
-		if i < 0 {
-			return 0
-		}
-		key = key[:i]
-	}
-}
-
-// keyLines finds the line of each key and table of a text that has been read as TOML already.
-func keyLines(text string) map[string]int {
-	out := map[string]int{}
-	table, open := "", "" // open is the quote of a text of several lines
-	for i, line := range strings.Split(text, "\n") {
-		line = strings.TrimSpace(line)
-		if open != "" {
-			if strings.Contains(line, open) {
-				open = ""
-			}
-			continue
-		}
-		if strings.HasPrefix(line, "[") {
-			key, _ := readKey(strings.TrimLeft(line, "["))
-			out[key], table = i+1, key+"."
-			continue
-		}
-		key, rest := readKey(line)
-		if key == "" {
-			continue
-		}
-		if _, known := out[table+key]; !known {
-			out[table+key] = i + 1
-		}
-		for _, q := range []string{`"""`, `'''`} {
-			if strings.Count(rest, q) == 1 {
-				open = q
-			}
-		}
-	}
-	return out
-}
-
-var keyPart = regexp.MustCompile(`^\s*("(?:[^"\\]|\\.)*"|'[^']*'|[A-Za-z0-9_-]+)\s*(\.?)`)
-
-// readKey reads a dotted key at the beginning of a line and returns it with what follows.
-func readKey(s string) (key, rest string) {
-	var parts []string
-	for {
-		m := keyPart.FindStringSubmatch(s)
-		if m == nil {
-			break
-		}
-		part := strings.Trim(m[1], `'`)
-		if strings.HasPrefix(part, `"`) {
-			if plain, err := strconv.Unquote(part); err == nil {
-				part = plain
-			}
-		}
-		parts, s = append(parts, part), s[len(m[0]):]
-		if m[2] == "" {
-			break
-		}
-	}
-	return strings.Join(parts, "."), s
 }

@@ -3,7 +3,7 @@ package catalog
 import (
 	"strings"
 
-	"github.com/BurntSushi/toml"
+	"github.com/pelletier/go-toml/v2"
 )
 
 const (
@@ -13,11 +13,11 @@ const (
 
 // decodeTOML reads a text of an outsider. The decoder's time grows with the square of a key's depth, and its stack with the depth of a
 // value, so both are bounded first.
-func decodeTOML(text string, into any) (toml.MetaData, error) {
-	if err := checkTOMLShape(text); err != nil {
-		return toml.MetaData{}, err
+func decodeTOML(text []byte, into any) error {
+	if err := checkTOMLShape(string(text)); err != nil {
+		return err
 	}
-	return toml.Decode(text, into)
+	return toml.Unmarshal(text, into)
 }
 
 // checkTOMLShape returns an error where text nests deeper, or has more keys, than an app's file ever does. It looks at the brackets,

@@ -13,14 +13,14 @@ import (
 
 	"blossomtune/internal/domain"
 	"blossomtune/internal/site"
+	"blossomtune/internal/tomltext"
 
 	"github.com/pelletier/go-toml/v2"
-	"github.com/pelletier/go-toml/v2/unstable"
 )
 
 // A configuration file is TOML. Its keys are the flags' names without the dashes in front; the table [site] holds the name, logo,
 // colours and texts of [site.Fields]. A flag goes before the environment, that before the file, and the file before what admins
-// set in the pages. The parser of go-toml is used for the one thing that decoding does not tell: the line of each key.
+// set in the pages.
 
 // maxFile bounds a configuration file.
 const maxFile = 1 << 20
@@ -68,62 +68,24 @@ func readFile(path string) ([]entry, error) {
 	text = bytes.TrimPrefix(text, []byte("\ufeff")) // Notepad and PowerShell write it
 	var values map[string]any
 	if err := toml.Unmarshal(text, &values); err != nil {
+		line, cause := tomltext.Fault(err)
 		at := path
-		var d *toml.DecodeError
-		if errors.As(err, &d) {
-			line, _ := d.Position()
+		if line > 0 {
 			at = place(path, line)
 		}
-		return nil, domain.Errorf(domain.Invalid, "%s: this is not TOML: %s.", at, strings.TrimPrefix(err.Error(), "toml: ")).Fix(`Write key = "value", one a line; texts go between quotes.`)
+		return nil, domain.Errorf(domain.Invalid, "%s: this is not TOML: %s.", at, cause).Fix(`Write key = "value", one a line; texts go between quotes.`)
 	}
-	return flatten(nil, values, linesOf(text)), nil
-}
-
-// linesOf returns the line of every key, by its full name.
-func linesOf(text []byte) map[string]int {
-	out := map[string]int{}
-	var p unstable.Parser
-	p.Reset(text)
-	table := ""
-	for p.NextExpression() {
-		e := p.Expression()
-		name, line := "", 0
-		for k := e.Key(); k.Next(); {
-			if line == 0 {
-				line = p.Shape(k.Node().Raw).Start.Line
-			}
-			name = joinKey(name, string(k.Node().Data))
-		}
-		if e.Kind == unstable.KeyValue {
-			name = joinKey(table, name)
-		} else {
-			table = name
-		}
-		out[name] = line
-	}
-	return out
-}
-
-func joinKey(a, b string) string {
-	if a == "" {
-		return b
-	}
-	return a + "." + b
+	return flatten("", values, tomltext.Lines(text)), nil
 }
 
 // flatten lists the keys of tables within tables by their full names, in the order of the file.
-func flatten(prefix []string, values map[string]any, lines map[string]int) (out []entry) {
+func flatten(prefix string, values map[string]any, lines map[string]int) (out []entry) {
 	for k, v := range values {
-		name := append(slices.Clone(prefix), k)
 		if table, ok := v.(map[string]any); ok {
-			out = append(out, flatten(name, table, lines)...)
+			out = append(out, flatten(prefix+k+".", table, lines)...)
 			continue
 		}
-		e := entry{key: strings.Join(name, "."), value: v}
-		for n := len(name); n > 0 && e.line == 0; n-- { // a key of an inline table is on that table's line
-			e.line = lines[strings.Join(name[:n], ".")]
-		}
-		out = append(out, e)
+		out = append(out, entry{key: prefix + k, value: v, line: tomltext.LineOf(lines, prefix+k)})
 	}
 	slices.SortFunc(out, func(a, b entry) int {
 		if a.line != b.line {

@@ -8,7 +8,7 @@ import (
 	"io"
 	"maps"
 
-	"github.com/BurntSushi/toml"
+	"github.com/pelletier/go-toml/v2"
 
 	"blossomtune/internal/flower/wire"
 	"blossomtune/internal/flower/wire/flwrpb"
@@ -32,7 +32,7 @@ func fusedConfig(fab []byte, own map[string]*flwrpb.Scalar) (map[string]*flwrpb.
 			} `toml:"flwr"`
 		} `toml:"tool"`
 	}
-	if _, err := toml.Decode(string(bytes.TrimPrefix(text, []byte("\xef\xbb\xbf"))), &p); err != nil {
+	if err := toml.Unmarshal(bytes.TrimPrefix(text, []byte("\xef\xbb\xbf")), &p); err != nil {
 		return nil, err
 	}
 	flat := map[string]any{}

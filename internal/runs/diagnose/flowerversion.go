@@ -10,7 +10,7 @@ import (
 
 	"blossomtune/internal/domain"
 
-	"github.com/BurntSushi/toml"
+	"github.com/pelletier/go-toml/v2"
 )
 
 // otherFlower is the cause of a ServerApp that uses a part of Flower which the installed version lacks.
@@ -64,7 +64,7 @@ func flwrOf(text string) string {
 			Dependencies []string `toml:"dependencies"`
 		} `toml:"project"`
 	}
-	if _, err := toml.Decode(text, &p); err != nil {
+	if err := toml.Unmarshal([]byte(text), &p); err != nil {
 		return ""
 	}
 	for _, d := range p.Project.Dependencies {
