@@ -226,6 +226,7 @@ func TestCommandsDoWhatTheySay(t *testing.T) {
 	h.shares()
 	h.notifications()
 	h.webhooks()
+	h.deletedRuns()
 	for _, n := range commandsOf(t) {
 		if n.Tag.Get("op") != "" && n.Target.CanAddr() && !h.called[n.FullPath()] {
 			if _, calls := n.Target.Addr().Interface().(interface{ apiCommand() }); calls {
@@ -606,6 +607,21 @@ func (h *host) shares() {
 	h.do("run", "unshare", "done", fmt.Sprint(s.ID))
 	all := read[[]client.Share](h, "run", "shares", "done")
 	expect(t, "the link is revoked", len(all) == 1 && all[0].RevokedAt != nil, all)
+}
+
+func (h *host) deletedRuns() {
+	t := h.t
+	would := read[[]client.DeletedRun](h, "run", "delete", "fed", "--state", "completed", "--dry-run")
+	expect(t, "a dry run names it", len(would) == 1 && would[0].Name == "done" && would[0].DeletedAt == nil, would)
+	h.do("run", "show", "done")
+	h.fails(exitConflict, "run", "delete", "fed", "done", "b") // b is queued
+	gone := read[[]client.DeletedRun](h, "run", "delete", "fed", "done")
+	expect(t, "it says until when it can be restored", len(gone) == 1 && gone[0].RestorableUntil != nil, gone)
+	h.fails(exitNotFound, "run", "show", "done")
+	all := read[[]client.DeletedRun](h, "run", "deleted", "fed")
+	expect(t, "it is among the deleted ones", len(all) == 1 && all[0].Name == "done", all)
+	h.do("run", "restore", "fed", "done")
+	expect(t, "it is back", read[client.Run](h, "run", "show", "done").State == "completed", all)
 }
 
 // Login stores server and token so that only this user can read them. Later commands need neither. The token is not an argument.

@@ -37,6 +37,9 @@ type runCmd struct {
 	Again        runAgainCmd        `cmd:"" op:"clone-run" help:"Launch a run again, as it was or with changes."`
 	Move         runMoveCmd         `cmd:"" op:"move-run" help:"Give a queued run another place."`
 	Requeue      runRequeueCmd      `cmd:"" op:"requeue-run" help:"Queue a cancelled run again."`
+	Delete       runDeleteCmd       `cmd:"" op:"delete-runs" help:"Delete ended runs, by name or by rule. They can be restored for 7 days."`
+	Deleted      runDeletedCmd      `cmd:"" op:"list-deleted-runs" help:"List the deleted runs that can be restored."`
+	Restore      runRestoreCmd      `cmd:"" op:"restore-runs" help:"Restore deleted runs."`
 	Share        runShareCmd        `cmd:"" op:"share-run" help:"Create a read-only link to a run. It is shown only here."`
 	Shares       runSharesCmd       `cmd:"" op:"list-shares" help:"List the links to a run."`
 	Unshare      runUnshareCmd      `cmd:"" op:"revoke-share" help:"Revoke a link to a run."`

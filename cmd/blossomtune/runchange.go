@@ -113,3 +113,43 @@ type runUnshareCmd struct {
 func (c *runUnshareCmd) Run(ctx context.Context, t *terminal) error {
 	return act(ctx, t, c.remoteFlags, http.MethodPost, c.path("/shares/%d/revoke", c.ID), nil, "The link is revoked.")
 }
+
+type runDeleteCmd struct {
+	fedArg
+	Runs          []string `arg:"" optional:"" name:"run" help:"Run IDs. Leave them out to delete by rule."`
+	OlderThanDays int      `help:"By rule: runs that ended at least so many days ago."`
+	State         []string `help:"By rule: only these states." enum:"completed,failed,stopped"`
+	Tag           string   `help:"By rule: only runs with this tag."`
+	DryRun        bool     `help:"Show what would be deleted, and delete nothing."`
+}
+
+func listDeletedRuns(w io.Writer, all []client.DeletedRun) {
+	var rows [][]any
+	for _, r := range all {
+		rows = append(rows, []any{r.Name, r.State, r.App + " " + r.AppVersion, r.EndedAt, r.DeletedBy, r.RestorableUntil})
+	}
+	table(w, "RUN STATE APP ENDED DELETED_BY RESTORABLE_UNTIL", rows)
+}
+
+// Run deletes ended runs.
+func (c *runDeleteCmd) Run(ctx context.Context, t *terminal) error {
+	return call(ctx, t, c.remoteFlags, http.MethodPost, c.path("/runs/delete"), client.RunDeletion{Runs: c.Runs, States: c.State, Tag: c.Tag,
+		OlderThanDays: c.OlderThanDays, DryRun: c.DryRun}, listDeletedRuns)
+}
+
+type runDeletedCmd struct{ fedArg }
+
+// Run lists the deleted runs that can be restored.
+func (c *runDeletedCmd) Run(ctx context.Context, t *terminal) error {
+	return call(ctx, t, c.remoteFlags, http.MethodGet, c.path("/runs/deleted"), nil, listDeletedRuns)
+}
+
+type runRestoreCmd struct {
+	fedArg
+	Runs []string `arg:"" name:"run" help:"Run IDs."`
+}
+
+// Run restores deleted runs.
+func (c *runRestoreCmd) Run(ctx context.Context, t *terminal) error {
+	return call(ctx, t, c.remoteFlags, http.MethodPost, c.path("/runs/restore"), client.RunNames{Runs: c.Runs}, listRuns)
+}

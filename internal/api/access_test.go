@@ -49,6 +49,7 @@ var pageAccess = map[string][]string{
 	"GET /f/{fed}/runs/{run}/metrics.json": members, "GET /f/{fed}/runs/{run}/metrics.csv": members, "GET /f/{fed}/runs/{run}/charts.json": members, "GET /f/{fed}/runs/{run}/log/{kind}": members, "GET /f/{fed}/runs/{run}/artifacts/{path...}": members,
 	"GET /share/{secret}": everybody, "GET /share/{secret}/events": everybody, "GET /share/{secret}/charts.json": everybody, "GET /share/{secret}/metrics.csv": everybody, "GET /share/{secret}/metrics.json": everybody, "GET /share/{secret}/rounds": everybody, "GET /share/{secret}/log/{kind}": everybody,
 	"GET /f/{fed}/runs/{run}/preview/{path...}": members, "GET /f/{fed}/runs/{run}/artifacts.zip": members, "POST /f/{fed}/settings/artifacts": managers, "GET /f/{fed}/runs/{run}/receipt.json": members, "POST /f/{fed}/runs/{run}/share": managers, "POST /f/{fed}/runs/{run}/share/revoke": managers, "POST /f/{fed}/runs/{run}/describe": managers,
+	"GET /f/{fed}/deleted-runs": managers, "POST /f/{fed}/delete-runs": managers, "POST /f/{fed}/restore-runs": managers,
 	"GET /f/{fed}/compare": members, "GET /f/{fed}/compare/events": members, "GET /f/{fed}/compare.json": members,
 	"GET /f/{fed}/runs/{run}/rounds": members,
 	"GET /me/{fed}/logs":             askers, "GET /me/{fed}/logs/{part}/{kind}": askers,
@@ -104,6 +105,7 @@ var apiAccess = map[string][]string{
 	"list-people": admins, "get-person-access": admins, "end-person-access": admins, "end-person-session": admins, "revoke-person-token": admins,
 	"run-round": members, "run-traffic": members,
 	"run-receipt": members, "list-artifacts": members, "download-artifact": members, "find-runs": members, "describe-run": managers, "share-run": managers, "list-shares": managers, "revoke-share": managers,
+	"delete-runs": managers, "list-deleted-runs": managers, "restore-runs": managers,
 	"launch-run": managers, "list-runs": members, "get-run": members, "stop-run": managers, "clone-run": managers, "move-run": managers, "requeue-run": managers, "list-queue": members, "get-run-policy": watchers, "set-run-policy": managers, "run-participants": members, "run-metrics": members, "run-metrics-csv": members, "run-log": members,
 }
 
@@ -113,6 +115,7 @@ var bodies = map[string]string{
 	"change-webhook": `{"name":"x","kinds":["x"]}`,
 	"set-role":       `{"email":"x","role":"viewer"}`, "set-person-admin": `{"admin":false}`,
 	"create-token": `{"name":"x","scope":"all","days":400}`,
+	"delete-runs": `{"states":["failed"],"tag":"none"}`, "restore-runs": `{"runs":["r-1"]}`,
 	"describe-run": `{}`, "share-run": `{"days":1}`,
 	"set-containment": `{"accept_uncontained":false}`,
 	"change-settings": `{"values":{"nothing":"x"}}`,

@@ -50,6 +50,9 @@ func (a *api) runTable() {
 	add(a, op("describe-run", http.MethodPatch, "/runs/{run}", "Change a run's note and tags", signedIn), a.describeRun)
 	add(a, op("share-run", http.MethodPost, "/runs/{run}/shares", "Make a read-only link to a run", signedIn), a.shareRun)
 	add(a, op("list-shares", http.MethodGet, "/runs/{run}/shares", "The links to a run", signedIn), a.listShares)
+	add(a, op("delete-runs", http.MethodPost, "/federations/{federation}/runs/delete", "Delete ended runs; they can be restored for 7 days", signedIn), a.deleteRuns)
+	add(a, op("list-deleted-runs", http.MethodGet, "/federations/{federation}/runs/deleted", "Deleted runs that can be restored", signedIn), a.listDeletedRuns)
+	add(a, op("restore-runs", http.MethodPost, "/federations/{federation}/runs/restore", "Restore deleted runs", signedIn), a.restoreRuns)
 	add(a, op("revoke-share", http.MethodPost, "/runs/{run}/shares/{id}/revoke", "End a link to a run", signedIn), a.revokeShare)
 }
 

@@ -85,3 +85,25 @@ type Log struct {
 	Lines []logfile.Line `json:"lines"`
 	Total int            `json:"total" doc:"Complete lines so far"`
 }
+
+// RunDeletion chooses ended runs to delete: by their Run IDs, or by a rule, of which every part that is given must hold.
+type RunDeletion struct {
+	Runs          []string `json:"runs,omitempty" maxItems:"500" doc:"Run IDs; then the rule is left out"`
+	States        []string `json:"states,omitempty" enum:"completed,failed,stopped"`
+	Tag           string   `json:"tag,omitempty" maxLength:"40"`
+	OlderThanDays int      `json:"older_than_days,omitempty" minimum:"0" maximum:"3650" doc:"Runs that ended at least so many days ago"`
+	DryRun        bool     `json:"dry_run,omitempty" doc:"Answer what would be deleted, and delete nothing"`
+}
+
+// RunNames names runs.
+type RunNames struct {
+	Runs []string `json:"runs" minItems:"1" maxItems:"500" doc:"Run IDs"`
+}
+
+// DeletedRun is a run that is deleted, or would be.
+type DeletedRun struct {
+	Run
+	DeletedBy       string     `json:"deleted_by,omitempty"`
+	DeletedAt       *time.Time `json:"deleted_at,omitempty" doc:"Left out by a dry run"`
+	RestorableUntil *time.Time `json:"restorable_until,omitempty" doc:"Then its data is removed"`
+}

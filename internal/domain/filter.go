@@ -33,6 +33,7 @@ type RunFilter struct {
 	FederationID int64
 	States       []RunState
 	SeenBy       int64 // a participant: only runs that they may see; 0: all
+	Deleted      bool  // only deleted runs that can be restored; false: no deleted ones
 	Limit        int   // 0: 50
 	BeforeID     int64
 }

@@ -67,6 +67,10 @@ type Run struct {
 
 	Sandbox Sandbox // of its ServerApp, fixed when the engine takes the run
 
+	DeletedAt time.Time // when it was deleted; zero for one that was not, or was restored
+	DeletedBy string
+	PurgingAt time.Time // since when its data is removed: it can no longer be restored
+
 	ParticipantsAt time.Time // since when its participants are kept with it; zero for runs from before that was done
 }
 

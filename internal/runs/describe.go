@@ -46,6 +46,9 @@ func (s *Service) describe(ctx context.Context, actor domain.Actor, id int64, ac
 		if run, err = tx.RunByID(ctx, id); err != nil {
 			return err
 		}
+		if err := checkThere(run); err != nil {
+			return err
+		}
 		note, tags, err := next(tx, run)
 		if err != nil {
 			return err

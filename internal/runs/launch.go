@@ -88,7 +88,7 @@ func (s *Service) prepare(ctx context.Context, tx Tx, actor domain.Actor, in Lau
 	add := func(err error) { errs = errs.With(err) }
 	if err := domain.CheckRunName(in.Name); err != nil {
 		add(err)
-	} else if other, err := tx.RunByName(ctx, in.Name); err == nil {
+	} else if other, err := tx.RunNamed(ctx, in.Name); err == nil {
 		add(taken(other))
 	} else if domain.CodeOf(err) != domain.NotFound {
 		return domain.Run{}, err
@@ -229,7 +229,7 @@ func freeName(ctx context.Context, tx Tx, fedID int64, base string) (string, err
 	for {
 		n++
 		name := fmt.Sprintf("%s-%d", base, n)
-		if _, err := tx.RunByName(ctx, name); domain.CodeOf(err) == domain.NotFound {
+		if _, err := tx.RunNamed(ctx, name); domain.CodeOf(err) == domain.NotFound {
 			return name, nil
 		} else if err != nil {
 			return "", err

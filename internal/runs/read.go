@@ -7,9 +7,12 @@ import (
 	"blossomtune/internal/runs/diagnose"
 )
 
-// Get returns a run by its id.
+// Get returns a run by its id. A deleted one is a [domain.NotFound].
 func (s *Service) Get(ctx context.Context, id int64) (run domain.Run, err error) {
 	err = s.Store.View(ctx, func(tx Tx) (err error) { run, err = tx.RunByID(ctx, id); return err })
+	if err == nil {
+		err = checkThere(run)
+	}
 	return run, err
 }
 

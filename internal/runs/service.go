@@ -36,6 +36,13 @@ type Tx interface {
 
 	InsertRun(ctx context.Context, r *domain.Run) error
 	RunByName(ctx context.Context, name string) (domain.Run, error)
+	RunNamed(ctx context.Context, name string) (domain.Run, error)
+	RunsToDelete(ctx context.Context, d domain.RunDeletion, now time.Time) ([]domain.Run, error)
+	MarkRunDeleted(ctx context.Context, r domain.Run) error
+	RunsToPurge(ctx context.Context, before time.Time, n int) ([]domain.Run, error)
+	BeginPurge(ctx context.Context, id int64, at time.Time) error
+	PurgeRun(ctx context.Context, r domain.Run) (more bool, err error)
+	EndPurge(ctx context.Context, id int64, at time.Time) error
 	DescribeRun(ctx context.Context, r domain.Run) error
 	FindRuns(ctx context.Context, f domain.RunQuery, now time.Time) (domain.RunPage, error)
 	SameRuns(ctx context.Context, f domain.RunQuery, page domain.RunPage, now time.Time) (domain.RunPage, error)
@@ -137,11 +144,12 @@ func (p part[T]) View(ctx context.Context, fn func(T) error) error {
 	return p.store.View(ctx, func(tx Tx) error { return fn(p.of(tx)) })
 }
 
-// Run drives all federations, makes receipts and removes old files until ctx ends, whose error it returns.
+// Run drives all federations, makes receipts, and removes old files and deleted runs, until ctx ends, whose error it returns.
 func (s *Service) Run(ctx context.Context) error {
 	var jobs sync.WaitGroup
 	jobs.Go(func() { safely.Keep(ctx, s.Logger, "receipts", func() { s.receipts.Keep(ctx) }) })
 	jobs.Go(func() { safely.Keep(ctx, s.Logger, "sweeping", func() { s.Files.Keep(ctx) }) })
+	jobs.Go(func() { safely.Keep(ctx, s.Logger, "removing deleted runs", func() { s.keepPurging(ctx) }) })
 	s.driver.Run(ctx)
 	jobs.Wait()
 	s.follower.Close()

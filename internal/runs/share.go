@@ -101,6 +101,9 @@ func (s *Service) Shared(ctx context.Context, secret string) (share domain.Share
 		if run, err = tx.RunByID(ctx, share.RunID); err != nil {
 			return err
 		}
+		if err := checkThere(run); err != nil {
+			return err
+		}
 		fed, err = tx.FederationByID(ctx, share.FederationID)
 		return err
 	})

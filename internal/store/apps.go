@@ -161,7 +161,7 @@ func (tx *Tx) AppsOfHolder(ctx context.Context, personID int64) ([]string, error
 }
 
 // inOwn chooses the runs that a person may see in federations that they are in, or with $1 = 1 all.
-var inOwn = `(CAST($1 AS BIGINT) = 1 OR r.federation_id IN (SELECT federation_id FROM role_grant WHERE person_id = $2)
+var inOwn = `r.deleted_at = 0 AND (CAST($1 AS BIGINT) = 1 OR r.federation_id IN (SELECT federation_id FROM role_grant WHERE person_id = $2)
 	OR r.federation_id IN (SELECT federation_id FROM request WHERE person_id = $2 AND state = 'approved') AND ` + seenBy("r", "$2") + ")"
 
 // AppUses tells by hash which app versions are used in the federations that a person is in, or in all.

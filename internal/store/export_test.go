@@ -2,6 +2,8 @@ package store
 
 import (
 	"context"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 )
@@ -58,3 +60,8 @@ func (tx *Tx) LockHolder(ctx context.Context) (name string, err error) {
 
 // TallyVersion tells whether tallies have to be counted again.
 func (db *DB) TallyVersion() uint64 { return db.tallies.version.Load() }
+
+// TablesOfRuns are the tables from which the rows of a purged run are removed.
+func TablesOfRuns() []string {
+	return slices.Concat(ofRun, ofEngineRun, slices.Collect(maps.Keys(largeOfRun)))
+}

@@ -29,12 +29,12 @@ func (tx *Tx) RunsToSweep(ctx context.Context, fedID int64, k domain.KeepRule, n
 	}
 	var w where
 	w.add("federation_id = ?", fedID)
-	w.conds = append(w.conds, "engine_run_id IS NOT NULL", "state IN ('completed', 'failed', 'stopped')", "NOT EXISTS (SELECT 1 FROM artifact_sweep a WHERE a.run_id = run.id)", "EXISTS (SELECT 1 FROM receipt c WHERE c.run_id = run.id)")
+	w.conds = append(w.conds, "deleted_at = 0", "engine_run_id IS NOT NULL", "state IN ('completed', 'failed', 'stopped')", "NOT EXISTS (SELECT 1 FROM artifact_sweep a WHERE a.run_id = run.id)", "EXISTS (SELECT 1 FROM receipt c WHERE c.run_id = run.id)")
 	if k.Days > 0 {
 		w.add("ended_at < ?", millis(now.Add(-time.Duration(k.Days)*24*time.Hour)))
 	}
 	if k.Runs > 0 {
-		w.conds = append(w.conds, fmt.Sprintf("id NOT IN (SELECT id FROM (SELECT id FROM run WHERE federation_id = $1 AND engine_run_id IS NOT NULL ORDER BY id DESC LIMIT %d) newest)", k.Runs))
+		w.conds = append(w.conds, fmt.Sprintf("id NOT IN (SELECT id FROM (SELECT id FROM run WHERE federation_id = $1 AND deleted_at = 0 AND engine_run_id IS NOT NULL ORDER BY id DESC LIMIT %d) newest)", k.Runs))
 	}
 	return list(ctx, tx, "run", scanRun, fmt.Sprintf("SELECT %s FROM run%s ORDER BY ended_at, id LIMIT %d", runColumns, w.String(), limit(n)), w.args...)
 }
@@ -62,5 +62,5 @@ func (tx *Tx) SweptOf(ctx context.Context, runID int64) (domain.Swept, error) {
 
 // SweptSince returns the runs whose files went after a moment.
 func (tx *Tx) SweptSince(ctx context.Context, at time.Time) ([]domain.Run, error) {
-	return list(ctx, tx, "run", scanRun, "SELECT "+runColumns+" FROM run WHERE id IN (SELECT run_id FROM artifact_sweep WHERE at > $1)", millis(at))
+	return list(ctx, tx, "run", scanRun, "SELECT "+runColumns+" FROM run WHERE purging_at = 0 AND id IN (SELECT run_id FROM artifact_sweep WHERE at > $1)", millis(at))
 }

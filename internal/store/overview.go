@@ -60,6 +60,7 @@ func (tx *Tx) RunsNamed(ctx context.Context, feds []int64, personID int64, words
 	}
 	var w where
 	in(&w, "federation_id", feds)
+	w.conds = append(w.conds, "deleted_at = 0")
 	if personID != 0 {
 		w.add(seenBy("run", "?"), personID)
 	}
@@ -115,7 +116,7 @@ func (tx *Tx) LastRuns(ctx context.Context) ([]domain.Run, error) {
 		r.EndedAt = moment(ended)
 		return r, err
 	}, `SELECT id, federation_id, name, state, rounds, round, ended_at, asked, contributed FROM run WHERE id IN (
-		SELECT (SELECT r.id FROM run r WHERE r.federation_id = f.id AND r.ended_at > 0 ORDER BY r.ended_at DESC, r.id DESC LIMIT 1) FROM federation f)`)
+		SELECT (SELECT r.id FROM run r WHERE r.federation_id = f.id AND r.deleted_at = 0 AND r.ended_at > 0 ORDER BY r.ended_at DESC, r.id DESC LIMIT 1) FROM federation f)`)
 }
 
 // OpenFailures returns the runs of some federations that failed or trained nothing since a moment and that no run of their app followed,
@@ -126,7 +127,7 @@ func (tx *Tx) OpenFailures(ctx context.Context, feds []int64, since time.Time, n
 	}
 	var w where
 	w.add("r.ended_at > ?", millis(since))
-	w.conds = append(w.conds, "(r.state = 'failed' OR r.state = 'completed' AND r.asked > 0 AND r.contributed = 0)")
+	w.conds = append(w.conds, "r.deleted_at = 0 AND (r.state = 'failed' OR r.state = 'completed' AND r.asked > 0 AND r.contributed = 0)")
 	in(&w, "r.federation_id", feds)
 	return list(ctx, tx, "run", scanRun, fmt.Sprintf(`SELECT %s FROM run r%s
 		AND NOT EXISTS (SELECT 1 FROM run n WHERE n.federation_id = r.federation_id AND n.id > r.id AND n.app_id = r.app_id AND n.created_at >= r.ended_at)

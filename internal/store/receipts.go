@@ -11,7 +11,7 @@ import (
 // RunsWithoutReceipt returns runs that have ended by a time and have no receipt yet, the earliest first.
 func (tx *Tx) RunsWithoutReceipt(ctx context.Context, endedBy time.Time, n int) ([]domain.Run, error) {
 	return list(ctx, tx, "run", scanRun, fmt.Sprintf(`SELECT %s FROM run WHERE state IN ('completed', 'failed', 'stopped')
-		AND ended_at <= $1 AND NOT EXISTS (SELECT 1 FROM receipt WHERE receipt.run_id = run.id) ORDER BY ended_at, id LIMIT %d`, runColumns, limit(n)), millis(endedBy))
+		AND deleted_at = 0 AND ended_at <= $1 AND NOT EXISTS (SELECT 1 FROM receipt WHERE receipt.run_id = run.id) ORDER BY ended_at, id LIMIT %d`, runColumns, limit(n)), millis(endedBy))
 }
 
 // EachExchange hands on a run's exchanges by round, phase and node, with the objects that the SuperNodes sent, also in error replies and in

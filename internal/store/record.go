@@ -226,7 +226,7 @@ func (tx *Tx) NewestContributions(ctx context.Context, fedID int64, nodeID uint6
 			GROUP BY engine_run_id, round ORDER BY MAX(asked_at) DESC, engine_run_id, round DESC LIMIT %d)
 		SELECT r.name, n.round, n.at, SUM(CASE WHEN e.replied_at > 0 AND e.failed = 0 THEN 1 ELSE 0 END), SUM(e.failed),
 			SUM(COALESCE(t.bytes_up, 0)), SUM(COALESCE(t.bytes_down, 0))
-		FROM newest n JOIN run r ON r.federation_id = $1 AND r.engine_run_id = n.engine_run_id
+		FROM newest n JOIN run r ON r.federation_id = $1 AND r.engine_run_id = n.engine_run_id AND r.deleted_at = 0
 			JOIN exchange e ON e.federation_id = $1 AND e.node_id = $2 AND e.engine_run_id = n.engine_run_id AND e.round = n.round
 			LEFT JOIN timing t ON t.federation_id = $1 AND t.engine_run_id = e.engine_run_id AND t.message_id = e.message_id
 		GROUP BY r.name, n.engine_run_id, n.round, n.at ORDER BY n.at DESC, n.engine_run_id, n.round DESC`, limit(n)), fedID, int64(nodeID))

@@ -163,5 +163,5 @@ func (tx *Tx) RunsAsking(ctx context.Context, requestID int64, n int) ([]domain.
 	}, "SELECT "+prefixed("r", runColumns)+`, p.taken, p.contributed, p.failed FROM run r JOIN (
 			SELECT run_id, MAX(taken_at) AS taken, MAX(contributed_at) AS contributed, MAX(failed_at) AS failed FROM run_participant
 			WHERE request_id = $1 AND asked_at > 0 GROUP BY run_id ORDER BY run_id DESC LIMIT CAST($2 AS BIGINT)) p ON p.run_id = r.id
-		ORDER BY r.id DESC`, requestID, limit(n))
+		WHERE r.deleted_at = 0 ORDER BY r.id DESC`, requestID, limit(n))
 }

@@ -45,6 +45,7 @@ func (q *runSelect) arg(v any) string {
 func newRunSelect(f domain.RunQuery, now time.Time) *runSelect {
 	q := &runSelect{groupNum: "CAST(0 AS DOUBLE PRECISION)", group: "''", num: "CAST(0 AS DOUBLE PRECISION)", text: "''"}
 	q.add("r.federation_id = ?", f.FederationID)
+	q.conds = append(q.conds, "r.deleted_at = 0")
 	in(&q.where, "r.state", words(f.States))
 	if f.Search != "" {
 		q.joins = append(q.joins, "JOIN run_search x ON x.run_id = r.id")
@@ -194,7 +195,7 @@ func (tx *Tx) runRows(ctx context.Context, f domain.RunQuery, keys []runKey) ([]
 	}
 	var w where
 	in(&w, "id", idsOf(keys, func(k runKey) int64 { return k.id }))
-	runs, err := list(ctx, tx, "run", scanRun, "SELECT "+runColumns+" FROM run"+w.String(), w.args...)
+	runs, err := list(ctx, tx, "run", scanRun, "SELECT "+runColumns+" FROM run"+w.String()+" AND deleted_at = 0", w.args...)
 	if err != nil {
 		return nil, err
 	}
@@ -202,6 +203,7 @@ func (tx *Tx) runRows(ctx context.Context, f domain.RunQuery, keys []runKey) ([]
 	for _, r := range runs {
 		byID[r.ID] = r
 	}
+	keys = slices.DeleteFunc(slices.Clone(keys), func(k runKey) bool { return byID[k.id].ID == 0 }) // deleted meanwhile
 	cells, err := tx.runCells(ctx, f, keys)
 	if err != nil {
 		return nil, err
@@ -363,7 +365,8 @@ func (tx *Tx) RunChoices(ctx context.Context, fedID, personID int64) (out domain
 	if personID != 0 {
 		columns, out.Tags, err = tx.choicesOf(ctx, fedID, personID)
 	} else if columns, err = list(ctx, tx, "run column", scanRunColumn, "SELECT phase, name FROM run_column WHERE federation_id = $1 ORDER BY phase, name", fedID); err == nil {
-		out.Tags, err = list(ctx, tx, "run tag", scanText, "SELECT DISTINCT tag FROM run_tag WHERE federation_id = $1 ORDER BY tag LIMIT 200", fedID)
+		out.Tags, err = list(ctx, tx, "run tag", scanText, `SELECT DISTINCT v.tag FROM run_tag v JOIN run r ON r.id = v.run_id
+			WHERE v.federation_id = $1 AND r.deleted_at = 0 ORDER BY v.tag LIMIT 200`, fedID)
 	}
 	if err != nil {
 		return out, err

@@ -11,19 +11,21 @@ import (
 )
 
 const runColumns = `id, federation_id, name, state, app_hash, app_id, app_version, total_partitions, config, settings, note, tags, engine_run_id, cause, rounds, round, created_by, stop_asked,
-	created_at, starting_at, running_at, ended_at, place, not_before, override_reason, progress_at, asked, contributed, participants_at, sandbox`
+	created_at, starting_at, running_at, ended_at, place, not_before, override_reason, progress_at, asked, contributed, participants_at, sandbox, deleted_at, deleted_by, purging_at`
 
 func scanRun(s scanner) (r domain.Run, err error) {
 	var config, settings, tags, cause, sandbox string
 	var engine sql.NullInt64
-	var stop, created, starting, running, ended, notBefore, progress, participants int64
+	var stop, created, starting, running, ended, notBefore, progress, participants, deleted, purging int64
 	if err = s.Scan(&r.ID, &r.FederationID, &r.Name, &r.State, &r.AppHash, &r.AppID, &r.AppVersion, &r.TotalPartitions, &config, &settings, &r.Note, &tags, &engine, &cause,
-		&r.Rounds, &r.Round, &r.CreatedBy, &stop, &created, &starting, &running, &ended, &r.Place, &notBefore, &r.Override, &progress, &r.Asked, &r.Contributed, &participants, &sandbox); err != nil {
+		&r.Rounds, &r.Round, &r.CreatedBy, &stop, &created, &starting, &running, &ended, &r.Place, &notBefore, &r.Override, &progress, &r.Asked, &r.Contributed, &participants, &sandbox,
+		&deleted, &r.DeletedBy, &purging); err != nil {
 		return r, err
 	}
 	r.EngineRunID, r.StopAsked = uint64(engine.Int64), stop == 1
 	r.CreatedAt, r.StartingAt, r.RunningAt, r.EndedAt = moment(created), moment(starting), moment(running), moment(ended)
 	r.NotBefore, r.ProgressAt, r.ParticipantsAt = moment(notBefore), moment(progress), moment(participants)
+	r.DeletedAt, r.PurgingAt = moment(deleted), moment(purging)
 	if r.Config, err = scanConfig(config); err != nil {
 		return r, err
 	}
@@ -117,17 +119,22 @@ func (tx *Tx) UpdateRun(ctx context.Context, r domain.Run) error {
 		created_at = $12, starting_at = $13, running_at = $14, ended_at = $15, place = $16, not_before = $17, override_reason = $18, progress_at = $19, asked = $20, contributed = $21, participants_at = $22, sandbox = $23 WHERE id = $1`, append([]any{r.ID}, values...)...)
 }
 
-// RunByID returns a run.
+// RunByID returns a run, also a deleted one.
 func (tx *Tx) RunByID(ctx context.Context, id int64) (domain.Run, error) {
 	return get(ctx, tx, "run", scanRun, "SELECT "+runColumns+" FROM run WHERE id = $1", id)
 }
 
-// RunByName returns a run by its Run ID.
+// RunByName returns a run by its Run ID. A deleted one is not found.
 func (tx *Tx) RunByName(ctx context.Context, name string) (domain.Run, error) {
+	return get(ctx, tx, "run", scanRun, "SELECT "+runColumns+" FROM run WHERE name = $1 AND deleted_at = 0", name)
+}
+
+// RunNamed returns the run that has or had a Run ID, also a deleted one: Run IDs are never used twice.
+func (tx *Tx) RunNamed(ctx context.Context, name string) (domain.Run, error) {
 	return get(ctx, tx, "run", scanRun, "SELECT "+runColumns+" FROM run WHERE name = $1", name)
 }
 
-// RunByEngineID returns the run that an engine run belongs to.
+// RunByEngineID returns the run that an engine run belongs to, also a deleted one.
 func (tx *Tx) RunByEngineID(ctx context.Context, fedID int64, engineRunID uint64) (domain.Run, error) {
 	return get(ctx, tx, "run", scanRun, "SELECT "+runColumns+" FROM run WHERE federation_id = $1 AND engine_run_id = $2", fedID, int64(engineRunID))
 }
@@ -143,6 +150,11 @@ func (tx *Tx) Runs(ctx context.Context, f domain.RunFilter) ([]domain.Run, error
 	}
 	if f.SeenBy != 0 {
 		w.add(seenBy("run", "?"), f.SeenBy)
+	}
+	if f.Deleted {
+		w.conds = append(w.conds, "deleted_at > 0 AND purging_at = 0")
+	} else {
+		w.conds = append(w.conds, "deleted_at = 0")
 	}
 	in(&w, "state", words(f.States))
 	return list(ctx, tx, "run", scanRun, fmt.Sprintf("SELECT %s FROM run%s ORDER BY id DESC LIMIT %d", runColumns, w.String(), limit(f.Limit)), w.args...)

@@ -10,10 +10,10 @@ import (
 // seenBy is the condition that a participant may see a run: it is queued, or began after they were enrolled, or they took part in it.
 // run is the table's name in the query, person the mark of the person's id.
 func seenBy(run, person string) string {
-	return strings.NewReplacer("{run}", run, "{person}", person).Replace(`({run}.state = 'queued'
+	return strings.NewReplacer("{run}", run, "{person}", person).Replace(`({run}.deleted_at = 0 AND ({run}.state = 'queued'
 		OR EXISTS (SELECT 1 FROM request sq WHERE sq.person_id = {person} AND sq.federation_id = {run}.federation_id AND sq.state = 'approved'
 			AND sq.decided_at <= CASE WHEN {run}.starting_at > 0 THEN {run}.starting_at ELSE {run}.created_at END)
-		OR EXISTS (SELECT 1 FROM run_participant sp WHERE sp.run_id = {run}.id AND sp.person_id = {person} AND (sp.asked_at > 0 OR sp.joined_at <= {run}.starting_at)))`)
+		OR EXISTS (SELECT 1 FROM run_participant sp WHERE sp.run_id = {run}.id AND sp.person_id = {person} AND (sp.asked_at > 0 OR sp.joined_at <= {run}.starting_at))))`)
 }
 
 // SeesRun reports whether a participant may see a run of their federation.

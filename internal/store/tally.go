@@ -12,7 +12,7 @@ func (tx *Tx) Tally(ctx context.Context) (t domain.Tally, err error) {
 		into  *map[string]int
 		query string
 	}{
-		{&t.Runs, "SELECT state, COUNT(*) FROM run GROUP BY state"},
+		{&t.Runs, "SELECT state, COUNT(*) FROM run WHERE deleted_at = 0 GROUP BY state"},
 		{&t.Nodes, "SELECT status, COUNT(*) FROM node_key WHERE status <> 'revoked' GROUP BY status"},
 		{&t.Requests, "SELECT state, COUNT(*) FROM request GROUP BY state"},
 	} {

@@ -42,6 +42,7 @@ var notAsking = map[string]string{
 	"POST /f/{fed}/runs/{run}/share":    "gives",
 	"POST /f/{fed}/runs/{run}/describe": "has an undo", "POST /f/{fed}/runs/{run}/again": "gives",
 	"POST /f/{fed}/runs/{run}/move":    "can be moved back",
+	"POST /f/{fed}/restore-runs":      "gives",
 	"POST /f/{fed}/runs/{run}/requeue": "gives", "POST /f/{fed}/settings": "a setting", "POST /f/{fed}/settings/runs": "a setting",
 	"POST /apps": "gives", "POST /apps/git": "gives", "POST /admin/settings": "a setting", "POST /admin/audit/check": "changes nothing",
 	"POST /admin/mail/{id}": "gives", "POST /me/account/notifications": "a setting", "POST /f/{fed}/webhooks": "gives",
@@ -59,6 +60,7 @@ func (s *site) destructiveForms() map[string]destructive {
 		}
 	}
 	s.addRun(s.Fed.ID, "r-2", s.goesOn(43))
+	s.Took("r-3", 44, nil)
 	must(s.Server.Engines.Start(ctx, domain.System, s.Fed.ID))
 	identity := domain.Identity{PersonID: s.Persons["viewer"].ID, Provider: "oidc", Subject: "1", CreatedAt: time.Now()}
 	key := domain.NodeKey{FederationID: s.Fed.ID, RequestID: s.Kept.ID, PublicPEM: []byte("pem"), Fingerprint: "f", Via: "upload",
@@ -106,6 +108,7 @@ func (s *site) destructiveForms() map[string]destructive {
 			"request.withdrawn"},
 		"POST /f/{fed}/runs/{run}/stop": {"manager", "/f/fed/runs/r-2/stop", nil, "A stopped run cannot be resumed.", "/f/fed/runs/r-2",
 			"run.stop_asked"},
+		"POST /f/{fed}/delete-runs": {"manager", "/f/fed/delete-runs", []string{"run", "r-3"}, "Delete r-3?", "/f/fed/runs", "run.deleted"},
 		"POST /f/{fed}/superlink/{action}": {"manager", "/f/fed/superlink/stop", nil,
 			"Stop the SuperLink of Fed? 1 run in progress ends as stopped.", "/f/fed", "superlink.stopped"},
 		"POST /f/{fed}/invites/revoke": {"manager", "/f/fed/invites/revoke", []string{"id", fmt.Sprint(invitation.ID)},

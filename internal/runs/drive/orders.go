@@ -59,6 +59,9 @@ func (s *Driver) Requeue(ctx context.Context, actor domain.Actor, id int64) (dom
 		if run, err = tx.RunByID(ctx, id); err != nil {
 			return err
 		}
+		if !run.DeletedAt.IsZero() {
+			return domain.Errorf(domain.NotFound, "There is no such run.").Fix("Restore it first.")
+		}
 		if run.State != domain.Stopped || !run.StartingAt.IsZero() || run.EngineRunID != 0 {
 			return domain.Errorf(domain.Conflict, "%s was not cancelled in the queue; it is %s.", run.Name,
 				run.State).Fix("Clone it to run it again.")

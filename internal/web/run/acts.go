@@ -1,6 +1,7 @@
 package run
 
 import (
+	"fmt"
 	"net/http"
 	"strconv"
 
@@ -14,6 +15,12 @@ import (
 func stopRunConfirmation(fed domain.Federation, run domain.Run) visit.Confirmation {
 	return visit.Confirmation{Words: "Stop " + run.Name + "? A stopped run cannot be resumed.", Do: "Stop run", Back: "/f/" + fed.Slug +
 		"/runs/" + run.Name}
+}
+
+// deleteRunConfirmation is the question in the dialog; the page of the deletion asks where there is no script.
+func deleteRunConfirmation(run domain.Run) visit.Confirmation {
+	return visit.Confirmation{Do: "Delete run", Words: fmt.Sprintf("Delete %s? Its metrics, log, files, receipt and links are removed after "+
+		"%d days. Until then, a manager can restore it.", run.Name, domain.RunKeptDays)}
 }
 
 // Stop stops a run, or takes it out of the queue.

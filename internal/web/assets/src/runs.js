@@ -28,6 +28,8 @@ export function runTables() {
     const button = el.querySelector('[data-compare] .btn');
     button.disabled = list.length < 2 || list.length > most;
     button.classList.toggle('btn-primary', !button.disabled);
+    const drop = el.querySelector('[data-delete-picked]');
+    if (drop) drop.disabled = list.length === 0;
   };
   el.addEventListener('change', (e) => {
     const box = e.target.closest('[data-pick-run]');
@@ -42,6 +44,15 @@ export function runTables() {
     link.href = url;
   });
   el.addEventListener('submit', (e) => {
+    if (e.submitter?.matches('[data-delete-picked]')) { // those picked on other pages too
+      for (const name of picks()) {
+        if ([...el.querySelectorAll('[data-pick-run]')].some((b) => b.value === name)) continue;
+        const more = document.createElement('input');
+        more.type = 'hidden'; more.name = 'run'; more.value = name;
+        e.target.append(more);
+      }
+      return;
+    }
     if (e.target.matches('[data-compare]')) {
       e.preventDefault();
       location.href = `${el.dataset.runs}?runs=${picks().join(',')}`;
