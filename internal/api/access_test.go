@@ -115,7 +115,7 @@ var bodies = map[string]string{
 	"change-webhook": `{"name":"x","kinds":["x"]}`,
 	"set-role":       `{"email":"x","role":"viewer"}`, "set-person-admin": `{"admin":false}`,
 	"create-token": `{"name":"x","scope":"all","days":400}`,
-	"delete-runs": `{"states":["failed"],"tag":"none"}`, "restore-runs": `{"runs":["r-1"]}`,
+	"delete-runs":  `{"states":["failed"],"tag":"none"}`, "restore-runs": `{"runs":["r-1"]}`,
 	"describe-run": `{}`, "share-run": `{"days":1}`,
 	"set-containment": `{"accept_uncontained":false}`,
 	"change-settings": `{"values":{"nothing":"x"}}`,

@@ -39,10 +39,8 @@ func (a *api) deleteRuns(ctx context.Context, in *deleteRunsInput) (*body[[]clie
 	for _, s := range in.Body.States {
 		d.States = append(d.States, domain.RunState(s))
 	}
-	all, err := []domain.Run(nil), error(nil)
-	if in.Body.DryRun {
-		all, err = a.Runs.ToDelete(ctx, d)
-	} else {
+	all, err := a.Runs.ToDelete(ctx, d)
+	if err == nil && !in.Body.DryRun {
 		all, err = a.Runs.Delete(ctx, callerOf(ctx).actor, d)
 	}
 	if err != nil {

@@ -42,7 +42,7 @@ var notAsking = map[string]string{
 	"POST /f/{fed}/runs/{run}/share":    "gives",
 	"POST /f/{fed}/runs/{run}/describe": "has an undo", "POST /f/{fed}/runs/{run}/again": "gives",
 	"POST /f/{fed}/runs/{run}/move":    "can be moved back",
-	"POST /f/{fed}/restore-runs":      "gives",
+	"POST /f/{fed}/restore-runs":       "gives",
 	"POST /f/{fed}/runs/{run}/requeue": "gives", "POST /f/{fed}/settings": "a setting", "POST /f/{fed}/settings/runs": "a setting",
 	"POST /apps": "gives", "POST /apps/git": "gives", "POST /admin/settings": "a setting", "POST /admin/audit/check": "changes nothing",
 	"POST /admin/mail/{id}": "gives", "POST /me/account/notifications": "a setting", "POST /f/{fed}/webhooks": "gives",
