@@ -28,6 +28,7 @@ type appCmd struct {
 	Cat    appCatCmd    `cmd:"" op:"get-app-file" help:"Print a file of an app version."`
 	Diff   appDiffCmd   `cmd:"" op:"diff-app" help:"Print what differs from another version."`
 	New    appNewCmd    `cmd:"" help:"Make a folder with a small Flower App that works."`
+	Check  appCheckCmd  `cmd:"" help:"Check an app without a server: it builds, its components and imports exist in the pinned flwr, its dependencies resolve, and the run config keys that it reads are in pyproject.toml. Exit codes: 0 no problems, 3 warnings, 4 failures."`
 	Preset appPresetCmd `cmd:"" help:"Presets: named choices of run config values."`
 }
 

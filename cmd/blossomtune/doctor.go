@@ -64,15 +64,25 @@ func report(w io.Writer, places []place, asJSON bool) error {
 		}
 	} else {
 		for _, p := range places {
-			fmt.Fprintln(w, printable(p.Place))
-			for _, f := range p.Findings {
-				fmt.Fprintf(w, "  %-8s %-15s %s\n", f.State, f.Part, printable(f.Says))
-				if f.Remedy != "" {
-					fmt.Fprintf(w, "  %-8s %-15s %s\n", "", "", printable(f.Remedy))
-				}
-			}
+			printFindings(w, p.Place, p.Findings)
 		}
 	}
+	return exitOf(all)
+}
+
+// printFindings prints findings below a title.
+func printFindings(w io.Writer, title string, findings []doctor.Finding) {
+	fmt.Fprintln(w, printable(title))
+	for _, f := range findings {
+		fmt.Fprintf(w, "  %-8s %-15s %s\n", f.State, f.Part, printable(f.Says))
+		if f.Remedy != "" {
+			fmt.Fprintf(w, "  %-8s %-15s %s\n", "", "", printable(f.Remedy))
+		}
+	}
+}
+
+// exitOf returns the exit code of findings as an error; nil without problems.
+func exitOf(all []doctor.Finding) error {
 	switch doctor.Worst(all) {
 	case doctor.Failure:
 		return withExit{errQuiet, exitFailure}

@@ -62,7 +62,7 @@ For completion, add one of these to your shell's start-up file:
 | 0 | success |
 | 1 | any other error |
 | 2 | access denied; for ` + "`join`" + `, a service does not start it again |
-| 3, 4, 5, 6 | of ` + "`status`, `doctor`, `verify` and `ledger`" + `, as their help says |
+| 3, 4, 5, 6 | of ` + "`status`, `doctor`, `app check`, `verify` and `ledger`" + `, as their help says |
 | 7 | commands that call a server: not logged in, or the token is not valid |
 | 8 | not found, or not visible with this token |
 | 9 | conflict: the state does not allow it |

@@ -19,6 +19,7 @@ import (
 	"testing"
 	"time"
 
+	"blossomtune/internal/appcheck"
 	"blossomtune/internal/client"
 	"blossomtune/internal/config"
 	"blossomtune/internal/domain"
@@ -449,6 +450,10 @@ func (h *host) apps() string {
 	t := h.t
 	dir := filepath.Join(t.TempDir(), "line")
 	h.do("app", "new", dir)
+	pythons := "--python-dir=" + filepath.Dir(testflwr.Venv(t).Dir)
+	checked := read[appcheck.Report](h, "app", "check", dir, "--offline", pythons)
+	expect(t, "the new app has no problems", checked.App == "example/line" && len(checked.Findings) >= 5, checked)
+	h.fails(4, "app", "check", t.TempDir(), "--offline", pythons)
 	a := read[client.App](h, "app", "add", dir)
 	expect(t, "the app is added", a.ID == "example/line" && len(a.Config) == 3, a)
 	for _, args := range [][]string{{"init", "-q"}, {"add", "."}, {"-c", "user.name=t", "-c", "user.email=t@example.org", "commit", "-qm",

@@ -97,6 +97,12 @@ func defaultBase() (string, error) {
 	return filepath.Join(dir, ".blossomtune"), nil
 }
 
+// DefaultPythonDir returns the folder of the Python environments that all federations of this user share.
+func DefaultPythonDir() (string, error) {
+	base, err := defaultBase()
+	return filepath.Join(base, "python"), err
+}
+
 // homes lists the enrolled homes for a server in base.
 func homes(base string, srv server) []home {
 	found, _ := filepath.Glob(filepath.Join(base, "*", "state.json")) // the pattern is sound, so there is no error

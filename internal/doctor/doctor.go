@@ -19,6 +19,7 @@ const (
 	OK      State = "ok"
 	Warning State = "warning" // works, but not completely or not for long
 	Failure State = "failure" // does not work
+	Skipped State = "skipped" // not checked
 )
 
 // Finding is the result of checking one part.
@@ -43,6 +44,14 @@ func Warn(part, remedy, says string, args ...any) Finding {
 func Bad(part, remedy, says string, args ...any) Finding {
 	return Finding{Part: part, State: Failure, Says: fmt.Sprintf(says, args...), Remedy: remedy}
 }
+
+// Skip returns a finding about something that was not checked.
+func Skip(part, says string, args ...any) Finding {
+	return Finding{Part: part, State: Skipped, Says: fmt.Sprintf(says, args...)}
+}
+
+// Failed returns an error as a finding. A [domain.Error] supplies the message and the remedy.
+func Failed(part string, err error) Finding { return failed(part, err) }
 
 // failed turns an error into a failure. A [domain.Error] supplies the message and the remedy.
 func failed(part string, err error) Finding {

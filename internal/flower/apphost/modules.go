@@ -1,18 +1,13 @@
 package apphost
 
 import (
-	"bytes"
 	"context"
 	"crypto/sha256"
 	_ "embed"
 	"encoding/json"
-	"io"
-	"os/exec"
 	"path/filepath"
 	"runtime"
 	"time"
-
-	"blossomtune/internal/keeper/contain"
 )
 
 const scanName = "scan.py"
@@ -73,27 +68,8 @@ func (p *Pool) modulesOf(ctx context.Context, e *environment, app summary, fab [
 func (p *Pool) scan(ctx context.Context, e *environment, fab []byte) ([]module, error) {
 	ctx, cancel := context.WithTimeout(ctx, scanLimit)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, e.env.Bin("python"), "-I", filepath.Join(p.o.programs(), scanName))
-	cmd.Stdin = bytes.NewReader(fab)
-	cmd.Env = e.env.Environ(p.o.Home)
-	cmd.WaitDelay = time.Second
-	if !p.o.Uncontained { // starting the environment's Python runs the .pth files of its packages
-		policy, err := contain.Command(cmd, contain.Policy{Read: p.pythons(e)})
-		if err != nil {
-			return nil, err
-		}
-		defer policy.Close()
-	}
-	out, err := cmd.StdoutPipe()
+	text, err := p.host(ctx, e, nil, []string{filepath.Join(p.o.programs(), scanName)}, fab, maxModules)
 	if err != nil {
-		return nil, err
-	}
-	if err := cmd.Start(); err != nil {
-		return nil, err
-	}
-	text, _ := io.ReadAll(io.LimitReader(out, maxModules))
-	_, _ = io.Copy(io.Discard, out)
-	if err := cmd.Wait(); err != nil {
 		return nil, err
 	}
 	var found []module
