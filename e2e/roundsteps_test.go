@@ -17,7 +17,7 @@ type exchange struct {
 	Asked, Taken, Get, Got, Put, Sent, Replied *time.Time
 }
 
-// steps says how long each part of an exchange took in a run, as medians: of what the gateway and the Runtime proxy saw.
+// steps says how long each part of an exchange took in a run, as medians: of what the gateway saw and the Runtime API was asked for.
 func (s *server) steps(t testing.TB, name string) string {
 	t.Helper()
 	parts := map[string][]float64{}

@@ -1,13 +1,12 @@
 package domain
 
-// Observation is what the Runtime proxy saw in one proxied request; it is stored in one transaction before the ServerApp
-// gets its answer.
+// Observation is what one call of a ServerApp tells; it is stored in one transaction before the ServerApp gets its answer.
 type Observation struct {
 	FederationID int64
 	EngineRunID  uint64
 	Exchanges    []Exchange
 	Metrics      []Metric
-	Dropped      int // metrics of the same reply that its limits left out
+	Dropped      int // metrics that limits left out; then the observation is of one reply
 }
 
 // Empty reports whether there is nothing to store.

@@ -121,7 +121,7 @@ type Exchange struct {
 	NodeID       uint64
 	MessageID    string
 	AskedAt      time.Time
-	RepliedAt    time.Time // zero until the ServerApp pulled the reply
+	RepliedAt    time.Time // zero until the reply is on its way to the ServerApp; with Flower's SuperLink, until the ServerApp has it
 	Failed       bool      // the reply is an error
 	Error        string
 	ReplyObject  string // the reply's root object: the hash of all that was sent in it

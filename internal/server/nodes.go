@@ -22,7 +22,7 @@ func newNodes(b base, r Rules, e Engine) (n Nodes) {
 	adopted := nodes.NewAdopted(e.Manager)
 	n.Gateway = fleet.New(fleet.Options{Keys: r.Onboarding, Upstreams: adopted, Store: n.Seen, Timings: n.Seen,
 		OnSeen: n.Seen.Came, OnStuck: n.Seen.Stuck, OnUnknown: b.links.nodeUnknown.call,
-		OnReply: func(v fleet.Reply) { // a Runtime proxy of the keeper may be waiting for it
+		OnReply: func(v fleet.Reply) { // the Runtime proxy before Flower's SuperLink may be waiting for it
 			e.Manager.Replied(v.FederationID, runtimeproxy.Reply{EngineRunID: v.EngineRunID, MessageID: v.MessageID})
 		},
 		ActiveRuns: n.Seen.ActiveRuns, Flwr: python.FlwrVersion, Clock: o.Clock, Log: o.Log})

@@ -11,7 +11,7 @@ import (
 	"blossomtune/internal/domain"
 )
 
-// Record stores what a Runtime proxy saw, in one transaction. It is all that a keeper writes. What comes again, because an answer
+// Record stores what was observed of a run, in one transaction. It is all that a keeper writes. What comes again, because an answer
 // got lost, changes nothing.
 func (db *DB) Record(ctx context.Context, o domain.Observation) error {
 	return db.InTx(ctx, func(tx *Tx) error {
@@ -44,14 +44,21 @@ func (db *DB) Record(ctx context.Context, o domain.Observation) error {
 	})
 }
 
-// replied reports whether the reply of an observation is stored already.
+// replied reports whether a reply of an observation, all of whose exchanges are of one run, is stored already.
 func (tx *Tx) replied(ctx context.Context, es []domain.Exchange) (bool, error) {
-	for _, e := range es {
-		if e.RepliedAt.IsZero() {
-			continue
+	es = slices.DeleteFunc(slices.Clone(es), func(e domain.Exchange) bool { return e.RepliedAt.IsZero() })
+	for part := range slices.Chunk(es, exchangesAtOnce) {
+		args := []any{part[0].FederationID, int64(part[0].EngineRunID)}
+		var in strings.Builder
+		for i, e := range part {
+			if i > 0 {
+				in.WriteString(", ")
+			}
+			args = append(args, e.MessageID)
+			fmt.Fprintf(&in, "$%d", len(args))
 		}
 		n, err := get(ctx, tx, "exchange", func(s scanner) (n int, err error) { return n, s.Scan(&n) },
-			"SELECT COUNT(*) FROM exchange WHERE federation_id = $1 AND engine_run_id = $2 AND message_id = $3 AND replied_at <> 0", e.FederationID, int64(e.EngineRunID), e.MessageID)
+			"SELECT COUNT(*) FROM exchange WHERE federation_id = $1 AND engine_run_id = $2 AND message_id IN ("+in.String()+") AND replied_at <> 0", args...)
 		if err != nil || n > 0 {
 			return n > 0, err
 		}

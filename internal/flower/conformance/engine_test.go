@@ -7,6 +7,7 @@ import (
 	"crypto/rand"
 	"crypto/tls"
 	"log/slog"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/http/httputil"
@@ -19,7 +20,6 @@ import (
 	"blossomtune/internal/domain"
 	"blossomtune/internal/fleet"
 	"blossomtune/internal/fleetload/flowerlink"
-	"blossomtune/internal/flower/runtimeproxy"
 	"blossomtune/internal/flower/superlink"
 	"blossomtune/internal/flower/wire"
 	"blossomtune/internal/store/linkstore"
@@ -122,16 +122,22 @@ func ours(t *testing.T, hold time.Duration) *engine {
 	if err != nil {
 		t.Fatal(err)
 	}
-	keys := &enrolled{keys: map[string]domain.NodeKey{}, transport: runtimeproxy.InProcess(link.FleetHandler())}
+	keeper := httptest.NewServer(link.FleetHandler())
+	transport := &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+		return (&net.Dialer{}).DialContext(ctx, "tcp", keeper.Listener.Addr().String())
+	}}
+	keys := &enrolled{keys: map[string]domain.NodeKey{}, transport: transport}
 	// The rate and the rest are the gateway's own business; here only what it answers counts.
 	gateway := fleet.New(fleet.Options{Keys: keys, Upstreams: keys, Hold: hold, Log: slog.New(slog.DiscardHandler)})
 	t.Cleanup(func() {
 		link.Close()
+		transport.CloseIdleConnections()
+		keeper.Close()
 		check(t, store.Close())
 	})
 	mux := http.NewServeMux()
 	mux.Handle("/v1/fleet/", gateway)
-	mux.Handle("/v1/runtime/", link.RuntimeHandler())
+	mux.Handle("/v1/runtime/", link.RuntimeHandler(nil))
 	return &engine{name: "ours", handler: mux,
 		register: func(key *ecdsa.PrivateKey) uint64 {
 			public := publicPEM(t, key)

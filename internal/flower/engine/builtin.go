@@ -11,7 +11,7 @@ import (
 	"time"
 
 	"blossomtune/internal/domain"
-	"blossomtune/internal/flower/runtimeproxy"
+	"blossomtune/internal/flower/observe"
 	"blossomtune/internal/flower/superlink"
 	"blossomtune/internal/flower/wire"
 	"blossomtune/internal/keeper"
@@ -44,7 +44,6 @@ type builtinLink struct {
 	open    LinkStore
 	clock   domain.Clock
 	changed func()
-	replied func(runID uint64, messageID string)
 	policy  keeper.Policy
 
 	again chan struct{}
@@ -139,8 +138,7 @@ func (b *builtinLink) live(ctx context.Context, log *slog.Logger) error {
 			log.Warn("closing the SuperLink's store", "err", err)
 		}
 	}()
-	link, err := superlink.Open(ctx, superlink.Options{Dir: filepath.Join(b.fedDir, objectsName), Store: store, Clock: b.clock, Log: log,
-		Replied: b.replied})
+	link, err := superlink.Open(ctx, superlink.Options{Dir: filepath.Join(b.fedDir, objectsName), Store: store, Clock: b.clock, Log: log})
 	if err != nil {
 		return err
 	}
@@ -179,9 +177,9 @@ func (b *builtinLink) acquire(_ context.Context, engineRunID uint64) (*wire.Task
 	return nil, err
 }
 
-// transport carries a ServerApp's calls to the SuperLink, which is in this process.
-func (b *builtinLink) transport() (http.RoundTripper, error) {
-	return runtimeproxy.InProcess(b.handler((*superlink.Link).RuntimeHandler)), nil
+// runtime serves a ServerApp's calls with the SuperLink, which is in this process.
+func (b *builtinLink) runtime(seen *observe.Observer) (http.Handler, error) {
+	return b.handler(func(l *superlink.Link) http.Handler { return l.RuntimeHandler(seen) }), nil
 }
 
 // handler serves calls with the SuperLink that is up at the moment.

@@ -11,8 +11,8 @@ import (
 	"blossomtune/internal/safely"
 )
 
-// The gateway sees the last object of a reply pass. It is in the server, the Runtime proxy that waits for the reply in the keeper, so
-// the server tells the keeper. This only saves time: the Runtime proxy also polls, and finds a reply of which it was not told.
+// With Flower's SuperLink, the gateway sees the last object of a reply pass. It is in the server, the Runtime proxy that waits for the
+// reply in the keeper, so the server tells the keeper. This only saves time: the Runtime proxy also polls, and finds a reply of which it was not told.
 
 // replies are those that a keeper is still to be told of. Telling never blocks.
 type replies struct {
@@ -31,6 +31,9 @@ const (
 // Replied tells the federation's keeper that all of a SuperNode's reply has reached the SuperLink. It returns at once. Nothing depends
 // on its success.
 func (m *Manager) Replied(fedID int64, r runtimeproxy.Reply) {
+	if m.Keyed(fedID) {
+		return // the builtin SuperLink has the reply itself
+	}
 	e := m.engine(fedID)
 	q := e.replies
 	q.mu.Lock()

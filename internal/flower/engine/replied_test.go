@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"blossomtune/internal/flower/observe"
 	"blossomtune/internal/flower/runtimeproxy"
 	"blossomtune/internal/flower/wire/flwrpb"
 
@@ -42,10 +43,11 @@ func TestTheRuntimeProxyHearsOfAReply(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	proxy := runtimeproxy.New(runtimeproxy.Options{EngineRunID: run, Upstream: upstream, Transport: http.DefaultTransport, Clock: time.Now,
-		Logger: slog.New(slog.DiscardHandler), PullMost: time.Minute})
-	k := &server{link: &flowerLink{}}
-	k.proxies.add(run, proxy)
+	proxy := runtimeproxy.New(runtimeproxy.Options{Observer: observe.New(observe.Options{EngineRunID: run, Clock: time.Now}),
+		Upstream: upstream, Transport: http.DefaultTransport, Clock: time.Now, Logger: slog.New(slog.DiscardHandler), PullMost: time.Minute})
+	flower := &flowerLink{}
+	flower.proxies.add(run, proxy)
+	k := &server{link: flower}
 	ln, err := listenSocket(dir)
 	if err != nil {
 		t.Fatal(err)

@@ -17,12 +17,12 @@ import (
 	"blossomtune/internal/domain"
 	"blossomtune/internal/filelock"
 	"blossomtune/internal/flower/launcher"
-	"blossomtune/internal/flower/runtimeproxy"
+	"blossomtune/internal/flower/observe"
 	"blossomtune/internal/flower/wire"
 	"blossomtune/internal/keeper"
 )
 
-// Sink stores what the Runtime proxy sees of a run, before the ServerApp gets its answer.
+// Sink stores what is observed of a run, before the ServerApp gets its answer.
 type Sink interface {
 	Record(ctx context.Context, o domain.Observation) error
 }
@@ -70,7 +70,8 @@ type engineLink interface {
 	run(ctx context.Context)
 	start()
 	acquire(ctx context.Context, engineRunID uint64) (*wire.Task, error)
-	transport() (http.RoundTripper, error)
+	// runtime makes the Runtime API of an Observer's run.
+	runtime(seen *observe.Observer) (http.Handler, error)
 	routes(mux *http.ServeMux)
 }
 
@@ -85,7 +86,6 @@ type server struct {
 	launcher *launcher.Launcher
 	pushes   atomic.Uint64
 	stored   atomic.Uint64
-	proxies  proxies
 	key      string // of the socket
 	stop     context.CancelFunc
 
@@ -126,17 +126,15 @@ func newServer(o ServeOptions, dir string) (*server, error) {
 	}
 	k := &server{o: o, dir: dir, dirID: st.Dir, flwr: set.Env.FlwrVersion, subs: map[chan struct{}]bool{}, key: socketKey(secret)}
 	if k.engine = cmp.Or(set.Engine, Flower); k.engine == Builtin {
-		k.link = &builtinLink{fedDir: dir, open: o.LinkStore, clock: o.Clock, changed: k.changed, policy: o.Policy, again: make(chan struct{},
-			1), replied: func(run uint64, message string) {
-			go k.proxies.replied([]runtimeproxy.Reply{{EngineRunID: run, MessageID: message}})
-		}}
+		k.link = &builtinLink{fedDir: dir, open: o.LinkStore, clock: o.Clock, changed: k.changed, policy: o.Policy,
+			again: make(chan struct{}, 1)}
 	} else {
 		k.link = &flowerLink{fedDir: dir, env: set.Env, clock: o.Clock, log: o.Log, changed: k.changed, policy: o.Policy, setNodeID: o.SetNodeID,
 			silence: cmp.Or(o.Silence, defaultSilence), again: make(chan struct{}, 1), secret: secret}
 	}
 	k.launcher, err = launcher.New(launcher.Options{
 		FedDir: dir, EnvDir: filepath.Join(filepath.Dir(set.Env.Dir),
-			"apps"), FAB: o.FAB, Env: set.Env, LogMax: set.RunLog, Changed: k.changed, Clock: o.Clock, Log: o.Log, Proxy: k.proxy,
+			"apps"), FAB: o.FAB, Env: set.Env, LogMax: set.RunLog, Changed: k.changed, Clock: o.Clock, Log: o.Log, Proxy: k.runtime,
 		Acquire: k.link.acquire,
 	})
 	return k, err
@@ -221,13 +219,6 @@ func (k *server) routes() http.Handler {
 		var o killOrder
 		if decode(w, r, &o) {
 			k.launcher.Kill(o.EngineRunID, min(max(o.Grace, 0), time.Minute), cmp.Or(o.Why, domain.KilledStop))
-			answer(w, nil)
-		}
-	})
-	mux.HandleFunc("POST /replied", func(w http.ResponseWriter, r *http.Request) {
-		var rs []runtimeproxy.Reply
-		if decode(w, r, &rs) {
-			k.proxies.replied(rs)
 			answer(w, nil)
 		}
 	})

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -14,7 +15,9 @@ import (
 
 	"blossomtune/internal/domain"
 	"blossomtune/internal/filelock"
+	"blossomtune/internal/flower/observe"
 	"blossomtune/internal/flower/python"
+	"blossomtune/internal/flower/runtimeproxy"
 	"blossomtune/internal/flower/wire"
 	"blossomtune/internal/keeper"
 )
@@ -38,6 +41,7 @@ type flowerLink struct {
 	secret  []byte        // with which tasks are acquired
 
 	setNodeID SetNodeID
+	proxies   proxies
 
 	mu     sync.Mutex
 	status domain.SuperLink
@@ -236,6 +240,18 @@ func (s *flowerLink) acquire(ctx context.Context, _ uint64) (*wire.Task, error) 
 	return s.Client().AcquireTask(ctx, s.secret, wire.ServerAppTask)
 }
 
+// runtime puts a Runtime proxy before the SuperLink, which has no place for an Observer.
+func (s *flowerLink) runtime(seen *observe.Observer) (http.Handler, error) {
+	transport, err := s.transport()
+	if err != nil {
+		return nil, err
+	}
+	p := runtimeproxy.New(runtimeproxy.Options{Observer: seen, Upstream: &url.URL{Scheme: "https", Host: "localhost"},
+		Transport: transport, Clock: s.clock, Logger: s.log})
+	s.proxies.add(seen.RunID(), p)
+	return p, nil
+}
+
 // transport carries a ServerApp's calls to the SuperLink, which may move to another port.
 func (s *flowerLink) transport() (http.RoundTripper, error) {
 	roots, err := loadRoots(s.fedDir)
@@ -265,6 +281,13 @@ type renumber struct {
 
 // routes is the one order that Flower's own API does not take.
 func (s *flowerLink) routes(mux *http.ServeMux) {
+	mux.HandleFunc("POST /replied", func(w http.ResponseWriter, r *http.Request) {
+		var rs []runtimeproxy.Reply
+		if decode(w, r, &rs) {
+			s.proxies.replied(rs)
+			answer(w, nil)
+		}
+	})
 	mux.HandleFunc("POST /link/nodes/renumber", func(w http.ResponseWriter, r *http.Request) {
 		var o renumber
 		err := decodeTyped(w, r, &o)

@@ -247,7 +247,7 @@ func (j *job) start(ctx context.Context, app *app, proxyAddr, token string) (*ke
 	return r.child, nil
 }
 
-// sign notes what the Runtime proxy saw.
+// sign notes what was observed on the Runtime API.
 func (j *job) sign(s Sign) {
 	now := j.l.Clock().UTC()
 	j.l.update(j.order.EngineRunID, func(t *Task) {

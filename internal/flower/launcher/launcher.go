@@ -14,7 +14,7 @@ import (
 	"blossomtune/internal/flower/wire"
 )
 
-// Sign is something that the Runtime proxy saw of a ServerApp.
+// Sign is something that a ServerApp's calls tell.
 type Sign struct {
 	Kind               SignKind
 	SubStatus, Details string // of SignOutput

@@ -25,7 +25,7 @@ type arrivals struct {
 func newArrivals() arrivals { return arrivals{ids: map[string]bool{}, news: make(chan struct{})} }
 
 // maxArrivals bounds the replies that nobody asks for.
-const maxArrivals = maxAsks
+const maxArrivals = 500_000
 
 // Arrived tells the proxy that all of the reply to a message is at the SuperLink.
 func (p *Proxy) Arrived(messageID string) {

@@ -13,7 +13,7 @@ import (
 // slowRig is a rig whose proxy asks again after a minute only, so that it answers in time because of what it is told.
 func slowRig(t *testing.T) *rig {
 	r := &rig{link: newSuperlink(t), sink: &sink{}}
-	o := options(r.sink, serve(t, r.link))
+	o := options(r.sink, engineRunID, serve(t, r.link))
 	o.PullMost = time.Minute
 	r.proxy = New(o)
 	r.app = newServerApp(t, serve(t, r.proxy))
@@ -124,7 +124,7 @@ func TestAnArrivalEndsThePauseOfAnObject(t *testing.T) {
 
 // Replies that nobody asks for do not fill the memory.
 func TestArrivalsAreBounded(t *testing.T) {
-	p := New(options(&sink{}, nil))
+	p := New(options(&sink{}, engineRunID, nil))
 	p.arrivals.ids = make(map[string]bool, maxArrivals)
 	for i := range maxArrivals {
 		p.arrivals.ids[time.Duration(i).String()] = true

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"blossomtune/internal/domain"
+	"blossomtune/internal/flower/observe"
 	"blossomtune/internal/store"
 )
 
@@ -70,9 +71,11 @@ const (
 	engineRunID  = 7
 )
 
-func options(to Sink, upstream *url.URL) Options {
-	return Options{FederationID: federationID, EngineRunID: engineRunID, Upstream: upstream, Transport: &http.Transport{DisableCompression: true},
-		Sink: to, Clock: time.Now, Logger: slog.New(slog.DiscardHandler), StoreWait: 300 * time.Millisecond}
+func options(to observe.Sink, run uint64, upstream *url.URL) Options {
+	log := slog.New(slog.DiscardHandler)
+	seen := observe.New(observe.Options{FederationID: federationID, EngineRunID: run, Sink: to, Clock: time.Now, Logger: log,
+		StoreWait: 300 * time.Millisecond})
+	return Options{Observer: seen, Upstream: upstream, Transport: &http.Transport{DisableCompression: true}, Clock: time.Now, Logger: log}
 }
 
 // rig is a fake SuperLink, a real proxy in front of it, and a fake ServerApp.
@@ -87,7 +90,7 @@ func newRig(t *testing.T, steps []step) *rig {
 	t.Helper()
 	r := &rig{link: newSuperlink(t), sink: &sink{}}
 	r.link.script(steps)
-	r.proxy = New(options(r.sink, serve(t, r.link)))
+	r.proxy = New(options(r.sink, engineRunID, serve(t, r.link)))
 	r.app = newServerApp(t, serve(t, r.proxy))
 	return r
 }
@@ -145,7 +148,7 @@ func written(t *testing.T, steps []step, rounds []int) (out rows) {
 			meta := m.GetMetadata()
 			e := exchanged{Message: meta.GetReplyToMessageId(), Round: rounds[i], Phase: domain.Phase(meta.GetMessageType()), Node: meta.GetSrcNodeId(), Asked: true, Replied: true}
 			if m.GetError() != nil {
-				e.Failed, e.Error = true, cut(m.GetError().GetReason(), maxError)
+				e.Failed, e.Error = true, domain.Cut(m.GetError().GetReason(), 2000)
 			}
 			out.Exchanges = append(out.Exchanges, e)
 		}

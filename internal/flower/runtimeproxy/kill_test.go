@@ -94,8 +94,7 @@ func disturbed(t *testing.T, db *store.DB, run uint64, steps []step, call int, h
 		default:
 		}
 	}
-	o := options(db, serve(t, link))
-	o.EngineRunID = run
+	o := options(db, run, serve(t, link))
 	proxy := New(o)
 	front := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		broken := r.Header.Get("Broken") != ""

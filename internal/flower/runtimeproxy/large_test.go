@@ -3,12 +3,11 @@ package runtimeproxy
 import (
 	"bytes"
 	"fmt"
-	"io"
 	"math"
 	"net/http"
 	"testing"
-	"testing/iotest"
 
+	"blossomtune/internal/domain"
 	"blossomtune/internal/flower/wire/flwrpb"
 
 	"google.golang.org/protobuf/proto"
@@ -38,6 +37,11 @@ func TestAMillionMetricsAreCounted(t *testing.T) {
 	r := newRig(t, nil)
 	id, content := manyMetrics(t, n)
 	r.link.objects[id] = content
+	if !r.proxy.seen.Replies(t.Context(), &flwrpb.PullAppMessagesResponse{
+		MessagesList:       []*flwrpb.Message{{Metadata: &flwrpb.Metadata{MessageId: "reply", ReplyToMessageId: "asked", SrcNodeId: 9}}},
+		MessageObjectTrees: []*flwrpb.ObjectTree{{ObjectId: id}}}) {
+		t.Fatal("the reply is not noted")
+	}
 	request, err := proto.Marshal(&flwrpb.PullObjectRequest{RunId: 7, ObjectId: id})
 	if err != nil {
 		t.Fatal(err)
@@ -47,37 +51,11 @@ func TestAMillionMetricsAreCounted(t *testing.T) {
 	if err != nil || status != http.StatusOK || proto.Unmarshal(answer, &out) != nil || !bytes.Equal(out.GetObjectContent(), content) {
 		t.Fatalf("%d %v: the object did not come whole", status, err)
 	}
-	o, ok := r.proxy.memo.objects.get(id)
-	if !ok || len(o.metric) != maxPerReply || o.beyond != n-maxPerReply || !math.IsNaN(o.metric[0].value) || o.metric[1].name != "metric-0000001" {
-		t.Errorf("known %v: %d metrics and %d more", ok, len(o.metric), o.beyond)
+	if !r.proxy.seen.Confirm(t.Context(), "reply") || len(r.sink.all) != 1 {
+		t.Fatalf("%d observations are stored", len(r.sink.all))
 	}
-}
-
-// However the bytes come, they are read alike; and an object that is no record is let alone.
-func TestALargeRecordIsReadInPieces(t *testing.T) {
-	_, content := manyMetrics(t, maxPerReply+50)
-	answer, err := proto.Marshal(&flwrpb.PullObjectResponse{ObjectFound: true, ObjectAvailable: true, ObjectContent: content})
-	if err != nil {
-		t.Fatal(err)
-	}
-	kind, at := recordIn(answer[:2*headerSlack])
-	if kind != "MetricRecord" {
-		t.Fatalf("it is taken for %q", kind)
-	}
-	for name, in := range map[string]io.Reader{"whole": bytes.NewReader(answer), "a byte at a time": iotest.OneByteReader(bytes.NewReader(answer)), "in halves": iotest.HalfReader(bytes.NewReader(answer))} {
-		var got *object
-		s := &sieve{in: in, left: int64(len(answer)), skip: int64(at), done: func(o object) { got = &o }}
-		passed, err := io.ReadAll(s)
-		if err != nil || !bytes.Equal(passed, answer) || got == nil || len(got.metric) != maxPerReply || got.beyond != 50 {
-			t.Errorf("%s: %v, %+v", name, err, got)
-		}
-	}
-	_, array := objectOf("Array", make([]byte, 1<<20))
-	answer, err = proto.Marshal(&flwrpb.PullObjectResponse{ObjectFound: true, ObjectAvailable: true, ObjectContent: array})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if kind, _ := recordIn(answer[:2*headerSlack]); kind != "" {
-		t.Errorf("an array is taken for a %s", kind)
+	ms := r.sink.metrics()
+	if len(ms) != domain.MaxMetricNames || r.sink.all[0].Dropped != n-len(ms) || !math.IsNaN(ms[0].Value) || ms[1].Name != "metric-0000001" {
+		t.Errorf("%d metrics and %d more", len(ms), r.sink.all[0].Dropped)
 	}
 }

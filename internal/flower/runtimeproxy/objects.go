@@ -1,11 +1,14 @@
 package runtimeproxy
 
 import (
+	"bufio"
 	"bytes"
+	"context"
 	"io"
 	"net/http"
 	"time"
 
+	"blossomtune/internal/flower/observe"
 	"blossomtune/internal/flower/wire/flwrpb"
 
 	"google.golang.org/protobuf/encoding/protowire"
@@ -27,7 +30,7 @@ func toCome(answer []byte) bool {
 
 // pullObject passes objects through; small ones are remembered, because they may be records of metrics.
 func (p *Proxy) pullObject(w http.ResponseWriter, r *http.Request) {
-	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxDecoded))
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, observe.MaxDecoded))
 	if err != nil {
 		http.Error(w, `{"detail":"The request is too large."}`, http.StatusRequestEntityTooLarge)
 		return
@@ -41,7 +44,7 @@ func (p *Proxy) pullObject(w http.ResponseWriter, r *http.Request) {
 			p.badGateway(w, r, err)
 			return
 		}
-		if res.StatusCode != http.StatusOK || res.ContentLength < 0 || res.ContentLength > maxDecoded+headerSlack {
+		if res.StatusCode != http.StatusOK || res.ContentLength < 0 || res.ContentLength > observe.MaxDecoded+headerSlack {
 			p.passLarge(w, body, res)
 			return
 		}
@@ -66,19 +69,37 @@ func (p *Proxy) pulled(request, answer []byte) {
 	if proto.Unmarshal(request, &in) != nil || proto.Unmarshal(answer, &out) != nil || !out.GetObjectAvailable() {
 		return
 	}
-	p.memo.object(in.GetObjectId(), out.GetObjectContent())
-	p.shapes.object(in.GetObjectId(), out.GetObjectContent())
+	p.seen.Pulled(in.GetObjectId(), out.GetObjectContent())
+}
+
+// passLarge passes an object on that is too large to be held; it is read on the way.
+func (p *Proxy) passLarge(w http.ResponseWriter, request []byte, res *http.Response) {
+	defer res.Body.Close()
+	var in flwrpb.PullObjectRequest
+	body := bufio.NewReaderSize(res.Body, observe.Head)
+	head, _ := body.Peek(observe.Head) // an error comes again when it is read
+	if proto.Unmarshal(request, &in) != nil {
+		relay(w, res, body)
+		return
+	}
+	relay(w, res, p.seen.PulledLarge(in.GetObjectId(), head, body, res.ContentLength))
+}
+
+// given lets an object that a ServerApp sends along be read.
+func (p *Proxy) given(ctx context.Context, body []byte) bool {
+	var in flwrpb.PushObjectRequest
+	return proto.Unmarshal(body, &in) != nil || p.seen.Given(ctx, in.GetObjectId(), in.GetObjectContent())
 }
 
 // pushObject passes objects through; small ones are looked at, because they may say which round a message belongs to.
 func (p *Proxy) pushObject(w http.ResponseWriter, r *http.Request) {
-	body, err := io.ReadAll(io.LimitReader(r.Body, maxDecoded))
+	body, err := io.ReadAll(io.LimitReader(r.Body, observe.MaxDecoded))
 	if err != nil {
 		http.Error(w, `{"detail":"The request broke off."}`, http.StatusBadRequest)
 		return
 	}
 	whole := r.ContentLength >= 0 && int64(len(body)) == r.ContentLength
-	if whole && !p.store(r.Context(), p.given(body)) {
+	if whole && !p.given(r.Context(), body) {
 		unavailable(w)
 		return
 	}
@@ -93,8 +114,8 @@ func (p *Proxy) pushObject(w http.ResponseWriter, r *http.Request) {
 	} else {
 		passOn(w, res)
 	}
-	if res.StatusCode == http.StatusOK && p.memo.arrived(objectID(body)) {
-		p.pushed()
+	if res.StatusCode == http.StatusOK {
+		p.seen.Taken(objectID(body))
 	}
 }
 
@@ -170,10 +191,4 @@ func objectID(body []byte) string {
 		body = body[n:]
 	}
 	return ""
-}
-
-func (p *Proxy) pushed() {
-	if p.o.OnPushed != nil {
-		p.o.OnPushed()
-	}
 }

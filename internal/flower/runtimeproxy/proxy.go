@@ -1,6 +1,5 @@
-// Package runtimeproxy stands between one run's ServerApp and the SuperLink's Runtime API. It forwards /v1/runtime/* and
-// nothing else, and reads on the way what the ServerApp asks of whom and what the replies measure: exactly what the ServerApp
-// aggregates, of any Flower App, unmodified.
+// Package runtimeproxy stands between one run's ServerApp and the Runtime API of Flower's own SuperLink. It forwards /v1/runtime/* and
+// nothing else, and lets an [observe.Observer] read on the way what the ServerApp asks of whom and what the replies measure.
 //
 // What is read is stored before the ServerApp gets the answer that lets it go on: a reply's metrics before the confirmation of
 // its receipt, which flwr 1.42 asks for before it inflates the reply (superlink/grid/http_grid.py).
@@ -18,62 +17,32 @@ import (
 	"time"
 
 	"blossomtune/internal/domain"
-)
+	"blossomtune/internal/flower/observe"
+	"blossomtune/internal/flower/wire/flwrpb"
 
-// Sink stores what the proxy saw. The keeper's is the database.
-type Sink interface {
-	Record(ctx context.Context, o domain.Observation) error
-}
-
-// Sign is something that a ServerApp's requests tell about its life.
-type Sign string
-
-// Signs of life, each told at its first time, but the output at each.
-const (
-	SignRequest   Sign = "request"   // the process reached the Runtime API
-	SignInput     Sign = "input"     // it has its FAB and config
-	SignHeartbeat Sign = "heartbeat" // it runs
-	SignOutput    Sign = "output"    // it has ended and said how
+	"google.golang.org/protobuf/proto"
 )
 
 // Options are what a Proxy needs.
 type Options struct {
-	FederationID int64
-	EngineRunID  uint64
-	Upstream     *url.URL          // https://host:port of the SuperLink
-	Transport    http.RoundTripper // trusts the SuperLink's certificate
-	Sink         Sink
-	Clock        domain.Clock
-	Logger       *slog.Logger
-	// OnSign is called, never concurrently, when the ServerApp gives a sign; for SignOutput with Flower's sub-status and
-	// details. It must return at once. It may be nil.
-	OnSign func(sign Sign, subStatus, details string)
-	// OnShapes is called, before a sign that it failed, with how the arrays of the newest replies are made. It must return at
-	// once. It may be nil.
-	OnShapes func(domain.Shapes)
-	// OnPushed is called when messages for SuperNodes, with all that belongs to them, have reached the SuperLink: who waits
-	// for some may look now. It must return at once. It may be nil.
-	OnPushed func()
-	// StoreWait bounds how long an answer is held back while the Sink fails; 0 means 30 s.
-	StoreWait time.Duration
+	Observer  *observe.Observer
+	Upstream  *url.URL          // https://host:port of the SuperLink
+	Transport http.RoundTripper // trusts the SuperLink's certificate
+	Clock     domain.Clock
+	Logger    *slog.Logger
 	// PullMost is the longest pause between two questions to the SuperLink that are asked in a ServerApp's place; 0 means 400 ms.
 	PullMost time.Duration
 }
 
 const (
-	maxMessages = 64 << 20  // a request or answer that lists messages
-	maxDecoded  = 256 << 10 // an object that may be a record of metrics
-	headerSlack = 4 << 10   // protobuf and object header around it
+	maxMessages = 64 << 20 // a request or answer that lists messages
+	headerSlack = observe.Head
 )
 
 // Proxy is the http.Handler of one run. It is safe for concurrent use.
 type Proxy struct {
-	o      Options
-	memo   *memory
-	shapes *shapes
-
-	mu    sync.Mutex
-	signs map[Sign]bool
+	o    Options
+	seen *observe.Observer
 
 	failing  failing
 	pulling  sync.Mutex // held by the one poll for replies
@@ -82,13 +51,10 @@ type Proxy struct {
 
 // New returns the proxy of one run.
 func New(o Options) *Proxy {
-	if o.StoreWait == 0 {
-		o.StoreWait = 30 * time.Second
-	}
 	if o.PullMost == 0 {
 		o.PullMost = pullMost
 	}
-	return &Proxy{o: o, memo: newMemory(), shapes: newShapes(), signs: map[Sign]bool{}, arrivals: newArrivals()}
+	return &Proxy{o: o, seen: o.Observer, arrivals: newArrivals()}
 }
 
 const prefix = "/v1/runtime/"
@@ -104,7 +70,7 @@ func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, `{"detail":"Not Found"}`, http.StatusNotFound)
 		return
 	}
-	p.sign(SignRequest, "", "")
+	p.seen.Sign(observe.SignRequest)
 	switch name {
 	case "push-messages":
 		p.buffered(w, r, nil, p.asked)
@@ -136,29 +102,17 @@ func plain(name string) bool {
 func (p *Proxy) signOf(name string) {
 	switch name {
 	case "send-task-heartbeat":
-		p.sign(SignHeartbeat, "", "")
+		p.seen.Sign(observe.SignHeartbeat)
 	case "pull-task-input":
-		p.sign(SignInput, "", "")
+		p.seen.Sign(observe.SignInput)
 	}
 }
 
-func (p *Proxy) sign(s Sign, subStatus, details string) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.signs[s] && s != SignOutput {
-		return
-	}
-	p.signs[s] = true
-	if p.o.OnSign != nil {
-		p.o.OnSign(s, subStatus, details)
-	}
-}
-
-// hook looks at a call: before with the request's body, after with both and when the call was sent. What it returns is stored before
-// the call goes on.
+// A hook looks at a call and stores what it sees before the call goes on: before with the request's body, after with both and when the
+// call was sent. It reports whether it could. What cannot be decoded passes.
 type (
-	before func(body []byte) domain.Observation
-	after  func(body, answer []byte, sent time.Time) domain.Observation
+	before func(ctx context.Context, body []byte) bool
+	after  func(ctx context.Context, body, answer []byte, sent time.Time) bool
 )
 
 // buffered forwards a call whose bodies are small enough to be read whole.
@@ -168,7 +122,7 @@ func (p *Proxy) buffered(w http.ResponseWriter, r *http.Request, first before, t
 		http.Error(w, `{"detail":"The request is too large."}`, http.StatusRequestEntityTooLarge)
 		return
 	}
-	if first != nil && !p.store(r.Context(), first(body)) {
+	if first != nil && !first(r.Context(), body) {
 		unavailable(w)
 		return
 	}
@@ -190,7 +144,7 @@ func (p *Proxy) buffered(w http.ResponseWriter, r *http.Request, first before, t
 		p.badGateway(w, r, err)
 		return
 	}
-	if !p.store(r.Context(), then(body, answer, sent)) {
+	if !then(r.Context(), body, answer, sent) {
 		unavailable(w)
 		return
 	}
@@ -269,35 +223,27 @@ func notAvailable() *http.Response {
 	return &http.Response{StatusCode: status, Header: h, Body: io.NopCloser(strings.NewReader(body))}
 }
 
-// store holds the call until what was seen is stored. It reports false when it could not be.
-func (p *Proxy) store(ctx context.Context, o domain.Observation) bool {
-	if o.Empty() {
+// asked lets the messages of a push-messages call be read.
+func (p *Proxy) asked(ctx context.Context, body, answer []byte, sent time.Time) bool {
+	var in flwrpb.PushAppMessagesRequest
+	var out flwrpb.PushAppMessagesResponse
+	if proto.Unmarshal(body, &in) != nil || proto.Unmarshal(answer, &out) != nil {
+		p.o.Logger.Warn("a push-messages call that cannot be decoded", "run", p.seen.RunID())
 		return true
 	}
-	now := p.o.Clock().UTC()
-	o.FederationID, o.EngineRunID = p.o.FederationID, p.o.EngineRunID
-	for i := range o.Exchanges {
-		o.Exchanges[i].FederationID, o.Exchanges[i].EngineRunID = p.o.FederationID, p.o.EngineRunID
+	return p.seen.Asked(ctx, &in, &out, sent)
+}
+
+// confirm stores a reply whose objects the ServerApp has all pulled, before it is told that the SuperLink heard of it.
+func (p *Proxy) confirm(ctx context.Context, body []byte) bool {
+	var in flwrpb.ConfirmMessageReceivedRequest
+	return proto.Unmarshal(body, &in) != nil || p.seen.Confirm(ctx, in.GetMessageObjectId())
+}
+
+func (p *Proxy) confirmed(_ context.Context, body, _ []byte, _ time.Time) bool {
+	var in flwrpb.ConfirmMessageReceivedRequest
+	if proto.Unmarshal(body, &in) == nil {
+		p.seen.Confirmed(in.GetMessageObjectId())
 	}
-	for i := range o.Metrics {
-		o.Metrics[i].FederationID, o.Metrics[i].EngineRunID, o.Metrics[i].At = p.o.FederationID, p.o.EngineRunID, now
-	}
-	// What has been seen is stored even if the ServerApp has gone away meanwhile.
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), p.o.StoreWait)
-	defer cancel()
-	for wait := 50 * time.Millisecond; ; wait = min(2*wait, 2*time.Second) {
-		err := p.o.Sink.Record(ctx, o)
-		if err == nil {
-			p.memo.stored(o.Exchanges)
-			return true
-		}
-		p.o.Logger.Error("storing what a ServerApp received", "run", p.o.EngineRunID, "err", err)
-		timer := time.NewTimer(wait)
-		select {
-		case <-ctx.Done():
-			timer.Stop()
-			return false
-		case <-timer.C:
-		}
-	}
+	return true
 }

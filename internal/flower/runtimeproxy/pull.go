@@ -9,7 +9,6 @@ import (
 	"strconv"
 	"time"
 
-	"blossomtune/internal/domain"
 	"blossomtune/internal/flower/wire/flwrpb"
 
 	"google.golang.org/protobuf/proto"
@@ -33,7 +32,7 @@ func (p *Proxy) pullMessages(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, `{"detail":"The request is too large."}`, http.StatusRequestEntityTooLarge)
 		return
 	}
-	if !p.store(r.Context(), domain.Observation{Exchanges: p.memo.settle()}) {
+	if !p.seen.Settle(r.Context()) {
 		unavailable(w)
 		return
 	}
@@ -44,8 +43,8 @@ func (p *Proxy) pullMessages(w http.ResponseWriter, r *http.Request) {
 		p.buffered(w, withBody(r, body), nil, nil) // it is for the SuperLink to say what is wrong
 		return
 	}
-	got := p.memo.again(in.GetMessageIds())
-	if !p.store(r.Context(), p.replies(got)) {
+	got := p.seen.Again(in.GetMessageIds())
+	if !p.seen.Replies(r.Context(), got) {
 		unavailable(w)
 		return
 	}
@@ -83,7 +82,7 @@ func (p *Proxy) collect(r *http.Request, in *flwrpb.PullAppMessagesRequest, got 
 		p.arrivals.forget(part.GetMessagesList())
 		got.MessagesList = append(got.MessagesList, part.GetMessagesList()...)
 		got.MessageObjectTrees = append(got.MessageObjectTrees, part.GetMessageObjectTrees()...)
-		if !p.store(r.Context(), p.replies(part)) {
+		if !p.seen.Replies(r.Context(), part) {
 			return notAvailable()
 		}
 		if len(asked) == 0 {

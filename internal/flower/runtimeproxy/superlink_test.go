@@ -189,3 +189,12 @@ func objectOf(kind string, body []byte) (id string, content []byte) {
 	sum := sha256.Sum256(content)
 	return hex.EncodeToString(sum[:]), content
 }
+
+// flatten lists the objects of a tree.
+func flatten(t *flwrpb.ObjectTree, into []string) []string {
+	into = append(into, t.GetObjectId())
+	for _, c := range t.GetChildren() {
+		into = flatten(c, into)
+	}
+	return into
+}

@@ -15,7 +15,7 @@ func TestALockedDatabaseEndsNoServerApp(t *testing.T) {
 	status := http.StatusInternalServerError
 	upstream := serve(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(status) }))
 	now := time.Now()
-	o := options(&sink{}, upstream)
+	o := options(&sink{}, engineRunID, upstream)
 	o.Clock = domain.Clock(func() time.Time { return now })
 	p := New(o)
 	call := func(name string) int {

@@ -4,10 +4,8 @@ import (
 	"bytes"
 	"io"
 	"net/http"
-	"strings"
 
 	"blossomtune/internal/flower/wire/flwrpb"
-	"blossomtune/internal/logmask"
 
 	"google.golang.org/protobuf/proto"
 )
@@ -30,23 +28,16 @@ func (p *Proxy) taskOutput(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, `{"detail":"The request is too large."}`, http.StatusRequestEntityTooLarge)
 		return
 	}
-	body = maskedOutput(body)
-	r.Body, r.ContentLength = io.NopCloser(bytes.NewReader(body)), int64(len(body))
-	p.buffered(w, r, p.output, nil)
-}
-
-func maskedOutput(body []byte) []byte {
 	var in flwrpb.PushTaskOutputRequest
-	if proto.Unmarshal(body, &in) != nil || in.GetDetails() == "" {
-		return body
+	if proto.Unmarshal(body, &in) == nil {
+		words := in.GetDetails()
+		p.seen.Output(&in)
+		if in.GetDetails() != words {
+			if masked, err := proto.Marshal(&in); err == nil {
+				body = masked
+			}
+		}
 	}
-	masked := logmask.Text(in.GetDetails())
-	if masked == in.GetDetails() {
-		return body
-	}
-	in.Details = strings.ToValidUTF8(masked, "?")
-	if out, err := proto.Marshal(&in); err == nil {
-		return out
-	}
-	return body
+	r.Body, r.ContentLength = io.NopCloser(bytes.NewReader(body)), int64(len(body))
+	p.buffered(w, r, nil, nil)
 }

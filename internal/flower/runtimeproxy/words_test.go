@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"blossomtune/internal/flower/observe"
 	"blossomtune/internal/flower/wire/flwrpb"
 
 	"google.golang.org/protobuf/proto"
@@ -30,8 +31,9 @@ func TestTheSuperLinkHearsNoSecretWords(t *testing.T) {
 	secret := "hf_" + strings.Repeat("aB3d", 8)
 	c := &carrier{got: map[string][]byte{}}
 	var told string
-	p := New(Options{FederationID: 1, EngineRunID: 2, Upstream: mustURL(t, "https://localhost"), Transport: c, Clock: time.Now,
-		OnSign: func(_ Sign, _, details string) { told += details }})
+	seen := observe.New(observe.Options{FederationID: 1, EngineRunID: 2, Clock: time.Now,
+		OnSign: func(_ observe.Sign, _, details string) { told += details }})
+	p := New(Options{Observer: seen, Upstream: mustURL(t, "https://localhost"), Transport: c, Clock: time.Now})
 	call := func(name string, body []byte) {
 		t.Helper()
 		w := httptest.NewRecorder()

@@ -106,7 +106,7 @@ func openWorld(t testing.TB, dir string, store *memory) *world {
 
 func (w *world) reopen() {
 	w.link = w.openLink()
-	w.fleet, w.runtime = w.link.FleetHandler(), w.link.RuntimeHandler()
+	w.fleet, w.runtime = w.link.FleetHandler(), w.link.RuntimeHandler(nil)
 }
 
 func (w *world) openLink() *Link {

@@ -39,6 +39,7 @@ type letter struct {
 	objects []string        // its tree's, each once, the root first
 	missing int             // of them
 	until   time.Time       // when it is given up unless another object comes; counts while objects are missing
+	given   bool            // to its SuperNode; not stored: after a restart, what is not confirmed is given again at once
 	touched time.Time       // when its receiver was last seen to fetch it
 	reply   *letter         // to this message
 	to      *letter         // the message that this reply answers
@@ -152,7 +153,6 @@ func (l *Link) settle(m *letter) {
 	if r := l.runs[m.row.RunID]; r != nil {
 		r.wake()
 	}
-	l.o.Replied(m.row.RunID, m.row.ID)
 }
 
 func (l *Link) unmail(m *letter) {
@@ -243,15 +243,11 @@ func (l *Link) take(nodeID uint64) (m *letter, news <-chan struct{}, err error) 
 		}
 		news = n.news
 		for _, c := range n.mail {
-			if !c.whole() || c.row.State == Confirmed || !now.Before(c.expires()) || c.row.State == Given && now.Sub(c.touched) < givenAgain {
+			if !c.whole() || c.row.State == Confirmed || !now.Before(c.expires()) || c.given && now.Sub(c.touched) < givenAgain {
 				continue
 			}
-			m, c.touched = c, now
-			if c.row.State == Given {
-				return nil, nil
-			}
-			c.row.State = Given
-			return []Change{c.row}, nil
+			m, c.given, c.touched = c, true, now
+			return nil, nil
 		}
 		return nil, nil
 	})

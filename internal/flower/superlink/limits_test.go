@@ -50,7 +50,7 @@ func (a *app) pushing(id string, content []byte, f func()) (stored bool, status 
 	req := httptest.NewRequest(http.MethodPost, "/v1/runtime/push-object", &atEnd{Reader: bytes.NewReader(body), f: f})
 	req.Header.Set(wire.HeaderTaskToken, a.token)
 	w := httptest.NewRecorder()
-	a.r.link.RuntimeHandler().ServeHTTP(w, req)
+	a.r.link.RuntimeHandler(nil).ServeHTTP(w, req)
 	var out flwrpb.PushObjectResponse
 	if err := proto.Unmarshal(w.Body.Bytes(), &out); w.Code == http.StatusOK && err != nil {
 		a.r.t.Fatal(err)

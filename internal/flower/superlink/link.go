@@ -21,9 +21,6 @@ type Options struct {
 	Store Store
 	Clock domain.Clock // time.Now if nil
 	Log   *slog.Logger // slog.Default if nil
-	// Replied is called when a message can be answered: its reply is here whole, or an error stands in for it. It must return at once and
-	// not call the Link. It may be nil.
-	Replied func(runID uint64, messageID string)
 	// MostBytes limits the objects of one run, in bytes, including those that are being received. Default: 64 GiB.
 	MostBytes int64
 	// MostNodeBytes limits the objects that one SuperNode has sent and that the SuperLink still holds, in bytes, including those that are
@@ -70,9 +67,6 @@ func Open(ctx context.Context, o Options) (*Link, error) {
 	}
 	if o.MostPending == 0 {
 		o.MostPending = 1 << 30
-	}
-	if o.Replied == nil {
-		o.Replied = func(uint64, string) {}
 	}
 	l := &Link{o: o, commit: newCommitter(o.Store), broken: make(chan struct{}), nodes: map[uint64]*node{}, byKey: map[string]*node{},
 		runs: map[uint64]*run{}, byToken: map[[32]byte]*run{}, letters: map[string]*letter{}, objects: map[string]*object{}}

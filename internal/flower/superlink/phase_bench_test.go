@@ -35,8 +35,8 @@ const (
 )
 
 // BenchmarkPhase compares one phase of 60 SuperNodes with 12 objects each: our SuperLink, with TLS and every signature checked, and
-// Flower's. The two take turns in one run. Flower's ServerApp pauses for three seconds between polls; our Runtime proxy answers when the
-// replies are here, which the short pause stands for.
+// Flower's. The two take turns in one run. Flower's ServerApp pauses for three seconds between polls; our SuperLink holds the poll
+// of an observed run until the replies are here, which the short pause stands for.
 func BenchmarkPhase(b *testing.B) {
 	ctx := context.Background()
 	keys, err := fleetload.NewKeys(2*phaseNodes, elliptic.P384())
@@ -85,7 +85,7 @@ func ours(ctx context.Context, b *testing.B, keys []*fleetload.Key) *side {
 		b.Fatal(err)
 	}
 	b.Cleanup(func() { link.Close(); store.Close() })
-	fleet, runtime := link.FleetHandler(), link.RuntimeHandler()
+	fleet, runtime := link.FleetHandler(), link.RuntimeHandler(nil)
 	mux := http.NewServeMux()
 	mux.Handle("/v1/runtime/", runtime)
 	mux.HandleFunc("/v1/fleet/", func(w http.ResponseWriter, r *http.Request) {

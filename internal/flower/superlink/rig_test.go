@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"blossomtune/internal/flower/observe"
 	"blossomtune/internal/flower/superlink"
 	"blossomtune/internal/flower/wire"
 	"blossomtune/internal/flower/wire/flwrpb"
@@ -143,6 +144,7 @@ type app struct {
 	r     *rig
 	run   uint64
 	token string
+	seen  *observe.Observer // may be nil
 }
 
 func (r *rig) app(key string) *app {
@@ -171,7 +173,7 @@ func (r *rig) app(key string) *app {
 
 func (a *app) call(name string, in, out proto.Message) int {
 	a.r.t.Helper()
-	return a.r.call(a.r.link.RuntimeHandler(), "/v1/runtime/"+name, a.token, in, out)
+	return a.r.call(a.r.link.RuntimeHandler(a.seen), "/v1/runtime/"+name, a.token, in, out)
 }
 
 // parcel is a message or reply with all of its objects.

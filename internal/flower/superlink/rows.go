@@ -70,9 +70,8 @@ type LetterState int
 
 // How far a message or reply has come. Whether all of its objects are here is told by the objects.
 const (
-	Waiting   LetterState = iota // not given yet
-	Given                        // given to its receiver
-	Confirmed                    // its receiver has all of it
+	Waiting   LetterState = 0
+	Confirmed LetterState = 2 // its SuperNode has all of it; 1 was written by earlier versions and means Waiting
 )
 
 // LetterRow is a message to a SuperNode, or a reply.

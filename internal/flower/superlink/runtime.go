@@ -5,17 +5,22 @@ import (
 	"net/http"
 	"time"
 
+	"blossomtune/internal/flower/observe"
 	"blossomtune/internal/flower/wire"
 	"blossomtune/internal/flower/wire/flwrpb"
 )
 
 // RuntimeHandler serves the Runtime API to ServerApps, each of which is known by the token of its run. The calls of AgentApps, connectors
 // and automations do not exist.
-func (l *Link) RuntimeHandler() http.Handler {
+//
+// With an Observer it serves that Observer's run alone and lets it read and store what passes before the call is answered. A poll for
+// replies is then held until all of them can be given, or for a while. Without one nothing is observed, and each poll is answered at once.
+func (l *Link) RuntimeHandler(seen *observe.Observer) http.Handler {
 	mux := http.NewServeMux()
+	a := runtimeAPI{l, seen}
 	on := func(name string, h func(http.ResponseWriter, *http.Request, uint64) error) {
 		mux.HandleFunc("POST "+runtimePrefix+name, func(w http.ResponseWriter, r *http.Request) {
-			id, err := l.caller(r)
+			id, err := a.caller(r)
 			if err == nil {
 				err = h(w, r, id)
 			}
@@ -25,6 +30,7 @@ func (l *Link) RuntimeHandler() http.Handler {
 		})
 	}
 	on("send-task-heartbeat", func(w http.ResponseWriter, _ *http.Request, _ uint64) error {
+		a.sign(observe.SignHeartbeat)
 		answer(w, &flwrpb.SendTaskHeartbeatResponse{Success: true}) // the launcher watches the process itself
 		return nil
 	})
@@ -32,20 +38,41 @@ func (l *Link) RuntimeHandler() http.Handler {
 		answer(w, &flwrpb.PushLogsResponse{}) // what the process prints is kept in a file
 		return nil
 	})
-	on("pull-task-input", l.runtimeInput)
-	on("push-task-output", l.runtimeOutput)
+	on("pull-task-input", a.input)
+	on("push-task-output", a.end)
 	on("get-nodes", l.runtimeNodes)
-	on("push-messages", l.runtimePush)
-	on("pull-messages", l.runtimePull)
-	on("push-object", l.runtimePushObject)
+	on("push-messages", a.push)
+	on("pull-messages", a.pull)
+	on("push-object", a.pushObject)
 	on("pull-object", l.runtimePullObject)
-	on("confirm-message-received", l.runtimeConfirm)
+	on("confirm-message-received", a.confirm)
 	mux.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) { refuse(w, errUnknownPath) })
 	return mux
 }
 
+// runtimeAPI is the Runtime API of a Link, observed or not.
+type runtimeAPI struct {
+	*Link
+	seen *observe.Observer // may be nil
+}
+
+func (a runtimeAPI) sign(s observe.Sign) {
+	if a.seen != nil {
+		a.seen.Sign(s)
+	}
+}
+
 // caller returns the run of a call's token.
-func (l *Link) caller(r *http.Request) (uint64, error) {
+func (a runtimeAPI) caller(r *http.Request) (uint64, error) {
+	a.sign(observe.SignRequest)
+	id, err := a.tokenRun(r)
+	if err == nil && a.seen != nil && a.seen.RunID() != id {
+		return 0, errToken // the token of another run
+	}
+	return id, err
+}
+
+func (l *Link) tokenRun(r *http.Request) (uint64, error) {
 	tokens := r.Header.Values(wire.HeaderTaskToken)
 	if len(tokens) != 1 {
 		return 0, errToken
@@ -61,8 +88,9 @@ func (l *Link) caller(r *http.Request) (uint64, error) {
 	return 0, errToken
 }
 
-func (l *Link) runtimeInput(w http.ResponseWriter, r *http.Request, id uint64) error {
+func (a runtimeAPI) input(w http.ResponseWriter, r *http.Request, id uint64) error {
 	out := &flwrpb.PullTaskInputResponse{}
+	l := a.Link
 	err := l.change(func(now time.Time) ([]Change, error) {
 		run := l.runs[id]
 		if run == nil || run.Status == Finished {
@@ -81,24 +109,29 @@ func (l *Link) runtimeInput(w http.ResponseWriter, r *http.Request, id uint64) e
 	if out.Fab, err = l.fab(r.Context(), out.GetRun().GetFabHash()); err != nil {
 		return err
 	}
+	a.sign(observe.SignInput)
 	answer(w, out)
 	return nil
 }
 
-func (l *Link) runtimeOutput(w http.ResponseWriter, r *http.Request, id uint64) error {
+// end takes how a ServerApp says that it ended.
+func (a runtimeAPI) end(w http.ResponseWriter, r *http.Request, id uint64) error {
 	var in flwrpb.PushTaskOutputRequest
 	if _, err := read(w, r, &in); err != nil {
 		return err
 	}
-	if err := l.output(id, in.GetSubStatus(), in.GetDetails()); err != nil {
+	if a.seen != nil {
+		a.seen.Output(&in)
+	}
+	if err := a.output(id, in.GetSubStatus(), in.GetDetails()); err != nil {
 		return err
 	}
 	answer(w, &flwrpb.PushTaskOutputResponse{})
 	return nil
 }
 
-// runtimePush takes messages to SuperNodes. One to a SuperNode that is not there gets the empty name, as with Flower.
-func (l *Link) runtimePush(w http.ResponseWriter, r *http.Request, id uint64) error {
+// push takes messages to SuperNodes. One to a SuperNode that is not there gets the empty name, as with Flower.
+func (a runtimeAPI) push(w http.ResponseWriter, r *http.Request, id uint64) error {
 	var in flwrpb.PushAppMessagesRequest
 	size, err := read(w, r, &in)
 	if err != nil {
@@ -107,6 +140,7 @@ func (l *Link) runtimePush(w http.ResponseWriter, r *http.Request, id uint64) er
 	if len(in.GetMessagesList()) == 0 || len(in.GetMessagesList()) != len(in.GetMessageObjectTrees()) {
 		return invalid("each message needs one object tree")
 	}
+	l, sent := a.Link, a.o.Clock()
 	lists := make([][]string, len(in.GetMessagesList()))
 	for i, m := range in.GetMessagesList() { // large trees take a while: not under the lock
 		var err error
@@ -142,6 +176,9 @@ func (l *Link) runtimePush(w http.ResponseWriter, r *http.Request, id uint64) er
 	})
 	if err != nil {
 		return err
+	}
+	if a.seen != nil && !a.seen.Asked(r.Context(), &in, out, sent) {
+		return errUnavailable
 	}
 	out.SessionId = in.GetMessagesList()[0].GetMetadata().GetMessageId()
 	answer(w, out)
@@ -180,32 +217,6 @@ func (l *Link) post(m *flwrpb.Message, tree *flwrpb.ObjectTree, ids []string, no
 	return c, out
 }
 
-// runtimePull gives the replies that are whole. A reply is given again until it is confirmed.
-func (l *Link) runtimePull(w http.ResponseWriter, r *http.Request, id uint64) error {
-	var in flwrpb.PullAppMessagesRequest
-	if _, err := read(w, r, &in); err != nil {
-		return err
-	}
-	var replies []*letter
-	err := l.change(func(now time.Time) (changes []Change, err error) {
-		replies, changes, err = l.replies(id, in.GetMessageIds(), now)
-		return changes, err
-	})
-	if err != nil {
-		return err
-	}
-	out := &flwrpb.PullAppMessagesResponse{}
-	for _, c := range replies {
-		message, tree, err := c.decode()
-		if err != nil {
-			return err
-		}
-		out.MessagesList, out.MessageObjectTrees = append(out.MessagesList, message), append(out.MessageObjectTrees, tree)
-	}
-	answer(w, out)
-	return nil
-}
-
 // replies finds the replies to messages of a run. A message that is not known is answered with an error. The changes are made also
 // when replies returns an error.
 func (l *Link) replies(runID uint64, asked []string, now time.Time) (out []*letter, changes []Change, err error) {
@@ -238,10 +249,6 @@ func (l *Link) replies(runID uint64, asked []string, now time.Time) (out []*lett
 				continue
 			}
 			out = append(out, m.reply)
-			if m.reply.row.State == Waiting {
-				m.reply.row.State = Given
-				changes = append(changes, m.reply.row)
-			}
 		}
 	}
 	return out, changes, nil
@@ -272,18 +279,24 @@ func (l *Link) unknown(runID uint64, id string, now time.Time) (*letter, []Chang
 	return c, append(changes, c.row), nil
 }
 
-func (l *Link) runtimePushObject(w http.ResponseWriter, r *http.Request, id uint64) error {
-	in, err := l.readObject(r.Body, id)
-	defer l.discard(in)
+func (a runtimeAPI) pushObject(w http.ResponseWriter, r *http.Request, id uint64) error {
+	in, err := a.readObject(r.Body, id)
+	defer a.discard(in)
 	if err != nil {
 		return err
 	}
 	if in.GetNode().GetNodeId() != ServerID {
 		return errNodeID
 	}
-	stored, err := l.keep(id, in, false)
+	if a.seen != nil && in.small != nil && !a.seen.Given(r.Context(), in.GetObjectId(), in.small) {
+		return errUnavailable
+	}
+	stored, err := a.keep(id, in, false)
 	if err != nil {
 		return err
+	}
+	if a.seen != nil {
+		a.seen.Taken(in.GetObjectId())
 	}
 	answer(w, &flwrpb.PushObjectResponse{Stored: stored})
 	return nil
@@ -305,12 +318,13 @@ func (l *Link) runtimePullObject(w http.ResponseWriter, r *http.Request, id uint
 	return nil
 }
 
-// runtimeConfirm ends a message with its reply.
-func (l *Link) runtimeConfirm(w http.ResponseWriter, r *http.Request, id uint64) error {
+// confirm ends a message with its reply.
+func (a runtimeAPI) confirm(w http.ResponseWriter, r *http.Request, id uint64) error {
 	var in flwrpb.ConfirmMessageReceivedRequest
 	if _, err := read(w, r, &in); err != nil {
 		return err
 	}
+	l := a.Link
 	err := l.change(func(time.Time) ([]Change, error) {
 		c := l.letters[in.GetMessageObjectId()]
 		if c == nil || c.row.RunID != id || c.row.ReplyTo == "" {
@@ -323,6 +337,9 @@ func (l *Link) runtimeConfirm(w http.ResponseWriter, r *http.Request, id uint64)
 	})
 	if err != nil {
 		return err
+	}
+	if a.seen != nil {
+		a.seen.Confirmed(in.GetMessageObjectId())
 	}
 	answer(w, &flwrpb.ConfirmMessageReceivedResponse{})
 	return nil

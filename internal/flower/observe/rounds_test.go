@@ -1,4 +1,4 @@
-package runtimeproxy
+package observe
 
 import (
 	"fmt"

@@ -1,4 +1,4 @@
-package runtimeproxy
+package observe
 
 import (
 	"sync"
@@ -69,9 +69,7 @@ func (m *memory) forget(messageID string) {
 	m.replies.remove(messageID)
 }
 
-// again returns the replies that a ServerApp asks for although they were given to it. The SuperLink hands out a reply once and
-// tells whoever asks again that the message is unavailable (flwr 1.42, linkstate/utils.py), so a reply whose answer got lost
-// would count as a failed one.
+// again returns the replies that were given and not confirmed.
 func (m *memory) again(asked []string) *flwrpb.PullAppMessagesResponse {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -113,13 +111,16 @@ func (m *memory) unknown(objects []string) (ids []string) {
 
 func (m *memory) remember(id string, o object) { m.objects.put(id, o, len(id)+o.size()) }
 
-// take returns an unconfirmed reply, the numbers in its records, and how many more there were.
-func (m *memory) take(messageID string) (r reply, out []reading, beyond int, ok bool) {
+// take returns an unconfirmed reply.
+func (m *memory) take(messageID string) (reply, bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if r, ok = m.replies.get(messageID); !ok {
-		return reply{}, nil, 0, false
-	}
-	out, beyond = m.readings(r.objects)
-	return r, out, beyond, true
+	return m.replies.get(messageID)
+}
+
+// numbers returns the numbers in the records of a reply, and how many more there were.
+func (m *memory) numbers(objects []string) (out []reading, beyond int) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.readings(objects)
 }

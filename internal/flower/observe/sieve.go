@@ -1,10 +1,8 @@
-package runtimeproxy
+package observe
 
 import (
-	"bufio"
 	"bytes"
 	"io"
-	"net/http"
 
 	"blossomtune/internal/flower/wire/flwrpb"
 
@@ -12,24 +10,14 @@ import (
 	"google.golang.org/protobuf/proto"
 )
 
-// passLarge passes an object on that is too large to be held. If it is a record of metrics, what is kept of it is read on the way and
-// the rest counted: nothing of a reply is left out in silence.
-func (p *Proxy) passLarge(w http.ResponseWriter, request []byte, res *http.Response) {
-	defer res.Body.Close()
-	var in flwrpb.PullObjectRequest
-	body := bufio.NewReaderSize(res.Body, 2*headerSlack)
-	head, _ := body.Peek(2 * headerSlack) // an error comes again when it is read
-	kind, at := recordIn(head)
-	if kind == "" || proto.Unmarshal(request, &in) != nil {
-		relay(w, res, body)
-		return
-	}
-	relay(w, res, &sieve{in: body, left: res.ContentLength, skip: int64(at), config: kind == "ConfigRecord", done: func(o object) {
-		p.memo.mu.Lock()
-		defer p.memo.mu.Unlock()
-		p.memo.remember(in.GetObjectId(), o)
-	}})
-}
+const (
+	// MaxDecoded is the size of the largest object, in bytes, that is read whole.
+	MaxDecoded = 256 << 10
+	// Head is how much of a larger one tells what it is.
+	Head = 2 * headerSlack
+
+	headerSlack = 4 << 10 // protobuf and object header around it
+)
 
 // recordIn tells what record of numbers an answer to pull-object has, and where its items begin.
 func recordIn(head []byte) (kind string, at int) {
@@ -52,7 +40,16 @@ func recordIn(head []byte) (kind string, at int) {
 		}
 		at += n
 	}
-	name, _, ok := bytes.Cut(head[at:], []byte{0})
+	kind, skip := recordAt(head[at:])
+	if kind == "" {
+		return "", 0
+	}
+	return kind, at + skip
+}
+
+// recordAt is recordIn for the object itself.
+func recordAt(head []byte) (kind string, at int) {
+	name, _, ok := bytes.Cut(head, []byte{0})
 	if !ok || len(name) > headerSlack {
 		return "", 0
 	}
@@ -60,7 +57,7 @@ func recordIn(head []byte) (kind string, at int) {
 	if kind = string(first); kind != "MetricRecord" && kind != "ConfigRecord" {
 		return "", 0
 	}
-	return kind, at + len(name) + 1
+	return kind, len(name) + 1
 }
 
 // maxItem is the largest item of a record that is decoded: a list of some 130,000 numbers.

@@ -1,4 +1,4 @@
-package runtimeproxy
+package observe
 
 import (
 	"encoding/json"
@@ -8,11 +8,9 @@ import (
 	"testing"
 
 	"blossomtune/internal/domain"
-	"blossomtune/internal/flower/wire/flwrpb"
 	"blossomtune/internal/testflwr"
 
 	"github.com/google/go-cmp/cmp"
-	"google.golang.org/protobuf/proto"
 )
 
 // madeReplies are the objects of replies, by id, as the installed flwr makes them.
@@ -32,26 +30,16 @@ func madeReplies(t *testing.T) (out []map[string][]byte) {
 	return out
 }
 
-// given lets a proxy see a reply of a SuperNode: small objects are read, large ones pass by.
-func given(t *testing.T, p *Proxy, objects map[string][]byte, e domain.Exchange) {
-	t.Helper()
+// given lets an Observer see a reply of a SuperNode: small objects are read, large ones pass by.
+func given(o *Observer, objects map[string][]byte, e domain.Exchange) {
 	var ids []string
 	for id, content := range objects {
 		ids = append(ids, id)
-		if len(content) > maxDecoded {
-			continue
+		if len(content) <= MaxDecoded {
+			o.Pulled(id, content)
 		}
-		in, err := proto.Marshal(&flwrpb.PullObjectRequest{ObjectId: id})
-		if err != nil {
-			t.Fatal(err)
-		}
-		out, err := proto.Marshal(&flwrpb.PullObjectResponse{ObjectFound: true, ObjectAvailable: true, ObjectContent: content})
-		if err != nil {
-			t.Fatal(err)
-		}
-		p.pulled(in, out)
 	}
-	p.shapes.reply(e, ids, p.memo.unknown(ids))
+	o.shapes.reply(e, ids, o.memo.unknown(ids))
 }
 
 // Who sent which array in which shape is read out of what flwr itself makes of replies.
@@ -60,26 +48,26 @@ func TestShapesOfRepliesAreTold(t *testing.T) {
 	if len(replies) != 6 {
 		t.Fatalf("%d replies", len(replies))
 	}
-	p := New(Options{})
+	o := New(Options{})
 	at := func(round int, node uint64) domain.Exchange {
 		return domain.Exchange{Round: round, Phase: domain.PhaseTrain, NodeID: node}
 	}
 	is := func(want domain.Shapes) {
 		t.Helper()
-		if d := cmp.Diff(want, p.shapes.told()); d != "" {
+		if d := cmp.Diff(want, o.shapes.told()); d != "" {
 			t.Error(d)
 		}
 	}
 	is(domain.Shapes{})
-	given(t, p, replies[0], at(1, 101))
-	given(t, p, replies[2], at(1, 102))
-	given(t, p, replies[0], at(2, 101)) // a new round begins
-	given(t, p, replies[1], at(2, 103)) // the same objects
+	given(o, replies[0], at(1, 101))
+	given(o, replies[2], at(1, 102))
+	given(o, replies[0], at(2, 101)) // a new round begins
+	given(o, replies[1], at(2, 103)) // the same objects
 	is(domain.Shapes{Round: 2, Replies: 2})
-	given(t, p, replies[2], at(2, 102))
-	given(t, p, replies[3], at(2, 104))
-	given(t, p, replies[4], at(2, 105)) // names more arrays than are read
-	given(t, p, replies[5], domain.Exchange{Round: 2, Phase: domain.PhaseEvaluate, NodeID: 101})
+	given(o, replies[2], at(2, 102))
+	given(o, replies[3], at(2, 104))
+	given(o, replies[4], at(2, 105)) // names more arrays than are read
+	given(o, replies[5], domain.Exchange{Round: 2, Phase: domain.PhaseEvaluate, NodeID: 101})
 	sent := func(shape string, nodes ...uint64) domain.SentShape {
 		return domain.SentShape{Shape: shape, Count: len(nodes), Nodes: nodes}
 	}
@@ -89,10 +77,10 @@ func TestShapesOfRepliesAreTold(t *testing.T) {
 		{Array: "more", Sent: []domain.SentShape{sent("", 101, 103, 102), sent("(1)", 104)}},
 	}})
 	for node := uint64(200); node < 300; node++ {
-		given(t, p, replies[0], at(3, node))
+		given(o, replies[0], at(3, node))
 	}
-	given(t, p, replies[2], at(3, 300))
-	got := p.shapes.told()
+	given(o, replies[2], at(3, 300))
+	got := o.shapes.told()
 	if got.Replies != 101 || len(got.Differ) != 2 || got.Differ[0].Sent[0].Count != 100 || len(got.Differ[0].Sent[0].Nodes) != domain.MaxSenders {
 		t.Errorf("%+v", got)
 	}
