@@ -27,6 +27,15 @@ type RunParticipant struct {
 	FailedAt      time.Time // its first reply that is an error
 }
 
+// PeopleCount sums a run's participants up.
+type PeopleCount struct {
+	Lines       int // as many as there are [RunParticipant] of the run
+	Enrolled    int // each participant once
+	Online      int // at the run's start
+	Asked       int
+	Contributed int
+}
+
 // Outcome is what a completed run achieved.
 type Outcome string
 

@@ -108,6 +108,11 @@ func (s *Service) NodeKeys(ctx context.Context, fedID int64) ([]domain.NodeKey, 
 	return view(ctx, s, func(tx Tx) ([]domain.NodeKey, error) { return tx.NodeKeys(ctx, fedID) })
 }
 
+// SharingKeys returns up to n of a federation's good keys whose owners share their logs, by partition, from a partition on.
+func (s *Service) SharingKeys(ctx context.Context, fedID int64, from, n int) ([]domain.NodeKey, error) {
+	return view(ctx, s, func(tx Tx) ([]domain.NodeKey, error) { return tx.SharingKeys(ctx, fedID, from, n) })
+}
+
 // HaltedKeys returns a federation's keys that are revoked or suspended.
 func (s *Service) HaltedKeys(ctx context.Context, fedID int64) ([]domain.NodeKey, error) {
 	return view(ctx, s, func(tx Tx) ([]domain.NodeKey, error) { return tx.HaltedKeys(ctx, fedID) })

@@ -70,6 +70,7 @@ type Tx interface {
 	InsertNodeKey(ctx context.Context, k *domain.NodeKey) error
 	NodeKeyByFingerprint(ctx context.Context, fp string) (domain.NodeKey, error)
 	NodeKeys(ctx context.Context, fedID int64) ([]domain.NodeKey, error)
+	SharingKeys(ctx context.Context, fedID int64, from, n int) ([]domain.NodeKey, error)
 	UnsyncedKeys(ctx context.Context, fedID int64) ([]domain.NodeKey, error)
 	HaltedKeys(ctx context.Context, fedID int64) ([]domain.NodeKey, error)
 	NodeTally(ctx context.Context, fedID int64) (domain.NodeTally, error)

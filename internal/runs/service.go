@@ -54,6 +54,8 @@ type Tx interface {
 	Shares(ctx context.Context, runID int64) ([]domain.Share, error)
 
 	AskedOf(ctx context.Context, parts []domain.RunPart) (map[int64][]domain.Exchange, error)
+	CountPeople(ctx context.Context, runID int64) (domain.PeopleCount, error)
+	RunPartitions(ctx context.Context, runID int64) ([]domain.RunParticipant, error)
 	ParticipantPage(ctx context.Context, runID int64, after *domain.ParticipantPlace, n int) ([]domain.RunParticipant, error)
 	SeesRun(ctx context.Context, runID, personID int64) (bool, error)
 	RunsAsking(ctx context.Context, requestID int64, n int) ([]domain.RunPartOf, error)

@@ -57,6 +57,38 @@ func (s *Service) ParticipantPage(ctx context.Context, run domain.Run, after str
 	return page, next, err
 }
 
+// People returns the first n participants of a run, as [Service.Participants] does, and sums up all of them.
+func (s *Service) People(ctx context.Context, run domain.Run, n int) (first []domain.RunParticipant, all domain.PeopleCount, err error) {
+	if !run.ParticipantsAt.IsZero() {
+		err = s.Store.View(ctx, func(tx Tx) error {
+			if first, err = tx.ParticipantPage(ctx, run.ID, nil, n); err == nil {
+				all, err = tx.CountPeople(ctx, run.ID)
+			}
+			return err
+		})
+		return first, all, err
+	}
+	if first, err = s.Participants(ctx, run); err != nil { // they are not stored as such
+		return nil, all, err
+	}
+	enrolled := map[int64]bool{}
+	for _, p := range first {
+		all.Lines++
+		enrolled[p.RequestID] = true
+		if p.Online {
+			all.Online++
+		}
+		if !p.AskedAt.IsZero() {
+			all.Asked++
+		}
+		if !p.ContributedAt.IsZero() {
+			all.Contributed++
+		}
+	}
+	all.Enrolled = len(enrolled)
+	return first[:min(len(first), n)], all, nil
+}
+
 // NodeLabels names the participants of a run by the id of their SuperNode: "partition 3".
 func (s *Service) NodeLabels(ctx context.Context, run domain.Run) (map[string]string, error) {
 	out := map[string]string{}
@@ -70,7 +102,7 @@ func (s *Service) NodeLabels(ctx context.Context, run domain.Run) (map[string]st
 				label(out, k.NodeID, k.Partition)
 			}
 		}
-		all, err := tx.RunParticipants(ctx, run.ID)
+		all, err := tx.RunPartitions(ctx, run.ID)
 		for _, p := range all {
 			label(out, p.NodeID, p.Partition)
 		}

@@ -30,7 +30,7 @@ func TestSharedLogsAreForManagersAndTheirOwner(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	node := "/f/fed/logs/node-1-"
+	node := "/f/fed/logs/node-0-1-"
 	for path, want := range map[string][]string{node + "supernode": {"Starting Flower SuperNode", "token hf_[masked]"}, node + "clientapp": {"[run 7]", "[3 lines were not sent]", "one line", "two"}} {
 		for _, kind := range []string{"manager", "admin", "viewer", "participant", "outsider"} {
 			a := s.Get(kind, path+"/page")

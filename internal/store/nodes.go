@@ -54,6 +54,13 @@ func (tx *Tx) NodeKeys(ctx context.Context, fedID int64) ([]domain.NodeKey, erro
 	return list(ctx, tx, "key", scanNodeKey, "SELECT "+nodeKeyColumns+" FROM node_key WHERE federation_id = $1 ORDER BY partition_id, id", fedID)
 }
 
+// SharingKeys returns up to n of a federation's good keys whose owners share their logs, by partition, from a partition on.
+func (tx *Tx) SharingKeys(ctx context.Context, fedID int64, from, n int) ([]domain.NodeKey, error) {
+	return list(ctx, tx, "key", scanNodeKey, "SELECT "+nodeKeyColumns+` FROM node_key
+		WHERE federation_id = $1 AND partition_id >= $2 AND shares_logs = 1 AND revoked_at = 0 ORDER BY partition_id, id LIMIT CAST($3 AS BIGINT)`,
+		fedID, from, limit(n))
+}
+
 // UnsyncedKeys returns a federation's good keys without a node id, and its revoked ones with one.
 func (tx *Tx) UnsyncedKeys(ctx context.Context, fedID int64) ([]domain.NodeKey, error) {
 	fresh, err := list(ctx, tx, "key", scanNodeKey,

@@ -37,6 +37,24 @@ func (tx *Tx) ParticipantPage(ctx context.Context, runID int64, after *domain.Pa
 		runID, is, at.Partition, at.JoinedAt, at.RequestID, int64(at.NodeID), limit(n))
 }
 
+// CountPeople sums the participants of a run up.
+func (tx *Tx) CountPeople(ctx context.Context, runID int64) (domain.PeopleCount, error) {
+	return get(ctx, tx, "participant", func(s scanner) (c domain.PeopleCount, err error) {
+		return c, s.Scan(&c.Lines, &c.Enrolled, &c.Online, &c.Asked, &c.Contributed)
+	}, `SELECT COUNT(*), COUNT(DISTINCT request_id), COALESCE(SUM(online), 0), COALESCE(SUM(CASE WHEN asked_at > 0 THEN 1 ELSE 0 END), 0),
+		COALESCE(SUM(CASE WHEN contributed_at > 0 THEN 1 ELSE 0 END), 0) FROM run_participant WHERE run_id = $1`, runID)
+}
+
+// RunPartitions returns which partition each SuperNode of a run had: only the node IDs and partitions of [Tx.RunParticipants].
+func (tx *Tx) RunPartitions(ctx context.Context, runID int64) ([]domain.RunParticipant, error) {
+	return list(ctx, tx, "participant", func(s scanner) (p domain.RunParticipant, err error) {
+		var node int64
+		err = s.Scan(&node, &p.Partition)
+		p.NodeID = uint64(node)
+		return p, err
+	}, "SELECT node_id, partition_id FROM run_participant WHERE run_id = $1 AND node_id <> 0 ORDER BY partition_id, joined_at, request_id, node_id", runID)
+}
+
 // RunContributors returns the first n participants of a run who gave a reply without an error, by partition.
 func (tx *Tx) RunContributors(ctx context.Context, runID int64, n int) ([]domain.NoticeNode, error) {
 	return list(ctx, tx, "participant", func(s scanner) (v domain.NoticeNode, err error) { return v, s.Scan(&v.Partition, &v.Name) },

@@ -2,9 +2,12 @@ package web_test
 
 import (
 	"fmt"
+	"html"
 	"net/http"
 	"net/http/httptest"
+	"regexp"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -67,18 +70,30 @@ func (s *site) fillNode(tx *store.Tx, i int) error {
 
 // nodePages are the pages that show the SuperNodes of a federation.
 var nodePages = []string{"/f/fed/nodes", "/f/fed/nodes?state=offline&sort=latest", "/f/fed/nodes?q=hospital+2", "/f/fed", "/f/fed/launch",
-	"/"}
+	"/f/fed/runs/all", "/f/fed/logs", "/"}
+
+// rerun enrols all participants that there are now in the run "all".
+func (s *site) rerun() {
+	s.T.Helper()
+	run, err := s.Server.Runs.ByName(s.T.Context(), "all")
+	if err != nil {
+		s.T.Fatal(err)
+	}
+	s.Put(func(tx *store.Tx) error { return tx.EnrolParticipants(s.T.Context(), run, run.StartingAt) })
+}
 
 // What a page of SuperNodes holds, and what is read for it, does not grow with their number.
 func TestPagesDoNotGrowWithTheNodes(t *testing.T) {
 	s := newSite(t)
 	s.Server.Manager.Start(s.Fed.ID) // else the board says little
 	s.fillNodes(1, 1200)             // partition 0 is the fixture's
+	s.Took("all", 101, nil)
 	few := map[string]int{}
 	for _, path := range nodePages {
 		_, few[path] = s.cost(path)
 	}
 	s.fillNodes(1200, domain.MaxPartitions)
+	s.rerun()
 	for _, path := range nodePages {
 		size, made := s.cost(path)
 		if size > 30_000 {
@@ -120,4 +135,51 @@ func (s *site) cost(path string) (size, allocations int) {
 		size, allocations = w.Body.Len(), min(allocations, int(after.Mallocs-before.Mallocs))
 	}
 	return size, allocations
+}
+
+// A page of logs lists some of the SuperNodes that share theirs; the others are on further pages, and each log opens by its own address.
+func TestLogsOfManyNodesArePaged(t *testing.T) {
+	onBoth(t, func(s *site) {
+		s.fillNodes(1, 120)
+		keys, err := s.Server.Onboarding.NodeKeys(t.Context(), s.Fed.ID)
+		if err != nil {
+			t.Fatal(err)
+		}
+		shared := 0
+		s.Put(func(tx *store.Tx) error {
+			for _, k := range keys {
+				if !k.RevokedAt.IsZero() || k.Partition == 0 {
+					continue
+				}
+				shared++
+				if err := tx.UpdateNodeMachine(t.Context(), k.ID, domain.NodeSeen{SharesLogs: true}); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+		chip, more := regexp.MustCompile(`part=node-(\d+-\d+-supernode)"`), regexp.MustCompile(`href="([^"]*/logs\?from=\d+)"`)
+		seen := map[string]bool{}
+		for path, pages := "/f/fed/logs", 0; path != ""; pages++ {
+			page := s.Get("manager", path).Body
+			found := chip.FindAllStringSubmatch(page, -1)
+			if len(found) > 50 || pages > 5 {
+				t.Fatalf("%s lists %d SuperNodes", path, len(found))
+			}
+			for _, m := range found {
+				seen[m[1]] = true
+			}
+			if path = ""; more.MatchString(page) {
+				path = html.UnescapeString(more.FindStringSubmatch(page)[1])
+			}
+		}
+		if len(seen) != shared || shared < 100 {
+			t.Errorf("%d of %d SuperNodes are listed", len(seen), shared)
+		}
+		last := slices.MaxFunc(keys, func(a, b domain.NodeKey) int { return a.Partition - b.Partition })
+		key := fmt.Sprintf("node-%d-%d-supernode", last.Partition, last.ID)
+		if page := s.Get("manager", "/f/fed/logs?part="+key).Body; !strings.Contains(page, "/f/fed/logs/"+key) {
+			t.Error("the log of the last SuperNode does not open by its address")
+		}
+	})
 }

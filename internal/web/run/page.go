@@ -24,10 +24,11 @@ type runDetail struct {
 	files     []runs.Artifact
 	view      rounds.View
 	pace      runs.Pace
-	up, down  int64             // bytes between SuperNodes and here
-	labels    map[string]string // "partition 3" by node id
-	people    []domain.RunParticipant
-	names     bool // the visitor may see who launched it
+	up, down  int64                   // bytes between SuperNodes and here
+	labels    map[string]string       // "partition 3" by node id; of a run with failures
+	people    []domain.RunParticipant // the first [peopleShown]
+	count     domain.PeopleCount      // of all of them
+	names     bool                    // the visitor may see who launched it
 	failures  []runs.AppFailure
 	wait      runs.Wait
 	evidence  []logfile.Line // the lines that show why it failed
@@ -60,11 +61,10 @@ func (s *Pages) detail(ctx context.Context, v *visit.Visit, name string) (runDet
 	if d.files, err = s.Runs.Artifacts(ctx, d.run); err != nil {
 		return d, err
 	}
-	if d.labels, err = s.Runs.NodeLabels(ctx, d.run); err != nil {
-		return d, err
-	}
-	if d.people, err = s.Runs.Participants(ctx, d.run); err != nil {
-		return d, err
+	if !d.run.StartingAt.IsZero() {
+		if d.people, d.count, err = s.Runs.People(ctx, d.run, peopleShown); err != nil {
+			return d, err
+		}
 	}
 	if d.pace, err = s.Runs.Pace(ctx, d.run); err != nil {
 		return d, err
@@ -78,6 +78,11 @@ func (s *Pages) detail(ctx context.Context, v *visit.Visit, name string) (runDet
 	}
 	if d.failures, err = s.Runs.AppFailures(ctx, d.run); err != nil {
 		return d, err
+	}
+	if len(d.failures) > 0 {
+		if d.labels, err = s.Runs.NodeLabels(ctx, d.run); err != nil {
+			return d, err
+		}
 	}
 	if d.wait, err = s.Runs.WaitFor(ctx, d.run, v.SeenBy()); err != nil {
 		return d, err

@@ -23,8 +23,8 @@ type personLine struct {
 
 // peopleLines are the participants of a run, in the order of their partitions.
 func peopleLines(d runDetail) []personLine {
-	out := make([]personLine, 0, min(len(d.people), peopleShown))
-	for _, p := range d.people[:min(len(d.people), peopleShown)] {
+	out := make([]personLine, 0, len(d.people))
+	for _, p := range d.people {
 		out = append(out, personLine{p, partitionOf(p), startTone(p, d.run), ui.PartTone(p, d.run.State.Ended())})
 	}
 	return out
@@ -61,17 +61,10 @@ func peopleWords(d runDetail) string {
 	if len(d.people) == 0 {
 		return ""
 	}
-	enrolled, online := map[int64]bool{}, 0
-	for _, p := range d.people {
-		enrolled[p.RequestID] = true
-		if p.Online {
-			online++
-		}
-	}
 	asked, contributed := contributions(d)
 	parts := []string{strconv.Itoa(asked) + " asked", strconv.Itoa(contributed) + " contributed"}
 	if !d.run.ParticipantsAt.IsZero() {
-		parts = append([]string{strconv.Itoa(len(enrolled)) + " enrolled", strconv.Itoa(online) + " online at the start"}, parts...)
+		parts = append([]string{strconv.Itoa(d.count.Enrolled) + " enrolled", strconv.Itoa(d.count.Online) + " online at the start"}, parts...)
 	}
 	return strings.Join(parts, ", ")
 }
@@ -81,15 +74,7 @@ func contributions(d runDetail) (asked, contributed int) {
 	if d.run.State.Ended() {
 		return d.run.Asked, d.run.Contributed
 	}
-	for _, p := range d.people {
-		if !p.AskedAt.IsZero() {
-			asked++
-		}
-		if !p.ContributedAt.IsZero() {
-			contributed++
-		}
-	}
-	return asked, contributed
+	return d.count.Asked, d.count.Contributed
 }
 
 func contributedWords(d runDetail) string {

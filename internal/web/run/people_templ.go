@@ -172,7 +172,7 @@ func runPeople(d runDetail) templ.Component {
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
-				if more := len(d.people) - peopleShown; more > 0 {
+				if more := d.count.Lines - len(d.people); more > 0 {
 					templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 21, "<p class=\"b-foot\">and ")
 					if templ_7745c5c3_Err != nil {
 						return templ_7745c5c3_Err
