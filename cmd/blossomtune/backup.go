@@ -24,6 +24,8 @@ import (
 type backupCmd struct {
 	Create backupCreateCmd `cmd:"" default:"withargs" help:"Back up the server in --data into FILE. The server can be running. This is the default."`
 	Verify backupVerifyCmd `cmd:"" help:"Read a whole backup and check it. Nothing is changed."`
+	List   backupListCmd   `cmd:"" op:"list-backups" help:"List the server's backups, and say whether they need attention."`
+	Start  backupStartCmd  `cmd:"" op:"start-backup" help:"Ask the server to back itself up as its settings say."`
 	Key    backupKeyCmd    `cmd:"" help:"Make a key for encrypted backups: a file that opens them, and the recipient to encrypt for."`
 }
 
@@ -65,11 +67,11 @@ func (c *backupCreateCmd) Run(ctx context.Context, k *kong.Context) error {
 	fmt.Printf("%s: %s, %d entries, %s, in %s\n", res.File, megabytes(res.Size), len(res.Manifest.Entries), how,
 		time.Since(began).Round(time.Millisecond))
 	tellSkipped(os.Stdout, res.Manifest)
-	return noteMade(ctx, c.Config.Database, res, p)
+	return noteMade(ctx, c.Config.Database, began, res, p)
 }
 
 // noteMade records a backup in the database, unless its schema is not that of this program.
-func noteMade(ctx context.Context, address string, res backup.Result, p backup.Protection) error {
+func noteMade(ctx context.Context, address string, began time.Time, res backup.Result, p backup.Protection) error {
 	db, err := store.OpenExisting(ctx, address)
 	if err != nil {
 		return err
@@ -78,7 +80,9 @@ func noteMade(ctx context.Context, address string, res backup.Result, p backup.P
 	if pending, err := db.Pending(ctx); err != nil || pending {
 		return err
 	}
-	if err := backup.NoteMade(ctx, db, domain.System, res, p); err != nil {
+	b := domain.Backup{Kind: domain.BackupByCommand, StartedAt: began.UTC(), EndedAt: time.Now().UTC(), File: res.File, Size: res.Size,
+		SHA256: res.SHA256, Clear: p.Clear}
+	if err := backup.Note(ctx, db, domain.System, &b); err != nil {
 		return domain.Errorf(domain.Unavailable,
 			"The backup was made, but could not be recorded in the audit.").Fix("Check the database; the backup itself is whole.").Because(err)
 	}

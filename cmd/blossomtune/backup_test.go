@@ -67,7 +67,7 @@ func TestTheBackupGuideRuns(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer db.Close()
-	if r, err := backup.ReadRecord(t.Context(), db); err != nil || filepath.Base(r.File) != "small.backup" || !r.Clear {
+	if r, err := backup.LastSuccess(t.Context(), db); err != nil || filepath.Base(r.File) != "small.backup" || !r.Clear {
 		t.Errorf("the newest backup is %+v, %v", r, err)
 	}
 }

@@ -69,7 +69,7 @@ func newHost(t *testing.T) *host {
 		t.Fatal(err)
 	}
 	c := config.Config{Data: h.data, Listen: "127.0.0.1:0", Mail: config.Mail{Host: "127.0.0.1", Port: 1, From: "fed@example.org",
-		TLS: "none"}} // mails stay queued
+		TLS: "none"}, Backup: config.Backup{Clear: true}} // mails stay queued
 	err := c.Resolve()
 	if err == nil {
 		h.srv, err = server.New(t.Context(), server.Options{Config: c, Version: "test", Clock: h.now, Log: slog.New(slog.DiscardHandler),
@@ -444,6 +444,12 @@ func (h *host) house() {
 	expect(t, "accepted", read[client.Containment](h, "site", "containment").Accepted, nil)
 	expect(t, "the audit knows", strings.Contains(h.do("audit", "list", "--limit", "500"), "federation.created"), h.do("audit", "list"))
 	expect(t, "the audit is whole", strings.Contains(h.do("audit", "check"), "whole"), nil)
+	h.do("backup", "start")
+	h.until("the backup is listed", func() bool {
+		b := read[client.Backups](h, "backup", "list")
+		return len(b.Newest) == 1 && b.Newest[0].Kind == "admin" && b.Newest[0].Verified == "content"
+	})
+	expect(t, "the table has it", strings.Contains(h.do("backup", "list"), ".backup"), h.do("backup", "list"))
 }
 
 func (h *host) apps() string {

@@ -54,7 +54,7 @@ var pageAccess = map[string][]string{
 	"GET /f/{fed}/runs/{run}/rounds": members,
 	"GET /me/{fed}/logs":             askers, "GET /me/{fed}/logs/{part}/{kind}": askers,
 	"GET /f/{fed}/logs": managers, "GET /f/{fed}/logs/{part}/{kind}": managers,
-	"GET /admin/settings": admins, "POST /admin/settings": admins, "GET /admin/system": admins, "GET /admin/system/events": admins, "POST /admin/system/uncontained": admins, "GET /admin/audit": admins, "GET /admin/audit.csv": admins, "POST /admin/audit/check": admins, "GET /admin/mail": admins, "POST /admin/mail/{id}": admins, "GET /admin/mail/events": admins,
+	"GET /admin/settings": admins, "POST /admin/settings": admins, "GET /admin/system": admins, "GET /admin/system/events": admins, "POST /admin/system/uncontained": admins, "POST /admin/system/backup": admins, "GET /admin/audit": admins, "GET /admin/audit.csv": admins, "POST /admin/audit/check": admins, "GET /admin/mail": admins, "POST /admin/mail/{id}": admins, "GET /admin/mail/events": admins,
 	"POST /f/{fed}/launch/config.json": managers, "POST /f/{fed}/launch/presets.json": managers, "POST /f/{fed}/launch/presets/drop.json": managers,
 	"GET /apps": known, "GET /apps/events": known, "POST /apps": managers, "POST /apps/git": managers, "GET /apps/{publisher}/{name}/{hash}": members, "GET /apps/{publisher}/{name}/{hash}/diff": members, "GET /apps/{publisher}/{name}/{hash}/fab": members,
 }
@@ -101,6 +101,7 @@ var apiAccess = map[string][]string{
 	"list-presets": managers, "save-preset": managers, "delete-preset": managers,
 	"list-audit": admins, "resend-mail": admins, "set-person-admin": admins, "list-roles": managers, "set-role": managers,
 	"list-tokens": known, "create-token": known, "revoke-token": known,
+	"list-backups": admins, "start-backup": admins,
 	"check-audit": admins, "get-settings": admins, "change-settings": admins, "get-containment": admins, "set-containment": admins,
 	"list-people": admins, "get-person-access": admins, "end-person-access": admins, "end-person-session": admins, "revoke-person-token": admins,
 	"run-round": members, "run-traffic": members,

@@ -45,6 +45,7 @@ type Options struct {
 	Mail       *mail.Service
 	Notify     *notify.Service
 	Audit      *audit.Service
+	Backups    Backups
 	Site       *site.Service
 	Engines    Engines
 	Programs   *program.Shelf
@@ -103,6 +104,7 @@ func New(o Options) http.Handler {
 	a.settings()
 	a.people()
 	a.auditOps()
+	a.backupOps()
 	mux.HandleFunc("/api/", func(w http.ResponseWriter, _ *http.Request) {
 		writeError(w, domain.Errorf(domain.NotFound, "There is no such operation."))
 	})

@@ -9,7 +9,7 @@ import (
 
 // Configured returns the protection that the settings choose.
 func Configured(set config.Backup) (Protection, error) {
-	p := Protection{Recipients: set.Recipient}
+	p := Protection{Recipients: set.Recipient, Clear: set.Clear}
 	if set.PassphraseFile != "" {
 		var err error
 		if p.Passphrase, err = ReadSecret(set.PassphraseFile); err != nil {

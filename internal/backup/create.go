@@ -2,6 +2,7 @@ package backup
 
 import (
 	"context"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -37,6 +38,7 @@ type Options struct {
 type Result struct {
 	File     string
 	Size     int64 // of the file, in bytes
+	SHA256   string
 	Manifest Manifest
 }
 
@@ -63,7 +65,7 @@ func Create(ctx context.Context, o Options) (res Result, err error) {
 		return res, err
 	}
 	size, err := w.finish()
-	return Result{File: o.File, Size: size, Manifest: m.manifest}, err
+	return Result{File: o.File, Size: size, SHA256: hex.EncodeToString(w.whole.Sum(nil)), Manifest: m.manifest}, err
 }
 
 // workDir makes a directory for copies of databases, beside them: a copy is as secret as they are.

@@ -2,50 +2,54 @@ package backup
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
-	"time"
 
+	"blossomtune/internal/config"
 	"blossomtune/internal/domain"
 	"blossomtune/internal/store"
 )
 
-// recordKey is the setting with what is known of backups.
-const recordKey = "backup"
-
-// Record is what a server knows of its newest backup.
-type Record struct {
-	Made  time.Time `json:"made"`
-	File  string    `json:"file"`
-	Size  int64     `json:"size"`
-	Clear bool      `json:"clear,omitempty"` // it is not encrypted
+// LastSuccess returns the newest backup that succeeded, whoever asked for it; the zero value where none has.
+func LastSuccess(ctx context.Context, db *store.DB) (b domain.Backup, err error) {
+	err = db.View(ctx, func(tx *store.Tx) (err error) { b, err = tx.LastBackup(ctx); return err })
+	return b, err
 }
 
-// ReadRecord returns what is known of the newest backup; the zero record where none was made.
-func ReadRecord(ctx context.Context, db *store.DB) (r Record, err error) {
-	var text string
-	err = db.View(ctx, func(tx *store.Tx) (err error) { text, err = tx.Setting(ctx, recordKey); return err })
-	if err != nil || text == "" {
-		return r, err
+// Known returns what the settings and the database tell of a server's backups.
+func Known(ctx context.Context, db *store.DB, set config.Backup, now domain.Clock) (s domain.BackupState, err error) {
+	s = domain.BackupState{Daily: set.Daily, Folder: set.Folder, KeepDaily: set.KeepDaily, KeepWeekly: set.KeepWeekly}
+	if s.Daily != "" {
+		due, err := domain.DueBackup(s.Daily, now())
+		if err != nil {
+			return s, err
+		}
+		s.Next = due.AddDate(0, 0, 1)
 	}
-	if err := json.Unmarshal([]byte(text), &r); err != nil {
-		return r, fmt.Errorf("reading the record of backups: %w", err)
-	}
-	return r, nil
-}
-
-// NoteMade records a backup, with its audit entry.
-func NoteMade(ctx context.Context, db *store.DB, actor domain.Actor, res Result, p Protection) error {
-	text, err := json.Marshal(Record{Made: res.Manifest.Made, File: res.File, Size: res.Size, Clear: p.Clear})
-	if err != nil {
-		return err
-	}
-	detail := map[string]string{"file": res.File, "bytes": fmt.Sprint(res.Size), "encrypted": fmt.Sprint(!p.Clear)}
-	return db.InTx(ctx, func(tx *store.Tx) error {
-		if err := tx.PutSetting(ctx, recordKey, string(text)); err != nil {
+	err = db.View(ctx, func(tx *store.Tx) (err error) {
+		if s.LastGood, err = tx.LastBackup(ctx); err != nil {
 			return err
 		}
-		return tx.InsertAudit(ctx, domain.AuditEntry{At: res.Manifest.Made, Actor: actor, Action: "backup.made", ObjectKind: "backup",
-			Detail: detail})
+		s.Newest, err = tx.Backups(ctx, shownBackups)
+		return err
+	})
+	return s, err
+}
+
+// shownBackups is how many tries are listed.
+const shownBackups = 20
+
+// Note records a try to back the server up, with its audit entry.
+func Note(ctx context.Context, db *store.DB, actor domain.Actor, b *domain.Backup) error {
+	e := domain.AuditEntry{At: b.EndedAt, Actor: actor, Action: "backup.made", ObjectKind: "backup", Detail: map[string]string{"file": b.File,
+		"bytes": fmt.Sprint(b.Size), "encrypted": fmt.Sprint(!b.Clear), "kind": string(b.Kind), "verified": string(b.Verified)}}
+	if b.Error != "" {
+		e.Action, e.Detail = "backup.failed", map[string]string{"kind": string(b.Kind), "error": b.Error}
+	}
+	return db.InTx(ctx, func(tx *store.Tx) error {
+		if err := tx.InsertBackup(ctx, b); err != nil {
+			return err
+		}
+		e.ObjectID = fmt.Sprint(b.ID)
+		return tx.InsertAudit(ctx, e)
 	})
 }

@@ -34,6 +34,7 @@ const partPrefix = ".blossomtune-backup-"
 type writer struct {
 	file    *os.File
 	final   string
+	whole   hash.Hash      // of the file
 	crypt   io.WriteCloser // age; nil: the backup is clear
 	sum     hash.Hash      // of what zstd wrote
 	out     io.Writer      // to sum and file
@@ -55,10 +56,10 @@ func newWriter(path string, p Protection) (*writer, error) {
 		return nil, domain.Errorf(domain.Invalid, "The backup cannot be written to %s.", filepath.Dir(path)).
 			Fix("Check that the directory exists and that this user can write to it.").Because(err)
 	}
-	w := &writer{file: f, final: path, sum: sha256.New()}
-	var plain io.Writer = f
+	w := &writer{file: f, final: path, sum: sha256.New(), whole: sha256.New()}
+	plain := io.MultiWriter(f, w.whole)
 	if len(to) > 0 {
-		if w.crypt, err = age.Encrypt(f, to...); err != nil {
+		if w.crypt, err = age.Encrypt(plain, to...); err != nil {
 			w.abort()
 			return nil, fmt.Errorf("encrypting the backup: %w", err)
 		}

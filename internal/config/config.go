@@ -85,6 +85,11 @@ type Mailjet struct {
 type Backup struct {
 	Recipient      []string `help:"Encrypt backups for these age recipients (age1…). blossomtune backup key makes one." env:"RECIPIENT"`
 	PassphraseFile string   `help:"Encrypt backups with the passphrase in this file." env:"PASSPHRASE_FILE" name:"passphrase-file" type:"path"`
+	Clear          bool     `help:"Do not encrypt backups that the server makes. They hold its keys and personal data." env:"CLEAR"`
+	Daily          string   `help:"Time of day (UTC, like 03:00) at which the server backs itself up every day. Empty: never." env:"DAILY"`
+	Folder         string   `help:"Folder for these backups. Default: backups in the data directory. Another disk or machine is safer." env:"FOLDER" type:"path"`
+	KeepDaily      int      `help:"Of how many days the newest of these backups is kept." default:"7" env:"KEEP_DAILY" name:"keep-daily"`
+	KeepWeekly     int      `help:"Of how many weeks the newest of these backups is kept." default:"4" env:"KEEP_WEEKLY" name:"keep-weekly"`
 	SkipUpgrade    bool     `help:"Migrate the database of an earlier version without a backup before it. An upgrade cannot be rolled back then." env:"SKIP_UPGRADE" name:"skip-upgrade"`
 }
 
@@ -102,6 +107,9 @@ func (c *Config) resolve() error {
 		return wrong("listen", "%q is not ADDRESS:PORT.", c.Listen).Fix("Write it like 0.0.0.0:8443.").Because(err)
 	}
 	if err := c.checkPairs(); err != nil {
+		return err
+	}
+	if err := c.checkBackup(); err != nil {
 		return err
 	}
 	if err := c.takeSiteName(); err != nil {
@@ -151,8 +159,6 @@ func (c *Config) checkPairs() error {
 		return wrong("tls-cert", "It and --tls-key go together.").Fix("Give both, or neither: then a certificate is made.")
 	case (c.Mail.Host != "" || c.Mailjet.Key != "") && c.Mail.From == "":
 		return wrong("smtp-from", "The sender's address is missing.").Fix("It is needed with --smtp-host or --mailjet-key.")
-	case len(c.Backup.Recipient) > 0 && c.Backup.PassphraseFile != "":
-		return wrong("backup-recipient", "It and --backup-passphrase-file exclude each other.").Fix("Set one of them.")
 	case (c.Mailjet.Key == "") != (c.Mailjet.Secret == ""):
 		return wrong("mailjet-key", "It and --mailjet-secret go together.").Fix("Give both.")
 	case s.MicrosoftClientID != "" && s.MicrosoftTenant == "":

@@ -67,21 +67,26 @@ func (s server) time(about store.About) Finding {
 }
 
 func (s server) backups(ctx context.Context, db *store.DB, about store.About) Finding {
-	const part, remedy = "backups", "Run blossomtune backup FILE, and schedule it."
-	r, err := backup.ReadRecord(ctx, db)
+	const part, remedy = "backups", "Run blossomtune backup FILE, and schedule it with --backup-daily."
+	state, err := backup.Known(ctx, db, s.c.Backup, s.clock)
 	if err != nil {
 		return failed(part, err)
 	}
-	age := s.clock().Sub(r.Made)
+	state.Since = about.Oldest // this command does not know when the server started
+	last := state.LastGood.EndedAt
+	age := s.clock().Sub(last)
+	if cause, remedy := state.Problem(s.clock()); cause != "" {
+		return Bad(part, remedy, "%s", cause)
+	}
 	switch {
-	case r.Made.IsZero() && (about.Oldest.IsZero() || s.clock().Sub(about.Oldest) < backupEvery):
+	case last.IsZero() && (about.Oldest.IsZero() || s.clock().Sub(about.Oldest) < backupEvery):
 		return Good(part, "No backup has been made yet. The server is younger than a week.")
-	case r.Made.IsZero():
+	case last.IsZero():
 		return Warn(part, remedy, "No backup has ever been made.")
 	case age > backupEvery:
 		return Warn(part, remedy, "The newest backup is %d days old.", int(age.Hours()/24))
 	}
-	return Good(part, "The newest backup is of %s.", r.Made.UTC().Format(time.RFC3339))
+	return Good(part, "The newest backup is of %s.", last.Format(time.RFC3339))
 }
 
 // orphans names federations with runs in progress whose keeper is not running.

@@ -171,8 +171,10 @@ func port(t *testing.T, addr string) int {
 }
 
 func (s *site) backedUp(ago time.Duration) {
-	s.must(backup.NoteMade(s.t.Context(), s.db, domain.System, backup.Result{File: "/srv/backup", Manifest: backup.Manifest{
-		About: backup.About{Made: time.Now().Add(-ago)}}}, backup.Protection{}))
+	s.sql("DELETE FROM backup")
+	at := time.Now().Add(-ago)
+	s.must(backup.Note(s.t.Context(), s.db, domain.System,
+		&domain.Backup{Kind: domain.BackupByCommand, StartedAt: at, EndedAt: at, File: "/srv/backup"}))
 }
 
 // sql changes the database as no server would.
@@ -285,8 +287,12 @@ var faults = map[string]struct {
 	"clock behind": {func(s *site) {
 		s.clock = func() time.Time { return time.Now().Add(-25 * time.Hour) }
 	}, map[string]string{"clock": "clock"}},
-	"no backup":              {func(s *site) { s.sql("DELETE FROM setting WHERE key = 'backup'") }, map[string]string{"backups": "No backup"}},
-	"old backup":             {func(s *site) { s.backedUp(20 * 24 * time.Hour) }, map[string]string{"backups": "20 days"}},
+	"no backup":  {func(s *site) { s.sql("DELETE FROM backup") }, map[string]string{"backups": "No backup"}},
+	"old backup": {func(s *site) { s.backedUp(20 * 24 * time.Hour) }, map[string]string{"backups": "20 days"}},
+	"scheduled backup late": {func(s *site) {
+		s.c.Backup.Daily = "03:00"
+		s.backedUp(30 * time.Hour)
+	}, map[string]string{"backups": "The last backup that succeeded"}},
 	"no admin":               {func(s *site) { s.sql("UPDATE person SET admin = 0") }, map[string]string{"admins": "No one"}},
 	"run without a keeper":   {func(s *site) { s.running() }, map[string]string{"runs": "digits-1"}},
 	"folder of apps missing": {func(s *site) { s.c.Apps = []string{"/nowhere/apps"} }, map[string]string{"settings": "/nowhere/apps"}},

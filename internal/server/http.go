@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -28,7 +29,7 @@ func (s *Server) Handler() (http.Handler, error) {
 	}
 	inner := http.NewServeMux()
 	inner.Handle("/api/", api.New(api.Options{Accounts: s.Accounts, Onboarding: s.Onboarding, Catalog: s.Catalog, Runs: s.Runs, Mail: s.Mail,
-		Notify: s.Notify, Audit: s.Audit, Site: s.Site, Engines: s.Engines, Programs: s.programs,
+		Notify: s.Notify, Audit: s.Audit, Backups: s.Backups, Site: s.Site, Engines: s.Engines, Programs: s.programs,
 		NodeSigner: s.nodeSigner, Reported: s.Seen.Reported, Contained: s.contained, NodeLog: s.NodeLogs.Add, Connection: s.connection,
 		Address: address, Secure: s.secure, Version: s.o.Version, Clock: s.o.Clock, Log: s.o.Log}))
 	inner.Handle("/api", pages) // a page for people; without it the mux would send them to /api/
@@ -141,7 +142,16 @@ func (s *Server) readyz(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "the Python environment is being prepared", http.StatusServiceUnavailable)
 		return
 	}
-	_, _ = w.Write([]byte("ready\n"))
+	state, err := s.Backups.State(r.Context())
+	if err != nil {
+		http.Error(w, "The database does not answer.", http.StatusServiceUnavailable)
+		return
+	}
+	last := "none"
+	if at := state.LastGood.EndedAt; !at.IsZero() {
+		last = at.Format(time.RFC3339)
+	}
+	_, _ = fmt.Fprintf(w, "ready\nlast backup: %s\n", last) // an overdue one does not make the server unready
 }
 
 // SetupLink returns the one-time link for the first admin, "" when there is one.

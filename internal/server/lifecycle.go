@@ -74,6 +74,7 @@ func (s *Server) keepJobs() {
 	})
 	s.Jobs.Keep("apps", s.provision)
 	s.Jobs.Keep("noise", s.noise.Run)
+	s.Jobs.Keep("backups", s.Backups.Run)
 }
 
 // fail notes why the server cannot go on. What started it then stops it.

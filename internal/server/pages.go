@@ -13,7 +13,7 @@ import (
 func (s *Server) pages() (http.Handler, error) {
 	return web.New(web.Options{
 		Accounts: s.Accounts, Onboarding: s.Onboarding, Catalog: s.Catalog, Runs: s.Runs, Engines: s.Engines, Outbox: s.Mail, Notify: s.Notify,
-		Overview: s.Overview, Audit: s.Audit,
+		Overview: s.Overview, Audit: s.Audit, Backups: s.Backups,
 		Connection: s.connection,
 		Programs:   s.programs, System: s.system().Read,
 		Events: s.Events, Clock: s.o.Clock, Log: s.o.Log, Site: s.Site, Version: s.o.Version, Secure: s.secure,

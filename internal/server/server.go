@@ -11,6 +11,7 @@ import (
 	"sync"
 	"time"
 
+	"blossomtune/internal/backup"
 	"blossomtune/internal/config"
 	"blossomtune/internal/domain"
 	"blossomtune/internal/flower/python"
@@ -39,6 +40,7 @@ type Server struct {
 	Rules
 	Engine
 	Nodes
+	Backups *backup.Service
 
 	cleanups cleanups
 	listener *portmux.Listener
@@ -75,6 +77,7 @@ func New(ctx context.Context, o Options) (*Server, error) {
 	s.Rules = newRules(s.base)
 	s.Engine = newEngine(s.base, s.Rules)
 	s.Nodes = newNodes(s.base, s.Rules, s.Engine)
+	s.Backups = &backup.Service{DB: s.DB, Config: o.Config, Server: o.Version, Clock: o.Clock, Log: o.Log, Started: s.started}
 	s.cleanups.add("keepers", s.stopManager)
 	s.connect()
 	if err := s.links.check(); err != nil {

@@ -30,7 +30,7 @@ func (s *Server) watched(metrics http.Handler) http.Handler {
 
 // telemetry is what /metrics answers.
 func (s *Server) telemetry() http.Handler {
-	return telemetry.Handler(telemetry.Options{Version: s.o.Version, Flwr: python.FlwrVersion,
+	return telemetry.Handler(telemetry.Options{Version: s.o.Version, Flwr: python.FlwrVersion, Backups: s.Backups.State, Clock: s.o.Clock,
 		Tally: func(ctx context.Context) (t domain.Tally, err error) {
 			err = s.DB.View(ctx, func(tx *store.Tx) (err error) { t, err = tx.Tally(ctx); return err })
 			return t, err

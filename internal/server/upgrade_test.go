@@ -149,6 +149,10 @@ func (e *earlier) checkRows(a *server.Server, actions ...string) {
 	if err != nil {
 		e.t.Error(err)
 	}
+	b, err := backup.LastSuccess(ctx, a.DB)
+	if want := time.Date(2026, 1, 2, 2, 4, 5, 0, time.UTC); err != nil || b.EndedAt.Truncate(time.Second) != want || b.Size != 7 || !b.Clear {
+		e.t.Errorf("the last backup is %+v, %v", b, err)
+	}
 	for _, action := range actions {
 		if found, err := a.Audit.List(ctx, domain.AuditFilter{Action: action}); err != nil || len(found) != 1 {
 			e.t.Errorf("%d audit entries of %s, %v", len(found), action, err)

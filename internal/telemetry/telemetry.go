@@ -20,6 +20,8 @@ const scrapeLimit = 5 * time.Second
 type Options struct {
 	Tally      func(ctx context.Context) (domain.Tally, error)
 	SuperLinks func(ctx context.Context) (map[string]domain.SuperLink, error) // by the federation's slug
+	Backups    func(ctx context.Context) (domain.BackupState, error)
+	Clock      domain.Clock
 	Version    string
 	Flwr       string
 }
@@ -44,11 +46,14 @@ var (
 	superLinks   = prometheus.NewDesc("blossomtune_superlinks", "SuperLinks, by state.", []string{"state"}, nil)
 	restartTotal = prometheus.NewDesc("blossomtune_superlink_restarts_total", "Restarts of a federation's SuperLink since its keeper started.",
 		[]string{"federation"}, nil)
+	backupLast = prometheus.NewDesc("blossomtune_backup_last_success_timestamp_seconds",
+		"When the newest backup that succeeded was complete, 0 if none has.", nil, nil)
+	backupProblem = prometheus.NewDesc("blossomtune_backup_needs_attention", "1 if scheduled backups fail or are overdue.", nil, nil)
 )
 
 // Describe implements [prometheus.Collector].
 func (c collector) Describe(out chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{build, databaseUp, runs, nodes, requests, mails, superLinks, restartTotal} {
+	for _, d := range []*prometheus.Desc{build, databaseUp, runs, nodes, requests, mails, superLinks, restartTotal, backupLast, backupProblem} {
 		out <- d
 	}
 }
@@ -74,6 +79,11 @@ func (c collector) Collect(out chan<- prometheus.Metric) {
 	all(tally.Requests, []domain.RequestState{domain.Pending, domain.Approved}, func(v float64, state string) { gauge(requests, v, state) })
 	all(tally.Mails, []domain.MailState{domain.MailQueued, domain.MailHeld, domain.MailDead},
 		func(v float64, state string) { gauge(mails, v, state) })
+	if b, err := c.o.Backups(ctx); err == nil {
+		gauge(backupLast, seconds(b.LastGood.EndedAt))
+		cause, _ := b.Problem(c.o.Clock())
+		gauge(backupProblem, map[bool]float64{true: 1}[cause != ""])
+	}
 	links, err := c.o.SuperLinks(ctx)
 	if err != nil {
 		return
@@ -85,6 +95,14 @@ func (c collector) Collect(out chan<- prometheus.Metric) {
 	}
 	all(byState, []domain.SuperLinkState{domain.SuperLinkStopped, domain.SuperLinkStarting, domain.SuperLinkUp, domain.SuperLinkRestarting,
 		domain.SuperLinkUnreachable, domain.SuperLinkFailed}, func(v float64, state string) { gauge(superLinks, v, state) })
+}
+
+// seconds is a moment in Unix time, 0 for the zero time.
+func seconds(at time.Time) float64 {
+	if at.IsZero() {
+		return 0
+	}
+	return float64(at.UnixMilli()) / 1000
 }
 
 // all emits each count, and 0 for states of which there is none.

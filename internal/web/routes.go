@@ -178,6 +178,7 @@ func (s *server) table() []route {
 		{"GET /admin/system", anAdmin, noBody, s.admin.SystemPage},
 		{"GET /admin/system/events", anAdmin, noBody, s.admin.SystemEvents},
 		{"POST /admin/system/uncontained", anAdmin, form, s.admin.AcceptUncontained},
+		{"POST /admin/system/backup", anAdmin, form, s.admin.StartBackup},
 		{"GET /admin/webhooks", anAdmin, noBody, s.notifications.Webhooks},
 		{"POST /admin/webhooks", anAdmin, form, s.notifications.AddWebhook},
 		{"POST /admin/webhooks/{id}/{action}", anAdmin, form, s.notifications.ActOnWebhook},

@@ -62,6 +62,7 @@ type Options struct {
 	Notify     *notify.Service
 	Overview   *overview.Service
 	Audit      *audit.Service
+	Backups    admin.Backups
 
 	Programs      *program.Shelf
 	Connection    func() domain.Connection
@@ -106,7 +107,7 @@ type server struct {
 // New returns the pages as one handler.
 func New(o Options) (http.Handler, error) {
 	if o.Accounts == nil || o.Onboarding == nil || o.Catalog == nil || o.Runs == nil || o.Engines == nil || o.Outbox == nil ||
-		o.Notify == nil || o.Overview == nil || o.Audit == nil ||
+		o.Notify == nil || o.Overview == nil || o.Audit == nil || o.Backups == nil ||
 		o.Site == nil || o.Programs == nil || o.Connection == nil || o.System == nil || o.Events == nil || o.Clock == nil ||
 		o.ClientAddress == nil ||
 		o.Secure == nil {
@@ -135,7 +136,7 @@ func newServer(o Options, a *assets.Set) *server {
 		notifications: &notifications.Pages{Host: host, Fed: fed, Onboarding: o.Onboarding, Notify: o.Notify},
 		account:       &account.Pages{Host: host, Accounts: o.Accounts},
 		admin: &admin.Pages{Host: host, Live: streams, Accounts: o.Accounts, Onboarding: o.Onboarding, Catalog: o.Catalog, Audit: o.Audit,
-			Outbox: o.Outbox, System: o.System},
+			Backups: o.Backups, Outbox: o.Outbox, System: o.System},
 		apps:      &apps.Pages{Host: host, Live: streams, Catalog: o.Catalog},
 		artifacts: &artifacts.Pages{Host: host, Runs: o.Runs},
 		charts:    &charts.Pages{Host: host, Runs: o.Runs},

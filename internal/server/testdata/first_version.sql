@@ -1,5 +1,6 @@
 -- What a server of the first schema held: at least one row of every table.
 INSERT INTO setting (key, value) VALUES ('mail_footer', 'kept');
+INSERT INTO setting (key, value) VALUES ('backup', '{"made":"2026-01-02T03:04:05.678901234+01:00","file":"/srv/b","size":7,"clear":true}');
 INSERT INTO person (id, email, name, organisation, admin, created_at) VALUES (1, 'ada@example.org', 'Ada', 'North', 1, 1700000000000);
 INSERT INTO person (id, email, name, organisation, admin, created_at) VALUES (2, 'bob@example.org', 'Bob', 'West', 0, 1700000000001);
 INSERT INTO session (id, hash, person_id, created_at, last_seen_at, expires_at, address, agent) SELECT 1, hash, 1, 1700000000000, 1700000000000, 1900000000000, '192.0.2.1', 'test' FROM (SELECT CAST('abc' AS BYTEA) AS hash) h;

@@ -22,6 +22,7 @@ type Pages struct {
 	Onboarding *onboarding.Service
 	Catalog    *catalog.Service
 	Audit      *audit.Service
+	Backups    Backups
 	Outbox     *mail.Service
 	System     func(context.Context) (sysinfo.Info, error)
 }

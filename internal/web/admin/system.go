@@ -18,8 +18,12 @@ func (s *Pages) SystemPage(w http.ResponseWriter, r *http.Request, v *visit.Visi
 	if err != nil {
 		return err
 	}
+	b, err := s.Backups.State(r.Context())
+	if err != nil {
+		return err
+	}
 	s.Render(w, r, v, http.StatusOK, ui.Page{Title: "System", Nav: "admin", Events: "/admin/system/events"},
-		systemPage(y, s.Outbox.Configured()))
+		systemPage(y, s.Outbox.Configured(), b))
 	return nil
 }
 
@@ -29,7 +33,12 @@ func (s *Pages) SystemEvents(w http.ResponseWriter, r *http.Request, v *visit.Vi
 		Share: "system",
 		Look: func(ctx context.Context, _ *visit.Visit) ([]live.Region, []live.Signal, error) {
 			y, err := s.System(ctx)
-			return []live.Region{{ID: "system", Body: systemPanels(y, s.Outbox.Configured())}, {ID: "keepers", Body: systemKeepers(y)}}, nil, err
+			if err != nil {
+				return nil, nil, err
+			}
+			b, err := s.Backups.State(ctx)
+			return []live.Region{{ID: "system", Body: systemPanels(y, s.Outbox.Configured())}, {ID: "backups", Body: backupsPanel(b)},
+				{ID: "keepers", Body: systemKeepers(y)}}, nil, err
 		},
 	})
 }
