@@ -193,30 +193,48 @@ func TestWhatABackupRefuses(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := fits(Manifest{About: About{Database: made}}, false); err == nil {
+	if err := fits(About{Database: made}, false); err == nil {
 		t.Error("a backup of SQLite is restored to PostgreSQL")
 	} else {
 		refused(t, err, domain.Conflict, "another kind of database")
 	}
 	newer := made
 	newer.Applied = append(slices.Clone(newer.Applied), 99990101000000)
-	refused(t, fits(Manifest{About: About{Database: newer}}, true), domain.Conflict, "does not know")
+	refused(t, fits(About{Database: newer}, true), domain.Conflict, "does not know")
 
-	content, err := os.ReadFile(p.file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	content[len(content)/2] ^= 1
-	o.File = filepath.Join(t.TempDir(), "damaged")
-	if err := os.WriteFile(o.File, content, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	_, err = Restore(t.Context(), o)
-	refused(t, err, domain.Invalid, "damaged")
-	if left, err := filepath.Glob(filepath.Join(filepath.Dir(o.Data), "*")); len(left) != 0 || err != nil {
-		t.Errorf("a refused restore left %v, %v", left, err)
-	}
 	if left, _ := filepath.Glob(filepath.Join(p.set.Data, Folder, ".*")); len(left) != 0 {
 		t.Errorf("backups left %v", left)
 	}
+}
+
+// A restore verifies while it unpacks, so damage may be found after everything was written.
+func TestARefusedRestoreLeavesNothing(t *testing.T) {
+	eachPlace(t, func(t *testing.T, p *place) {
+		p.mustBack()
+		content, err := os.ReadFile(p.file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		o := p.target()
+		if store.SQLiteFile(o.Database) != "" { // beside the data directory, where it needs an own name until it is verified
+			o.Database = "sqlite:" + filepath.Join(filepath.Dir(o.Data), "elsewhere.db")
+		}
+		whole := o
+		o.File = filepath.Join(t.TempDir(), "damaged")
+		for _, at := range []int{len(content) / 3, len(content) / 2, len(content) - 1} { // the last is found after everything was unpacked
+			content[at] ^= 1
+			if err := os.WriteFile(o.File, content, 0o600); err != nil {
+				t.Fatal(err)
+			}
+			content[at] ^= 1
+			_, err = Restore(t.Context(), o)
+			refused(t, err, domain.Invalid, "damaged")
+			if left, err := filepath.Glob(filepath.Join(filepath.Dir(o.Data), "*")); len(left) != 0 || err != nil {
+				t.Errorf("byte %d: the refused restore left %v, %v", at, left, err)
+			}
+		}
+		if _, err := Restore(t.Context(), whole); err != nil { // it refuses a database that is not empty
+			t.Errorf("after the refused ones: %v", err)
+		}
+	})
 }

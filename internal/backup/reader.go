@@ -41,7 +41,9 @@ func read(ctx context.Context, path string, k Keys, v visitor) (Manifest, error)
 	if err != nil {
 		return Manifest{}, err
 	}
-	body := newTrailed(&stoppable{ctx, plain})
+	ahead := readAhead(&stoppable{ctx, plain})
+	defer ahead.stop()
+	body := newTrailed(ahead)
 	z, err := zstd.NewReader(body, zstd.WithDecoderMaxWindow(maxWindow), zstd.WithDecoderConcurrency(2))
 	if err != nil {
 		return Manifest{}, fmt.Errorf("decompressing the backup: %w", err)

@@ -111,7 +111,7 @@ func putBack(ctx context.Context, o RollbackOptions, file string) (kept string, 
 		return "", err
 	}
 	target := store.SQLiteFile(o.Database)
-	if err := fits(report.Manifest, target != ""); err != nil {
+	if err := fits(report.Manifest.About, target != ""); err != nil {
 		return "", err
 	}
 	if target == "" {

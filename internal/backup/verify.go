@@ -23,11 +23,19 @@ type Report struct {
 // database is unpacked into a temporary directory for that. Damage is a [domain.Invalid] error that names the place.
 func Verify(ctx context.Context, path string, k Keys) (Report, error) {
 	r, err := inspect(ctx, path, k)
-	if d := r.Manifest.Database; err == nil && d.Audited && !r.Audit.Whole() {
-		err = domain.Errorf(domain.Invalid, "The audit in the backup is not whole: %s.", where(r.Audit)).
-			Fix("The entries were changed before the backup was made. Compare with an older backup.")
+	if err == nil {
+		err = r.judge()
 	}
 	return r, err
+}
+
+// judge returns an error if the audit in the backup is not whole.
+func (r Report) judge() error {
+	if !r.Manifest.Database.Audited || r.Audit.Whole() {
+		return nil
+	}
+	return domain.Errorf(domain.Invalid, "The audit in the backup is not whole: %s.", where(r.Audit)).
+		Fix("The entries were changed before the backup was made. Compare with an older backup.")
 }
 
 // inspect is [Verify] without a judgement on the audit: what is wrong with it was wrong in the database as well, and must not stand in the
