@@ -42,7 +42,7 @@ func (a *ahead) fill(r io.Reader) {
 			return
 		}
 		n, err := io.ReadFull(r, b)
-		if err == io.ErrUnexpectedEOF { //nolint:errorlint // io.ReadFull returns it as it is
+		if err == io.ErrUnexpectedEOF {
 			err = io.EOF
 		}
 		select {
@@ -80,6 +80,6 @@ func (a *ahead) Read(p []byte) (int, error) {
 // stop ends the goroutine and waits for it. Its reader may be used again afterwards.
 func (a *ahead) stop() {
 	close(a.done)
-	for range a.blocks { //nolint:revive // until it is closed
+	for range a.blocks { // until it is closed
 	}
 }
