@@ -27,7 +27,15 @@ func (s *Service) Progress(ctx context.Context, all []domain.Run) ([]Progress, e
 		}
 		var ids []int64
 		var parts []domain.RunPart
-		for _, r := range all {
+		kept := make([]bool, len(all))
+		for i, r := range all {
+			if r.StopAsked { // it waits for nothing else
+				kept[i] = true
+				continue
+			}
+			if out[i].Wait, kept[i] = s.waits.get(r); kept[i] {
+				continue
+			}
 			ids = append(ids, r.FederationID)
 			if r.EngineRunID != 0 {
 				parts = append(parts, domain.RunPart{Run: r})
@@ -43,8 +51,8 @@ func (s *Service) Progress(ctx context.Context, all []domain.Run) ([]Progress, e
 		}
 		measured, err := s.Reader.Progress(ctx, tx, all)
 		for i, r := range all {
-			if !r.StopAsked {
-				out[i].Wait = s.driver.SituationOf(r, feds[r.FederationID], keys[r.FederationID], asked[r.ID]).Wait()
+			if !kept[i] {
+				out[i].Wait = s.waitIn(s.driver.SituationOf(r, feds[r.FederationID], keys[r.FederationID], asked[r.ID]))
 			}
 			out[i].Pace, out[i].Trend = measured[r.ID].Pace, measured[r.ID].Trend
 		}

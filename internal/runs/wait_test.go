@@ -419,3 +419,51 @@ func TestWhatALargeRunWaitsForIsReadOnceForMany(t *testing.T) {
 		}
 	}
 }
+
+// countedStates counts how often the SuperNodes of federations are read.
+type countedStates struct {
+	runs.Store
+	reads *int
+}
+
+func (c countedStates) View(ctx context.Context, fn func(runs.Tx) error) error {
+	return c.Store.View(ctx, func(tx runs.Tx) error { return fn(countedStatesTx{tx, c.reads}) })
+}
+
+type countedStatesTx struct {
+	runs.Tx
+	reads *int
+}
+
+func (c countedStatesTx) NodeStates(ctx context.Context, feds []int64) (map[int64][]domain.NodeKey, error) {
+	if len(feds) > 0 {
+		*c.reads++
+	}
+	return c.Tx.NodeStates(ctx, feds)
+}
+
+// The overview shares what was read of a large run, also with the run's own page.
+func TestTheOverviewReadsALargeRunOnceForMany(t *testing.T) {
+	const nodes, looks = 3, 100
+	w := newWorld(t, storetest.SQLite(t))
+	reads := 0
+	w.options = func(o *runs.Options) { o.Store = countedStates{o.Store, &reads} }
+	w.boot(&killer{})
+	w.server.LargeFrom(2 * nodes)
+	w.nodes(nodes)
+	run := w.running(domain.Limits{})
+	asked := time.Now().Add(-time.Minute)
+	w.ask(run, 1, asked, nodes)
+	const want = "waits for 3 of 3 SuperNodes to train: partitions 0, 1 and 2"
+	reads = 0
+	for range looks {
+		how, err := w.server.Progress(t.Context(), []domain.Run{run})
+		if err != nil || how[0].Wait.What != want {
+			t.Fatalf("%+v %v", how, err)
+		}
+		w.waitsFor(run, want, false, asked)
+	}
+	if reads == 0 || reads > looks/4 {
+		t.Errorf("the SuperNodes were read %d times for %d looks", reads, looks)
+	}
+}

@@ -22,11 +22,16 @@ func (s *Service) Wait(ctx context.Context, run domain.Run) (diagnose.Wait, erro
 	if err != nil {
 		return diagnose.Wait{}, err
 	}
+	return s.waitIn(x), nil
+}
+
+// waitIn says what a run waits for in a situation, and keeps that for a moment where it cost much.
+func (s *Service) waitIn(x diagnose.Situation) diagnose.Wait {
 	w := x.Wait()
 	if len(x.Keys)+len(x.Asked) >= s.waits.large {
-		s.waits.put(run, w)
+		s.waits.put(x.Run, w)
 	}
-	return w, nil
+	return w
 }
 
 // largeSituation is how many SuperNodes and exchanges make a situation that costs tens of milliseconds. Its wait serves all who ask
