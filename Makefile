@@ -40,7 +40,7 @@ test:
 	$(MAKE) build
 	./scripts/test.sh
 
-## lint: golangci-lint with the import rules, ruff, and a check that generated code is current
+## lint: golangci-lint with the import rules, eslint and the tests of the scripts, and a check that generated code is current
 lint:
 	./scripts/lint.sh
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# golangci-lint with the import rules, and generated code compared with what is committed.
+# golangci-lint with the import rules, eslint and the tests of the scripts, and generated code compared with what is committed.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 version=v2.15.0
@@ -8,6 +8,10 @@ if ! [ -x "$bin/golangci-lint" ]; then
   GOBIN="$bin" GOFLAGS= go install "github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$version"
 fi
 "$bin/golangci-lint" run --allow-parallel-runners ./...
+
+# The scripts of the pages.
+make --silent internal/web/assets/node_modules/.installed
+(cd internal/web/assets && node_modules/.bin/eslint . && node --test --test-reporter=spec)
 
 before=$(git status --porcelain; git diff | sha256sum)
 go generate ./...

@@ -35,4 +35,4 @@ older() { [ "$(printf '%s\n' "$2" "$1" | sort -V | head -n 1)" != "$2" ]; }
 python=$(python3 -c 'import platform; print(platform.python_version())')
 node=$(node --version | tr -d v)
 if older "$python" 3.11; then echo "The tests need Python 3.11 or newer; this is $python." >&2; exit 1; fi
-if older "$node" 20; then echo "The tests need Node 20 or newer; this is $node." >&2; exit 1; fi
+if older "$node" 20.19; then echo "The tests need Node 20.19 or newer; this is $node." >&2; exit 1; fi

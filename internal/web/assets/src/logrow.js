@@ -16,13 +16,16 @@ export function row({ n, at, level, text }) {
     time.textContent = clock(d);
   }
   const p = document.createElement('p');
-  paint(p, text.slice(text.lastIndexOf('\r') + 1)); // what a terminal would show of a progress bar
+  paint(p, visible(text));
   if (/\[ROUND \d+(\/\d+)?\]/.test(text)) li.className = 'is-round';
   else if (level === 'error' || level === 'critical') li.className = 'is-bad';
   else if (level === 'warning') li.className = 'is-warn';
   li.append(a, time, p);
   return li;
 }
+
+// visible is what a terminal would show of a progress bar: what follows its last carriage return.
+export const visible = (text) => text.slice(text.lastIndexOf('\r') + 1);
 
 // gap stands between lines that do not follow each other.
 export function gap() {
@@ -35,22 +38,27 @@ export function gap() {
 const two = (n, w = 2) => String(n).padStart(w, '0');
 export const clock = (d) => `${two(d.getHours())}:${two(d.getMinutes())}:${two(d.getSeconds())}.${two(d.getMilliseconds(), 3)}`;
 
-// paint turns ANSI colours into classes; what else an app writes is text.
 function paint(into, text) {
-  let at = 0, on = new Set();
-  const add = (s) => {
-    if (!s) return;
+  for (const [part, look] of painted(text)) {
     const span = document.createElement('span');
-    if (on.size) span.className = [...on].map((c) => 'a' + c).join(' ');
-    span.textContent = s;
+    if (look) span.className = look;
+    span.textContent = part;
     into.append(span);
-  };
+  }
+}
+
+// painted splits a text at its ANSI codes into parts, each with the classes of its look; what else an app writes is text.
+export function painted(text) {
+  const on = new Set(), parts = [];
+  let at = 0;
+  const add = (s) => { if (s) parts.push([s, [...on].map((c) => 'a' + c).join(' ')]); };
   for (const m of text.matchAll(ansi)) {
     add(text.slice(at, m.index));
     at = m.index + m[0].length;
     if (m[2] === 'm') for (const c of m[1].split(';')) change(on, Number(c || 0));
   }
   add(text.slice(at));
+  return parts;
 }
 
 // change takes one code: bold, faint, italic, underlined, a colour, or the end of it.

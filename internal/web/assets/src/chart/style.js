@@ -9,9 +9,10 @@ export function styleOf(key) {
   return { tone: tones[n % tones.length], dash: dashes[1 + (Math.floor(n / tones.length) % (dashes.length - 1))], marker: markers[n % markers.length] };
 }
 
-const probe = document.createElement('i');
+let probe; // an element that takes on colours
 // colour resolves one of the style sheet's colours: a canvas cannot read light-dark().
 export function colour(name, alpha = 1) {
+  probe ??= document.createElement('i');
   if (!probe.isConnected) { probe.className = 'b-gone'; document.body.append(probe); }
   probe.style.setProperty('color', `var(--${name})`);
   const rgb = getComputedStyle(probe).color;

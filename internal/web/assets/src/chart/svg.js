@@ -30,7 +30,7 @@ export function asSVG(title, note, spec) {
   for (const l of spec.lines) out.push(`<path d="${path(l.values)}" stroke="${colour(l.tone)}" stroke-width="${l.width ?? 1.25}" stroke-opacity="${l.faint ? 0.3 : 1}" stroke-dasharray="${(l.dash ?? []).join(' ')}"/>`);
   out.push('</g>');
   let at = box.l;
-  for (const l of spec.lines.filter((l) => !l.faint)) {
+  for (const l of spec.lines.filter(({ faint }) => !faint)) {
     out.push(`<path d="M${at} ${H - 22}h24" stroke="${colour(l.tone)}" stroke-width="${l.width ?? 1.25}" stroke-dasharray="${(l.dash ?? []).join(' ')}"/>`, text(at + 30, H - 18, l.label));
     at += 44 + l.label.length * 6.4;
   }
