@@ -87,7 +87,7 @@ func newHost(t *testing.T) *host {
 			t.Error(err)
 		}
 	})
-	if h.token, err = h.srv.AdminToken("test", time.Hour); err != nil {
+	if h.token, err = h.srv.AdminToken(t.Context(), "test", time.Hour); err != nil {
 		t.Fatal(err)
 	}
 	t.Setenv("BLOSSOMTUNE_SERVER", "http://"+h.srv.Addr().String())

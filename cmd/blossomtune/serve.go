@@ -38,7 +38,7 @@ func (c *serveCmd) Run(ctx context.Context, k *kong.Context) error {
 		return err
 	}
 	if err := a.Start(ctx); err != nil {
-		return stopAfter(a, c.Config, err)
+		return stopAfter(ctx, a, c.Config, err)
 	}
 	ctx, end := context.WithCancel(ctx)
 	defer end()
@@ -50,13 +50,13 @@ func (c *serveCmd) Run(ctx context.Context, k *kong.Context) error {
 		}
 	}()
 	fmt.Fprintln(os.Stderr, "BlossomTune is at", a.PublicURL())
-	link, err := a.SetupLink()
+	link, err := a.SetupLink(context.WithoutCancel(ctx)) // a signal meanwhile is no error
 	if err != nil {
-		return stopAfter(a, c.Config, err)
+		return stopAfter(ctx, a, c.Config, err)
 	}
 	setup{os.Stderr, link, a.Prepared(), a.Accounts.SetupOpen}.show(ctx)
 	<-ctx.Done()
-	return stopAfter(a, c.Config, a.Failure())
+	return stopAfter(ctx, a, c.Config, a.Failure())
 }
 
 // setupWait is how long the link for the first admin is held back for what else is printed at a start.
@@ -121,12 +121,12 @@ func givenTo(k *kong.Context) func(flag, env string) bool {
 }
 
 // stopAfter stops the server and returns the first thing that went wrong.
-func stopAfter(a *server.Server, c config.Config, err error) error {
+func stopAfter(ctx context.Context, a *server.Server, c config.Config, err error) error {
 	wait := c.StopWait
 	if c.StopEngines {
 		wait += engineWait
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), wait)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), wait)
 	defer cancel()
 	if stopErr := a.Stop(ctx, c.StopEngines); err == nil {
 		return stopErr

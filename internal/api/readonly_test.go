@@ -57,7 +57,7 @@ func TestReadingNeedsNoWriting(t *testing.T) {
 				}
 			})
 			secret := servertest.ShareSecret(s.Site)
-			token, err := s.Server.AdminToken("reads", 30*24*time.Hour)
+			token, err := s.Server.AdminToken(t.Context(), "reads", 30*24*time.Hour)
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -59,7 +59,7 @@ func Run(ctx context.Context, o Options) (err error) {
 		if ctx.Err() != nil {
 			err = nil
 		}
-		err = errors.Join(err, d.stop())
+		err = errors.Join(err, d.stop(ctx))
 	}()
 	d.s.line("%s", d.s.paint(bold, "BlossomTune demo")+": a federation on this machine, over real Flower")
 	began := time.Now()
@@ -71,7 +71,7 @@ func Run(ctx context.Context, o Options) (err error) {
 	if o.Exit {
 		return nil
 	}
-	if err := d.invite(); err != nil {
+	if err := d.invite(ctx); err != nil {
 		return err
 	}
 	<-ctx.Done()
@@ -105,7 +105,7 @@ func (d *demo) serve(ctx context.Context) error {
 	}
 	d.s.done("flwr %s", a.FlwrVersion())
 	d.s.begin("Server")
-	token, err := a.AdminToken("demo", 24*time.Hour)
+	token, err := a.AdminToken(ctx, "demo", 24*time.Hour)
 	if err != nil {
 		return err
 	}
@@ -166,8 +166,8 @@ func (d *demo) engine(ctx context.Context) error {
 }
 
 // invite tells what to look at next.
-func (d *demo) invite() error {
-	link, err := d.app.SignInLink()
+func (d *demo) invite(ctx context.Context) error {
+	link, err := d.app.SignInLink(ctx)
 	if err != nil {
 		return err
 	}
@@ -183,7 +183,7 @@ func (d *demo) invite() error {
 }
 
 // stop ends what was started, in the order in which it hurts least.
-func (d *demo) stop() error {
+func (d *demo) stop(ctx context.Context) error {
 	for _, c := range d.joined {
 		go c.Stop(15 * time.Second)
 	}
@@ -193,7 +193,7 @@ func (d *demo) stop() error {
 	if d.app == nil {
 		return nil
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), stopLimit)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopLimit)
 	defer cancel()
 	return d.app.Stop(ctx, true)
 }

@@ -78,7 +78,7 @@ func (n *node) live(ctx context.Context, after time.Duration) {
 	n.quiet()
 	n.end()
 	<-closed
-	n.deactivate()
+	n.deactivate(ctx)
 }
 
 // leave notes that the node gave up, unless it was stopped.
@@ -95,8 +95,8 @@ func (n *node) leave(ctx context.Context, err error) {
 }
 
 // deactivate reports that the node stops, once, on a new connection.
-func (n *node) deactivate() {
-	ctx, cancel := context.WithTimeout(context.Background(), deactivateWithin)
+func (n *node) deactivate(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), deactivateWithin)
 	defer cancel()
 	n.pool.reopen()
 	defer n.pool.close()

@@ -2,6 +2,7 @@ package server
 
 import (
 	"bytes"
+	"context"
 	"crypto/sha256"
 	"errors"
 	"fmt"
@@ -155,8 +156,8 @@ func (s *Server) readyz(w http.ResponseWriter, r *http.Request) {
 }
 
 // SetupLink returns the one-time link for the first admin, "" when there is one.
-func (s *Server) SetupLink() (string, error) {
-	secret, ok, err := s.Accounts.NewSetupLink(s.Jobs.Context())
+func (s *Server) SetupLink(ctx context.Context) (string, error) {
+	secret, ok, err := s.Accounts.NewSetupLink(ctx)
 	if err != nil || !ok {
 		return "", err
 	}
@@ -164,23 +165,23 @@ func (s *Server) SetupLink() (string, error) {
 }
 
 // SignInLink returns a one-time link that signs the host's admin in.
-func (s *Server) SignInLink() (string, error) {
-	p, err := s.Accounts.HostAdmin(s.Jobs.Context())
+func (s *Server) SignInLink(ctx context.Context) (string, error) {
+	p, err := s.Accounts.HostAdmin(ctx)
 	if err != nil {
 		return "", err
 	}
-	secret, err := s.Accounts.NewSignInLink(s.Jobs.Context(), p.ID)
+	secret, err := s.Accounts.NewSignInLink(ctx, p.ID)
 	return s.url.get() + "/signin/" + secret, err
 }
 
 // AdminToken returns an API token that acts as the host's admin.
-func (s *Server) AdminToken(name string, life time.Duration) (string, error) {
-	p, err := s.Accounts.HostAdmin(s.Jobs.Context())
+func (s *Server) AdminToken(ctx context.Context, name string, life time.Duration) (string, error) {
+	p, err := s.Accounts.HostAdmin(ctx)
 	if err != nil {
 		return "", err
 	}
 	actor := account.ActorOf(p)
 	actor.Kind = "system"
-	token, _, err := s.Accounts.CreateToken(s.Jobs.Context(), actor, p.ID, name, domain.ScopeAll, life)
+	token, _, err := s.Accounts.CreateToken(ctx, actor, p.ID, name, domain.ScopeAll, life)
 	return token, err
 }

@@ -70,7 +70,7 @@ func (db *DB) ownSession(ctx context.Context) error {
 		err = errPooled()
 	}
 	if err != nil {
-		closeSession(conn)
+		closeSession(ctx, conn)
 		return err
 	}
 	db.session.conn, db.session.backend = conn, backend
@@ -107,14 +107,14 @@ func (db *DB) openSession(ctx context.Context) (*pgx.Conn, error) {
 		err = filelock.ErrHeld
 	}
 	if err != nil {
-		closeSession(conn)
+		closeSession(ctx, conn)
 		return nil, err
 	}
 	return conn, nil
 }
 
-func closeSession(conn *pgx.Conn) {
-	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+func closeSession(ctx context.Context, conn *pgx.Conn) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
 	defer cancel()
 	_ = conn.Close(ctx) // it is of no more use either way
 }
@@ -194,7 +194,7 @@ func (s *session) noteStop(ctx context.Context, until time.Time) error {
 func (s *session) release() error {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 	defer cancel()
-	return s.use(ctx, func() error { closeSession(s.conn); return nil })
+	return s.use(ctx, func() error { closeSession(ctx, s.conn); return nil })
 }
 
 // Fence makes every later write transaction check that no other server has taken the database since. Call it after [DB.Own] and
@@ -293,7 +293,7 @@ func (db *DB) checkSession(ctx context.Context, dropped time.Time) error {
 	if dropped.IsZero() {
 		return s.holdsLock(ctx)
 	}
-	closeSession(s.conn)
+	closeSession(ctx, s.conn)
 	conn, err := db.openSession(ctx)
 	if errors.Is(err, filelock.ErrHeld) {
 		switch h, backend := db.sessionHolder(ctx); {

@@ -148,7 +148,7 @@ func TestInputsAreBounded(t *testing.T) {
 	if a := s.Post("stranger", "/join/fed", "message", strings.Repeat("x", 2<<20)); a.Status != http.StatusRequestEntityTooLarge {
 		t.Errorf("a form of 2 MB: %d", a.Status)
 	}
-	token, err := s.Server.AdminToken("test", 3600e9)
+	token, err := s.Server.AdminToken(t.Context(), "test", 3600e9)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -181,7 +181,7 @@ func TestNoSecretIsLogged(t *testing.T) {
 	s.Post("stranger", "/join/fed", "email", "new@example.org", "name", "New")
 	s.Mailed("viewer@example.org") // what is done after the answers is done
 	s.Mailed("new@example.org")
-	if _, err := s.Server.AdminToken("test", 3600e9); err != nil {
+	if _, err := s.Server.AdminToken(t.Context(), "test", 3600e9); err != nil {
 		t.Fatal(err)
 	}
 	s.Get("stranger", "/signin/"+strings.Repeat("ab", 24))

@@ -48,8 +48,8 @@ func connectPostgres(ctx context.Context, conf *pgx.ConnConfig) (*pgx.Conn, erro
 	return conn, nil
 }
 
-func closePostgres(conn *pgx.Conn) {
-	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+func closePostgres(ctx context.Context, conn *pgx.Conn) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
 	defer cancel()
 	_ = conn.Close(ctx) // it is of no more use either way
 }
@@ -66,7 +66,7 @@ func Dump(ctx context.Context, address string, withLink bool, begin func(store.D
 	if err != nil {
 		return err
 	}
-	defer closePostgres(conn)
+	defer closePostgres(ctx, conn)
 	tx, err := conn.BeginTx(ctx, pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly})
 	if err != nil {
 		return fmt.Errorf("beginning the snapshot: %w", err)

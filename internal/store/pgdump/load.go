@@ -46,7 +46,7 @@ func Empty(ctx context.Context, address string) error {
 	if err != nil {
 		return err
 	}
-	defer closePostgres(conn)
+	defer closePostgres(ctx, conn)
 	var n int
 	err = conn.QueryRow(ctx,
 		"SELECT count(*) FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = current_schema() AND c.relkind IN ('r', 'p', 'v', 'S')").Scan(&n)
@@ -71,7 +71,7 @@ func Restore(ctx context.Context, address string, l Load, fill func(load func(ta
 	if err != nil {
 		return err
 	}
-	defer closePostgres(outer)
+	defer closePostgres(ctx, outer)
 	var target string
 	if err := outer.QueryRow(ctx, "SELECT coalesce(current_schema(), 'public')").Scan(&target); err != nil {
 		return fmt.Errorf("reading the schema's name: %w", err)
@@ -132,7 +132,7 @@ func fillSchema(ctx context.Context, address string, d store.Dump, fill func(loa
 	if err != nil {
 		return err
 	}
-	defer closePostgres(conn)
+	defer closePostgres(ctx, conn)
 	tx, err := conn.Begin(ctx)
 	if err != nil {
 		return fmt.Errorf("beginning transaction: %w", err)
