@@ -32,7 +32,8 @@ func (db *DB) About(ctx context.Context) (a About, err error) {
 			return fmt.Errorf("reading the database's size: %w", err)
 		}
 		// goose itself would take a connection that may write, and wait where the database is locked.
-		if err := tx.q.QueryRowContext(ctx, "SELECT COALESCE(MAX(version_id), 0) FROM goose_db_version WHERE is_applied").Scan(&a.Schema); err != nil {
+		if err := tx.q.QueryRowContext(ctx, "SELECT COALESCE(MAX(version_id), 0) FROM goose_db_version WHERE is_applied").
+			Scan(&a.Schema); err != nil {
 			return fmt.Errorf("reading the schema's version: %w", err)
 		}
 		return tx.times(ctx, db.engine, &a)

@@ -48,7 +48,8 @@ func (tx *Tx) normalAddress(ctx context.Context, p domain.Person, normal string)
 		if err := tx.exec(ctx, "person", "UPDATE person SET email = $2 WHERE id = $1", p.ID, normal); err != nil {
 			return err
 		}
-		if err := tx.exec(ctx, "request", "UPDATE request SET search = REPLACE(search, $2, $3) WHERE person_id = $1", p.ID, strings.ToLower(p.Email), normal); err != nil {
+		if err := tx.exec(ctx, "request", "UPDATE request SET search = REPLACE(search, $2, $3) WHERE person_id = $1", p.ID,
+			strings.ToLower(p.Email), normal); err != nil {
 			return err
 		}
 		return tx.InsertAudit(ctx, addressEntry(p.ID, "person.address", map[string]string{"from": p.Email, "to": normal}))
@@ -60,7 +61,8 @@ func (tx *Tx) normalAddress(ctx context.Context, p domain.Person, normal string)
 }
 
 func addressEntry(person int64, action string, detail map[string]string) domain.AuditEntry {
-	return domain.AuditEntry{At: time.Now().UTC(), Actor: domain.System, Action: action, ObjectKind: "person", ObjectID: strconv.FormatInt(person, 10), Detail: detail}
+	return domain.AuditEntry{At: time.Now().UTC(), Actor: domain.System, Action: action, ObjectKind: "person",
+		ObjectID: strconv.FormatInt(person, 10), Detail: detail}
 }
 
 // unite gives a person what another account of theirs has, and removes that one. A request stays with it, and it with its address, where
@@ -71,10 +73,12 @@ func (tx *Tx) unite(ctx context.Context, from, to domain.Person) error {
 		"UPDATE session SET person_id = $2 WHERE person_id = $1",
 		"UPDATE api_token SET person_id = $2 WHERE person_id = $1",
 		"UPDATE link SET person_id = $2 WHERE person_id = $1",
-		`INSERT INTO role_grant (person_id, federation_id, role) SELECT CAST($2 AS BIGINT), federation_id, role FROM role_grant WHERE person_id = $1
+		`INSERT INTO role_grant (person_id, federation_id, role) SELECT CAST($2 AS BIGINT), federation_id, role FROM role_grant
+			WHERE person_id = $1
 			ON CONFLICT (person_id, federation_id) DO UPDATE SET role = CASE WHEN excluded.role = 'manager' THEN 'manager' ELSE role_grant.role END`,
 		`UPDATE request SET person_id = $2 WHERE person_id = $1 AND NOT (state IN ('unverified', 'pending', 'approved') AND EXISTS (
-			SELECT 1 FROM request o WHERE o.person_id = $2 AND o.federation_id = request.federation_id AND o.state IN ('unverified', 'pending', 'approved')))`,
+			SELECT 1 FROM request o WHERE o.person_id = $2 AND o.federation_id = request.federation_id
+			AND o.state IN ('unverified', 'pending', 'approved')))`,
 	}
 	moved := int64(0)
 	for _, step := range steps {
@@ -93,10 +97,12 @@ func (tx *Tx) unite(ctx context.Context, from, to domain.Person) error {
 	if err := tx.exec(ctx, "person", "UPDATE person SET admin = $2 WHERE id = $1", to.ID, bit(to.Admin || from.Admin)); err != nil {
 		return err
 	}
-	if err := tx.exec(ctx, "request", "UPDATE request SET search = REPLACE(search, $2, $3) WHERE person_id = $1", to.ID, strings.ToLower(from.Email), to.Email); err != nil {
+	if err := tx.exec(ctx, "request", "UPDATE request SET search = REPLACE(search, $2, $3) WHERE person_id = $1", to.ID,
+		strings.ToLower(from.Email), to.Email); err != nil {
 		return err
 	}
-	left, err := get(ctx, tx, "request", func(s scanner) (n int, err error) { return n, s.Scan(&n) }, "SELECT COUNT(*) FROM request WHERE person_id = $1", from.ID)
+	left, err := get(ctx, tx, "request", func(s scanner) (n int, err error) { return n, s.Scan(&n) },
+		"SELECT COUNT(*) FROM request WHERE person_id = $1", from.ID)
 	switch {
 	case err != nil:
 		return err
@@ -110,7 +116,9 @@ func (tx *Tx) unite(ctx context.Context, from, to domain.Person) error {
 	if err != nil {
 		return err
 	}
-	return tx.InsertAudit(ctx, addressEntry(to.ID, "person.united", map[string]string{"from": strconv.FormatInt(from.ID, 10), "address": from.Email, "requests_left": strconv.Itoa(left)}))
+	return tx.InsertAudit(ctx,
+		addressEntry(to.ID, "person.united",
+			map[string]string{"from": strconv.FormatInt(from.ID, 10), "address": from.Email, "requests_left": strconv.Itoa(left)}))
 }
 
 // stored is a text of a row.
@@ -138,7 +146,9 @@ func (tx *Tx) normalRules(ctx context.Context, odd string) error {
 		if err != nil || bad != nil || normal == v.value {
 			continue
 		}
-		if err = tx.exec(ctx, "rule", "DELETE FROM approval_rule WHERE federation_id = $1 AND kind = $2 AND value = $3", v.fed, v.kind, normal); err == nil { // the same rule
+		// the same rule
+		if err = tx.exec(ctx, "rule", "DELETE FROM approval_rule WHERE federation_id = $1 AND kind = $2 AND value = $3", v.fed, v.kind,
+			normal); err == nil {
 			err = tx.exec(ctx, "rule", "UPDATE approval_rule SET value = $2 WHERE id = $1", v.id, normal)
 		}
 	}

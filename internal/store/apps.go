@@ -62,7 +62,8 @@ func putSchema(keys []domain.ConfigKey) (string, error) {
 func scanApp(s scanner, more ...any) (a domain.AppVersion, err error) {
 	var config, presets string
 	var created int64
-	if err = s.Scan(append([]any{&a.Hash, &a.Publisher, &a.Name, &a.Version, &a.Summary, &a.Source, &config, &presets, &created}, more...)...); err != nil {
+	if err = s.Scan(append([]any{&a.Hash, &a.Publisher, &a.Name, &a.Version, &a.Summary, &a.Source, &config, &presets, &created},
+		more...)...); err != nil {
 		return a, err
 	}
 	a.CreatedAt = moment(created)
@@ -92,7 +93,8 @@ func (tx *Tx) PutAppVersion(ctx context.Context, a domain.AppVersion) error {
 	if err != nil {
 		return err
 	}
-	return tx.exec(ctx, "app version", `INSERT INTO app_version (hash, publisher, name, version, summary, source, config, presets, fab, created_at)
+	return tx.exec(ctx, "app version", `INSERT INTO app_version (hash, publisher, name, version, summary, source, config, presets, fab,
+		created_at)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT (hash) DO NOTHING`,
 		a.Hash, a.Publisher, a.Name, a.Version, a.Summary, a.Source, config, presets, a.FAB, millis(a.CreatedAt))
 }
@@ -100,7 +102,8 @@ func (tx *Tx) PutAppVersion(ctx context.Context, a domain.AppVersion) error {
 // AppVersionByHash returns an app version, with the FAB's bytes only where asked.
 func (tx *Tx) AppVersionByHash(ctx context.Context, hash string, withFAB bool) (domain.AppVersion, error) {
 	if !withFAB {
-		return get(ctx, tx, "app version", func(s scanner) (domain.AppVersion, error) { return scanApp(s) }, "SELECT "+appColumns+" FROM app_version WHERE hash = $1", hash)
+		return get(ctx, tx, "app version", func(s scanner) (domain.AppVersion, error) { return scanApp(s) },
+			"SELECT "+appColumns+" FROM app_version WHERE hash = $1", hash)
 	}
 	return get(ctx, tx, "app version", func(s scanner) (domain.AppVersion, error) {
 		var fab []byte
@@ -113,18 +116,22 @@ func (tx *Tx) AppVersionByHash(ctx context.Context, hash string, withFAB bool) (
 // AppVersionsByPrefix returns the versions of one app whose hash begins with a prefix, which holds hex digits only.
 func (tx *Tx) AppVersionsByPrefix(ctx context.Context, publisher, name, prefix string) ([]domain.AppVersion, error) {
 	return list(ctx, tx, "app version", func(s scanner) (domain.AppVersion, error) { return scanApp(s) },
-		"SELECT "+appColumns+" FROM app_version WHERE publisher = $1 AND name = $2 AND hash LIKE $3 ORDER BY created_at DESC, hash", publisher, name, prefix+"%")
+		"SELECT "+appColumns+" FROM app_version WHERE publisher = $1 AND name = $2 AND hash LIKE $3 ORDER BY created_at DESC, hash", publisher,
+		name, prefix+"%")
 }
 
 // AppVersions returns all app versions without their FABs, newest first.
 func (tx *Tx) AppVersions(ctx context.Context) ([]domain.AppVersion, error) {
-	return list(ctx, tx, "app version", func(s scanner) (domain.AppVersion, error) { return scanApp(s) }, "SELECT "+appColumns+" FROM app_version ORDER BY created_at DESC, hash")
+	return list(ctx, tx, "app version", func(s scanner) (domain.AppVersion, error) { return scanApp(s) },
+		"SELECT "+appColumns+" FROM app_version ORDER BY created_at DESC, hash")
 }
 
 // InsertAppOrigin keeps where an app version came from; a place that is known already is left as it is, and told as false.
 func (tx *Tx) InsertAppOrigin(ctx context.Context, o domain.AppOrigin) (bool, error) {
-	res, err := tx.q.ExecContext(ctx, `INSERT INTO app_origin (app_hash, kind, place, ref, commit_id, folder, added_by, at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
-		ON CONFLICT (app_hash, kind, place, commit_id, folder) DO NOTHING`, o.Hash, string(o.Kind), o.Place, o.Ref, o.Commit, o.Folder, o.By, millis(o.At))
+	res, err := tx.q.ExecContext(ctx, `INSERT INTO app_origin (app_hash, kind, place, ref, commit_id, folder, added_by, at)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+		ON CONFLICT (app_hash, kind, place, commit_id, folder) DO NOTHING`, o.Hash, string(o.Kind), o.Place, o.Ref, o.Commit, o.Folder, o.By,
+		millis(o.At))
 	if err != nil {
 		return false, fmt.Errorf("writing app origin: %w", err)
 	}
@@ -144,7 +151,8 @@ func (tx *Tx) AppOrigins(ctx context.Context, hash string) ([]domain.AppOrigin, 
 
 // HighestGrant is the highest role that a person was given in any federation.
 func (tx *Tx) HighestGrant(ctx context.Context, personID int64) (domain.Role, error) {
-	all, err := list(ctx, tx, "role", func(s scanner) (r domain.Role, err error) { return r, s.Scan(&r) }, "SELECT DISTINCT role FROM role_grant WHERE person_id = $1", personID)
+	all, err := list(ctx, tx, "role", func(s scanner) (r domain.Role, err error) { return r, s.Scan(&r) },
+		"SELECT DISTINCT role FROM role_grant WHERE person_id = $1", personID)
 	highest := domain.RoleNone
 	for _, r := range all {
 		if r.AtLeast(highest) {
@@ -167,9 +175,11 @@ var inOwn = `r.deleted_at = 0 AND (CAST($1 AS BIGINT) = 1 OR r.federation_id IN 
 // AppUses tells by hash which app versions are used in the federations that a person is in, or in all.
 func (tx *Tx) AppUses(ctx context.Context, personID int64, all bool) (map[string]domain.AppUse, error) {
 	rows, err := list(ctx, tx, "app use", func(s scanner) (u domain.AppUse, err error) {
-		err = s.Scan(&u.Hash, &u.Runs, &u.Newest.Name, &u.Newest.State, &u.Newest.Asked, &u.Newest.Contributed, &u.Federation.Slug, &u.Federation.Name)
+		err = s.Scan(&u.Hash, &u.Runs, &u.Newest.Name, &u.Newest.State, &u.Newest.Asked, &u.Newest.Contributed, &u.Federation.Slug,
+			&u.Federation.Name)
 		return u, err
-	}, `SELECT u.app_hash, u.n, n.name, n.state, n.asked, n.contributed, f.slug, f.name FROM (SELECT r.app_hash, COUNT(*) AS n, MAX(r.id) AS newest FROM run r WHERE `+inOwn+` GROUP BY r.app_hash) u
+	}, `SELECT u.app_hash, u.n, n.name, n.state, n.asked, n.contributed, f.slug, f.name
+		FROM (SELECT r.app_hash, COUNT(*) AS n, MAX(r.id) AS newest FROM run r WHERE `+inOwn+` GROUP BY r.app_hash) u
 		JOIN run n ON n.id = u.newest JOIN federation f ON f.id = n.federation_id`, bit(all), personID)
 	out := map[string]domain.AppUse{}
 	for _, u := range rows {
@@ -178,14 +188,17 @@ func (tx *Tx) AppUses(ctx context.Context, personID int64, all bool) (map[string
 	return out, err
 }
 
-// RunsOfApp returns the newest runs of an app version in the federations that a person is in, or in all; of each the federation's slug and name too.
+// RunsOfApp returns the newest runs of an app version in the federations that a person is in, or in all; of each the federation's slug and
+// name too.
 func (tx *Tx) RunsOfApp(ctx context.Context, hash string, personID int64, all bool, n int) ([]domain.AppUse, error) {
 	return list(ctx, tx, "app use", func(s scanner) (u domain.AppUse, err error) {
 		var created int64
-		err = s.Scan(&u.Hash, &u.Newest.Name, &u.Newest.State, &u.Newest.Asked, &u.Newest.Contributed, &created, &u.Federation.Slug, &u.Federation.Name)
+		err = s.Scan(&u.Hash, &u.Newest.Name, &u.Newest.State, &u.Newest.Asked, &u.Newest.Contributed, &created, &u.Federation.Slug,
+			&u.Federation.Name)
 		u.Runs, u.Newest.CreatedAt = 1, moment(created)
 		return u, err
-	}, fmt.Sprintf(`SELECT r.app_hash, r.name, r.state, r.asked, r.contributed, r.created_at, f.slug, f.name FROM run r JOIN federation f ON f.id = r.federation_id
+	}, fmt.Sprintf(`SELECT r.app_hash, r.name, r.state, r.asked, r.contributed, r.created_at, f.slug, f.name FROM run r
+		JOIN federation f ON f.id = r.federation_id
 		WHERE `+inOwn+` AND r.app_hash = $3 ORDER BY r.id DESC LIMIT %d`, limit(n)), bit(all), personID, hash)
 }
 

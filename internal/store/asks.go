@@ -7,11 +7,13 @@ import (
 	"blossomtune/internal/domain"
 )
 
-const askColumns = "ref, federation_id, email, name, organisation, message, invitation_id, created_at, request_id, code_tries, code_sent, code_sent_at"
+const askColumns = "ref, federation_id, email, name, organisation, message, invitation_id, created_at, request_id, code_tries, " +
+	"code_sent, code_sent_at"
 
 func scanAsk(s scanner) (a domain.Ask, err error) {
 	var created, sent int64
-	err = s.Scan(&a.Ref, &a.FederationID, &a.Email, &a.Name, &a.Organisation, &a.Message, &a.InvitationID, &created, &a.RequestID, &a.CodeTries, &a.CodeSent, &sent)
+	err = s.Scan(&a.Ref, &a.FederationID, &a.Email, &a.Name, &a.Organisation, &a.Message, &a.InvitationID, &created, &a.RequestID,
+		&a.CodeTries, &a.CodeSent, &sent)
 	a.CreatedAt, a.CodeSentAt = moment(created), moment(sent)
 	return a, err
 }
@@ -19,12 +21,14 @@ func scanAsk(s scanner) (a domain.Ask, err error) {
 // InsertAsk keeps what somebody asked.
 func (tx *Tx) InsertAsk(ctx context.Context, a domain.Ask) error {
 	return tx.exec(ctx, "ask", "INSERT INTO ask ("+askColumns+") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
-		a.Ref, a.FederationID, a.Email, a.Name, a.Organisation, a.Message, a.InvitationID, millis(a.CreatedAt), a.RequestID, a.CodeTries, a.CodeSent, millis(a.CodeSentAt))
+		a.Ref, a.FederationID, a.Email, a.Name, a.Organisation, a.Message, a.InvitationID, millis(a.CreatedAt), a.RequestID, a.CodeTries,
+		a.CodeSent, millis(a.CodeSentAt))
 }
 
 // UpdateAskCode stores what was told about the code of an ask.
 func (tx *Tx) UpdateAskCode(ctx context.Context, a domain.Ask) error {
-	return tx.one(ctx, "ask", "UPDATE ask SET code_tries = $2, code_sent = $3, code_sent_at = $4 WHERE ref = $1", a.Ref, a.CodeTries, a.CodeSent, millis(a.CodeSentAt))
+	return tx.one(ctx, "ask", "UPDATE ask SET code_tries = $2, code_sent = $3, code_sent_at = $4 WHERE ref = $1", a.Ref, a.CodeTries,
+		a.CodeSent, millis(a.CodeSentAt))
 }
 
 // AskByRef returns what somebody asked who was told ref.

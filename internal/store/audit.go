@@ -11,7 +11,8 @@ import (
 func scanAudit(s scanner) (e domain.AuditEntry, err error) {
 	var at int64
 	var detail string
-	if err = s.Scan(&e.ID, &at, &e.Actor.Kind, &e.Actor.PersonID, &e.Actor.Name, &e.Action, &e.ObjectKind, &e.ObjectID, &e.FederationID, &detail); err != nil {
+	if err = s.Scan(&e.ID, &at, &e.Actor.Kind, &e.Actor.PersonID, &e.Actor.Name, &e.Action, &e.ObjectKind, &e.ObjectID, &e.FederationID,
+		&detail); err != nil {
 		return e, err
 	}
 	e.At = moment(at)
@@ -24,7 +25,8 @@ func (tx *Tx) AuditEntries(ctx context.Context, f domain.AuditFilter) ([]domain.
 	if f.BeforeID != 0 {
 		w.add("id < ?", f.BeforeID)
 	}
-	return list(ctx, tx, "audit entry", scanAudit, fmt.Sprintf(`SELECT id, at, actor_kind, actor_person_id, actor_name, action, object_kind, object_id, federation_id, detail
+	return list(ctx, tx, "audit entry", scanAudit, fmt.Sprintf(`SELECT id, at, actor_kind, actor_person_id, actor_name, action, object_kind,
+		object_id, federation_id, detail
 		FROM audit%s ORDER BY id DESC LIMIT %d`, w.String(), limit(f.Limit)), w.args...)
 }
 

@@ -31,12 +31,14 @@ func (tx *Tx) RollUp(ctx context.Context, fedID int64, engineRunID uint64, again
 	if again {
 		slack = rollAgain
 	}
-	row := tx.q.QueryRowContext(ctx, "SELECT id FROM metric WHERE federation_id = $1 AND engine_run_id = $2 AND id > $3 ORDER BY id LIMIT 1 OFFSET $4", fedID, int64(engineRunID), m.Rolled, rollStep)
+	row := tx.q.QueryRowContext(ctx, "SELECT id FROM metric WHERE federation_id = $1 AND engine_run_id = $2 AND id > $3 ORDER BY id "+
+		"LIMIT 1 OFFSET $4", fedID, int64(engineRunID), m.Rolled, rollStep)
 	if err := row.Scan(&to); err != nil && err != sql.ErrNoRows { // Scan returns it as it is
 		return false, fmt.Errorf("reading metrics: %w", err)
 	}
 	rounds, err := list(ctx, tx, "round", func(s scanner) (n int, err error) { return n, s.Scan(&n) },
-		"SELECT DISTINCT round FROM metric WHERE federation_id = $1 AND engine_run_id = $2 AND id > $3 AND id <= $4", fedID, int64(engineRunID), m.Rolled-slack, to)
+		"SELECT DISTINCT round FROM metric WHERE federation_id = $1 AND engine_run_id = $2 AND id > $3 AND id <= $4", fedID, int64(engineRunID),
+		m.Rolled-slack, to)
 	if err != nil {
 		return false, err
 	}
@@ -45,7 +47,8 @@ func (tx *Tx) RollUp(ctx context.Context, fedID int64, engineRunID uint64, again
 			return false, err
 		}
 	}
-	return to < m.Newest, tx.exec(ctx, "metric meter", `INSERT INTO metric_meter (federation_id, engine_run_id, kept, dropped, log_dropped, rolled) VALUES ($1, $2, 0, 0, 0, $3)
+	return to < m.Newest, tx.exec(ctx, "metric meter", `INSERT INTO metric_meter (federation_id, engine_run_id, kept, dropped, log_dropped,
+		rolled) VALUES ($1, $2, 0, 0, 0, $3)
 		ON CONFLICT (federation_id, engine_run_id) DO UPDATE SET rolled = excluded.rolled`, fedID, int64(engineRunID), to)
 }
 
@@ -59,7 +62,8 @@ func (tx *Tx) rollRound(ctx context.Context, fedID int64, engineRunID uint64, ro
 			m.Value = math.NaN()
 		}
 		return m, err
-	}, "SELECT id, phase, node_id, name, value FROM metric WHERE federation_id = $1 AND engine_run_id = $2 AND round = $3 ORDER BY phase, name, node_id",
+	}, "SELECT id, phase, node_id, name, value FROM metric WHERE federation_id = $1 AND engine_run_id = $2 AND round = $3 "+
+		"ORDER BY phase, name, node_id",
 		fedID, int64(engineRunID), round)
 	if err != nil {
 		return err
@@ -69,13 +73,19 @@ func (tx *Tx) rollRound(ctx context.Context, fedID int64, engineRunID uint64, ro
 		if hasWhole && !math.IsNaN(*b.Whole) {
 			whole = sql.NullFloat64{Float64: *b.Whole, Valid: true}
 		}
-		err := tx.exec(ctx, "band", `INSERT INTO metric_band (federation_id, engine_run_id, round, phase, name, upto, nodes, odd, low, median, high, weighted, has_whole, whole, mean)
+		err := tx.exec(ctx, "band", `INSERT INTO metric_band (federation_id, engine_run_id, round, phase, name, upto, nodes, odd, low, median,
+			high, weighted, has_whole, whole, mean)
 			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)
-			ON CONFLICT (federation_id, engine_run_id, phase, name, round) DO UPDATE SET upto = CASE WHEN excluded.upto > metric_band.upto THEN excluded.upto ELSE metric_band.upto END, nodes = excluded.nodes, odd = excluded.odd, low = excluded.low,
-				median = excluded.median, high = excluded.high, weighted = excluded.weighted, has_whole = excluded.has_whole, whole = excluded.whole, mean = excluded.mean`,
-			fedID, int64(engineRunID), b.Round, string(b.Phase), b.Name, b.Upto, b.Nodes, b.Odd, b.Low, b.Median, b.High, b.Weighted, bit(hasWhole), whole, b.Mean)
+			ON CONFLICT (federation_id, engine_run_id, phase, name, round) DO UPDATE SET upto = CASE
+			WHEN excluded.upto > metric_band.upto THEN excluded.upto ELSE metric_band.upto END, nodes = excluded.nodes, odd = excluded.odd,
+			low = excluded.low,
+				median = excluded.median, high = excluded.high, weighted = excluded.weighted, has_whole = excluded.has_whole, whole = excluded.whole,
+				mean = excluded.mean`,
+			fedID, int64(engineRunID), b.Round, string(b.Phase), b.Name, b.Upto, b.Nodes, b.Odd, b.Low, b.Median, b.High, b.Weighted, bit(hasWhole),
+			whole, b.Mean)
 		if err == nil {
-			err = tx.exec(ctx, "metric name", "INSERT INTO metric_name (federation_id, engine_run_id, phase, name) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING", fedID, int64(engineRunID), string(b.Phase), b.Name)
+			err = tx.exec(ctx, "metric name", "INSERT INTO metric_name (federation_id, engine_run_id, phase, name) VALUES ($1, $2, $3, $4) "+
+				"ON CONFLICT DO NOTHING", fedID, int64(engineRunID), string(b.Phase), b.Name)
 		}
 		if err != nil {
 			return err
@@ -177,7 +187,8 @@ const bandColumns = "round, phase, name, upto, nodes, odd, low, median, high, we
 func scanBand(s scanner) (b domain.Band, err error) {
 	var has int64
 	var whole sql.NullFloat64
-	if err = s.Scan(&b.Round, &b.Phase, &b.Name, &b.Upto, &b.Nodes, &b.Odd, &b.Low, &b.Median, &b.High, &b.Weighted, &has, &whole, &b.Mean); err != nil || has == 0 {
+	if err = s.Scan(&b.Round, &b.Phase, &b.Name, &b.Upto, &b.Nodes, &b.Odd, &b.Low, &b.Median, &b.High, &b.Weighted, &has, &whole,
+		&b.Mean); err != nil || has == 0 {
 		return b, err
 	}
 	v := math.NaN()
@@ -195,14 +206,18 @@ func (tx *Tx) Bands(ctx context.Context, fedID int64, engineRunID uint64, q doma
 		to = math.MaxInt32
 	}
 	if q.Size > 1 { // CROSS JOIN keeps SQLite from looking through all bins for each band
-		return list(ctx, tx, "band", scanBand, `SELECT b.round, b.phase, b.name, g.upto, b.nodes, g.odd, g.low, b.median, g.high, b.weighted, b.has_whole, b.whole, b.mean FROM (
+		return list(ctx, tx, "band", scanBand, `SELECT b.round, b.phase, b.name, g.upto, b.nodes, g.odd, g.low, b.median, g.high, b.weighted,
+			b.has_whole, b.whole, b.mean FROM (
 				SELECT MAX(round) AS round, MAX(upto) AS upto, SUM(odd) AS odd, MIN(low) AS low, MAX(high) AS high FROM metric_band
-				WHERE federation_id = $1 AND engine_run_id = $2 AND phase = $3 AND name = $4 AND round >= $5 AND round <= $6 GROUP BY round / CAST($8 AS BIGINT) HAVING MAX(upto) > $7
-			) g CROSS JOIN metric_band b WHERE b.federation_id = $1 AND b.engine_run_id = $2 AND b.phase = $3 AND b.name = $4 AND b.round = g.round ORDER BY b.round`,
+				WHERE federation_id = $1 AND engine_run_id = $2 AND phase = $3 AND name = $4 AND round >= $5 AND round <= $6
+				GROUP BY round / CAST($8 AS BIGINT) HAVING MAX(upto) > $7
+			) g CROSS JOIN metric_band b WHERE b.federation_id = $1 AND b.engine_run_id = $2 AND b.phase = $3 AND b.name = $4 AND b.round = g.round
+			ORDER BY b.round`,
 			fedID, int64(engineRunID), string(q.Phase), q.Name, q.From, to, q.After, q.Size)
 	}
 	return list(ctx, tx, "band", scanBand, `SELECT `+bandColumns+` FROM metric_band
-		WHERE federation_id = $1 AND engine_run_id = $2 AND phase = $3 AND name = $4 AND round >= $5 AND round <= $6 AND upto > $7 ORDER BY round`, fedID, int64(engineRunID), string(q.Phase), q.Name, q.From, to, q.After)
+		WHERE federation_id = $1 AND engine_run_id = $2 AND phase = $3 AND name = $4 AND round >= $5 AND round <= $6 AND upto > $7
+		ORDER BY round`, fedID, int64(engineRunID), string(q.Phase), q.Name, q.From, to, q.After)
 }
 
 // MetricNames returns which metrics a run has, as far as they are rolled up.
@@ -222,7 +237,8 @@ func (tx *Tx) BandRounds(ctx context.Context, fedID int64, engineRunID uint64) (
 			continue // where a list is, its first element is
 		}
 		var lo, hi int
-		row := tx.q.QueryRowContext(ctx, "SELECT COALESCE(MIN(round), 0), COALESCE(MAX(round), 0) FROM metric_band WHERE federation_id = $1 AND engine_run_id = $2 AND phase = $3 AND name = $4", fedID, int64(engineRunID), string(n.Phase), n.Name)
+		row := tx.q.QueryRowContext(ctx, "SELECT COALESCE(MIN(round), 0), COALESCE(MAX(round), 0) FROM metric_band WHERE federation_id = $1 "+
+			"AND engine_run_id = $2 AND phase = $3 AND name = $4", fedID, int64(engineRunID), string(n.Phase), n.Name)
 		if err := row.Scan(&lo, &hi); err != nil {
 			return 0, 0, fmt.Errorf("reading rounds: %w", err)
 		}
@@ -236,8 +252,10 @@ func (tx *Tx) BandRounds(ctx context.Context, fedID int64, engineRunID uint64) (
 // MetricMeter returns how many of a run's metrics are kept and how many were left out.
 func (tx *Tx) MetricMeter(ctx context.Context, fedID int64, engineRunID uint64) (m domain.MetricMeter, err error) {
 	var logDropped int64
-	row := tx.q.QueryRowContext(ctx, `SELECT COALESCE(MAX(kept), 0), COALESCE(MAX(dropped), 0), COALESCE(MAX(log_dropped), 0), COALESCE(MAX(rolled), 0),
-		(SELECT COALESCE(MAX(id), 0) FROM metric WHERE federation_id = $1 AND engine_run_id = $2) FROM metric_meter WHERE federation_id = $1 AND engine_run_id = $2`, fedID, int64(engineRunID))
+	row := tx.q.QueryRowContext(ctx, `SELECT COALESCE(MAX(kept), 0), COALESCE(MAX(dropped), 0), COALESCE(MAX(log_dropped), 0),
+		COALESCE(MAX(rolled), 0),
+		(SELECT COALESCE(MAX(id), 0) FROM metric WHERE federation_id = $1 AND engine_run_id = $2) FROM metric_meter WHERE federation_id = $1
+		AND engine_run_id = $2`, fedID, int64(engineRunID))
 	if err = row.Scan(&m.Kept, &m.Dropped, &logDropped, &m.Rolled, &m.Newest); err != nil {
 		return m, fmt.Errorf("reading the metric meter: %w", err)
 	}
@@ -251,12 +269,15 @@ func (tx *Tx) NodeMetrics(ctx context.Context, fedID int64, engineRunID uint64, 
 	if to == 0 {
 		to = math.MaxInt32
 	}
-	return list(ctx, tx, "metric", scanMetric, "SELECT "+metricColumns+` FROM metric WHERE federation_id = $1 AND engine_run_id = $2 AND node_id = $3 AND round >= $4 AND round <= $5 AND phase = $6 AND name = $7
-		AND (round % CAST($8 AS BIGINT) = CAST($8 AS BIGINT) - 1 OR round = $5) ORDER BY round`, fedID, int64(engineRunID), int64(node), q.From, to, string(q.Phase), q.Name, size)
+	return list(ctx, tx, "metric", scanMetric, "SELECT "+metricColumns+` FROM metric WHERE federation_id = $1 AND engine_run_id = $2
+		AND node_id = $3 AND round >= $4 AND round <= $5 AND phase = $6 AND name = $7
+		AND (round % CAST($8 AS BIGINT) = CAST($8 AS BIGINT) - 1 OR round = $5)
+		ORDER BY round`, fedID, int64(engineRunID), int64(node), q.From, to, string(q.Phase), q.Name, size)
 }
 
 // RankedNodes returns the SuperNodes with the lowest or the highest finite values of a metric in a round.
-func (tx *Tx) RankedNodes(ctx context.Context, fedID int64, engineRunID uint64, round int, phase domain.Phase, name string, highest bool, n int) ([]uint64, error) {
+func (tx *Tx) RankedNodes(ctx context.Context, fedID int64, engineRunID uint64, round int, phase domain.Phase, name string, highest bool,
+	n int) ([]uint64, error) {
 	order := "ASC"
 	if highest {
 		order = "DESC"
@@ -265,6 +286,8 @@ func (tx *Tx) RankedNodes(ctx context.Context, fedID int64, engineRunID uint64, 
 		var id int64
 		err := s.Scan(&id)
 		return uint64(id), err
-	}, "SELECT node_id FROM metric WHERE federation_id = $1 AND engine_run_id = $2 AND round = $3 AND phase = $4 AND name = $5 AND node_id <> 0 AND value IS NOT NULL AND value BETWEEN -1.7976931348623157e308 AND 1.7976931348623157e308 ORDER BY value "+order+", node_id LIMIT $6",
+	}, "SELECT node_id FROM metric WHERE federation_id = $1 AND engine_run_id = $2 AND round = $3 AND phase = $4 AND name = $5 "+
+		"AND node_id <> 0 AND value IS NOT NULL AND value BETWEEN -1.7976931348623157e308 AND 1.7976931348623157e308 ORDER BY value "+order+
+		", node_id LIMIT $6",
 		fedID, int64(engineRunID), round, string(phase), name, n)
 }

@@ -44,12 +44,14 @@ func faultWords(err error) (message, remedy string) {
 	return "", ""
 }
 
-const recovery = "Stop the server, then restore the database from a backup. To save what can still be read, use the .recover command of the sqlite3 shell on a copy."
+const recovery = "Stop the server, then restore the database from a backup. To save what can still be read, use the .recover command of " +
+	"the sqlite3 shell on a copy."
 
 func sqliteWords(code int) (message, remedy string) {
 	switch code {
 	case sqlite3.SQLITE_NOTADB:
-		return "The database file is not an SQLite database, or its beginning is damaged.", "Check --database. If the file is the right one, restore it from a backup."
+		return "The database file is not an SQLite database, or its beginning is damaged.",
+			"Check --database. If the file is the right one, restore it from a backup."
 	case sqlite3.SQLITE_CORRUPT:
 		return "The database is damaged.", recovery
 	case sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED:
@@ -142,12 +144,14 @@ func (db *DB) probe(ctx context.Context) error {
 			if err := fault(err); domain.CodeOf(err) == domain.Unavailable {
 				return err
 			}
-			return domain.Errorf(domain.Unavailable, "PostgreSQL does not answer.").Fix("Check that it runs and that this server reaches it.").Because(err)
+			return domain.Errorf(domain.Unavailable, "PostgreSQL does not answer.").Fix("Check that it runs and that this server reaches it.").
+				Because(err)
 		}
 		return nil
 	}
 	if db.file != "" && filelock.DirID(db.file) != db.fileID {
-		return domain.Errorf(domain.Unavailable, "The database file was removed or replaced while the server runs.").Fix("Stop the server, put the file back, and start it again.")
+		return domain.Errorf(domain.Unavailable, "The database file was removed or replaced while the server runs.").
+			Fix("Stop the server, put the file back, and start it again.")
 	}
 	return db.probeSQLite(ctx)
 }

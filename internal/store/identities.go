@@ -27,7 +27,8 @@ func identityValues(v domain.Identity) ([]any, error) {
 
 // IdentityBySubject returns the identity with a provider's own id.
 func (tx *Tx) IdentityBySubject(ctx context.Context, provider, subject string) (domain.Identity, error) {
-	return get(ctx, tx, "identity", scanIdentity, "SELECT "+identityColumns+" FROM identity WHERE provider = $1 AND subject = $2", provider, subject)
+	return get(ctx, tx, "identity", scanIdentity, "SELECT "+identityColumns+" FROM identity WHERE provider = $1 AND subject = $2", provider,
+		subject)
 }
 
 // IdentitiesOf returns a person's identities, the first linked first.
@@ -41,7 +42,8 @@ func (tx *Tx) InsertIdentity(ctx context.Context, v *domain.Identity) error {
 	if err != nil {
 		return err
 	}
-	err = tx.insert(ctx, "identity", &v.ID, `INSERT INTO identity (person_id, provider, subject, created_at, login, name, email, email_verified, organisations, used_at)
+	err = tx.insert(ctx, "identity", &v.ID, `INSERT INTO identity (person_id, provider, subject, created_at, login, name, email,
+		email_verified, organisations, used_at)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`, append([]any{v.PersonID, v.Provider, v.Subject, millis(v.CreatedAt)}, values...)...)
 	if unique(err, "identity.provider") || unique(err, "identity_subject") {
 		return domain.Errorf(domain.Conflict, "This account is linked already.").Because(err)
@@ -55,7 +57,8 @@ func (tx *Tx) UpdateIdentity(ctx context.Context, v domain.Identity) error {
 	if err != nil {
 		return err
 	}
-	return tx.one(ctx, "identity", "UPDATE identity SET login = $2, name = $3, email = $4, email_verified = $5, organisations = $6, used_at = $7 WHERE id = $1",
+	return tx.one(ctx, "identity",
+		"UPDATE identity SET login = $2, name = $3, email = $4, email_verified = $5, organisations = $6, used_at = $7 WHERE id = $1",
 		append([]any{v.ID}, values...)...)
 }
 

@@ -37,7 +37,8 @@ func (tx *Tx) nameMetrics(ctx context.Context, o *domain.Observation) error {
 		err = s.Scan(&r.phase, &r.key, &r.record, &bare)
 		r.bare = bare == 1
 		return r, err
-	}, "SELECT phase, key, record, bare FROM metric_record WHERE federation_id = $1 AND engine_run_id = $2", o.FederationID, int64(o.EngineRunID))
+	}, "SELECT phase, key, record, bare FROM metric_record WHERE federation_id = $1 AND engine_run_id = $2", o.FederationID,
+		int64(o.EngineRunID))
 	if err != nil {
 		return err
 	}
@@ -91,7 +92,8 @@ func (tx *Tx) addRecord(ctx context.Context, o domain.Observation, known []recor
 		}
 		known[i].bare = false
 	}
-	err := tx.exec(ctx, "metric record", "INSERT INTO metric_record (federation_id, engine_run_id, phase, key, record, bare) VALUES ($1, $2, $3, $4, $5, $6)",
+	err := tx.exec(ctx, "metric record",
+		"INSERT INTO metric_record (federation_id, engine_run_id, phase, key, record, bare) VALUES ($1, $2, $3, $4, $5, $6)",
 		o.FederationID, int64(o.EngineRunID), string(r.phase), r.key, r.record, bit(r.bare))
 	return append(known, r), err
 }
@@ -105,20 +107,24 @@ func (tx *Tx) keptMetrics(ctx context.Context, o domain.Observation) (int64, err
 // by the order of arrival gets them under their new name, and the bands are made again.
 func (tx *Tx) rename(ctx context.Context, o domain.Observation, r recordOf) error {
 	args := []any{o.FederationID, int64(o.EngineRunID), string(r.phase), r.key}
-	const those = ` WHERE federation_id = $1 AND engine_run_id = $2 AND phase = $3 AND (name = $4 OR substr(name, 1, length($4) + 1) = $4 || '[')`
+	const those = ` WHERE federation_id = $1 AND engine_run_id = $2 AND phase = $3
+		AND (name = $4 OR substr(name, 1, length($4) + 1) = $4 || '[')`
 	for _, q := range []struct {
 		what, sql string
 		args      []any
 	}{
-		{"metric record", "UPDATE metric_record SET bare = 0 WHERE federation_id = $1 AND engine_run_id = $2 AND phase = $3 AND key = $4 AND record = $5", append(slices.Clone(args), r.record)},
+		{"metric record", "UPDATE metric_record SET bare = 0 WHERE federation_id = $1 AND engine_run_id = $2 AND phase = $3 AND key = $4 " +
+			"AND record = $5", append(slices.Clone(args), r.record)},
 		{"metric", `INSERT INTO metric (federation_id, engine_run_id, round, phase, node_id, name, value, at)
-			SELECT federation_id, engine_run_id, round, phase, node_id, $5 || substr(name, length($4) + 1), value, at FROM metric` + those + ` AND node_id <> 0 ORDER BY id
+			SELECT federation_id, engine_run_id, round, phase, node_id, $5 || substr(name, length($4) + 1), value, at
+			FROM metric` + those + ` AND node_id <> 0 ORDER BY id
 			ON CONFLICT (federation_id, engine_run_id, round, phase, node_id, name) DO NOTHING`, append(slices.Clone(args), qualified(r))},
 		{"metric", "DELETE FROM metric" + those + " AND node_id <> 0", args},
 		{"band", `UPDATE metric_band SET nodes = 0, odd = 0, low = NULL, median = NULL, high = NULL, mean = NULL, weighted = NULL,
 			upto = (SELECT MAX(id) FROM metric m WHERE m.federation_id = $1 AND m.engine_run_id = $2)` + those, args},
 		{"band", "DELETE FROM metric_band" + those + " AND has_whole = 0", args},
-		{"metric name", "DELETE FROM metric_name" + those + ` AND NOT EXISTS (SELECT 1 FROM metric_band b WHERE b.federation_id = metric_name.federation_id
+		{"metric name", "DELETE FROM metric_name" + those + ` AND NOT EXISTS (SELECT 1 FROM metric_band b
+			WHERE b.federation_id = metric_name.federation_id
 			AND b.engine_run_id = metric_name.engine_run_id AND b.phase = metric_name.phase AND b.name = metric_name.name)`, args},
 	} {
 		if err := tx.exec(ctx, q.what, q.sql, q.args...); err != nil {
@@ -138,7 +144,8 @@ func (tx *Tx) dropRepeated(ctx context.Context, o *domain.Observation) error {
 		num sql.NullFloat64
 	}
 	params, err := list(ctx, tx, "run param", func(s scanner) (p param, err error) { return p, s.Scan(&p.key, &p.num) },
-		"SELECT p.key, p.num FROM run_param p JOIN run r ON r.id = p.run_id WHERE r.federation_id = $1 AND r.engine_run_id = $2 AND p.num IS NOT NULL", o.FederationID, int64(o.EngineRunID))
+		"SELECT p.key, p.num FROM run_param p JOIN run r ON r.id = p.run_id WHERE r.federation_id = $1 AND r.engine_run_id = $2 "+
+			"AND p.num IS NOT NULL", o.FederationID, int64(o.EngineRunID))
 	if err != nil {
 		return err
 	}

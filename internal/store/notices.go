@@ -68,7 +68,8 @@ func (tx *Tx) NoticePrefsOf(ctx context.Context, personID int64) ([]domain.Notic
 // PutNoticePref keeps what a person has chosen for a kind of notice.
 func (tx *Tx) PutNoticePref(ctx context.Context, p domain.NoticePref) error {
 	return tx.exec(ctx, "preference", `INSERT INTO notice_pref (person_id, federation_id, kind, mode) VALUES ($1, $2, $3, $4)
-		ON CONFLICT (person_id, federation_id, kind) DO UPDATE SET mode = excluded.mode`, p.PersonID, p.FederationID, string(p.Kind), string(p.Mode))
+		ON CONFLICT (person_id, federation_id, kind) DO UPDATE SET mode = excluded.mode`, p.PersonID, p.FederationID, string(p.Kind),
+		string(p.Mode))
 }
 
 // InsertNoticeItem lets a notice wait to be mailed to a person; one that waits already is left as it is.

@@ -75,12 +75,14 @@ func open(ctx context.Context, address string, create bool) (*DB, error) {
 	case "postgres", "postgresql":
 		return openPostgres(ctx, address)
 	}
-	return nil, domain.Errorf(domain.Invalid, "The database address begins with neither sqlite: nor postgres://.").Fix("Set --database to sqlite:FILE or postgres://user@host/name.")
+	return nil, domain.Errorf(domain.Invalid, "The database address begins with neither sqlite: nor postgres://.").
+		Fix("Set --database to sqlite:FILE or postgres://user@host/name.")
 }
 
 func sqliteDSN(path string, busy time.Duration, extra string) string {
 	// busy_timeout first: the pragmas after it can find the file locked.
-	return fmt.Sprintf("file:%s?_pragma=busy_timeout(%d)&_pragma=journal_mode(WAL)&_pragma=foreign_keys(1)&_pragma=synchronous(FULL)%s", (&url.URL{Path: path}).EscapedPath(), busy.Milliseconds(), extra)
+	return fmt.Sprintf("file:%s?_pragma=busy_timeout(%d)&_pragma=journal_mode(WAL)&_pragma=foreign_keys(1)&_pragma=synchronous(FULL)%s",
+		(&url.URL{Path: path}).EscapedPath(), busy.Milliseconds(), extra)
 }
 
 func openSQLite(ctx context.Context, path string) (*DB, error) {
@@ -131,7 +133,8 @@ func openPostgres(ctx context.Context, address string) (*DB, error) {
 	db := &DB{engine: "postgres", read: pools[0], write: pools[1], turn: make(chan struct{}, 1), address: address, session: newSession()}
 	if err := db.read.PingContext(ctx); err != nil {
 		db.Close()
-		return nil, domain.Errorf(domain.Unavailable, "PostgreSQL does not answer.").Fix("Check --database and that the server runs.").Because(err)
+		return nil, domain.Errorf(domain.Unavailable, "PostgreSQL does not answer.").Fix("Check --database and that the server runs.").
+			Because(err)
 	}
 	return db, nil
 }
@@ -196,7 +199,8 @@ func refuseNewer(ctx context.Context, p *goose.Provider) error {
 	}
 	sources := p.ListSources()
 	if newest := sources[len(sources)-1].Version; current > newest {
-		return domain.Errorf(domain.Conflict, "The database was made by a newer version of BlossomTune (schema %d, this one knows %d).", current, newest).
+		return domain.Errorf(domain.Conflict, "The database was made by a newer version of BlossomTune (schema %d, this one knows %d).", current,
+			newest).
 			Fix("Start the newer version, or restore a backup.")
 	}
 	return nil

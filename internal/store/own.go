@@ -29,7 +29,8 @@ func (db *DB) Own(ctx context.Context, waits func(owner string, until time.Time)
 		return h.Stopping
 	})
 	if errors.Is(err, filelock.ErrHeld) {
-		return domain.Errorf(domain.Conflict, "Another BlossomTune server (%s) uses this database.", holder()).Fix("Stop it first, or choose another database with --database.")
+		return domain.Errorf(domain.Conflict, "Another BlossomTune server (%s) uses this database.", holder()).
+			Fix("Stop it first, or choose another database with --database.")
 	}
 	return err
 }

@@ -9,14 +9,17 @@ import (
 	"blossomtune/internal/domain"
 )
 
-const requestColumns = `r.id, r.ref, r.federation_id, r.person_id, r.state, r.partition_id, r.name, r.organisation, COALESCE(p.email, ''), r.message, r.reason, r.decided_by,
-	r.created_at, r.verified_at, r.decided_at, r.expires_at, r.code_hash, r.code_expires_at, r.code_tries, r.code_sent, r.code_sent_at, r.invitation_id`
+const requestColumns = `r.id, r.ref, r.federation_id, r.person_id, r.state, r.partition_id, r.name, r.organisation, COALESCE(p.email, ''),
+	r.message, r.reason, r.decided_by,
+	r.created_at, r.verified_at, r.decided_at, r.expires_at, r.code_hash, r.code_expires_at, r.code_tries, r.code_sent, r.code_sent_at,
+	r.invitation_id`
 
 const fromRequest = "SELECT " + requestColumns + " FROM request r JOIN person p ON p.id = r.person_id"
 
 func scanRequest(s scanner) (r domain.Request, err error) {
 	var created, verified, decided, expires, codeExpires, codeSent int64
-	err = s.Scan(&r.ID, &r.Ref, &r.FederationID, &r.PersonID, &r.State, &r.Partition, &r.Name, &r.Organisation, &r.Email, &r.Message, &r.Reason, &r.DecidedBy,
+	err = s.Scan(&r.ID, &r.Ref, &r.FederationID, &r.PersonID, &r.State, &r.Partition, &r.Name, &r.Organisation, &r.Email, &r.Message,
+		&r.Reason, &r.DecidedBy,
 		&created, &verified, &decided, &expires, &r.Code.Hash, &codeExpires, &r.Code.Tries, &r.Code.Sent, &codeSent, &r.InvitationID)
 	r.CreatedAt, r.VerifiedAt, r.DecidedAt, r.ExpiresAt = moment(created), moment(verified), moment(decided), moment(expires)
 	r.Code.ExpiresAt, r.Code.SentAt = moment(codeExpires), moment(codeSent)
@@ -26,9 +29,11 @@ func scanRequest(s scanner) (r domain.Request, err error) {
 // InsertRequest adds a request and sets its id. A second active one of the same person is a [domain.Conflict].
 func (tx *Tx) InsertRequest(ctx context.Context, r *domain.Request) error {
 	tx.nodes = true
-	err := tx.insert(ctx, "request", &r.ID, `INSERT INTO request (ref, federation_id, person_id, state, partition_id, name, organisation, message, reason, decided_by,
+	err := tx.insert(ctx, "request", &r.ID, `INSERT INTO request (ref, federation_id, person_id, state, partition_id, name, organisation,
+		message, reason, decided_by,
 		created_at, verified_at, decided_at, expires_at, code_hash, code_expires_at, code_tries, code_sent, code_sent_at, invitation_id, search)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21)`, append([]any{r.Ref, r.FederationID, r.PersonID}, requestValues(*r)...)...)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18,
+		$19, $20, $21)`, append([]any{r.Ref, r.FederationID, r.PersonID}, requestValues(*r)...)...)
 	if unique(err, "request.person_id") || unique(err, "request_active") {
 		return domain.Errorf(domain.Conflict, "This person has an active request already.").Because(err)
 	}
@@ -41,15 +46,18 @@ func searchText(r domain.Request) string {
 }
 
 func requestValues(r domain.Request) []any {
-	return []any{string(r.State), r.Partition, r.Name, r.Organisation, r.Message, r.Reason, r.DecidedBy, millis(r.CreatedAt), millis(r.VerifiedAt), millis(r.DecidedAt), millis(r.ExpiresAt),
+	return []any{string(r.State), r.Partition, r.Name, r.Organisation, r.Message, r.Reason, r.DecidedBy, millis(r.CreatedAt),
+		millis(r.VerifiedAt), millis(r.DecidedAt), millis(r.ExpiresAt),
 		r.Code.Hash, millis(r.Code.ExpiresAt), r.Code.Tries, r.Code.Sent, millis(r.Code.SentAt), r.InvitationID, searchText(r)}
 }
 
 // UpdateRequest writes a request. A partition that another approved request holds is a [domain.Conflict] at field "partition".
 func (tx *Tx) UpdateRequest(ctx context.Context, r domain.Request) error {
 	tx.nodes = true
-	err := tx.one(ctx, "request", `UPDATE request SET state = $2, partition_id = $3, name = $4, organisation = $5, message = $6, reason = $7, decided_by = $8,
-		created_at = $9, verified_at = $10, decided_at = $11, expires_at = $12, code_hash = $13, code_expires_at = $14, code_tries = $15, code_sent = $16, code_sent_at = $17, invitation_id = $18, search = $19
+	err := tx.one(ctx, "request", `UPDATE request SET state = $2, partition_id = $3, name = $4, organisation = $5, message = $6, reason = $7,
+		decided_by = $8,
+		created_at = $9, verified_at = $10, decided_at = $11, expires_at = $12, code_hash = $13, code_expires_at = $14, code_tries = $15,
+		code_sent = $16, code_sent_at = $17, invitation_id = $18, search = $19
 		WHERE id = $1`, append([]any{r.ID}, requestValues(r)...)...)
 	if unique(err, "request.partition_id") || unique(err, "request_holder") {
 		return domain.Errorf(domain.Conflict, "Partition %d has a holder already.", r.Partition).At("partition").Because(err)
@@ -69,12 +77,14 @@ func (tx *Tx) RequestByRef(ctx context.Context, ref string) (domain.Request, err
 
 // ActiveRequest returns the person's unverified, pending or approved request in a federation.
 func (tx *Tx) ActiveRequest(ctx context.Context, fedID, personID int64) (domain.Request, error) {
-	return get(ctx, tx, "request", scanRequest, fromRequest+" WHERE r.federation_id = $1 AND r.person_id = $2 AND r.state IN ('unverified', 'pending', 'approved')", fedID, personID)
+	return get(ctx, tx, "request", scanRequest, fromRequest+
+		" WHERE r.federation_id = $1 AND r.person_id = $2 AND r.state IN ('unverified', 'pending', 'approved')", fedID, personID)
 }
 
 // LatestRequest returns the person's newest request in a federation.
 func (tx *Tx) LatestRequest(ctx context.Context, fedID, personID int64) (domain.Request, error) {
-	return get(ctx, tx, "request", scanRequest, fromRequest+" WHERE r.federation_id = $1 AND r.person_id = $2 ORDER BY r.id DESC LIMIT 1", fedID, personID)
+	return get(ctx, tx, "request", scanRequest, fromRequest+" WHERE r.federation_id = $1 AND r.person_id = $2 ORDER BY r.id DESC LIMIT 1",
+		fedID, personID)
 }
 
 // RequestsOf returns all requests of a person, newest first.
@@ -87,8 +97,9 @@ var requestOrder = map[domain.RequestSort]struct {
 	by    string
 	falls bool
 }{
-	domain.SortNewest: {"r.id", true}, domain.SortOldest: {"r.id", false}, domain.SortName: {"LOWER(r.name)", false}, domain.SortOrganisation: {"LOWER(r.organisation)", false},
-	domain.SortPartition: {"r.partition_id", false}, domain.SortDecided: {"r.decided_at", true},
+	domain.SortNewest: {"r.id", true}, domain.SortOldest: {"r.id", false}, domain.SortName: {"LOWER(r.name)", false},
+	domain.SortOrganisation: {"LOWER(r.organisation)", false},
+	domain.SortPartition:    {"r.partition_id", false}, domain.SortDecided: {"r.decided_at", true},
 }
 
 // Requests returns the requests that a filter chooses, in its order.
@@ -104,19 +115,22 @@ func (tx *Tx) Requests(ctx context.Context, f domain.RequestFilter) ([]domain.Re
 	}
 	if f.AfterID != 0 {
 		// Two statements, because no index is used for a comparison with what a subquery returns.
-		at, err := get(ctx, tx, "request", func(s scanner) (v any, err error) { return v, s.Scan(&v) }, "SELECT "+order.by+" FROM request r WHERE r.id = $1", f.AfterID)
+		at, err := get(ctx, tx, "request", func(s scanner) (v any, err error) { return v, s.Scan(&v) },
+			"SELECT "+order.by+" FROM request r WHERE r.id = $1", f.AfterID)
 		if err != nil {
 			return nil, err
 		}
 		w.after(order.by, beyond, at, f.AfterID)
 	}
-	return list(ctx, tx, "request", scanRequest, fmt.Sprintf("%s%s ORDER BY %s%s, r.id%s LIMIT %d", fromRequest, w.String(), order.by, direction, direction, limit(f.Limit)), w.args...)
+	return list(ctx, tx, "request", scanRequest,
+		fmt.Sprintf("%s%s ORDER BY %s%s, r.id%s LIMIT %d", fromRequest, w.String(), order.by, direction, direction, limit(f.Limit)), w.args...)
 }
 
 // CountChosen counts the requests that a filter chooses; its order, limit and cursor do not matter.
 func (tx *Tx) CountChosen(ctx context.Context, f domain.RequestFilter) (int, error) {
 	w := chooseRequests(f)
-	return get(ctx, tx, "request", func(s scanner) (n int, err error) { return n, s.Scan(&n) }, "SELECT COUNT(*) FROM request r"+w.String(), w.args...)
+	return get(ctx, tx, "request", func(s scanner) (n int, err error) { return n, s.Scan(&n) }, "SELECT COUNT(*) FROM request r"+w.String(),
+		w.args...)
 }
 
 func chooseRequests(f domain.RequestFilter) (w where) {
@@ -171,7 +185,8 @@ func (tx *Tx) PartitionsHeld(ctx context.Context, fedID int64) ([]int, error) {
 
 // Holder returns the approved request that holds a partition.
 func (tx *Tx) Holder(ctx context.Context, fedID int64, partition int) (domain.Request, error) {
-	return get(ctx, tx, "request", scanRequest, fromRequest+" WHERE r.federation_id = $1 AND r.partition_id = $2 AND r.state = 'approved'", fedID, partition)
+	return get(ctx, tx, "request", scanRequest, fromRequest+" WHERE r.federation_id = $1 AND r.partition_id = $2 AND r.state = 'approved'",
+		fedID, partition)
 }
 
 // UnverifiedBefore returns the unverified requests that expired before a moment.
@@ -188,13 +203,15 @@ func scanJoinToken(s scanner) (v domain.JoinToken, err error) {
 
 // InsertJoinToken adds a join token and sets its id.
 func (tx *Tx) InsertJoinToken(ctx context.Context, v *domain.JoinToken) error {
-	return tx.insert(ctx, "join token", &v.ID, "INSERT INTO join_token (public_id, request_id, hash, created_at, expires_at, used_at) VALUES ($1, $2, $3, $4, $5, $6)",
+	return tx.insert(ctx, "join token", &v.ID,
+		"INSERT INTO join_token (public_id, request_id, hash, created_at, expires_at, used_at) VALUES ($1, $2, $3, $4, $5, $6)",
 		v.Public, v.RequestID, v.Hash, millis(v.CreatedAt), millis(v.ExpiresAt), millis(v.UsedAt))
 }
 
 // JoinTokenByPublic returns a join token by its public part, used and expired ones too.
 func (tx *Tx) JoinTokenByPublic(ctx context.Context, public string) (domain.JoinToken, error) {
-	return get(ctx, tx, "join token", scanJoinToken, "SELECT id, public_id, request_id, hash, created_at, expires_at, used_at FROM join_token WHERE public_id = $1", public)
+	return get(ctx, tx, "join token", scanJoinToken,
+		"SELECT id, public_id, request_id, hash, created_at, expires_at, used_at FROM join_token WHERE public_id = $1", public)
 }
 
 // UseJoinToken marks a join token as used; a used one is a [domain.NotFound] error.

@@ -10,12 +10,14 @@ import (
 func (tx *Tx) RoundsAsked(ctx context.Context, fedID int64, engineRunID uint64, planned int) (n int, err error) {
 	const those = " FROM exchange WHERE federation_id = $1 AND engine_run_id = $2"
 	var zero, trains bool
-	row := tx.q.QueryRowContext(ctx, "SELECT COALESCE(MAX(round), 0), (SELECT COUNT(*) FROM (SELECT 1"+those+" AND round = 0 LIMIT 1) AS z) > 0"+those, fedID, int64(engineRunID))
+	row := tx.q.QueryRowContext(ctx, "SELECT COALESCE(MAX(round), 0), (SELECT COUNT(*) FROM (SELECT 1"+those+
+		" AND round = 0 LIMIT 1) AS z) > 0"+those, fedID, int64(engineRunID))
 	if err := row.Scan(&n, &zero); err != nil {
 		return 0, fmt.Errorf("reading rounds: %w", err)
 	}
 	if zero {
-		if trains, err = get(ctx, tx, "exchange", func(s scanner) (b bool, err error) { return b, s.Scan(&b) }, "SELECT EXISTS (SELECT 1"+those+" AND phase = 'train')", fedID, int64(engineRunID)); err != nil {
+		if trains, err = get(ctx, tx, "exchange", func(s scanner) (b bool, err error) { return b, s.Scan(&b) },
+			"SELECT EXISTS (SELECT 1"+those+" AND phase = 'train')", fedID, int64(engineRunID)); err != nil {
 			return 0, err
 		}
 		if !trains {
@@ -25,6 +27,7 @@ func (tx *Tx) RoundsAsked(ctx context.Context, fedID int64, engineRunID uint64, 
 	if planned <= 0 || n <= planned {
 		return n, nil
 	}
-	n, err = get(ctx, tx, "exchange", func(s scanner) (n int, err error) { return n, s.Scan(&n) }, "SELECT COUNT(DISTINCT round)"+those, fedID, int64(engineRunID))
+	n, err = get(ctx, tx, "exchange", func(s scanner) (n int, err error) { return n, s.Scan(&n) }, "SELECT COUNT(DISTINCT round)"+those, fedID,
+		int64(engineRunID))
 	return n, err
 }

@@ -26,7 +26,8 @@ func (tx *Tx) indexRun(ctx context.Context, r domain.Run) error {
 	}
 	for key, v := range params {
 		num, text := paramOf(v)
-		if err := tx.exec(ctx, "run param", "INSERT INTO run_param (run_id, key, num, text) VALUES ($1, $2, $3, $4)", r.ID, key, num, text); err != nil {
+		if err := tx.exec(ctx, "run param", "INSERT INTO run_param (run_id, key, num, text) VALUES ($1, $2, $3, $4)", r.ID, key, num,
+			text); err != nil {
 			return err
 		}
 		if err := tx.addColumn(ctx, r.FederationID, "", key); err != nil {
@@ -66,10 +67,12 @@ func (tx *Tx) describe(ctx context.Context, r domain.Run) error {
 		return err
 	}
 	for _, tag := range slices.Compact(slices.Sorted(slices.Values(r.Tags))) {
-		if err := tx.exec(ctx, "run tag", "INSERT INTO run_tag (run_id, federation_id, tag) VALUES ($1, $2, $3)", r.ID, r.FederationID, tag); err != nil {
+		if err := tx.exec(ctx, "run tag", "INSERT INTO run_tag (run_id, federation_id, tag) VALUES ($1, $2, $3)", r.ID, r.FederationID,
+			tag); err != nil {
 			return err
 		}
 	}
 	text := strings.ToLower(strings.Join(append([]string{r.Name, r.AppID + " " + r.AppVersion, r.AppHash, r.Note}, r.Tags...), "\n"))
-	return tx.exec(ctx, "run search", "INSERT INTO run_search (run_id, text) VALUES ($1, $2) ON CONFLICT (run_id) DO UPDATE SET text = excluded.text", r.ID, text)
+	return tx.exec(ctx, "run search",
+		"INSERT INTO run_search (run_id, text) VALUES ($1, $2) ON CONFLICT (run_id) DO UPDATE SET text = excluded.text", r.ID, text)
 }

@@ -15,7 +15,8 @@ func scanParticipant(s scanner) (p domain.RunParticipant, err error) {
 	err = s.Scan(&p.RunID, &p.RequestID, &node, &p.PersonID, &p.Name, &p.Organisation, &p.Partition, &p.Partitions, &p.Fingerprint, &online,
 		&joined, &asked, &taken, &contributed, &failed)
 	p.NodeID, p.Online = uint64(node), online == 1
-	p.JoinedAt, p.AskedAt, p.TakenAt, p.ContributedAt, p.FailedAt = moment(joined), moment(asked), moment(taken), moment(contributed), moment(failed)
+	p.JoinedAt, p.AskedAt, p.TakenAt, p.ContributedAt, p.FailedAt =
+		moment(joined), moment(asked), moment(taken), moment(contributed), moment(failed)
 	return p, err
 }
 
@@ -32,7 +33,8 @@ func (tx *Tx) ParticipantPage(ctx context.Context, runID int64, after *domain.Pa
 		at, is = *after, 1
 	}
 	return list(ctx, tx, "participant", scanParticipant, "SELECT "+participantColumns+` FROM run_participant WHERE run_id = $1
-		AND (CAST($2 AS BIGINT) = 0 OR (partition_id, joined_at, request_id, node_id) > (CAST($3 AS BIGINT), CAST($4 AS BIGINT), CAST($5 AS BIGINT), CAST($6 AS BIGINT)))
+		AND (CAST($2 AS BIGINT) = 0 OR (partition_id, joined_at, request_id, node_id) > (CAST($3 AS BIGINT), CAST($4 AS BIGINT),
+		CAST($5 AS BIGINT), CAST($6 AS BIGINT)))
 		ORDER BY partition_id, joined_at, request_id, node_id LIMIT CAST($7 AS BIGINT)`,
 		runID, is, at.Partition, at.JoinedAt, at.RequestID, int64(at.NodeID), limit(n))
 }
@@ -63,7 +65,8 @@ func (tx *Tx) RunContributors(ctx context.Context, runID int64, n int) ([]domain
 }
 
 // enrolled selects a federation's approved requests ($1) that a run ($2) has not noted with the SuperNode that they have now.
-const enrolled = ` FROM request q JOIN federation f ON f.id = q.federation_id LEFT JOIN node_key k ON k.request_id = q.id AND k.revoked_at = 0
+const enrolled = ` FROM request q JOIN federation f ON f.id = q.federation_id LEFT JOIN node_key k ON k.request_id = q.id
+	AND k.revoked_at = 0
 	WHERE q.federation_id = $1 AND q.state = 'approved' AND NOT EXISTS (SELECT 1 FROM run_participant p
 		WHERE p.run_id = $2 AND p.request_id = q.id AND (p.node_id = COALESCE(k.node_id, 0) OR COALESCE(k.node_id, 0) = 0))`
 
@@ -71,13 +74,15 @@ const enrolled = ` FROM request q JOIN federation f ON f.id = q.federation_id LE
 // It may be repeated: what is noted stays.
 func (tx *Tx) EnrolParticipants(ctx context.Context, run domain.Run, at time.Time) error {
 	const key = "FROM node_key k WHERE k.request_id = run_participant.request_id AND k.revoked_at = 0 AND k.node_id <> 0"
-	err := tx.exec(ctx, "participant", `UPDATE run_participant SET node_id = (SELECT k.node_id `+key+`), fingerprint = (SELECT k.fingerprint `+key+`)
+	err := tx.exec(ctx, "participant", `UPDATE run_participant SET node_id = (SELECT k.node_id `+key+`), fingerprint = (SELECT k.fingerprint `+
+		key+`)
 		WHERE run_id = $1 AND node_id = 0 AND EXISTS (SELECT 1 `+key+`)`, run.ID)
 	if err != nil {
 		return err
 	}
 	err = tx.exec(ctx, "participant", `INSERT INTO run_participant (`+participantColumns+`)
-		SELECT CAST($2 AS BIGINT), q.id, COALESCE(k.node_id, 0), q.person_id, q.name, q.organisation, q.partition_id, f.total_partitions, COALESCE(k.fingerprint, ''), 0,
+		SELECT CAST($2 AS BIGINT), q.id, COALESCE(k.node_id, 0), q.person_id, q.name, q.organisation, q.partition_id, f.total_partitions,
+		COALESCE(k.fingerprint, ''), 0,
 			CAST($3 AS BIGINT), 0, 0, 0, 0`+enrolled, run.FederationID, run.ID, millis(at))
 	if err != nil {
 		return err
@@ -85,8 +90,10 @@ func (tx *Tx) EnrolParticipants(ctx context.Context, run domain.Run, at time.Tim
 	if !run.RunningAt.IsZero() && !run.RunningAt.Equal(at) {
 		return nil // it has started
 	}
-	return tx.exec(ctx, "participant", `UPDATE run_participant SET online = 1 WHERE run_id = $1 AND online = 0 AND EXISTS (SELECT 1 FROM node_key k
-		WHERE k.request_id = run_participant.request_id AND k.node_id = run_participant.node_id AND k.revoked_at = 0 AND k.suspended_at = 0 AND k.online = 1)`, run.ID)
+	return tx.exec(ctx, "participant", `UPDATE run_participant SET online = 1 WHERE run_id = $1 AND online = 0
+		AND EXISTS (SELECT 1 FROM node_key k
+		WHERE k.request_id = run_participant.request_id AND k.node_id = run_participant.node_id AND k.revoked_at = 0 AND k.suspended_at = 0
+		AND k.online = 1)`, run.ID)
 }
 
 // Conditions on the exchanges of a participant's SuperNode in the engine run $3 of the federation $1. A subquery with a limit goes
@@ -98,9 +105,11 @@ const (
 	contributed = "run_participant.contributed_at = 0 AND (SELECT 1" + ofNode + goodReply + " LIMIT 1) IS NOT NULL"
 	hasFailed   = `run_participant.failed_at = 0 AND run_participant.node_id IN (
 		SELECT e.node_id FROM exchange e WHERE e.federation_id = $1 AND e.engine_run_id = $3 AND e.failed = 1)`
-	takenBy = ` FROM exchange e JOIN timing t ON t.federation_id = e.federation_id AND t.engine_run_id = e.engine_run_id AND t.message_id = e.message_id
+	takenBy = ` FROM exchange e JOIN timing t ON t.federation_id = e.federation_id AND t.engine_run_id = e.engine_run_id
+		AND t.message_id = e.message_id
 		WHERE e.federation_id = $1 AND e.engine_run_id = $3 AND e.node_id = run_participant.node_id AND t.taken_at > 0`
-	hasTaken = `run_participant.taken_at = 0 AND run_participant.asked_at > 0 AND run_participant.contributed_at = 0 AND run_participant.failed_at = 0
+	hasTaken = `run_participant.taken_at = 0 AND run_participant.asked_at > 0 AND run_participant.contributed_at = 0
+		AND run_participant.failed_at = 0
 		AND (SELECT 1` + takenBy + ` LIMIT 1) IS NOT NULL`
 )
 
@@ -130,7 +139,8 @@ func (tx *Tx) noteReplies(ctx context.Context, run domain.Run) error {
 		{"contributed_at", "SELECT MIN(e.replied_at)" + ofNode + goodReply, contributed},
 		{"failed_at", "SELECT COALESCE(NULLIF(MIN(e.replied_at), 0), 1)" + ofNode + " AND e.failed = 1", hasFailed},
 	} {
-		err := tx.exec(ctx, "participant", "UPDATE run_participant SET "+note.column+" = ("+note.value+") WHERE run_id = $2 AND node_id <> 0 AND "+note.when,
+		err := tx.exec(ctx, "participant", "UPDATE run_participant SET "+note.column+" = ("+note.value+
+			") WHERE run_id = $2 AND node_id <> 0 AND "+note.when,
 			run.FederationID, run.ID, int64(run.EngineRunID))
 		if err != nil {
 			return err
@@ -152,11 +162,14 @@ func (tx *Tx) SettleParticipants(ctx context.Context, run domain.Run, at time.Ti
 	err = tx.exec(ctx, "participant", `INSERT INTO run_participant (`+participantColumns+`)
 		WITH RECURSIVE node(id) AS (
 			SELECT MIN(node_id) FROM exchange WHERE federation_id = $1
-			UNION ALL SELECT (SELECT MIN(e.node_id) FROM exchange e WHERE e.federation_id = $1 AND e.node_id > node.id) FROM node WHERE node.id IS NOT NULL)
-		SELECT CAST($2 AS BIGINT), COALESCE(q.id, 0), node.id, COALESCE(q.person_id, 0), COALESCE(q.name, ''), COALESCE(q.organisation, ''), COALESCE(k.partition_id, -1), CAST($4 AS BIGINT),
+			UNION ALL SELECT (SELECT MIN(e.node_id) FROM exchange e WHERE e.federation_id = $1 AND e.node_id > node.id) FROM node
+			WHERE node.id IS NOT NULL)
+		SELECT CAST($2 AS BIGINT), COALESCE(q.id, 0), node.id, COALESCE(q.person_id, 0), COALESCE(q.name, ''), COALESCE(q.organisation, ''),
+		COALESCE(k.partition_id, -1), CAST($4 AS BIGINT),
 			COALESCE(k.fingerprint, ''), 0, CAST($5 AS BIGINT), 0, 0, 0, 0
 		FROM node LEFT JOIN node_key k ON k.federation_id = $1 AND k.node_id = node.id LEFT JOIN request q ON q.id = k.request_id
-		WHERE node.id <> 0 AND (SELECT 1 FROM exchange e WHERE e.federation_id = $1 AND e.node_id = node.id AND e.engine_run_id = $3 LIMIT 1) IS NOT NULL
+		WHERE node.id <> 0 AND (SELECT 1 FROM exchange e WHERE e.federation_id = $1 AND e.node_id = node.id AND e.engine_run_id = $3
+		LIMIT 1) IS NOT NULL
 			AND NOT EXISTS (SELECT 1 FROM run_participant p WHERE p.run_id = $2 AND p.node_id = node.id)`,
 		run.FederationID, run.ID, int64(run.EngineRunID), run.TotalPartitions, millis(at))
 	if err != nil {
@@ -176,7 +189,8 @@ func (tx *Tx) RunsAsking(ctx context.Context, requestID int64, n int) ([]domain.
 	return list(ctx, tx, "run", func(s scanner) (v domain.RunPartOf, err error) {
 		var taken, contributed, failed int64
 		v.Run, err = scanRun(also{s, []any{&taken, &contributed, &failed}})
-		v.Part = domain.RunParticipant{RunID: v.Run.ID, RequestID: requestID, TakenAt: moment(taken), ContributedAt: moment(contributed), FailedAt: moment(failed)}
+		v.Part = domain.RunParticipant{RunID: v.Run.ID, RequestID: requestID, TakenAt: moment(taken), ContributedAt: moment(contributed),
+			FailedAt: moment(failed)}
 		return v, err
 	}, "SELECT "+prefixed("r", runColumns)+`, p.taken, p.contributed, p.failed FROM run r JOIN (
 			SELECT run_id, MAX(taken_at) AS taken, MAX(contributed_at) AS contributed, MAX(failed_at) AS failed FROM run_participant

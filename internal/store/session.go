@@ -99,7 +99,8 @@ func (db *DB) openSession(ctx context.Context) (*pgx.Conn, error) {
 	}
 	var got bool
 	// A host that vanished must not keep the lock for the two hours that TCP needs by default.
-	_, err = conn.Exec(ctx, "SELECT set_config('tcp_keepalives_idle', '10', false), set_config('tcp_keepalives_interval', '5', false), set_config('tcp_keepalives_count', '3', false), set_config('application_name', $1::text, false)", ownName())
+	_, err = conn.Exec(ctx, "SELECT set_config('tcp_keepalives_idle', '10', false), set_config('tcp_keepalives_interval', '5', false), "+
+		"set_config('tcp_keepalives_count', '3', false), set_config('application_name', $1::text, false)", ownName())
 	if err == nil {
 		err = conn.QueryRow(ctx, "SELECT pg_try_advisory_lock($1::int, hashtext(coalesce(current_schema(), '')))", ownKey).Scan(&got)
 	}
@@ -148,7 +149,8 @@ func (db *DB) keptSession(ctx context.Context, conn *pgx.Conn) (backend int, err
 
 // lockingBackend returns the process of PostgreSQL that answers on a connection, 0 if that does not hold the lock.
 func lockingBackend(ctx context.Context, conn *pgx.Conn) (pid int, err error) {
-	err = conn.QueryRow(ctx, "SELECT coalesce((SELECT min(pid) FROM pg_locks WHERE locktype = 'advisory' AND granted AND pid = pg_backend_pid() AND classid = $1::oid), 0)", ownKey).Scan(&pid)
+	err = conn.QueryRow(ctx, "SELECT coalesce((SELECT min(pid) FROM pg_locks WHERE locktype = 'advisory' AND granted "+
+		"AND pid = pg_backend_pid() AND classid = $1::oid), 0)", ownKey).Scan(&pid)
 	if err != nil {
 		return 0, fmt.Errorf("asking for PostgreSQL's session: %w", err)
 	}
@@ -169,7 +171,8 @@ var ownPattern = regexp.MustCompile(`^process (\d+) on (\S*)(?: stopping (\d+))?
 func (db *DB) sessionHolder(ctx context.Context) (h filelock.Holder, backend int) {
 	var name string
 	err := db.read.QueryRowContext(ctx, `SELECT a.application_name, a.pid FROM pg_locks l JOIN pg_stat_activity a ON a.pid = l.pid
-		WHERE l.locktype = 'advisory' AND l.granted AND l.classid = $1 AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database()) LIMIT 1`, ownKey).Scan(&name, &backend)
+		WHERE l.locktype = 'advisory' AND l.granted AND l.classid = $1 AND l.database = (SELECT oid FROM pg_database
+		WHERE datname = current_database()) LIMIT 1`, ownKey).Scan(&name, &backend)
 	m := ownPattern.FindStringSubmatch(name)
 	if err != nil || m == nil {
 		return h, backend
@@ -186,7 +189,8 @@ func (db *DB) sessionHolder(ctx context.Context) (h filelock.Holder, backend int
 
 func (s *session) noteStop(ctx context.Context, until time.Time) error {
 	return s.use(ctx, func() error {
-		_, err := s.conn.Exec(ctx, "SELECT set_config('application_name', $1::text, false)", fmt.Sprintf("%s stopping %d", ownName(), until.UnixMilli()))
+		_, err := s.conn.Exec(ctx, "SELECT set_config('application_name', $1::text, false)",
+			fmt.Sprintf("%s stopping %d", ownName(), until.UnixMilli()))
 		return err
 	})
 }
@@ -229,7 +233,8 @@ func (db *DB) stillOwner(ctx context.Context, q querier) error {
 }
 
 func errTaken(by filelock.Holder) *domain.Error {
-	return domain.Errorf(domain.Unavailable, "Another BlossomTune server (%s) has taken the database, while this one's session with PostgreSQL was interrupted.", by).
+	return domain.Errorf(domain.Unavailable,
+		"Another BlossomTune server (%s) has taken the database, while this one's session with PostgreSQL was interrupted.", by).
 		Fix("Stop one of them for good, then start the other again.")
 }
 

@@ -17,7 +17,8 @@ func scanShare(s scanner) (v domain.Share, err error) {
 
 // InsertShare adds a link to a run and sets its id.
 func (tx *Tx) InsertShare(ctx context.Context, v *domain.Share) error {
-	return tx.insert(ctx, "link", &v.ID, "INSERT INTO share (hash, federation_id, run_id, with_log, created_by, created_at, expires_at, revoked_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
+	return tx.insert(ctx, "link", &v.ID, "INSERT INTO share (hash, federation_id, run_id, with_log, created_by, created_at, expires_at, "+
+		"revoked_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
 		v.Hash, v.FederationID, v.RunID, bit(v.WithLog), v.CreatedBy, millis(v.CreatedAt), millis(v.ExpiresAt), millis(v.RevokedAt))
 }
 

@@ -37,7 +37,8 @@ func (db *DB) InTx(ctx context.Context, fn func(*Tx) error) error {
 	defer cancel()
 	err := fault(db.inTx(limited, fn))
 	if err != nil && limited.Err() != nil && ctx.Err() == nil {
-		return domain.Errorf(domain.Unavailable, "The database did not take the change within %s.", writeLimit).Fix("See whether another program has locked it, then try again.").Because(err)
+		return domain.Errorf(domain.Unavailable, "The database did not take the change within %s.", writeLimit).
+			Fix("See whether another program has locked it, then try again.").Because(err)
 	}
 	return err
 }
@@ -198,7 +199,8 @@ func list[T any](ctx context.Context, tx *Tx, what string, scan func(scanner) (T
 }
 
 // each hands on what a query finds, one by one; an error of take ends it and is returned.
-func each[T any](ctx context.Context, tx *Tx, what string, scan func(scanner) (T, error), take func(T) error, query string, args ...any) error {
+func each[T any](ctx context.Context, tx *Tx, what string, scan func(scanner) (T, error), take func(T) error, query string,
+	args ...any) error {
 	rows, err := tx.q.QueryContext(ctx, query, args...)
 	if err != nil {
 		return fmt.Errorf("reading %ss: %w", what, err)
@@ -315,5 +317,6 @@ func like(words string) string {
 
 // prefixed writes the table before each column of a list.
 func prefixed(table, columns string) string {
-	return table + "." + strings.Join(strings.FieldsFunc(columns, func(r rune) bool { return strings.ContainsRune(", \n\t", r) }), ", "+table+".")
+	return table + "." +
+		strings.Join(strings.FieldsFunc(columns, func(r rune) bool { return strings.ContainsRune(", \n\t", r) }), ", "+table+".")
 }

@@ -69,7 +69,8 @@ func (tx *Tx) Webhooks(ctx context.Context, fedID int64) ([]domain.Webhook, erro
 func (tx *Tx) InsertDelivery(ctx context.Context, d *domain.Delivery) error {
 	return tx.insert(ctx, "delivery", &d.ID,
 		`INSERT INTO delivery (webhook_id, notice_id, about, state, tries, next_at, status, last_error, took, created_at, sent_at)
-		VALUES ($1, $2, $3, $4, 0, $5, 0, '', 0, $6, 0)`, d.WebhookID, d.Notice.ID, d.Notice.About, string(d.State), millis(d.NextAt), millis(d.CreatedAt))
+		VALUES ($1, $2, $3, $4, 0, $5, 0, '', 0, $6, 0)`, d.WebhookID, d.Notice.ID, d.Notice.About, string(d.State), millis(d.NextAt),
+		millis(d.CreatedAt))
 }
 
 // UpdateDelivery writes what became of a delivery.
@@ -95,7 +96,8 @@ func selectDeliveries() string {
 // WebhooksDue returns the webhooks, without paused ones, for which a delivery is due.
 func (tx *Tx) WebhooksDue(ctx context.Context, now time.Time) ([]int64, error) {
 	return list(ctx, tx, "delivery", func(s scanner) (id int64, err error) { return id, s.Scan(&id) },
-		"SELECT id FROM webhook w WHERE paused = 0 AND EXISTS (SELECT 1 FROM delivery d WHERE d.webhook_id = w.id AND d.state = 'queued' AND d.next_at <= $1) ORDER BY id", millis(now))
+		"SELECT id FROM webhook w WHERE paused = 0 AND EXISTS (SELECT 1 FROM delivery d WHERE d.webhook_id = w.id AND d.state = 'queued' "+
+			"AND d.next_at <= $1) ORDER BY id", millis(now))
 }
 
 // DueDelivery returns the oldest delivery of a webhook that is due: none before it about the same thing is still queued. None is a
@@ -131,7 +133,8 @@ func (tx *Tx) Deliveries(ctx context.Context, webhookID, before int64, n int) ([
 
 // DropNoticesBefore removes the notices that were written before a moment and wait for no one, with their deliveries.
 func (tx *Tx) DropNoticesBefore(ctx context.Context, at time.Time) error {
-	const old = `SELECT n.id FROM notice n WHERE n.at < $1 AND n.sorted_at > 0 AND NOT EXISTS (SELECT 1 FROM notice_item i WHERE i.notice_id = n.id)
+	const old = `SELECT n.id FROM notice n WHERE n.at < $1 AND n.sorted_at > 0 AND NOT EXISTS (SELECT 1 FROM notice_item i
+		WHERE i.notice_id = n.id)
 		AND NOT EXISTS (SELECT 1 FROM delivery d WHERE d.notice_id = n.id AND d.state = 'queued')`
 	if err := tx.exec(ctx, "delivery", "DELETE FROM delivery WHERE state <> 'queued' AND notice_id IN ("+old+")", millis(at)); err != nil {
 		return err

@@ -29,7 +29,8 @@ func pgConfig(address, schema string) (*pgx.ConnConfig, error) {
 	if err != nil {
 		return nil, domain.Errorf(domain.Invalid, "The PostgreSQL address cannot be read.").Fix("Check --database.") // the cause would quote it
 	}
-	set := "SET client_encoding = 'UTF8'; SET bytea_output = 'hex'; SET extra_float_digits = 3; SET statement_timeout = 0; SET idle_in_transaction_session_timeout = 0"
+	set := "SET client_encoding = 'UTF8'; SET bytea_output = 'hex'; SET extra_float_digits = 3; SET statement_timeout = 0; SET " +
+		"idle_in_transaction_session_timeout = 0"
 	if schema != "" {
 		set += "; SET search_path = " + quoted(schema)
 	}

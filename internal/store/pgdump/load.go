@@ -49,7 +49,8 @@ func Empty(ctx context.Context, address string) error {
 	defer closePostgres(ctx, conn)
 	var n int
 	err = conn.QueryRow(ctx,
-		"SELECT count(*) FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = current_schema() AND c.relkind IN ('r', 'p', 'v', 'S')").Scan(&n)
+		"SELECT count(*) FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = current_schema() "+
+			"AND c.relkind IN ('r', 'p', 'v', 'S')").Scan(&n)
 	if err != nil {
 		return fmt.Errorf("looking for tables: %w", err)
 	}

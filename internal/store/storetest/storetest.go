@@ -77,7 +77,8 @@ func EndOwner(t testing.TB, address string) {
 	}
 	defer db.Close()
 	ended := 0
-	err = db.QueryRow("SELECT count(pg_terminate_backend(pid, 10000)) FROM pg_stat_activity WHERE application_name LIKE 'process % on %' AND datname = current_database()").Scan(&ended)
+	err = db.QueryRow("SELECT count(pg_terminate_backend(pid, 10000)) FROM pg_stat_activity WHERE application_name LIKE 'process % on %' " +
+		"AND datname = current_database()").Scan(&ended)
 	if err != nil || ended != 1 {
 		t.Fatalf("%d sessions ended: %v", ended, err)
 	}
