@@ -143,7 +143,8 @@ func (a listedApp) print() {
 	for _, f := range a.Files {
 		fmt.Printf("    %-8s %s (+%d −%d lines)\n", f.Change, f.Path, f.Added, f.Removed)
 	}
-	fmt.Printf("  read    blossomtune apps show %.16s\n  decide  blossomtune apps approve %.16s   or   apps reject %.16s\n", a.FAB, a.FAB, a.FAB)
+	fmt.Printf("  read    blossomtune apps show %.16s\n  decide  blossomtune apps approve %.16s   or   apps reject %.16s\n", a.FAB, a.FAB,
+		a.FAB)
 }
 
 // hashFlags name an app version.

@@ -35,6 +35,7 @@ func (c *caRotateCmd) Run(k *kong.Context) error {
 		fmt.Printf("The new CA (SHA-256 %s) is in use within seconds.\n", pin)
 		return nil
 	}
-	fmt.Printf("The new CA (SHA-256 %s) is announced to participants from now on, and used from %s.\nAgents switch automatically. Participants with plain Flower must download ca.pem again before then.\n", pin, at.UTC().Format("2 January 2006, 15:04 UTC"))
+	fmt.Printf("The new CA (SHA-256 %s) is announced to participants from now on, and used from %s.\nAgents switch automatically. "+
+		"Participants with plain Flower must download ca.pem again before then.\n", pin, at.UTC().Format("2 January 2006, 15:04 UTC"))
 	return nil
 }

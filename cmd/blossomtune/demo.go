@@ -29,5 +29,7 @@ func (c *demoCmd) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return demo.Run(ctx, demo.Options{Data: data, Listen: c.Listen, Engine: c.Engine, Exit: c.Exit, Out: os.Stdout, Terminal: isatty.IsTerminal(os.Stdout.Fd()), Self: self, Version: versionOf()})
+	return demo.Run(ctx,
+		demo.Options{Data: data, Listen: c.Listen, Engine: c.Engine, Exit: c.Exit, Out: os.Stdout, Terminal: isatty.IsTerminal(os.Stdout.Fd()),
+			Self: self, Version: versionOf()})
 }

@@ -46,7 +46,9 @@ func (c *joinCmd) Run(ctx context.Context) error {
 	}
 	o := agent.Options{URL: c.URL, AppUIDs: ids, Token: c.Token, Dir: c.Dir, Deps: agent.Deps(c.Deps), Python: c.Python,
 		PythonDir: c.PythonDir, Requirements: apps.Requirements,
-		NodePort: c.NodePort, Parallel: c.Parallel, ShareOutput: c.Share, ShareLogs: c.ShareLogs, AppLimits: agent.AppLimits{Memory: int64(c.AppMemory) * 1_000_000, Time: c.AppTime, Disk: c.AppDisk * 1_000_000}, Approve: c.Approve, Uncontained: c.Contain == "off", Data: c.Data, Service: c.Service, NewKey: c.NewKey, Version: versionOf(), In: os.Stdin, Out: os.Stdout}
+		NodePort: c.NodePort, Parallel: c.Parallel, ShareOutput: c.Share, ShareLogs: c.ShareLogs,
+		AppLimits: agent.AppLimits{Memory: int64(c.AppMemory) * 1_000_000, Time: c.AppTime, Disk: c.AppDisk * 1_000_000}, Approve: c.Approve,
+		Uncontained: c.Contain == "off", Data: c.Data, Service: c.Service, NewKey: c.NewKey, Version: versionOf(), In: os.Stdin, Out: os.Stdout}
 	if !c.Preflight {
 		o.Program = ownProgram()
 		err := agent.Join(ctx, o)

@@ -124,7 +124,8 @@ func totals(m agent.Machine) error {
 		if run == "" {
 			run = t.Run
 		}
-		fmt.Printf("%s: %d replies, %d errors, %s sent (%d bytes), %s of logs\n", run, t.Replies, t.Errors, size(t.Bytes), t.Bytes, size(t.Shared))
+		fmt.Printf("%s: %d replies, %d errors, %s sent (%d bytes), %s of logs\n", run, t.Replies, t.Errors, size(t.Bytes), t.Bytes,
+			size(t.Shared))
 	}
 	return err
 }
@@ -143,13 +144,15 @@ func (c *ledgerCmd) verify(m agent.Machine) error {
 		return err
 	}
 	if m.Federation != "" && st.Predicate.Federation != m.Federation {
-		return domain.Errorf(domain.Invalid, "The receipt is of the federation %q, this ledger of %q.", st.Predicate.Federation, m.Federation).Fix("Name the other directory with --dir.")
+		return domain.Errorf(domain.Invalid, "The receipt is of the federation %q, this ledger of %q.", st.Predicate.Federation, m.Federation).
+			Fix("Name the other directory with --dir.")
 	}
 	r, err := ledger.Verify(m.Dir, st, m.NodeID)
 	if err != nil {
 		return err
 	}
-	fmt.Printf("The ledger and the receipt of %s agree: %d replies with %d objects, %s.\n", st.Predicate.Run, r.Replies, r.Objects, size(r.Bytes))
+	fmt.Printf("The ledger and the receipt of %s agree: %d replies with %d objects, %s.\n", st.Predicate.Run, r.Replies, r.Objects,
+		size(r.Bytes))
 	if r.Undelivered > 0 {
 		fmt.Printf("%d replies were recorded and not sent whole; the receipt does not have to name them.\n", r.Undelivered)
 	}

@@ -226,7 +226,8 @@ func (c *logoutCmd) Run(t *terminal) error {
 	if err := rest.write(); err != nil {
 		return err
 	}
-	fmt.Fprintf(t.Out, "The login to %s is forgotten. To end its token, revoke it: on your account page, or with blossomtune token revoke.\n", l.Server)
+	fmt.Fprintf(t.Out, "The login to %s is forgotten. To end its token, revoke it: on your account page, or with blossomtune token revoke.\n",
+		l.Server)
 	return nil
 }
 

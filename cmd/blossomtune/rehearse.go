@@ -72,7 +72,8 @@ func printRehearsal(w io.Writer, r *agent.Rehearsal) error {
 		fmt.Fprintf(out, "  Rehearsed with %s = %v.\n", key, r.Config[key])
 	}
 	if r.SuperNodes > 1 {
-		fmt.Fprintf(out, "  The ServerApp waited for more participants, so it was shown %d. Their replies were copies of this machine's.\n", r.SuperNodes)
+		fmt.Fprintf(out, "  The ServerApp waited for more participants, so it was shown %d. Their replies were copies of this machine's.\n",
+			r.SuperNodes)
 	}
 	fmt.Fprintln(out)
 	for _, reply := range r.Replies {

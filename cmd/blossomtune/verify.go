@@ -47,17 +47,21 @@ func (c *verifyCmd) Run() error {
 	names := st.Find(sum)
 	run := st.Predicate
 	if len(names) == 0 {
-		return withExit{domain.Errorf(domain.NotFound, "%s is not in the receipt of %s: no file of the run has the SHA-256 %s.", c.File, run.Run, sum).
+		return withExit{domain.Errorf(domain.NotFound, "%s is not in the receipt of %s: no file of the run has the SHA-256 %s.", c.File, run.Run,
+			sum).
 			Fix("It is of another run, or was changed. The receipt knows: %s.", subjects(st)), exitNotIn}
 	}
 	state := run.State
 	if more := domain.Outcome(run.Outcome).Words(); more != "" {
 		state += ", " + more
 	}
-	fmt.Printf("%s is %s of run %s (%s, federation %s, %s %s).\n", c.File, words(names), run.Run, state, run.Federation, run.App.ID, run.App.Version)
-	fmt.Printf("SHA-256 %s\nRun ended %s; receipt made %s.\n", sum, run.EndedAt.Format("2 January 2006, 15:04:05 MST"), run.MadeAt.Format("2 January 2006, 15:04:05 MST"))
+	fmt.Printf("%s is %s of run %s (%s, federation %s, %s %s).\n", c.File, words(names), run.Run, state, run.Federation, run.App.ID,
+		run.App.Version)
+	fmt.Printf("SHA-256 %s\nRun ended %s; receipt made %s.\n", sum, run.EndedAt.Format("2 January 2006, 15:04:05 MST"),
+		run.MadeAt.Format("2 January 2006, 15:04:05 MST"))
 	if c.Key == "" {
-		fmt.Printf("Signed by the key that the receipt itself names: %s\nCompare this id with the one that the server shows, or give the key with --key.\n", signedBy)
+		fmt.Printf("Signed by the key that the receipt itself names: %s\nCompare this id with the one that the server shows, or give the "+
+			"key with --key.\n", signedBy)
 	} else {
 		fmt.Printf("Signed by the given key: %s\n", signedBy)
 	}

@@ -60,12 +60,14 @@ func (s *Service) RevokeTokenOf(ctx context.Context, actor domain.Actor, personI
 		}
 		i := slices.IndexFunc(a.Tokens, func(t domain.APIToken) bool { return t.ID == tokenID })
 		if i < 0 {
-			return domain.Errorf(domain.NotFound, "%s has no such API token.", nameFor(a.Person)).Fix("It may have been revoked already. Reload the page.")
+			return domain.Errorf(domain.NotFound, "%s has no such API token.", nameFor(a.Person)).
+				Fix("It may have been revoked already. Reload the page.")
 		}
 		if err := tx.DeleteAPIToken(ctx, personID, tokenID); err != nil {
 			return err
 		}
-		return tx.InsertAudit(ctx, s.entry(actor, "api_token.revoked", a.Person, map[string]string{"id": strconv.FormatInt(tokenID, 10), "name": a.Tokens[i].Name}))
+		return tx.InsertAudit(ctx,
+			s.entry(actor, "api_token.revoked", a.Person, map[string]string{"id": strconv.FormatInt(tokenID, 10), "name": a.Tokens[i].Name}))
 	})
 }
 

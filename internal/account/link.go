@@ -27,7 +27,8 @@ func (s *Service) NewSetupLink(ctx context.Context) (secret string, ok bool, err
 		if err := tx.DeleteLinks(ctx, domain.LinkSetup); err != nil {
 			return err
 		}
-		return tx.InsertLink(ctx, &domain.Link{Purpose: domain.LinkSetup, CreatedAt: s.now(), ExpiresAt: s.now().Add(SetupLife)}, hashOf("link", fresh))
+		return tx.InsertLink(ctx, &domain.Link{Purpose: domain.LinkSetup, CreatedAt: s.now(), ExpiresAt: s.now().Add(SetupLife)},
+			hashOf("link", fresh))
 	})
 	return fresh, ok, err
 }
@@ -59,7 +60,9 @@ func (s *Service) NewSignInLink(ctx context.Context, personID int64) (string, er
 }
 
 func (s *Service) insertSignIn(ctx context.Context, tx Tx, personID int64, secret string) error {
-	return tx.InsertLink(ctx, &domain.Link{Purpose: domain.LinkSignIn, PersonID: personID, CreatedAt: s.now(), ExpiresAt: s.now().Add(SignInLife)}, hashOf("link", secret))
+	return tx.InsertLink(ctx,
+		&domain.Link{Purpose: domain.LinkSignIn, PersonID: personID, CreatedAt: s.now(), ExpiresAt: s.now().Add(SignInLife)},
+		hashOf("link", secret))
 }
 
 // MailSignInLink mails a sign-in link to a known address or a configured admin's; for others it does nothing, and the caller

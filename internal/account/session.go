@@ -22,7 +22,8 @@ const maxAgent = 200
 // NewSession signs a person in and returns the secret of the cookie.
 func (s *Service) NewSession(ctx context.Context, personID int64, address, agent string) (secret string, v domain.Session, err error) {
 	secret = newSecret()
-	v = domain.Session{PersonID: personID, CreatedAt: s.now(), LastSeenAt: s.now(), ExpiresAt: s.now().Add(SessionLife), Address: address, Agent: domain.Cut(agent, maxAgent)}
+	v = domain.Session{PersonID: personID, CreatedAt: s.now(), LastSeenAt: s.now(), ExpiresAt: s.now().
+		Add(SessionLife), Address: address, Agent: domain.Cut(agent, maxAgent)}
 	err = s.Store.InTx(ctx, func(tx Tx) error {
 		p, err := tx.PersonByID(ctx, personID)
 		if err != nil {
@@ -57,7 +58,8 @@ func (s *Service) Authenticate(ctx context.Context, secret string) (domain.Perso
 		return domain.Person{}, domain.Session{}, domain.Errorf(domain.Unauthenticated, "You are not signed in.").Fix("Sign in, then come back.")
 	}
 	if err == nil {
-		s.touch("session "+strconv.FormatInt(v.ID, 10), v.LastSeenAt, now, func(ctx context.Context, tx Tx) error { return tx.TouchSession(ctx, v.ID, now) })
+		s.touch("session "+strconv.FormatInt(v.ID, 10), v.LastSeenAt, now,
+			func(ctx context.Context, tx Tx) error { return tx.TouchSession(ctx, v.ID, now) })
 	}
 	return p, v, err
 }

@@ -115,7 +115,8 @@ func (s *Service) FinishSignIn(ctx context.Context, id, state, code string, curr
 	}
 	a, ok := s.attempts.take(state, s.now())
 	if !ok || a.Provider != id || code == "" {
-		return domain.Person{}, domain.Errorf(domain.Expired, "This sign-in has run out or was not begun here.").Fix("Begin again at the sign-in page.")
+		return domain.Person{}, domain.Errorf(domain.Expired, "This sign-in has run out or was not begun here.").
+			Fix("Begin again at the sign-in page.")
 	}
 	who, err := p.Finish(ctx, a, code)
 	if err != nil {
@@ -177,7 +178,8 @@ func (s *Service) link(ctx context.Context, tx Tx, who domain.Identity, current 
 	if err := tx.InsertIdentity(ctx, &who); err != nil {
 		return person, err
 	}
-	return person, tx.InsertAudit(ctx, s.entry(ActorOf(person), "identity.linked", person, map[string]string{"provider": who.Provider, "login": who.Login}))
+	return person, tx.InsertAudit(ctx,
+		s.entry(ActorOf(person), "identity.linked", person, map[string]string{"provider": who.Provider, "login": who.Login}))
 }
 
 func nameOf(who domain.Identity) string {
@@ -237,6 +239,7 @@ func (s *Service) Unlink(ctx context.Context, p domain.Person, identityID int64)
 		if err := tx.DeleteIdentity(ctx, identityID); err != nil {
 			return err
 		}
-		return tx.InsertAudit(ctx, s.entry(ActorOf(p), "identity.unlinked", p, map[string]string{"provider": all[i].Provider, "login": all[i].Login}))
+		return tx.InsertAudit(ctx,
+			s.entry(ActorOf(p), "identity.unlinked", p, map[string]string{"provider": all[i].Provider, "login": all[i].Login}))
 	})
 }

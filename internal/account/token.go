@@ -19,7 +19,8 @@ const MaxTokenLife = 366 * 24 * time.Hour
 const maxTokens = 50
 
 // CreateToken makes an API token that acts as a person, within its scope. Its text is given out once.
-func (s *Service) CreateToken(ctx context.Context, actor domain.Actor, personID int64, name string, scope domain.TokenScope, life time.Duration) (string, domain.APIToken, error) {
+func (s *Service) CreateToken(ctx context.Context, actor domain.Actor, personID int64, name string, scope domain.TokenScope,
+	life time.Duration) (string, domain.APIToken, error) {
 	name = domain.Line(name)
 	if name == "" || len(name) > 120 {
 		return "", domain.APIToken{}, domain.Errorf(domain.Invalid, "A token's name has 1 to 120 bytes.").At("name")
@@ -48,7 +49,8 @@ func (s *Service) CreateToken(ctx context.Context, actor domain.Actor, personID 
 			}
 		}
 		if good >= maxTokens && actor.Kind != domain.System.Kind {
-			return domain.Errorf(domain.Conflict, "You have %d tokens, as many as there may be.", maxTokens).Fix("Revoke one that is not used any more.").At("name")
+			return domain.Errorf(domain.Conflict, "You have %d tokens, as many as there may be.", maxTokens).
+				Fix("Revoke one that is not used any more.").At("name")
 		}
 		if err := tx.InsertAPIToken(ctx, &t, hashOf("token", secret)); err != nil {
 			return err
@@ -95,7 +97,8 @@ func (s *Service) ByToken(ctx context.Context, secret string) (domain.Person, do
 	}
 	if err == nil {
 		now := s.now()
-		s.touch("token "+strconv.FormatInt(t.ID, 10), t.LastUsedAt, now, func(ctx context.Context, tx Tx) error { return tx.TouchAPIToken(ctx, t.ID, now) })
+		s.touch("token "+strconv.FormatInt(t.ID, 10), t.LastUsedAt, now,
+			func(ctx context.Context, tx Tx) error { return tx.TouchAPIToken(ctx, t.ID, now) })
 	}
 	return p, t, err
 }

@@ -308,7 +308,8 @@ func (j *joining) openDir(h home, tok *token) (home, *state, error) {
 	}
 	h = home(abs)
 	if err := os.MkdirAll(string(h), 0o700); err != nil {
-		return "", nil, domain.Errorf(domain.Invalid, "The directory %s cannot be made.", h).Fix("Name another one with --dir.").At("dir").Because(err)
+		return "", nil, domain.Errorf(domain.Invalid, "The directory %s cannot be made.", h).Fix("Name another one with --dir.").At("dir").
+			Because(err)
 	}
 	st, err := h.load()
 	if err != nil {

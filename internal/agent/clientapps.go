@@ -183,7 +183,8 @@ func (c *clientApps) ended(t *supernode.Task, exit keeper.Exit, passed string, o
 	default:
 		e.told(out)
 	}
-	if code := exitCodeIn(out); code != 0 && e.ExitCode == 0 && passed == "" { // flwr may end the process with 0 after it has written its own number
+	// flwr may end the process with 0 after it has written its own number
+	if code := exitCodeIn(out); code != 0 && e.ExitCode == 0 && passed == "" {
 		e.ExitCode = code
 	}
 	if c.n.j.o.ShareOutput {
@@ -195,12 +196,14 @@ func (c *clientApps) ended(t *supernode.Task, exit keeper.Exit, passed string, o
 }
 
 // runOne runs a ClientApp to its end, and says which of its limits it passed.
-func (c *clientApps) runOne(ctx context.Context, t *supernode.Task, ready *apphost.Ready, room *apphost.Room, log string) (exit keeper.Exit, passed string, err error) {
+func (c *clientApps) runOne(ctx context.Context, t *supernode.Task, ready *apphost.Ready, room *apphost.Room, log string) (exit keeper.Exit,
+	passed string, err error) {
 	return c.runProgram(ctx, apphost.ClientApp, t, ready, room, log)
 }
 
 // runProgram runs one of Flower's programs as runOne does; of the task it uses address and token.
-func (c *clientApps) runProgram(ctx context.Context, prog apphost.Program, t *supernode.Task, ready *apphost.Ready, room *apphost.Room, log string) (exit keeper.Exit, passed string, err error) {
+func (c *clientApps) runProgram(ctx context.Context, prog apphost.Program, t *supernode.Task, ready *apphost.Ready, room *apphost.Room,
+	log string) (exit keeper.Exit, passed string, err error) {
 	name := "task_" + t.Token[:16]
 	args := []string{"--runtime-api-address", t.Address, "--insecure", "--token-file"}
 	var token string
@@ -230,7 +233,8 @@ func (c *clientApps) runProgram(ctx context.Context, prog apphost.Program, t *su
 
 // start starts a program. Importing what the app needs can take long the first time; when ctx ends meanwhile, the program is ended as
 // soon as it is there, and nobody waits for it.
-func (c *clientApps) start(ctx context.Context, prog apphost.Program, ready *apphost.Ready, args []string, log string) (*keeper.Child, error) {
+func (c *clientApps) start(ctx context.Context, prog apphost.Program, ready *apphost.Ready, args []string, log string) (*keeper.Child,
+	error) {
 	type result struct {
 		child *keeper.Child
 		err   error

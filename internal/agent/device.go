@@ -57,7 +57,8 @@ func (j *joining) deviceToken(ctx context.Context) (token, error) {
 		}
 		tok, err := parseToken(got.Token)
 		if err == nil && tok.pin != pin {
-			err = domain.Errorf(domain.Forbidden, "The token is of another server than the one that this machine sees.").Fix("Nothing was enrolled. Check the address.")
+			err = domain.Errorf(domain.Forbidden, "The token is of another server than the one that this machine sees.").
+				Fix("Nothing was enrolled. Check the address.")
 		}
 		j.srv = srv
 		return tok, err

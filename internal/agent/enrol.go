@@ -88,7 +88,8 @@ func enrolWords(err error) error {
 }
 
 // call does one call of the API below /api/v1; sign may add headers. Errors are [domain.Error] with the server's words.
-func (s server) call(ctx context.Context, hc *http.Client, meth, path string, in any, sign func(*http.Request, []byte) error, out any) error {
+func (s server) call(ctx context.Context, hc *http.Client, meth, path string, in any, sign func(*http.Request, []byte) error,
+	out any) error {
 	c := client.Client{Server: s.base.String(), HTTP: hc, Sign: sign}
 	err := c.Do(ctx, meth, path, in, out)
 	if u, ok := errors.AsType[*client.Unreached](err); ok {

@@ -50,7 +50,8 @@ func (n *node) openGate() (*gatekeeper, error) {
 	if err != nil {
 		return nil, err
 	}
-	g := &gatekeeper{n: n, Gate: approval.Gate{Store: store, Rules: n.h.rulesFiles(), Policy: n.st.policy()}, shelf: n.h.shelf(), told: map[string]string{}}
+	g := &gatekeeper{n: n, Gate: approval.Gate{Store: store, Rules: n.h.rulesFiles(), Policy: n.st.policy()}, shelf: n.h.shelf(),
+		told: map[string]string{}}
 	policy, err := g.InForce()
 	switch {
 	case err != nil:
@@ -79,7 +80,8 @@ func (g *gatekeeper) refused(t *supernode.Task, v approval.Version, err error) e
 	r, ok := approval.IsRefusal(err)
 	if !ok {
 		g.n.j.say("Run %d: the approvals cannot be read, so its app does not run: %v", t.RunID, err)
-		return &supernode.AppError{Code: wire.ErrorLoadClientApp, Reason: "The participant's SuperNode could not read the approvals, so the app did not run."}
+		return &supernode.AppError{Code: wire.ErrorLoadClientApp,
+			Reason: "The participant's SuperNode could not read the approvals, so the app did not run."}
 	}
 	g.n.j.say("Run %d: its app does not run here. %s", t.RunID, r.Error())
 	if r.Rule != approval.RuleRejected && r.Rule != approval.RuleHash {

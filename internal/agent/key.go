@@ -45,7 +45,8 @@ func loadKey(path string) (*ecdsa.PrivateKey, error) {
 	if err != nil || !ok {
 		// The cause may quote the key's bytes: it is not wrapped.
 		return nil, domain.Errorf(domain.Invalid, "The key file %s cannot be read as an ECDSA key.", path).
-			Fix("Restore it from a backup. If it is lost, ask the federation's manager to revoke your access, ask to join again and use the new token.")
+			Fix("Restore it from a backup. If it is lost, ask the federation's manager to revoke your access, ask to join again and " +
+				"use the new token.")
 	}
 	return key, nil
 }

@@ -10,7 +10,8 @@ import (
 	"blossomtune/internal/domain"
 )
 
-// Leave undoes what [Join] did on this machine: the service, if there is one, the key here and at the server, and every file but the ledger. The
+// Leave undoes what [Join] did on this machine: the service, if there is one, the key here and at the server, and every file but the
+// ledger. The
 // partition stays with its owner. A server that is not reached keeps the key, which nobody has any more.
 func Leave(ctx context.Context, o Options) error {
 	j, _, err := prepare(o)
@@ -19,7 +20,8 @@ func Leave(ctx context.Context, o Options) error {
 	}
 	h, st, err := j.open(nil)
 	if err != nil {
-		return domain.Errorf(domain.NotFound, "This machine is not enrolled there.").Fix("Name its directory with --dir if it is not below ~/.blossomtune.").Because(err)
+		return domain.Errorf(domain.NotFound, "This machine is not enrolled there.").
+			Fix("Name its directory with --dir if it is not below ~/.blossomtune.").Because(err)
 	}
 	if err := removeService(ctx, h, j.say); err != nil {
 		return err

@@ -49,7 +49,8 @@ func Machines(dir, server string) ([]Machine, error) {
 			return nil, err
 		}
 		if st != nil && (server == "" || strings.EqualFold(hostOf(server), st.host())) {
-			out = append(out, Machine{Dir: string(h), Server: st.Server, Federation: st.Slug, Name: st.Name, NodeID: strconv.FormatUint(st.NodeID, 10),
+			out = append(out, Machine{Dir: string(h), Server: st.Server, Federation: st.Slug, Name: st.Name,
+				NodeID:    strconv.FormatUint(st.NodeID, 10),
 				Partition: st.Partition, Partitions: st.NumPartitions, st: st})
 		}
 	}
@@ -79,7 +80,8 @@ func OneMachine(dir, server string) (Machine, error) {
 		for i, m := range all {
 			dirs[i] = m.Dir
 		}
-		return Machine{}, domain.Errorf(domain.Invalid, "This machine is enrolled in %d federations.", len(all)).Fix("Say which one with --dir: %s.", strings.Join(dirs, ", ")).At("dir")
+		return Machine{}, domain.Errorf(domain.Invalid, "This machine is enrolled in %d federations.", len(all)).
+			Fix("Say which one with --dir: %s.", strings.Join(dirs, ", ")).At("dir")
 	}
 	return all[0], nil
 }
@@ -131,7 +133,8 @@ func (m Machine) Apps() ([]AppVersion, error) {
 		if slices.ContainsFunc(out, func(v AppVersion) bool { return v.FAB == d.FAB }) {
 			continue
 		}
-		v := AppVersion{Version: approval.Version{FAB: d.FAB, App: d.App, Version: d.Version, Deps: d.Deps}, State: d.State, At: d.At.Format(stamp)}
+		v := AppVersion{Version: approval.Version{FAB: d.FAB, App: d.App, Version: d.Version, Deps: d.Deps}, State: d.State,
+			At: d.At.Format(stamp)}
 		if fab, err := m.FAB(d.FAB); err == nil {
 			if read, err := approval.Read(fab, false); err == nil {
 				v.Publisher, v.Dependencies = read.Publisher, read.Dependencies
@@ -202,7 +205,8 @@ func (m Machine) Decide(v AppVersion, state approval.State, clock domain.Clock) 
 			return err
 		}
 		if v.State == approval.Waiting && read.Deps != v.Deps {
-			return domain.Errorf(domain.Conflict, "The packages that %s asks for are not those that are shown.", v.App).Fix("Run blossomtune apps again.")
+			return domain.Errorf(domain.Conflict, "The packages that %s asks for are not those that are shown.", v.App).
+				Fix("Run blossomtune apps again.")
 		}
 		d.Deps = v.Deps
 	}

@@ -82,7 +82,8 @@ func (j *joining) checkName(ctx context.Context) Finding {
 	defer cancel()
 	addrs, err := net.DefaultResolver.LookupHost(ctx, host)
 	if err != nil {
-		return Finding{Name: "name", Found: host + " has no address here", Remedy: "Check the spelling; else ask your network's administrator for DNS, or the way through a proxy (HTTPS_PROXY)."}
+		return Finding{Name: "name", Found: host + " has no address here",
+			Remedy: "Check the spelling; else ask your network's administrator for DNS, or the way through a proxy (HTTPS_PROXY)."}
 	}
 	return Finding{Name: "name", Good: true, Found: host + " is " + addrs[0]}
 }
@@ -138,7 +139,8 @@ func (j *joining) checkVersion(ctx context.Context, srv server, ca []byte) Findi
 		return bad("version", err)
 	}
 	if got.Flwr != python.FlwrVersion {
-		return Finding{Name: "version", Found: fmt.Sprintf("the server runs flwr %s, this blossomtune brings %s", got.Flwr, python.FlwrVersion), Remedy: "Get the blossomtune of the server's version, " + got.Version + "."}
+		return Finding{Name: "version", Found: fmt.Sprintf("the server runs flwr %s, this blossomtune brings %s", got.Flwr, python.FlwrVersion),
+			Remedy: "Get the blossomtune of the server's version, " + got.Version + "."}
 	}
 	return Finding{Name: "version", Good: true, Found: "flwr " + got.Flwr + " here and there"}
 }

@@ -192,7 +192,8 @@ func (n *node) rehearsalApps() (*clientApps, error) {
 	pool, err := apphost.New(apphost.Options{
 		Base: n.env, Dir: filepath.Join(filepath.Dir(n.env.Dir), "apps"), Install: n.deps, BuildUID: n.buildUID(), MaxTemplates: -1,
 		Home: n.h.file("flwr_home"),
-		Work: n.h.file("work"), Log: n.h.templateLog(), LogKeep: appLog, Progress: func(line string) { n.j.say("  %s", line) }, Clock: n.j.o.Clock,
+		Work: n.h.file("work"), Log: n.h.templateLog(), LogKeep: appLog, Progress: func(line string) { n.j.say("  %s", line) },
+		Clock: n.j.o.Clock,
 	})
 	if err != nil {
 		return nil, err

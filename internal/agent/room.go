@@ -70,7 +70,8 @@ func (j *joining) checkData(h home) error {
 			abs, err = filepath.EvalSymlinks(abs)
 		}
 		if err != nil {
-			return domain.Errorf(domain.Invalid, "The data folder %s cannot be opened.", dir).Fix("Name a folder that exists with --data.").At("data").Because(err)
+			return domain.Errorf(domain.Invalid, "The data folder %s cannot be opened.", dir).Fix("Name a folder that exists with --data.").
+				At("data").Because(err)
 		}
 		key, err := filepath.EvalSymlinks(string(h))
 		if err != nil {

@@ -39,12 +39,16 @@ func (s service) unit() string {
 		quoted[i] = unitQuote(a)
 	}
 	var b strings.Builder
-	fmt.Fprintf(&b, "[Unit]\nDescription=%s\nWants=network-online.target\nAfter=network-online.target\nStartLimitIntervalSec=0\n\n", strings.ReplaceAll(s.Title, "%", "%%"))
-	fmt.Fprintf(&b, "[Service]\nType=exec\nExecStart=%s\nRestart=always\nRestartSec=15\nRestartPreventExitStatus=2\nKillSignal=SIGINT\nTimeoutStopSec=30\nUMask=0077\n", strings.Join(quoted, " "))
+	fmt.Fprintf(&b, "[Unit]\nDescription=%s\nWants=network-online.target\nAfter=network-online.target\nStartLimitIntervalSec=0\n\n",
+		strings.ReplaceAll(s.Title, "%", "%%"))
+	fmt.Fprintf(&b, "[Service]\nType=exec\nExecStart=%s\nRestart=always\nRestartSec=15\n"+
+		"RestartPreventExitStatus=2\nKillSignal=SIGINT\nTimeoutStopSec=30\nUMask=0077\n", strings.Join(quoted, " "))
 	target := "default.target"
 	if s.User != "" {
 		target = "multi-user.target"
-		fmt.Fprintf(&b, "User=%s\nNoNewPrivileges=yes\nProtectSystem=strict\nReadWritePaths=%s %s\nPrivateTmp=yes\nProtectKernelTunables=yes\nProtectControlGroups=yes\nRestrictSUIDSGID=yes\n", s.User, unitQuote(s.Home), unitQuote(s.Base))
+		fmt.Fprintf(&b, "User=%s\nNoNewPrivileges=yes\nProtectSystem=strict\nReadWritePaths=%s "+
+			"%s\nPrivateTmp=yes\nProtectKernelTunables=yes\nProtectControlGroups=yes\nRestrictSUIDSGID=yes\n", s.User, unitQuote(s.Home),
+			unitQuote(s.Base))
 	}
 	fmt.Fprintf(&b, "\n[Install]\nWantedBy=%s\n", target)
 	return b.String()
@@ -95,7 +99,8 @@ func (s service) plist() string {
 
 // serviceOf is the service of a home on this machine.
 func serviceOf(h home, args []string, title string) (service, error) {
-	s := service{Name: "blossomtune-" + strings.NewReplacer(".", "-", " ", "-").Replace(filepath.Base(string(h))), Title: title, Args: args, Home: string(h), Base: filepath.Dir(string(h))}
+	s := service{Name: "blossomtune-" + strings.NewReplacer(".", "-", " ", "-").
+		Replace(filepath.Base(string(h))), Title: title, Args: args, Home: string(h), Base: filepath.Dir(string(h))}
 	dir, err := os.UserHomeDir()
 	if err != nil {
 		return s, err
@@ -104,7 +109,8 @@ func serviceOf(h home, args []string, title string) (service, error) {
 	case runtime.GOOS == "darwin":
 		s.Name, s.Folder = "org."+s.Name, filepath.Join(dir, "Library", "LaunchAgents")
 	case runtime.GOOS != "linux":
-		return s, domain.Errorf(domain.Unavailable, "On %s this program cannot install a service.", runtime.GOOS).Fix("Let the system's own task scheduler start the same command without --service.")
+		return s, domain.Errorf(domain.Unavailable, "On %s this program cannot install a service.", runtime.GOOS).
+			Fix("Let the system's own task scheduler start the same command without --service.")
 	case os.Geteuid() == 0:
 		who, err := user.Current()
 		if err != nil {
@@ -121,14 +127,16 @@ func serviceOf(h home, args []string, title string) (service, error) {
 func (s service) manage(what string) [][]string {
 	if runtime.GOOS == "darwin" {
 		domain := fmt.Sprintf("gui/%d", os.Getuid())
-		return map[string][][]string{"start": {{"launchctl", "bootstrap", domain, s.file()}}, "stop": {{"launchctl", "bootout", domain + "/" + s.Name}}, "reload": nil}[what]
+		return map[string][][]string{"start": {{"launchctl", "bootstrap", domain, s.file()}},
+			"stop": {{"launchctl", "bootout", domain + "/" + s.Name}}, "reload": nil}[what]
 	}
 	ctl := []string{"systemctl"}
 	if s.User == "" {
 		ctl = append(ctl, "--user")
 	}
 	with := func(args ...string) []string { return append(ctl[:len(ctl):len(ctl)], args...) }
-	return map[string][][]string{"start": {with("daemon-reload"), with("enable", "--now", s.Name+".service")}, "stop": {with("disable", "--now", s.Name+".service")}, "reload": {with("daemon-reload")}}[what]
+	return map[string][][]string{"start": {with("daemon-reload"), with("enable", "--now", s.Name+".service")},
+		"stop": {with("disable", "--now", s.Name+".service")}, "reload": {with("daemon-reload")}}[what]
 }
 
 func runAll(ctx context.Context, commands [][]string) error {

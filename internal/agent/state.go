@@ -92,7 +92,8 @@ func (h home) lock() (*os.File, error) {
 func defaultBase() (string, error) {
 	dir, err := os.UserHomeDir()
 	if err != nil {
-		return "", domain.Errorf(domain.Invalid, "This user has no home directory.").Fix("Name a directory for the agent with --dir.").Because(err)
+		return "", domain.Errorf(domain.Invalid, "This user has no home directory.").Fix("Name a directory for the agent with --dir.").
+			Because(err)
 	}
 	return filepath.Join(dir, ".blossomtune"), nil
 }

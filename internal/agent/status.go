@@ -161,7 +161,8 @@ func messageOf(err error) string {
 
 func (s *statusFile) begins(t *supernode.Task, name string) (ended func()) {
 	s.change(func(v *Status) {
-		v.Working = append(v.Working, Work{Run: t.RunID, Name: name, Round: t.Round, Type: t.MessageType, Since: s.clock().UTC(), message: t.MessageID})
+		v.Working = append(v.Working,
+			Work{Run: t.RunID, Name: name, Round: t.Round, Type: t.MessageType, Since: s.clock().UTC(), message: t.MessageID})
 	})
 	return func() {
 		s.change(func(v *Status) {

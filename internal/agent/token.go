@@ -56,7 +56,8 @@ type server struct {
 // whenever it has a pin to check it against.
 func parseServer(s string, pin string) (server, error) {
 	bad := func(msg string) (server, error) {
-		return server{}, domain.Errorf(domain.Invalid, "%s", msg).Fix("Copy the whole command from your status page; the address is like https://fl.example.org.").At("url")
+		return server{}, domain.Errorf(domain.Invalid, "%s", msg).
+			Fix("Copy the whole command from your status page; the address is like https://fl.example.org.").At("url")
 	}
 	u, err := url.Parse(pasted(s))
 	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" || u.User != nil {

@@ -36,8 +36,10 @@ func (s server) trust(ctx context.Context, pin string) ([]byte, error) {
 			return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: block.Bytes}), nil
 		}
 	}
-	return nil, domain.Errorf(domain.Forbidden, "%s is not the server that this token was made by: its certificate has another fingerprint.", s.base).
-		Fix("Nothing was sent. Check the address. If it is right, ask the federation's manager whether the server's CA was replaced, and get a new token.")
+	return nil, domain.Errorf(domain.Forbidden, "%s is not the server that this token was made by: its certificate has another fingerprint.",
+		s.base).
+		Fix("Nothing was sent. Check the address. If it is right, ask the federation's manager whether the server's CA was replaced, and " +
+			"get a new token.")
 }
 
 // fetchCA gets what the server says is its CA. The answer is checked against a pin, so the connection need not be: this request
@@ -104,7 +106,8 @@ func (s server) unreachable(err error) error {
 			Fix("Check the address and this machine's date. If both are right, ask the federation's manager for a new token.").Because(err)
 	}
 	return domain.Errorf(domain.Unavailable, "%s does not answer.", s.base).
-		Fix("Check the address, this machine's network and firewall (outgoing TCP to port %s), and whether the server is running; then run the same command again.", portOf(s)).Because(err)
+		Fix("Check the address, this machine's network and firewall (outgoing TCP to port %s), and whether the server is running; then run the "+
+			"same command again.", portOf(s)).Because(err)
 }
 
 // proxyAway says that the proxy between this machine and the server is not reached.

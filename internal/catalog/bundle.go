@@ -20,7 +20,8 @@ const contentList = ".info/CONTENT"
 func openZip(body []byte) (*zip.Reader, error) {
 	z, err := zip.NewReader(bytes.NewReader(body), int64(len(body)))
 	if err != nil || !hasZipMagic(body) {
-		return nil, invalid("This is neither a FAB nor a zip of an app's folder.").Fix("Upload what `flwr build` writes, or a zip of the folder with pyproject.toml.").Because(err)
+		return nil, invalid("This is neither a FAB nor a zip of an app's folder.").
+			Fix("Upload what `flwr build` writes, or a zip of the folder with pyproject.toml.").Because(err)
 	}
 	if err := plainNames(z); err != nil {
 		return nil, err
@@ -37,7 +38,8 @@ func plainNames(z *zip.Reader) error {
 	for _, f := range z.File {
 		plain := strings.TrimPrefix(strings.ReplaceAll(f.Name, `\`, "/"), "./")
 		if plain == contentList {
-			return invalid("The file names in this FAB are separated by \\, which Flower cannot read.").Fix("Build it again with `flwr build`, or upload a zip of the app's folder.")
+			return invalid("The file names in this FAB are separated by \\, which Flower cannot read.").
+				Fix("Build it again with `flwr build`, or upload a zip of the app's folder.")
 		}
 		f.Name = plain
 	}
@@ -73,7 +75,8 @@ func checkMembers(z *zip.Reader) error {
 
 // safeName reports whether a member's name means the same file to every program that unpacks it.
 func safeName(name string) bool {
-	return utf8.ValidString(name) && filepath.IsLocal(name) && path.Clean(name) == name && len(name) <= 500 && !strings.ContainsAny(name, "\\\x00\r\n:")
+	return utf8.ValidString(name) && filepath.IsLocal(name) && path.Clean(name) == name && len(name) <= 500 &&
+		!strings.ContainsAny(name, "\\\x00\r\n:")
 }
 
 // isFAB tells a FAB from a zip of sources: only a FAB has Flower's list of contents.
@@ -202,7 +205,8 @@ func checkHash(f *zip.File, want string) error {
 		return invalid("%s cannot be unpacked.", f.Name).Because(err)
 	}
 	if hex.EncodeToString(h.Sum(nil)) != want {
-		return invalid("%s differs from the FAB's list of contents; Flower would refuse it.", f.Name).Fix("Build the FAB again with `flwr build`.")
+		return invalid("%s differs from the FAB's list of contents; Flower would refuse it.", f.Name).
+			Fix("Build the FAB again with `flwr build`.")
 	}
 	return nil
 }

@@ -98,7 +98,8 @@ func (s *Service) build(ctx context.Context, dir string) ([]byte, error) {
 		return nil, invalid("pyproject.toml cannot be read.").Because(err)
 	}
 	root := os.DirFS(dir)
-	if _, err := readPyproject(text, func(name string) bool { _, err := fs.Stat(root, strings.TrimSuffix(name, "/")); return err == nil }); err != nil {
+	if _, err := readPyproject(text,
+		func(name string) bool { _, err := fs.Stat(root, strings.TrimSuffix(name, "/")); return err == nil }); err != nil {
 		return nil, err
 	}
 	fab, err := s.Build(ctx, dir)

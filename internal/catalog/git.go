@@ -44,19 +44,22 @@ func (s *Service) FromGit(ctx context.Context, actor domain.Actor, in GitInput) 
 	if err := os.Mkdir(dir, 0o700); err != nil {
 		return domain.AppVersion{}, fmt.Errorf("making a temporary folder: %w", err)
 	}
-	commit, err := git.Fetch(ctx, git.Source{Repository: in.Repository, Ref: in.Ref, Folder: in.Folder}, git.Limits{Wait: gitWait, Repo: maxRepo, Files: maxFiles, Bytes: maxUnzipped, Inside: actor.Admin}, dir)
+	commit, err := git.Fetch(ctx, git.Source{Repository: in.Repository, Ref: in.Ref, Folder: in.Folder},
+		git.Limits{Wait: gitWait, Repo: maxRepo, Files: maxFiles, Bytes: maxUnzipped, Inside: actor.Admin}, dir)
 	if err != nil {
 		s.Log.Info("an app from git was refused", "repository", in.Repository, "err", err)
 		return domain.AppVersion{}, err
 	}
 	if _, err := os.Stat(filepath.Join(dir, "pyproject.toml")); err != nil {
-		return domain.AppVersion{}, invalid("There is no pyproject.toml in the folder.").Fix("Name the folder of the app in the repository.").At("folder").Because(err)
+		return domain.AppVersion{}, invalid("There is no pyproject.toml in the folder.").Fix("Name the folder of the app in the repository.").
+			At("folder").Because(err)
 	}
 	fab, err := s.build(ctx, dir)
 	if err != nil {
 		return domain.AppVersion{}, err
 	}
-	return s.add(ctx, actor, fab, domain.AppOrigin{Kind: domain.OriginGit, Place: in.Repository, Ref: in.Ref, Commit: commit, Folder: in.Folder})
+	return s.add(ctx, actor, fab,
+		domain.AppOrigin{Kind: domain.OriginGit, Place: in.Repository, Ref: in.Ref, Commit: commit, Folder: in.Folder})
 }
 
 // slot waits for one of the few places where apps are fetched and built, and counts what somebody asks for.

@@ -113,7 +113,8 @@ func ownPresets(schema []domain.ConfigKey, tables map[string]map[string]any) ([]
 }
 
 func checkPresetName(name string) error {
-	if name == "" || len(name) > 60 || strings.TrimSpace(name) != name || strings.ContainsFunc(name, func(r rune) bool { return r < ' ' || r == 0x7f }) {
+	if name == "" || len(name) > 60 || strings.TrimSpace(name) != name ||
+		strings.ContainsFunc(name, func(r rune) bool { return r < ' ' || r == 0x7f }) {
 		return domain.Errorf(domain.Invalid, "A preset's name has 1 to 60 bytes on one line.").At("name")
 	}
 	return nil

@@ -46,7 +46,8 @@ func checkLeftOut(root fs.FS, fab []byte) error {
 	}
 	for _, module := range needed {
 		if name, missing := out[module]; missing {
-			return invalid("%s is in the folder, but Flower leaves it out of the app.", name).Fix("Change .gitignore in the app's folder so that it does not match %s.", name)
+			return invalid("%s is in the folder, but Flower leaves it out of the app.", name).
+				Fix("Change .gitignore in the app's folder so that it does not match %s.", name)
 		}
 	}
 	return nil

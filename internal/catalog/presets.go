@@ -20,7 +20,8 @@ func (s *Service) Presets(ctx context.Context, a domain.AppVersion) ([]domain.Pr
 
 // SavePreset keeps what of a run config differs from the app's defaults under a name, for all versions of the app; a saved preset of
 // that name is replaced. Bad values are errors at "config.<key>", a bad name at "name".
-func (s *Service) SavePreset(ctx context.Context, actor domain.Actor, a domain.AppVersion, name string, config map[string]string) (domain.Preset, error) {
+func (s *Service) SavePreset(ctx context.Context, actor domain.Actor, a domain.AppVersion, name string,
+	config map[string]string) (domain.Preset, error) {
 	if err := checkPresetName(name); err != nil {
 		return domain.Preset{}, err
 	}
@@ -63,5 +64,6 @@ func (s *Service) DropPreset(ctx context.Context, actor domain.Actor, appID, nam
 }
 
 func (s *Service) presetEntry(actor domain.Actor, action, appID, name string) domain.AuditEntry {
-	return domain.AuditEntry{At: s.Clock().UTC(), Actor: actor, Action: action, ObjectKind: "app", ObjectID: appID, Detail: map[string]string{"preset": name}}
+	return domain.AuditEntry{At: s.Clock().UTC(), Actor: actor, Action: action, ObjectKind: "app", ObjectID: appID,
+		Detail: map[string]string{"preset": name}}
 }

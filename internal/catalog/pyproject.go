@@ -37,7 +37,8 @@ type pyproject struct {
 
 const maxPyproject = 1 << 20
 
-// readPyproject reads an app's name, version, config schema and presets. has tells whether the app has a file or, with a slash at the end, a folder.
+// readPyproject reads an app's name, version, config schema and presets. has tells whether the app has a file or, with a slash at the end,
+// a folder.
 func readPyproject(text []byte, has func(name string) bool) (domain.AppVersion, error) {
 	if fault := domain.EncodingFault(text); fault != "" {
 		return domain.AppVersion{}, invalid("pyproject.toml %s; Flower cannot read it.", fault).Fix("Save it as UTF-8 without a byte order mark.")
@@ -51,7 +52,8 @@ func readPyproject(text []byte, has func(name string) bool) (domain.AppVersion, 
 		return domain.AppVersion{}, invalid("pyproject.toml cannot be read: %s.", cause).Because(err)
 	}
 	app := p.Tool.Flwr.App
-	for _, need := range [][2]string{{"project.name", p.Project.Name}, {"project.version", p.Project.Version}, {"tool.flwr.app.publisher", app.Publisher}} {
+	for _, need := range [][2]string{{"project.name", p.Project.Name}, {"project.version", p.Project.Version},
+		{"tool.flwr.app.publisher", app.Publisher}} {
 		if need[1] == "" {
 			return domain.AppVersion{}, invalid("pyproject.toml lacks %s.", need[0])
 		}
@@ -64,7 +66,8 @@ func readPyproject(text []byte, has func(name string) bool) (domain.AppVersion, 
 			return domain.AppVersion{}, err
 		}
 	}
-	a := domain.AppVersion{Publisher: app.Publisher, Name: p.Project.Name, Version: p.Project.Version, Summary: domain.Cut(p.Project.Description, 500)}
+	a := domain.AppVersion{Publisher: app.Publisher, Name: p.Project.Name, Version: p.Project.Version,
+		Summary: domain.Cut(p.Project.Description, 500)}
 	var err error
 	if a.Config, err = schema(app.Config, p.Tool.BlossomTune.Config, configOrder(text)); err != nil {
 		return a, err
@@ -90,7 +93,8 @@ func checkComponent(part string, v, dependencies any, has func(string) bool) err
 		return nil
 	}
 	return invalid("The %s is %s, but %s.py is not in the app.", part, s, file).
-		Fix("Correct [tool.flwr.app.components]; or, if the file is in the app's folder, change .gitignore or fab-include so that Flower takes it.")
+		Fix("Correct [tool.flwr.app.components]; or, if the file is in the app's folder, change .gitignore or fab-include so that " +
+			"Flower takes it.")
 }
 
 // mayBring reports whether one of an app's dependencies, other than Flower itself, may contain the app's code.
@@ -159,10 +163,12 @@ func configKey(key string, def any, h hint) (domain.ConfigKey, error) {
 	if text, _ := def.(string); !domain.Storable(key) || !domain.Storable(text) {
 		return domain.ConfigKey{}, invalid("The run config key %q has a NUL character in its name or default.", key).Fix("Remove the character.")
 	}
-	kinds := map[string]domain.ConfigKind{"string": domain.KindString, "int64": domain.KindInt, "float64": domain.KindFloat, "bool": domain.KindBool}
+	kinds := map[string]domain.ConfigKind{"string": domain.KindString, "int64": domain.KindInt, "float64": domain.KindFloat,
+		"bool": domain.KindBool}
 	kind, ok := kinds[fmt.Sprintf("%T", def)]
 	if !ok {
-		return domain.ConfigKey{}, invalid("The run config key %s is of a type that Flower does not take.", key).Fix("Use a string, a whole number, a number, true or false.")
+		return domain.ConfigKey{}, invalid("The run config key %s is of a type that Flower does not take.", key).
+			Fix("Use a string, a whole number, a number, true or false.")
 	}
 	for i, c := range h.Choices {
 		if n, isInt := c.(int64); isInt && kind == domain.KindFloat {

@@ -150,5 +150,6 @@ func visible(line string) (string, int) {
 }
 
 func unseen(r rune) bool {
-	return r != '\t' && (unicode.IsControl(r) || unicode.Is(unicode.Cf, r) || r == '\u2028' || r == '\u2029' || r == '\u3164' || r == '\u115f' || r == utf8.RuneError)
+	return r != '\t' && (unicode.IsControl(r) || unicode.Is(unicode.Cf, r) || r == '\u2028' || r == '\u2029' || r == '\u3164' ||
+		r == '\u115f' || r == utf8.RuneError)
 }

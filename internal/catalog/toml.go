@@ -132,7 +132,8 @@ func ConfigFromTOML(schema []domain.ConfigKey, text string) (map[string]string, 
 		out[k.Key] = domain.ConfigText(v)
 	}
 	for key := range flat {
-		errs = append(errs, atLine(tomltext.LineOf(lines, key), "This app has no config key %q.", key).Fix("Remove it, or choose an app version that has it."))
+		errs = append(errs, atLine(tomltext.LineOf(lines, key), "This app has no config key %q.", key).
+			Fix("Remove it, or choose an app version that has it."))
 	}
 	if err := errs.OrNil(); err != nil {
 		return nil, err

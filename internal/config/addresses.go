@@ -24,11 +24,14 @@ func (c *Config) checkPublicURL() error {
 	}
 	switch {
 	case u.User != nil:
-		return wrong("public-url", "The address has a user or password before the host.").Fix("Remove everything up to the @: links in e-mails show the address to everyone.")
+		return wrong("public-url", "The address has a user or password before the host.").
+			Fix("Remove everything up to the @: links in e-mails show the address to everyone.")
 	case u.RawQuery != "" || u.ForceQuery || strings.Contains(typed, "#"):
-		return wrong("public-url", "%q has a query or fragment; links cannot be made from it.", typed).Fix("Write it like https://fl.example.org, ending with the host or port.")
+		return wrong("public-url", "%q has a query or fragment; links cannot be made from it.", typed).
+			Fix("Write it like https://fl.example.org, ending with the host or port.")
 	case strings.Trim(u.Path, "/") != "":
-		return wrong("public-url", "%q has a path, which a SuperNode cannot use.", typed).Fix("Write it like https://fl.example.org, and give the server a host name of its own.")
+		return wrong("public-url", "%q has a path, which a SuperNode cannot use.", typed).
+			Fix("Write it like https://fl.example.org, and give the server a host name of its own.")
 	}
 	host := u.Hostname()
 	if ip := net.ParseIP(host); ip == nil {
@@ -49,7 +52,8 @@ func (c *Config) checkPublicURL() error {
 }
 
 // plainInQuery are the parameters of a PostgreSQL address in whose values an @ is common and unambiguous.
-var plainInQuery = map[string]bool{"user": true, "password": true, "application_name": true, "options": true, "host": true, "dbname": true, "passfile": true, "sslcert": true, "sslkey": true, "sslrootcert": true}
+var plainInQuery = map[string]bool{"user": true, "password": true, "application_name": true, "options": true, "host": true, "dbname": true,
+	"passfile": true, "sslcert": true, "sslkey": true, "sslrootcert": true}
 
 // CheckDatabase refuses a PostgreSQL address that other programs would read in another way than it was meant, above all one whose
 // password holds a bare @, /, ?, # or %. No part of the address is in the error: any part may belong to the password.
@@ -83,7 +87,8 @@ func CheckDatabase(address string) error {
 
 func ambiguous() error {
 	return wrong("database", "The PostgreSQL address cannot be read without doubt: its password probably holds a special character.").
-		Fix("In user name and password, write @ as %%40, / as %%2F, ? as %%3F, # as %%23, %% as %%25, : as %%3A and a space as %%20. The form is postgres://user:password@host:5432/name.")
+		Fix("In user name and password, write @ as %%40, / as %%2F, ? as %%3F, # as %%23, %% as %%25, : as %%3A and a space as %%20. The form " +
+			"is postgres://user:password@host:5432/name.")
 }
 
 var (

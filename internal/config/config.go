@@ -162,7 +162,8 @@ func (c *Config) checkPairs() error {
 	case (c.Mailjet.Key == "") != (c.Mailjet.Secret == ""):
 		return wrong("mailjet-key", "It and --mailjet-secret go together.").Fix("Give both.")
 	case s.MicrosoftClientID != "" && s.MicrosoftTenant == "":
-		return wrong("microsoft-tenant", "The tenant is missing.").Fix("It is needed with --microsoft-client-id: without it anybody with a Microsoft account could sign in.")
+		return wrong("microsoft-tenant", "The tenant is missing.").
+			Fix("It is needed with --microsoft-client-id: without it anybody with a Microsoft account could sign in.")
 	case (s.OIDCIssuer == "") != (s.OIDCClientID == ""):
 		return wrong("oidc-issuer", "It and --oidc-client-id go together.").Fix("Give both.")
 	}

@@ -53,14 +53,17 @@ func (c *Config) LoadFile(given func(flag, env string) bool) error {
 func readFile(path string) ([]entry, error) {
 	info, err := os.Stat(path)
 	if err != nil {
-		return nil, domain.Errorf(domain.Invalid, "The configuration file %s cannot be read.", path).Fix("Check the path in --config or BLOSSOMTUNE_CONFIG.").Because(err)
+		return nil, domain.Errorf(domain.Invalid, "The configuration file %s cannot be read.", path).
+			Fix("Check the path in --config or BLOSSOMTUNE_CONFIG.").Because(err)
 	}
 	if info.IsDir() || info.Size() > maxFile {
-		return nil, domain.Errorf(domain.Invalid, "%s is no configuration file: it is a directory, or larger than 1 MB.", path).Fix("Name a TOML file.")
+		return nil, domain.Errorf(domain.Invalid, "%s is no configuration file: it is a directory, or larger than 1 MB.", path).
+			Fix("Name a TOML file.")
 	}
 	text, err := os.ReadFile(path)
 	if err != nil {
-		return nil, domain.Errorf(domain.Invalid, "The configuration file %s cannot be read.", path).Fix("Give this account the right to read it.").Because(err)
+		return nil, domain.Errorf(domain.Invalid, "The configuration file %s cannot be read.", path).
+			Fix("Give this account the right to read it.").Because(err)
 	}
 	if fault := domain.EncodingFault(text); fault != "" && fault != domain.ByteOrderMark {
 		return nil, domain.Errorf(domain.Invalid, "The configuration file %s %s.", path, fault).Fix("Save it as UTF-8.")
@@ -73,7 +76,8 @@ func readFile(path string) ([]entry, error) {
 		if line > 0 {
 			at = place(path, line)
 		}
-		return nil, domain.Errorf(domain.Invalid, "%s: this is not TOML: %s.", at, cause).Fix(`Write key = "value", one a line; texts go between quotes.`)
+		return nil, domain.Errorf(domain.Invalid, "%s: this is not TOML: %s.", at, cause).
+			Fix(`Write key = "value", one a line; texts go between quotes.`)
 	}
 	return flatten("", values, tomltext.Lines(text)), nil
 }
@@ -174,13 +178,15 @@ func readLogo(path, dir string) (string, error) {
 	}
 	data, err := os.ReadFile(path)
 	if err != nil {
-		return "", domain.Errorf(domain.Invalid, "%s cannot be read.", path).Fix("Name an SVG or PNG file, beside this file or by its whole path.").Because(err)
+		return "", domain.Errorf(domain.Invalid, "%s cannot be read.", path).
+			Fix("Name an SVG or PNG file, beside this file or by its whole path.").Because(err)
 	}
 	return site.ReadLogo(data)
 }
 
 func unknownKey(key string, all []flag) *domain.Error {
-	e := domain.Errorf(domain.Invalid, "There is no such setting.").Fix("`blossomtune serve --help` lists them; a key is a flag's name without its dashes. Names and texts of the site go below [site].")
+	e := domain.Errorf(domain.Invalid, "There is no such setting.").
+		Fix("`blossomtune serve --help` lists them; a key is a flag's name without its dashes. Names and texts of the site go below [site].")
 	plain := strings.NewReplacer("_", "", "-", "", ".", "").Replace(strings.ToLower(strings.TrimPrefix(key, "blossomtune_")))
 	for _, x := range all {
 		if strings.ReplaceAll(x.name, "-", "") == plain {
@@ -211,7 +217,8 @@ func flagsOf(v reflect.Value, prefix, envPrefix string) (out []flag) {
 			if name == "" {
 				name = strings.ToLower(t.Name)
 			}
-			out = append(out, flag{name: prefix + name, env: envPrefix + t.Tag.Get("env"), enum: t.Tag.Get("enum"), kind: t.Tag.Get("type"), v: v.Field(i)})
+			out = append(out, flag{name: prefix + name, env: envPrefix + t.Tag.Get("env"), enum: t.Tag.Get("enum"), kind: t.Tag.Get("type"),
+				v: v.Field(i)})
 		}
 	}
 	return out
@@ -226,13 +233,15 @@ func (x flag) set(value any, dir string) *domain.Error {
 			return domain.Errorf(domain.Invalid, "This is no text.").Fix(`Write it between quotes: %s = "…".`, x.name)
 		}
 		if x.enum != "" && !slices.Contains(strings.Split(x.enum, ","), text) {
-			return domain.Errorf(domain.Invalid, "%q is not among the choices.", text).Fix("Choose one of %s.", strings.ReplaceAll(x.enum, ",", ", "))
+			return domain.Errorf(domain.Invalid, "%q is not among the choices.", text).
+				Fix("Choose one of %s.", strings.ReplaceAll(x.enum, ",", ", "))
 		}
 		*p = x.path(text, dir)
 	case *bool:
 		b, ok := value.(bool)
 		if !ok {
-			return domain.Errorf(domain.Invalid, "This is neither true nor false.").Fix("Write %s = true or %s = false, without quotes.", x.name, x.name)
+			return domain.Errorf(domain.Invalid, "This is neither true nor false.").
+				Fix("Write %s = true or %s = false, without quotes.", x.name, x.name)
 		}
 		*p = b
 	case *int, *int64:

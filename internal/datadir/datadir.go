@@ -47,7 +47,8 @@ func Own(ctx context.Context, data string, log *slog.Logger) (*filelock.Lock, er
 			Fix("Stop it first, or choose another directory with --data.")
 	}
 	if err != nil {
-		return nil, domain.Errorf(domain.Invalid, "The data directory %s cannot be locked.", data).Fix("Check that this user can write to it.").Because(err)
+		return nil, domain.Errorf(domain.Invalid, "The data directory %s cannot be locked.", data).Fix("Check that this user can write to it.").
+			Because(err)
 	}
 	return held, nil
 }
@@ -57,7 +58,8 @@ func waiting(log *slog.Logger, of string) func(owner string, until time.Time) {
 	var once sync.Once
 	return func(owner string, until time.Time) {
 		once.Do(func() {
-			log.Warn("another server is stopping; waiting for it", "server", owner, "has", of, "at_most", max(0, time.Until(until)).Round(time.Second))
+			log.Warn("another server is stopping; waiting for it", "server", owner, "has", of, "at_most", max(0, time.Until(until)).
+				Round(time.Second))
 		})
 	}
 }

@@ -150,7 +150,8 @@ func ParseConfig(schema []ConfigKey, form map[string]string) (map[string]any, er
 	}
 	for key := range form {
 		if !known[key] {
-			errs = append(errs, Errorf(Invalid, "This app has no config key %q.", key).Fix("Remove it, or choose an app version that has it.").At("config."+key))
+			errs = append(errs, Errorf(Invalid, "This app has no config key %q.", key).Fix("Remove it, or choose an app version that has it.").
+				At("config."+key))
 		}
 	}
 	return out, errs.OrNil()

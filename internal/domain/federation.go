@@ -99,7 +99,8 @@ type SuperLink struct {
 	PID      int
 	Restarts int    // since the keeper started
 	Reason   string // for failed, restarting, unreachable and leaving ones, and those restarted for their silence: the cause, for people
-	Leaving  bool   // another version of the server started it: it keeps the runs that it has, gets no new ones, and is restarted when those have ended
-	Engine   Engine // which it is, or will be when it is started: [EngineBuiltin] or [EngineFlower]
-	Idle     bool   // it is stopped because nothing ran, and starts with the next run
+	// another version of the server started it: it keeps the runs that it has, gets no new ones, and is restarted when those have ended
+	Leaving bool
+	Engine  Engine // which it is, or will be when it is started: [EngineBuiltin] or [EngineFlower]
+	Idle    bool   // it is stopped because nothing ran, and starts with the next run
 }

@@ -156,7 +156,8 @@ func (k NodeKey) Verdict(flwr string) (good bool, why, remedy string) {
 	case k.Seen.FirstAt.IsZero():
 		return false, "never seen", "Its owner runs the command of the status page."
 	case k.Seen.Flwr != "" && !trainsWith(k.Seen.Flwr, flwr):
-		return false, fmt.Sprintf("flwr %s, this needs %s", k.Seen.Flwr, neededFlwr(flwr)), "Its owner updates blossomtune (or: " + InstallFlwr(flwr) + ") and connects again."
+		return false, fmt.Sprintf("flwr %s, this needs %s", k.Seen.Flwr, neededFlwr(flwr)),
+			"Its owner updates blossomtune (or: " + InstallFlwr(flwr) + ") and connects again."
 	case !k.Seen.Online:
 		return false, "offline", "Its owner starts the same command again."
 	case k.Seen.Stuck != "":

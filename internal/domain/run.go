@@ -76,10 +76,12 @@ type Run struct {
 
 var runNamePattern = regexp.MustCompile(`^[A-Za-z0-9]([A-Za-z0-9._-]{0,62}[A-Za-z0-9])?$`)
 
-// CheckRunName returns an [Invalid] error at field "run_id" unless s can be a Run ID: 1 to 64 letters, digits, dots, dashes and underscores.
+// CheckRunName returns an [Invalid] error at field "run_id" unless s can be a Run ID: 1 to 64 letters, digits, dots, dashes and
+// underscores.
 func CheckRunName(s string) error {
 	if !runNamePattern.MatchString(s) {
-		return Errorf(Invalid, "%q cannot be a Run ID.", s).Fix("Use 1 to 64 letters, digits, dots, dashes or underscores, beginning and ending with a letter or digit.").At("run_id")
+		return Errorf(Invalid, "%q cannot be a Run ID.", s).
+			Fix("Use 1 to 64 letters, digits, dots, dashes or underscores, beginning and ending with a letter or digit.").At("run_id")
 	}
 	return nil
 }

@@ -81,7 +81,8 @@ func (l Limits) Check() error {
 	var errs Errors
 	for _, v := range l.All() {
 		if v.Limit != 0 && (v.Limit < MinLimit || v.Limit > MaxLimit) {
-			errs = append(errs, Errorf(Invalid, "A limit is from %d second to %d days, or none.", int(MinLimit.Seconds()), int(MaxLimit.Hours()/24)).At(v.Field))
+			errs = append(errs, Errorf(Invalid, "A limit is from %d second to %d days, or none.", int(MinLimit.Seconds()), int(MaxLimit.Hours()/24)).
+				At(v.Field))
 		}
 	}
 	return errs.OrNil()
@@ -95,7 +96,8 @@ type NamedLimit struct {
 
 // All lists the limits.
 func (l Limits) All() []NamedLimit {
-	return []NamedLimit{{"wall_limit", l.Wall}, {"round_limit", l.Round}, {"no_progress_limit", l.NoProgress}, {"first_heartbeat_limit", l.FirstHeartbeat}}
+	return []NamedLimit{{"wall_limit", l.Wall}, {"round_limit", l.Round}, {"no_progress_limit", l.NoProgress},
+		{"first_heartbeat_limit", l.FirstHeartbeat}}
 }
 
 func checkIndex(index, machine string) error {
@@ -103,14 +105,16 @@ func checkIndex(index, machine string) error {
 		return nil
 	}
 	bad := func(why string) error {
-		return Errorf(Invalid, "%s", why).Fix("Name an address that begins with https://, or leave it empty for the one that this machine is configured with.").At("package_index")
+		return Errorf(Invalid, "%s", why).Fix("Name an address that begins with https://, or leave it empty for the one that this machine is " +
+			"configured with.").At("package_index")
 	}
 	u, err := url.Parse(index)
 	switch {
 	case err != nil || len(index) > 500 || u.Host == "":
 		return bad("This is no address of a package index.")
 	case u.User != nil:
-		return Errorf(Invalid, "The address holds a user name, and it is kept with the run.").Fix("Put the credentials into this machine's netrc file.").At("package_index")
+		return Errorf(Invalid, "The address holds a user name, and it is kept with the run.").
+			Fix("Put the credentials into this machine's netrc file.").At("package_index")
 	case u.Scheme != "https":
 		return bad("A package index is reached by https.")
 	}
@@ -120,8 +124,10 @@ func checkIndex(index, machine string) error {
 var (
 	variableName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]{0,99}$`)
 	// What decides which code runs, where it finds its files or how it reaches the engine is not a run's to change.
-	heldVariables = []string{"PATH", "HOME", "USER", "LOGNAME", "SHELL", "TMPDIR", "TEMP", "TMP", "IFS", "ENV", "BASH_ENV", "NETRC", "SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE",
-		"HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY", "SYSTEMROOT", "USERPROFILE", "LOCALAPPDATA", "APPDATA", "GCONV_PATH", "GLIBC_TUNABLES", "VIRTUAL_ENV"}
+	heldVariables = []string{"PATH", "HOME", "USER", "LOGNAME", "SHELL", "TMPDIR", "TEMP", "TMP", "IFS", "ENV", "BASH_ENV", "NETRC",
+		"SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE",
+		"HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY", "SYSTEMROOT", "USERPROFILE", "LOCALAPPDATA", "APPDATA", "GCONV_PATH",
+		"GLIBC_TUNABLES", "VIRTUAL_ENV"}
 	heldPrefixes = []string{"LD_", "DYLD_", "PYTHON", "FLWR_", "UV_", "PIP_", "BLOSSOMTUNE_", "XDG_"}
 )
 
@@ -135,10 +141,12 @@ func checkEnvironment(vars map[string]string) error {
 	for name, value := range vars {
 		size += len(name) + len(value)
 		if !variableName.MatchString(name) {
-			return bad("%q cannot be the name of an environment variable.", Cut(name, 100)).Fix("Use letters, digits and underscores; one NAME=value a line.")
+			return bad("%q cannot be the name of an environment variable.", Cut(name, 100)).
+				Fix("Use letters, digits and underscores; one NAME=value a line.")
 		}
 		upper := strings.ToUpper(name)
-		if slices.Contains(heldVariables, upper) || slices.ContainsFunc(heldPrefixes, func(p string) bool { return strings.HasPrefix(upper, p) }) {
+		if slices.Contains(heldVariables, upper) ||
+			slices.ContainsFunc(heldPrefixes, func(p string) bool { return strings.HasPrefix(upper, p) }) {
 			return bad("%s is not for a run to set.", name).Fix("%s", heldWords(upper))
 		}
 		if strings.ContainsAny(value, "\x00\n\r") {

@@ -55,5 +55,6 @@ func CheckText(field, s string) error {
 	if Storable(s) {
 		return nil
 	}
-	return Errorf(Invalid, "This text contains a NUL character or bytes that are not valid UTF-8.").Fix("Type it again instead of pasting it.").At(field)
+	return Errorf(Invalid, "This text contains a NUL character or bytes that are not valid UTF-8.").
+		Fix("Type it again instead of pasting it.").At(field)
 }

@@ -86,14 +86,16 @@ func invisible(r rune) bool {
 	case '\u034f', '\u115f', '\u1160', '\u17b4', '\u17b5', '\u2800', '\u3164', '\uffa0', '\uffef':
 		return true
 	}
-	return unicode.Is(unicode.Cf, r) && !unicode.Is(unicode.Prepended_Concatenation_Mark, r) || r >= 0xfff0 && r <= 0xfffb || r >= 0xe0000 && r <= 0xe0fff
+	return unicode.Is(unicode.Cf, r) && !unicode.Is(unicode.Prepended_Concatenation_Mark, r) || r >= 0xfff0 && r <= 0xfffb ||
+		r >= 0xe0000 && r <= 0xe0fff
 }
 
 // joiner reports whether a character is one of the two that some scripts, and emoji, need between letters.
 func joiner(r rune) bool { return r == '\u200c' || r == '\u200d' }
 
 var joined = []*unicode.RangeTable{
-	unicode.Arabic, unicode.Syriac, unicode.Mongolian, unicode.Nko, unicode.Devanagari, unicode.Bengali, unicode.Gurmukhi, unicode.Gujarati, unicode.Oriya,
+	unicode.Arabic, unicode.Syriac, unicode.Mongolian, unicode.Nko, unicode.Devanagari, unicode.Bengali, unicode.Gurmukhi, unicode.Gujarati,
+	unicode.Oriya,
 	unicode.Tamil, unicode.Telugu, unicode.Kannada, unicode.Malayalam, unicode.Sinhala, unicode.Khmer, unicode.Myanmar, unicode.Tibetan,
 	unicode.So, unicode.Sk, unicode.Variation_Selector,
 }

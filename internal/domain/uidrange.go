@@ -34,10 +34,12 @@ func ParseUIDRange(text string) (UIDRange, error) {
 	first, err1 := strconv.Atoi(strings.TrimSpace(a))
 	last, err2 := strconv.Atoi(strings.TrimSpace(b))
 	if !found || err1 != nil || err2 != nil || first < minUID || last > maxUID || first > last {
-		return UIDRange{}, Errorf(Invalid, "%q is not a range of user IDs.", text).Fix("Write it like 60706-61182, with IDs from %d on that no other user has, or off.", minUID)
+		return UIDRange{}, Errorf(Invalid, "%q is not a range of user IDs.", text).
+			Fix("Write it like 60706-61182, with IDs from %d on that no other user has, or off.", minUID)
 	}
 	if first <= 65535 && last >= 65534 {
-		return UIDRange{}, Errorf(Invalid, "The range %s contains the user IDs 65534 and 65535, which have other uses.", text).Fix("End it at 65533, or start it at 65536.")
+		return UIDRange{}, Errorf(Invalid, "The range %s contains the user IDs 65534 and 65535, which have other uses.", text).
+			Fix("End it at 65533, or start it at 65536.")
 	}
 	return UIDRange{first, last}, nil
 }

@@ -9,7 +9,8 @@ import (
 
 // Event says that something of a topic changed.
 type Event struct {
-	Topic string // "federation:<id>", "requests:<federation id>", "request:<id>", "engine:<federation id>", "run:<id>", "runs:<federation id>", "mail"
+	// "federation:<id>", "requests:<federation id>", "request:<id>", "engine:<federation id>", "run:<id>", "runs:<federation id>", "mail"
+	Topic string
 	Kind  string // what changed, in the topic's own words
 	Data  any    // optional; read-only for all who receive it
 }

@@ -221,7 +221,8 @@ func passHeader(out, in http.Header) {
 // errUnknownNode: the SuperLink refused what the gateway holds to be right. That is no reason to end a SuperNode for good.
 var errUnknownNode = again("The SuperLink does not know this SuperNode yet.", 5)
 
-// errStillOnline: a SuperNode that died is taken for online until its heartbeats are missed. Waiting heals it; Flower's 412 would end the SuperNode.
+// errStillOnline: a SuperNode that died is taken for online until its heartbeats are missed. Waiting heals it; Flower's 412 would end the
+// SuperNode.
 var errStillOnline = again("The SuperLink takes this SuperNode for online still; wait until it notices, within two minutes.", 5)
 
 // answered looks at the SuperLink's status before it is passed on.
@@ -232,7 +233,8 @@ func (c *call) answered(res *http.Response) error {
 		return c.r.Context().Err() // what the answer brings must not count as delivered
 	case res.StatusCode == http.StatusUnauthorized:
 		_ = res.Body.Close()
-		c.g.o.Log.Warn("the SuperLink refused an approved key", "federation", c.key.FederationID, "partition", c.key.Partition, "path", c.meth.path)
+		c.g.o.Log.Warn("the SuperLink refused an approved key", "federation", c.key.FederationID, "partition", c.key.Partition, "path",
+			c.meth.path)
 		if c.g.o.OnUnknown != nil {
 			c.g.o.OnUnknown(c.key)
 		}
@@ -241,7 +243,8 @@ func (c *call) answered(res *http.Response) error {
 		_ = res.Body.Close()
 		return errStillOnline
 	case c.transient(res, now):
-		c.g.o.Log.Info("the SuperLink answered 500; its log says why", "federation", c.key.FederationID, "partition", c.key.Partition, "path", c.meth.path)
+		c.g.o.Log.Info("the SuperLink answered 500; its log says why", "federation", c.key.FederationID, "partition", c.key.Partition, "path",
+			c.meth.path)
 		return errTransient
 	}
 	if c.meth.content != 0 && c.up.builtin == nil {

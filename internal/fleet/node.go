@@ -49,7 +49,8 @@ type node struct {
 }
 
 func newNode(g *Gateway, fp string) *node {
-	return &node{fp: fp, pace: rate.NewLimiter(rate.Limit(g.o.RatePerKey), g.o.BurstPerKey), slots: make(chan struct{}, g.o.CallsPerKey), calls: map[*call]struct{}{}}
+	return &node{fp: fp, pace: rate.NewLimiter(rate.Limit(g.o.RatePerKey), g.o.BurstPerKey), slots: make(chan struct{}, g.o.CallsPerKey),
+		calls: map[*call]struct{}{}}
 }
 
 func (g *Gateway) find(fp string) *node {

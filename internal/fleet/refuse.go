@@ -70,7 +70,8 @@ func (c *call) refuse(err error) {
 	}
 	if r.status != http.StatusServiceUnavailable || r.err != nil {
 		// The headers are never logged: they are the identity for 300 s.
-		c.g.o.Log.Debug("fleet request refused", "path", c.meth.path, "status", r.status, "federation", c.key.FederationID, "partition", c.key.Partition, "why", r.Error())
+		c.g.o.Log.Debug("fleet request refused", "path", c.meth.path, "status", r.status, "federation", c.key.FederationID, "partition",
+			c.key.Partition, "why", r.Error())
 	}
 	h := c.w.Header()
 	if r.retry > 0 {
@@ -85,7 +86,8 @@ func (c *call) refuse(err error) {
 // panicked answers a call whose handler has panicked. What is left of its body is not wanted.
 func panicked(w http.ResponseWriter, _ *http.Request, id string) {
 	w.Header().Set("Connection", "close")
-	writeRefusal(w, &refusal{status: http.StatusInternalServerError, detail: "The gateway failed; the server's log says more about request " + id + "."})
+	writeRefusal(w, &refusal{status: http.StatusInternalServerError,
+		detail: "The gateway failed; the server's log says more about request " + id + "."})
 }
 
 func writeRefusal(w http.ResponseWriter, r *refusal) {

@@ -79,7 +79,8 @@ func (t *timings) back(all []domain.Timing) {
 		t.note(messageKey{old.FederationID, old.EngineRunID, old.MessageID}, old.NodeID, func(p *domain.Timing) {
 			merged := old
 			merged.Up, merged.Down = old.Up+p.Up, old.Down+p.Down
-			for _, at := range [][2]*time.Time{{&merged.TakenAt, &p.TakenAt}, {&merged.GetAt, &p.GetAt}, {&merged.GotAt, &p.GotAt}, {&merged.PutAt, &p.PutAt}} {
+			for _, at := range [][2]*time.Time{{&merged.TakenAt, &p.TakenAt}, {&merged.GetAt, &p.GetAt}, {&merged.GotAt, &p.GotAt},
+				{&merged.PutAt, &p.PutAt}} {
 				first(at[0], *at[1])
 			}
 			if p.SentAt.After(merged.SentAt) {

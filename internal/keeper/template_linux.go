@@ -18,7 +18,8 @@ import (
 // Template is a child that has done slow preparations once, and makes a process of itself for each task: such a process begins with
 // all of them done. Its methods are safe for concurrent use.
 //
-// Its program finds a socket of packets at file 3. A packet to it is {"id", "args", "dir", "cpus"} and carries the file for the new process's
+// Its program finds a socket of packets at file 3. A packet to it is {"id", "args", "dir", "cpus"} and carries the file for the new
+// process's
 // output. The template makes a process that is a reaper (see package reaper), which makes the new process, as the leader of a group of its
 // own. Both die with the template. Its answers are {"id", "pid", "reaper"} with the ids of the two processes, {"id", "status"} when the
 // new one has ended, and {"id", "ended"} when its reaper has: then no descendant of it is left. Both numbers are those of wait.

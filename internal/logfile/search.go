@@ -70,7 +70,8 @@ func (s Search) matcher() (matcher, error) {
 		if errors.As(err, &bad) {
 			why = bad.Code.String()
 		}
-		return nil, domain.Errorf(domain.Invalid, "This is no regular expression: %s.", why).Fix("Switch the pattern off to search for the text itself.").At("q").Because(err)
+		return nil, domain.Errorf(domain.Invalid, "This is no regular expression: %s.", why).
+			Fix("Switch the pattern off to search for the text itself.").At("q").Because(err)
 	}
 	if tree, err := syntax.Parse(text, syntax.Perl); err == nil {
 		if has := needed(tree); has != "" {

@@ -167,7 +167,8 @@ func (w *Writer) put(line []byte) {
 	default:
 		if !w.beyond {
 			w.beyond = true
-			w.add(fmt.Appendf(nil, "[This log has reached its bound of %s: from here on only a logger's lines are kept while there is room, and the last lines, which follow at the end.]\n", inWords(w.keep.Max)))
+			w.add(fmt.Appendf(nil, "[This log has reached its bound of %s: from here on only a logger's lines are kept while there is room, and "+
+				"the last lines, which follow at the end.]\n", inWords(w.keep.Max)))
 		}
 		if _, leveled := levelOf(line); !leveled || size > w.keep.Max*9/10 {
 			w.rest.add(line)

@@ -84,7 +84,8 @@ func (k *key) body(line []byte) []byte {
 			k.gap = keyGap - keyAfter
 		}
 		k.before = append(k.before[:0], line[:run[0]]...)
-	case k.last && k.width > 0 && len(text) > 0 && len(text)%4 == 0 && bytes.Equal(bytes.TrimSpace(line[run[1]:]), nil) && bytes.Equal(line[:run[0]], k.before):
+	case k.last && k.width > 0 && len(text) > 0 && len(text)%4 == 0 && bytes.Equal(bytes.TrimSpace(line[run[1]:]), nil) &&
+		bytes.Equal(line[:run[0]], k.before):
 		k.gap, k.last = keyGap-keyAfter, false // the short end of a key
 	default:
 		k.last = false
@@ -98,7 +99,8 @@ func (k *key) body(line []byte) []byte {
 
 // likeKey tells random letters from words, hashes and paths.
 func likeKey(text []byte) bool {
-	return bytes.ContainsFunc(text, unicode.IsUpper) && bytes.ContainsFunc(text, unicode.IsLower) && 8*bytes.Count(text, []byte("/")) <= len(text)
+	return bytes.ContainsFunc(text, unicode.IsUpper) && bytes.ContainsFunc(text, unicode.IsLower) &&
+		8*bytes.Count(text, []byte("/")) <= len(text)
 }
 
 // longest returns where the longest run of a key's letters is in a line.

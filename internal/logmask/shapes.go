@@ -50,7 +50,8 @@ type beginning struct {
 
 // begins tells by a byte which secrets may begin there.
 var begins = [256][]beginning{
-	'h': {{aHubToken, has("hf_")}}, 'g': {{aGitHubToken, has("gh?_", "github_pat_")}}, 'A': {{anAmazonKey, has("AKIA", "ASIA")}, {aHeader, header}, {anAmazonKey, amazon}},
+	'h': {{aHubToken, has("hf_")}}, 'g': {{aGitHubToken, has("gh?_", "github_pat_")}},
+	'A': {{anAmazonKey, has("AKIA", "ASIA")}, {aHeader, header}, {anAmazonKey, amazon}},
 	'a': {{aHeader, header}, {anAmazonKey, amazon}}, 'B': {{aBearer, bearer}}, 'b': {{aBearer, bearer}}, '-': {{aKey, has("-----BEGIN ")}},
 	':': {{aPassword, password}}, 'f': {{aSignature, signature}}, 'F': {{aSignature, signature}},
 }
@@ -110,7 +111,8 @@ var all = []shape{
 	// 'Authorization': 'Bearer …' as Python, JSON and command lines write it: up to the quote that closes it.
 	{aHeader, regexp.MustCompile(`(?i)(authorization["']?\s*[:=,]\s*b?")[^"]+`), []byte("${1}" + Masked)},
 	{aHeader, regexp.MustCompile(`(?i)(authorization["']?\s*[:=,]\s*b?')[^']+`), []byte("${1}" + Masked)},
-	{aHeader, regexp.MustCompile(`(?i)(authorization["']?\s*[:=]\s*(?:(?:bearer|basic|token|bot|negotiate)\s+))[^\s"',;]+`), []byte("${1}" + Masked)},
+	{aHeader, regexp.MustCompile(`(?i)(authorization["']?\s*[:=]\s*(?:(?:bearer|basic|token|bot|negotiate)\s+))[^\s"',;]+`),
+		[]byte("${1}" + Masked)},
 	{aHeader, regexp.MustCompile(`(?i)(authorization["']?\s*[:=]\s*)((?:bearer|basic|token|bot|negotiate)\s+\[masked\]|[^\s"'].*)`), nil},
 	{aBearer, regexp.MustCompile(`(?i)\b(bearer\s+)[A-Za-z0-9._~+/=-]{16,}`), []byte("${1}" + Masked)},
 	{aSignature, regexp.MustCompile(`(?i)(flwr-[a-z-]{0,20}signature["']?\s*[:=,]\s*b?["']?)[A-Za-z0-9+/=]+`), []byte("${1}" + Masked)},

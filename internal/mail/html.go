@@ -12,7 +12,8 @@ import (
 // It loads nothing from anywhere. brand is the colour of buttons, under white.
 func htmlOf(m domain.Mail, brand string) string {
 	var b strings.Builder
-	b.WriteString(`<!doctype html><html lang="en"><meta charset="utf-8"><body style="margin:0;padding:24px;font:16px/24px system-ui,sans-serif;color:#1E1B2E;background:#ffffff">` +
+	b.WriteString(`<!doctype html><html lang="en"><meta charset="utf-8">` +
+		`<body style="margin:0;padding:24px;font:16px/24px system-ui,sans-serif;color:#1E1B2E;background:#ffffff">` +
 		`<div style="max-width:560px;margin:0 auto">`)
 	for block := range strings.SplitSeq(strings.TrimSpace(m.Text), "\n\n") {
 		text := strings.TrimSpace(block)
@@ -20,10 +21,13 @@ func htmlOf(m domain.Mail, brand string) string {
 		case text == "":
 		case strings.HasPrefix(block, "    ") && isLink(text):
 			link := html.EscapeString(text)
-			b.WriteString(`<p style="margin:16px 0"><a href="` + link + `" style="display:inline-block;padding:10px 20px;border-radius:6px;background:` + brand + `;color:#ffffff;text-decoration:none">Open</a>` +
+			b.WriteString(`<p style="margin:16px 0"><a href="` + link +
+				`" style="display:inline-block;padding:10px 20px;border-radius:6px;background:` + brand +
+				`;color:#ffffff;text-decoration:none">Open</a>` +
 				`<br><small style="color:#5A576B;word-break:break-all">` + link + `</small></p>`)
 		case strings.HasPrefix(block, "    "):
-			b.WriteString(`<p style="margin:16px 0;font:600 26px/32px ui-monospace,monospace;letter-spacing:2px">` + html.EscapeString(text) + `</p>`)
+			b.WriteString(`<p style="margin:16px 0;font:600 26px/32px ui-monospace,monospace;letter-spacing:2px">` + html.EscapeString(text) +
+				`</p>`)
 		default:
 			b.WriteString(`<p style="margin:16px 0">` + strings.ReplaceAll(html.EscapeString(text), "\n", "<br>") + `</p>`)
 		}

@@ -28,7 +28,8 @@ const maxMailjet = 64 << 10
 func (s *Service) sendMailjet(ctx context.Context, m domain.Mail) error {
 	type address struct{ Email, Name string }
 	body, err := json.Marshal(map[string]any{"Messages": []any{map[string]any{
-		"From": address{onWire(s.From), s.Site.Name()}, "To": []address{{Email: onWire(m.To)}}, "Subject": m.Subject, "TextPart": m.Text, "HTMLPart": htmlOf(m, s.brand()),
+		"From": address{onWire(s.From), s.Site.Name()}, "To": []address{{Email: onWire(m.To)}}, "Subject": m.Subject, "TextPart": m.Text,
+		"HTMLPart": htmlOf(m, s.brand()),
 		"CustomID": itoa(m.ID), "TrackOpens": "disabled", "TrackClicks": "disabled",
 	}}})
 	if err != nil {

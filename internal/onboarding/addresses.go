@@ -44,11 +44,13 @@ func parseEmails(text string) (out []string, errs domain.Errors) {
 		if len(bad) > shownBad {
 			more, bad = fmt.Sprintf(" and %d more", len(bad)-shownBad), bad[:shownBad]
 		}
-		errs = append(errs, domain.Errorf(domain.Invalid, "Not e-mail addresses: %s%s.", strings.Join(bad, "; "), more).Fix("No one has been invited yet. Correct or remove them.").At("emails"))
+		errs = append(errs, domain.Errorf(domain.Invalid, "Not e-mail addresses: %s%s.", strings.Join(bad, "; "), more).
+			Fix("No one has been invited yet. Correct or remove them.").At("emails"))
 	case len(out) == 0:
 		errs = append(errs, domain.Errorf(domain.Invalid, "The list has no addresses.").Fix("Enter one on each line.").At("emails"))
 	case len(out) > domain.MaxImport:
-		errs = append(errs, domain.Errorf(domain.Invalid, "The list has %d addresses; %d can be invited at once.", len(out), domain.MaxImport).Fix("Split it.").At("emails"))
+		errs = append(errs, domain.Errorf(domain.Invalid, "The list has %d addresses; %d can be invited at once.", len(out), domain.MaxImport).
+			Fix("Split it.").At("emails"))
 	}
 	return out, errs
 }
@@ -117,7 +119,8 @@ func unquote(s string) (string, bool) {
 	return strings.TrimSpace(inner), true
 }
 
-var headers = []string{"email", "e-mail", "mail", "email address", "e-mail address", "address", "e-mail-adresse", "emailadresse", "courriel", "correo", "primary email", "work email"}
+var headers = []string{"email", "e-mail", "mail", "email address", "e-mail address", "address", "e-mail-adresse", "emailadresse",
+	"courriel", "correo", "primary email", "work email"}
 
 func isHeader(c cell) bool {
 	return slices.Contains(headers, strings.ToLower(strings.ReplaceAll(c.text, "_", " ")))

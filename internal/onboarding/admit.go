@@ -20,14 +20,17 @@ func (s *Service) checkAsker(ctx context.Context, tx Tx, fed domain.Federation, 
 			return inv, domain.Errorf(domain.NotFound, "There is no such invitation to %s.", fed.Name)
 		}
 		if !inv.Takes(email) {
-			return inv, domain.Errorf(domain.Invalid, "This invitation is for another address.").Fix("Use the address that it was sent to, or one of your organisation%s.", suffix(inv.Domain)).At("email")
+			return inv, domain.Errorf(domain.Invalid, "This invitation is for another address.").
+				Fix("Use the address that it was sent to, or one of your organisation%s.", suffix(inv.Domain)).At("email")
 		}
 	}
 	if fed.Asking.InvitationsOnly && inv.ID == 0 {
-		return inv, domain.Errorf(domain.Forbidden, "%s takes people by invitation only.", fed.Name).Fix("Ask its managers for an invitation, and open the link in it.")
+		return inv, domain.Errorf(domain.Forbidden, "%s takes people by invitation only.", fed.Name).
+			Fix("Ask its managers for an invitation, and open the link in it.")
 	}
 	if in.Asker.Email != "" && in.Asker.Email != email {
-		return inv, domain.Errorf(domain.Invalid, "You are signed in as %s.", in.Asker.Email).Fix("Ask with that address, or sign out first.").At("email")
+		return inv, domain.Errorf(domain.Invalid, "You are signed in as %s.", in.Asker.Email).Fix("Ask with that address, or sign out first.").
+			At("email")
 	}
 	if fed.Asking.Proof == domain.ProofEither || s.Providers == 0 {
 		return inv, nil
@@ -38,7 +41,8 @@ func (s *Service) checkAsker(ctx context.Context, tx Tx, fed domain.Federation, 
 			return inv, err
 		}
 	}
-	return inv, domain.Errorf(domain.Unauthenticated, "%s asks you to sign in with an account first.", fed.Name).Fix("Sign in, then send your request; your e-mail address is confirmed after that.")
+	return inv, domain.Errorf(domain.Unauthenticated, "%s asks you to sign in with an account first.", fed.Name).
+		Fix("Sign in, then send your request; your e-mail address is confirmed after that.")
 }
 
 func suffix(host string) string {
@@ -119,7 +123,8 @@ func (s *Service) Rules(ctx context.Context, fedID int64) ([]domain.ApprovalRule
 
 // AddRule makes requests that match be approved without a review from now on. value is an e-mail domain, or an organisation at a
 // sign-in provider like "huggingface:acme".
-func (s *Service) AddRule(ctx context.Context, actor domain.Actor, fedID int64, kind domain.RuleKind, value string) (domain.ApprovalRule, error) {
+func (s *Service) AddRule(ctx context.Context, actor domain.Actor, fedID int64, kind domain.RuleKind, value string) (domain.ApprovalRule,
+	error) {
 	rule := domain.ApprovalRule{FederationID: fedID, Kind: kind, CreatedBy: actor.Name, CreatedAt: s.now()}
 	var err error
 	switch kind {
@@ -127,8 +132,10 @@ func (s *Service) AddRule(ctx context.Context, actor domain.Actor, fedID int64, 
 		rule.Value, err = domain.NormalDomain(value, "value")
 	case domain.RuleOrganisation:
 		rule.Value = strings.ToLower(domain.Line(value))
-		if provider, org, ok := strings.Cut(rule.Value, ":"); !ok || provider == "" || org == "" || len(rule.Value) > maxShort || strings.ContainsAny(rule.Value, " \t") {
-			err = domain.Errorf(domain.Invalid, "%q names no organisation.", value).Fix("Write the provider and the organisation's name there, like huggingface:acme.").At("value")
+		if provider, org, ok := strings.Cut(rule.Value, ":"); !ok || provider == "" || org == "" || len(rule.Value) > maxShort ||
+			strings.ContainsAny(rule.Value, " \t") {
+			err = domain.Errorf(domain.Invalid, "%q names no organisation.", value).
+				Fix("Write the provider and the organisation's name there, like huggingface:acme.").At("value")
 		}
 	default:
 		err = domain.Errorf(domain.Invalid, "A rule looks at a domain or an organisation.").At("kind")
@@ -145,8 +152,9 @@ func (s *Service) AddRule(ctx context.Context, actor domain.Actor, fedID int64, 
 }
 
 func (s *Service) ruleEntry(actor domain.Actor, r domain.ApprovalRule, action string) domain.AuditEntry {
-	return domain.AuditEntry{At: s.now(), Actor: actor, Action: action, ObjectKind: "rule", ObjectID: strconv.FormatInt(r.ID, 10), FederationID: r.FederationID,
-		Detail: map[string]string{"kind": string(r.Kind), "value": r.Value}}
+	return domain.AuditEntry{At: s.now(), Actor: actor, Action: action, ObjectKind: "rule", ObjectID: strconv.FormatInt(r.ID, 10),
+		FederationID: r.FederationID,
+		Detail:       map[string]string{"kind": string(r.Kind), "value": r.Value}}
 }
 
 // DropRule ends an approval rule of a federation. Who was approved by it stays.

@@ -62,12 +62,15 @@ func (s *Service) decided(ctx context.Context, tx Tx, e Enrolment, a domain.AppA
 	if err := tx.PutAppApproval(ctx, a); err != nil {
 		return false, err
 	}
-	return true, tx.InsertAudit(ctx, domain.AuditEntry{At: s.now(), Actor: domain.Actor{Kind: "node", Name: fmt.Sprintf("partition %d", e.Request.Partition)},
-		Action: "app_version." + string(a.State), ObjectKind: "app_version", ObjectID: a.AppHash, FederationID: e.Request.FederationID,
-		Detail: map[string]string{"request": e.Request.Ref, "partition": fmt.Sprint(e.Request.Partition), "app": app.ID() + " " + app.Version, "rule": a.Reason}})
+	return true, tx.InsertAudit(ctx,
+		domain.AuditEntry{At: s.now(), Actor: domain.Actor{Kind: "node", Name: fmt.Sprintf("partition %d", e.Request.Partition)},
+			Action: "app_version." + string(a.State), ObjectKind: "app_version", ObjectID: a.AppHash, FederationID: e.Request.FederationID,
+			Detail: map[string]string{"request": e.Request.Ref, "partition": fmt.Sprint(e.Request.Partition), "app": app.ID() + " " + app.Version,
+				"rule": a.Reason}})
 }
 
 func (s *Service) appWaitsMail(e Enrolment, app domain.AppVersion) domain.Mail {
-	return s.Texts.Mail(site.MailAppWaits, map[string]string{"federation": e.Federation.Name, "app": app.ID() + " " + app.Version, "hash": app.Hash,
-		"link": s.PublicURL() + "/me/" + e.Federation.Slug})
+	return s.Texts.Mail(site.MailAppWaits,
+		map[string]string{"federation": e.Federation.Name, "app": app.ID() + " " + app.Version, "hash": app.Hash,
+			"link": s.PublicURL() + "/me/" + e.Federation.Slug})
 }

@@ -45,7 +45,8 @@ func (s *Service) Ask(ctx context.Context, in AskInput) (domain.Request, error) 
 			return domain.Request{}, err
 		}
 	}
-	a := domain.Ask{Ref: newRef(), FederationID: in.FederationID, Email: email, Name: in.Name, Organisation: in.Organisation, Message: in.Message, CreatedAt: s.now(), CodeSent: 1, CodeSentAt: s.now()}
+	a := domain.Ask{Ref: newRef(), FederationID: in.FederationID, Email: email, Name: in.Name, Organisation: in.Organisation,
+		Message: in.Message, CreatedAt: s.now(), CodeSent: 1, CodeSentAt: s.now()}
 	own := in.Asker.ID != 0 && in.Asker.Email == email
 	r := domain.Request{Ref: a.Ref}
 	err = s.Store.InTx(ctx, func(tx Tx) error {
@@ -102,7 +103,8 @@ func (s *Service) checkAsk(in *AskInput) (string, error) {
 	errs = errs.With(err)
 	in.Name, in.Organisation, in.Message = domain.Line(in.Name), domain.Line(in.Organisation), domain.Text(in.Message)
 	if in.Name == "" {
-		errs = append(errs, domain.Errorf(domain.Invalid, "Your name is missing.").Fix("Managers see it when they review your request.").At("name"))
+		errs = append(errs, domain.Errorf(domain.Invalid, "Your name is missing.").Fix("Managers see it when they review your request.").
+			At("name"))
 	}
 	for field, v := range map[string]string{"name": in.Name, "organisation": in.Organisation} {
 		if len(v) > maxShort {

@@ -28,7 +28,8 @@ func (s *Service) sendCode(ctx context.Context, tx Tx, fed domain.Federation, r 
 		return false, nil
 	}
 	code := readable(2, 4)
-	r.Code = domain.ActivationCode{Hash: codeHash(r.Ref, domain.NormalCode(code)), ExpiresAt: now.Add(domain.CodeLife), Sent: r.Code.Sent + 1, SentAt: now}
+	r.Code = domain.ActivationCode{Hash: codeHash(r.Ref, domain.NormalCode(code)), ExpiresAt: now.Add(domain.CodeLife), Sent: r.Code.Sent + 1,
+		SentAt: now}
 	if err := tx.UpdateRequest(ctx, *r); err != nil {
 		return false, err
 	}
@@ -90,7 +91,8 @@ func (s *Service) Resend(ctx context.Context, ref, address string) error {
 		return err
 	}
 	if refused {
-		return domain.Errorf(domain.Limited, "A code was mailed a moment ago, or as often as one day allows.").Fix("Look into your mail, also among the spam; then wait a minute and try again.")
+		return domain.Errorf(domain.Limited, "A code was mailed a moment ago, or as often as one day allows.").
+			Fix("Look into your mail, also among the spam; then wait a minute and try again.")
 	}
 	s.MailWake()
 	return nil
@@ -172,8 +174,10 @@ func (s *Service) unite(ctx context.Context, tx Tx, from domain.Person, r domain
 	if err := tx.MoveIdentities(ctx, from.ID, r.PersonID); err != nil {
 		return err
 	}
-	return tx.InsertAudit(ctx, domain.AuditEntry{At: s.now(), Actor: domain.Actor{Kind: "person", PersonID: r.PersonID, Name: r.Name}, Action: "identity.moved", ObjectKind: "person",
-		ObjectID: strconv.FormatInt(r.PersonID, 10), Detail: map[string]string{"from": strconv.FormatInt(from.ID, 10), "request": r.Ref}})
+	return tx.InsertAudit(ctx,
+		domain.AuditEntry{At: s.now(), Actor: domain.Actor{Kind: "person", PersonID: r.PersonID, Name: r.Name}, Action: "identity.moved",
+			ObjectKind: "person",
+			ObjectID:   strconv.FormatInt(r.PersonID, 10), Detail: map[string]string{"from": strconv.FormatInt(from.ID, 10), "request": r.Ref}})
 }
 
 // tryCode compares a code and uses up a try, or the code.

@@ -47,7 +47,8 @@ func (s *Service) AskDevice(host, address string) (v Device, secret string, err 
 		return v, "", domain.Errorf(domain.Limited, "Too many requests from your address.").Fix("Wait ten minutes, then try again.")
 	}
 	host = domain.Line(host)
-	v = Device{Code: readable(2, 4), Host: domain.Cut(host, maxShort), Address: address, Asked: s.now(), Until: s.now().Add(deviceLife), secret: randomHex(24)}
+	v = Device{Code: readable(2, 4), Host: domain.Cut(host, maxShort), Address: address, Asked: s.now(), Until: s.now().
+		Add(deviceLife), secret: randomHex(24)}
 	s.devices.mu.Lock()
 	defer s.devices.mu.Unlock()
 	s.devices.sweep(s.now())
@@ -85,7 +86,8 @@ func (s *Service) FindDevice(personID int64, shown string) (Device, error) {
 	defer s.devices.mu.Unlock()
 	s.devices.sweep(s.now())
 	code := domain.NormalCode(shown)
-	unknown := domain.Errorf(domain.Invalid, "No terminal shows this code.").Fix("Copy all three groups that your terminal shows. A code works for ten minutes.").At("code")
+	unknown := domain.Errorf(domain.Invalid, "No terminal shows this code.").
+		Fix("Copy all three groups that your terminal shows. A code works for ten minutes.").At("code")
 	if len(code) != 12 {
 		return Device{}, unknown
 	}

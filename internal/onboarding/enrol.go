@@ -20,7 +20,8 @@ import (
 // the request stop working.
 func (s *Service) NewJoinToken(ctx context.Context, actor domain.Actor, requestID int64) (text string, expires time.Time, err error) {
 	public, secret := randomHex(8), randomHex(24)
-	t := domain.JoinToken{Public: public, RequestID: requestID, Hash: tokenHash(secret), CreatedAt: s.now(), ExpiresAt: s.now().Add(domain.JoinTokenLife)}
+	t := domain.JoinToken{Public: public, RequestID: requestID, Hash: tokenHash(secret), CreatedAt: s.now(), ExpiresAt: s.now().
+		Add(domain.JoinTokenLife)}
 	err = s.Store.InTx(ctx, func(tx Tx) error {
 		r, err := tx.RequestByID(ctx, requestID)
 		if err != nil {
@@ -69,7 +70,8 @@ type Enrolment struct {
 // again with it: then the answer is the same. A key that the request had before is revoked. A key that was ever enrolled,
 // anywhere, is a [domain.Conflict].
 func (s *Service) Enrol(ctx context.Context, in EnrolInput) (Enrolment, error) {
-	refused := domain.Errorf(domain.Expired, "This join token does not work (any more).").Fix("Make a new command on your status page.").At("token")
+	refused := domain.Errorf(domain.Expired, "This join token does not work (any more).").Fix("Make a new command on your status page.").
+		At("token")
 	parts := strings.Split(domain.Line(in.Token), ".")
 	if len(parts) != 3 {
 		return Enrolment{}, refused
@@ -110,7 +112,8 @@ func (s *Service) Enrol(ctx context.Context, in EnrolInput) (Enrolment, error) {
 			return err
 		}
 		changed = true
-		out.Key, err = s.putKey(ctx, tx, domain.Actor{Kind: "node", Name: fmt.Sprintf("partition %d", out.Request.Partition)}, out.Request, key, fp, "agent")
+		out.Key, err = s.putKey(ctx, tx, domain.Actor{Kind: "node", Name: fmt.Sprintf("partition %d", out.Request.Partition)}, out.Request, key,
+			fp, "agent")
 		return err
 	})
 	if err != nil {
@@ -145,7 +148,8 @@ func (s *Service) enrolment(ctx context.Context, tx Tx, requestID int64) (Enrolm
 }
 
 // putKey enrols a key in place of the one that the request had. One that was ever enrolled is refused by the database.
-func (s *Service) putKey(ctx context.Context, tx Tx, actor domain.Actor, r domain.Request, key *ecdsa.PublicKey, fp, via string) (domain.NodeKey, error) {
+func (s *Service) putKey(ctx context.Context, tx Tx, actor domain.Actor, r domain.Request, key *ecdsa.PublicKey, fp,
+	via string) (domain.NodeKey, error) {
 	text, _, err := domain.NodeKeyPEM(key)
 	if err != nil {
 		return domain.NodeKey{}, err
@@ -153,12 +157,15 @@ func (s *Service) putKey(ctx context.Context, tx Tx, actor domain.Actor, r domai
 	if err := s.revokeKey(ctx, tx, r.ID); err != nil {
 		return domain.NodeKey{}, err
 	}
-	k := domain.NodeKey{FederationID: r.FederationID, RequestID: r.ID, Partition: r.Partition, PublicPEM: text, Fingerprint: fp, Via: via, CreatedAt: s.now()}
+	k := domain.NodeKey{FederationID: r.FederationID, RequestID: r.ID, Partition: r.Partition, PublicPEM: text, Fingerprint: fp, Via: via,
+		CreatedAt: s.now()}
 	if err := tx.InsertNodeKey(ctx, &k); err != nil {
 		return k, err
 	}
-	return k, tx.InsertAudit(ctx, domain.AuditEntry{At: s.now(), Actor: actor, Action: "node_key.enrolled", ObjectKind: "node_key", ObjectID: fp, FederationID: r.FederationID,
-		Detail: map[string]string{"request": r.Ref, "partition": fmt.Sprint(r.Partition), "via": via}})
+	return k, tx.InsertAudit(ctx,
+		domain.AuditEntry{At: s.now(), Actor: actor, Action: "node_key.enrolled", ObjectKind: "node_key", ObjectID: fp,
+			FederationID: r.FederationID,
+			Detail:       map[string]string{"request": r.Ref, "partition": fmt.Sprint(r.Partition), "via": via}})
 }
 
 func (s *Service) keyChanged(r domain.Request) {
@@ -206,7 +213,8 @@ func (s *Service) Rotate(ctx context.Context, e Enrolment, publicKey []byte, pro
 		if e, err = s.enrolment(ctx, tx, e.Request.ID); err != nil {
 			return err
 		}
-		e.Key, err = s.putKey(ctx, tx, domain.Actor{Kind: "node", Name: fmt.Sprintf("partition %d", e.Request.Partition)}, e.Request, key, fp, old.Via)
+		e.Key, err = s.putKey(ctx, tx, domain.Actor{Kind: "node", Name: fmt.Sprintf("partition %d", e.Request.Partition)}, e.Request, key, fp,
+			old.Via)
 		return err
 	})
 	if err == nil {
@@ -222,8 +230,10 @@ func (s *Service) Leave(ctx context.Context, e Enrolment) error {
 			return err
 		}
 		actor := domain.Actor{Kind: "node", Name: fmt.Sprintf("partition %d", e.Request.Partition)}
-		return tx.InsertAudit(ctx, domain.AuditEntry{At: s.now(), Actor: actor, Action: "node_key.left", ObjectKind: "node_key", ObjectID: e.Key.Fingerprint, FederationID: e.Request.FederationID,
-			Detail: map[string]string{"request": e.Request.Ref}})
+		return tx.InsertAudit(ctx,
+			domain.AuditEntry{At: s.now(), Actor: actor, Action: "node_key.left", ObjectKind: "node_key", ObjectID: e.Key.Fingerprint,
+				FederationID: e.Request.FederationID,
+				Detail:       map[string]string{"request": e.Request.Ref}})
 	})
 	if err == nil {
 		s.keyChanged(e.Request)

@@ -32,8 +32,10 @@ func (s *Service) CreateFederation(ctx context.Context, actor domain.Actor, f do
 		if err := tx.InsertFederation(ctx, &f); err != nil {
 			return err
 		}
-		return tx.InsertAudit(ctx, domain.AuditEntry{At: s.now(), Actor: actor, Action: "federation.created", ObjectKind: "federation", ObjectID: f.Slug, FederationID: f.ID,
-			Detail: map[string]string{"partitions": fmt.Sprint(f.TotalPartitions), "engine": f.Engine.String()}})
+		return tx.InsertAudit(ctx,
+			domain.AuditEntry{At: s.now(), Actor: actor, Action: "federation.created", ObjectKind: "federation", ObjectID: f.Slug,
+				FederationID: f.ID,
+				Detail:       map[string]string{"partitions": fmt.Sprint(f.TotalPartitions), "engine": f.Engine.String()}})
 	})
 	return f, err
 }
@@ -56,7 +58,8 @@ func (s *Service) Resize(ctx context.Context, actor domain.Actor, fedID int64, t
 			}
 		}
 		if len(holders) > 0 {
-			return nil, domain.Errorf(domain.Conflict, "%d partitions are too few for %s.", total, strings.Join(holders, ", ")).Fix("Revoke their access first, or keep a larger total.").At("partitions")
+			return nil, domain.Errorf(domain.Conflict, "%d partitions are too few for %s.", total, strings.Join(holders, ", ")).
+				Fix("Revoke their access first, or keep a larger total.").At("partitions")
 		}
 		detail := map[string]string{"from": fmt.Sprint(f.TotalPartitions), "to": fmt.Sprint(total)}
 		f.TotalPartitions = total
@@ -76,7 +79,8 @@ func (s *Service) WantEngine(ctx context.Context, actor domain.Actor, fedID int6
 	})
 }
 
-func (s *Service) changeFederation(ctx context.Context, actor domain.Actor, fedID int64, action string, change func(Tx, *domain.Federation) (map[string]string, error)) (domain.Federation, error) {
+func (s *Service) changeFederation(ctx context.Context, actor domain.Actor, fedID int64, action string,
+	change func(Tx, *domain.Federation) (map[string]string, error)) (domain.Federation, error) {
 	var f domain.Federation
 	err := s.Store.InTx(ctx, func(tx Tx) error {
 		var err error
@@ -91,7 +95,9 @@ func (s *Service) changeFederation(ctx context.Context, actor domain.Actor, fedI
 		if err := tx.UpdateFederation(ctx, f); err != nil {
 			return err
 		}
-		return tx.InsertAudit(ctx, domain.AuditEntry{At: s.now(), Actor: actor, Action: action, ObjectKind: "federation", ObjectID: f.Slug, FederationID: f.ID, Detail: detail})
+		return tx.InsertAudit(ctx,
+			domain.AuditEntry{At: s.now(), Actor: actor, Action: action, ObjectKind: "federation", ObjectID: f.Slug, FederationID: f.ID,
+				Detail: detail})
 	})
 	if err == nil {
 		s.Events.Publish(events.Event{Topic: FederationTopic(fedID), Kind: "changed"})
@@ -113,7 +119,8 @@ func checkTexts(f domain.Federation) (errs domain.Errors) {
 }
 
 // Configure changes what a federation says of itself and how people ask to join it.
-func (s *Service) Configure(ctx context.Context, actor domain.Actor, fedID int64, name, description string, asking domain.Asking) (domain.Federation, error) {
+func (s *Service) Configure(ctx context.Context, actor domain.Actor, fedID int64, name, description string,
+	asking domain.Asking) (domain.Federation, error) {
 	want := domain.Federation{Name: domain.Line(name), Description: domain.Text(description), Asking: asking}
 	want.Asking.Question = domain.Line(asking.Question)
 	errs := checkTexts(want)

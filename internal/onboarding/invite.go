@@ -62,7 +62,8 @@ func (s *Service) Invite(ctx context.Context, actor domain.Actor, in InviteInput
 func (s *Service) inviteLink(secret string) string { return s.PublicURL() + "/i/" + secret }
 
 // insertInvitation gives an invitation its secret and its life, and keeps it with its audit row.
-func (s *Service) insertInvitation(ctx context.Context, tx Tx, actor domain.Actor, inv *domain.Invitation, days int) (secret string, err error) {
+func (s *Service) insertInvitation(ctx context.Context, tx Tx, actor domain.Actor, inv *domain.Invitation, days int) (secret string,
+	err error) {
 	secret = randomHex(16)
 	inv.Hash, inv.CreatedBy, inv.CreatedAt = inviteHash(secret), actor.Name, s.now()
 	inv.ExpiresAt = inv.CreatedAt.Add(time.Duration(days) * 24 * time.Hour)
@@ -73,8 +74,10 @@ func (s *Service) insertInvitation(ctx context.Context, tx Tx, actor domain.Acto
 }
 
 func (s *Service) inviteEntry(actor domain.Actor, inv domain.Invitation, action string) domain.AuditEntry {
-	return domain.AuditEntry{At: s.now(), Actor: actor, Action: action, ObjectKind: "invitation", ObjectID: strconv.FormatInt(inv.ID, 10), FederationID: inv.FederationID,
-		Detail: map[string]string{"uses": strconv.Itoa(inv.Uses), "auto": strconv.FormatBool(inv.Auto), "domain": inv.Domain, "email": inv.Email}}
+	return domain.AuditEntry{At: s.now(), Actor: actor, Action: action, ObjectKind: "invitation", ObjectID: strconv.FormatInt(inv.ID, 10),
+		FederationID: inv.FederationID,
+		Detail: map[string]string{"uses": strconv.Itoa(inv.Uses), "auto": strconv.FormatBool(inv.Auto), "domain": inv.Domain,
+			"email": inv.Email}}
 }
 
 // Imported is what became of a list of addresses.
@@ -85,7 +88,8 @@ type Imported struct {
 
 // ImportInvitations invites each address of a list by mail, each for itself. The list is what people paste: one address a line,
 // recipients from a mail program, or a table saved as CSV. If one address is bad, no one is invited.
-func (s *Service) ImportInvitations(ctx context.Context, actor domain.Actor, fedID int64, text string, days int, auto bool) (Imported, error) {
+func (s *Service) ImportInvitations(ctx context.Context, actor domain.Actor, fedID int64, text string, days int, auto bool) (Imported,
+	error) {
 	emails, errs := parseEmails(text)
 	if err := errs.With(checkDays(days)).OrNil(); err != nil {
 		return Imported{}, err

@@ -74,7 +74,8 @@ func choose(ctx context.Context, tx Tx, fed domain.Federation, partition int) (i
 		return free[0], nil
 	}
 	if partition < 0 || partition >= fed.TotalPartitions {
-		return 0, domain.Errorf(domain.Invalid, "%s has the partitions 0 to %d; there is no %d.", fed.Name, fed.TotalPartitions-1, partition).At("partition")
+		return 0, domain.Errorf(domain.Invalid, "%s has the partitions 0 to %d; there is no %d.", fed.Name, fed.TotalPartitions-1, partition).
+			At("partition")
 	}
 	if _, taken := slices.BinarySearch(held, partition); !taken {
 		return partition, nil
@@ -106,7 +107,8 @@ func nextFree(held []int, total, n int) []int {
 // Reject turns a pending request down; the reason is mailed.
 func (s *Service) Reject(ctx context.Context, actor domain.Actor, id int64, reason string) (domain.Request, error) {
 	if reason = domain.Text(reason); reason == "" || len(reason) > maxMessage {
-		return domain.Request{}, domain.Errorf(domain.Invalid, "Give a reason of up to %d bytes; it is mailed to the person.", maxMessage).At("reason")
+		return domain.Request{}, domain.Errorf(domain.Invalid, "Give a reason of up to %d bytes; it is mailed to the person.", maxMessage).
+			At("reason")
 	}
 	return s.decide(ctx, id, func(tx Tx, fed domain.Federation, r *domain.Request) error {
 		r.Reason, r.DecidedAt, r.DecidedBy = reason, s.now(), actor.Name
@@ -120,11 +122,13 @@ func (s *Service) Reject(ctx context.Context, actor domain.Actor, id int64, reas
 // Revoke ends an approved participant's access: the partition is free again, the keys are refused for ever.
 func (s *Service) Revoke(ctx context.Context, actor domain.Actor, id int64, reason string) (domain.Request, error) {
 	if reason = domain.Text(reason); reason == "" || len(reason) > maxMessage {
-		return domain.Request{}, domain.Errorf(domain.Invalid, "Give a reason of up to %d bytes; it is mailed to the person.", maxMessage).At("reason")
+		return domain.Request{}, domain.Errorf(domain.Invalid, "Give a reason of up to %d bytes; it is mailed to the person.", maxMessage).
+			At("reason")
 	}
 	r, err := s.decide(ctx, id, func(tx Tx, fed domain.Federation, r *domain.Request) error {
 		r.Reason, r.DecidedAt, r.DecidedBy = reason, s.now(), actor.Name
-		if err := s.transition(ctx, tx, actor, r, domain.Revoked, map[string]string{"reason": reason, "partition": fmt.Sprint(r.Partition)}); err != nil {
+		if err := s.transition(ctx, tx, actor, r, domain.Revoked,
+			map[string]string{"reason": reason, "partition": fmt.Sprint(r.Partition)}); err != nil {
 			return err
 		}
 		if err := s.revokeKey(ctx, tx, r.ID); err != nil {

@@ -97,7 +97,8 @@ func (s *Service) requestOf(ctx context.Context, tx Tx, a domain.Ask) (domain.Re
 	}
 	now := s.now()
 	r = domain.Request{Ref: a.Ref, FederationID: a.FederationID, PersonID: p.ID, Email: a.Email, State: domain.Unverified, Partition: -1,
-		Name: a.Name, Organisation: a.Organisation, Message: a.Message, InvitationID: a.InvitationID, CreatedAt: now, ExpiresAt: now.Add(domain.RequestsLife)}
+		Name: a.Name, Organisation: a.Organisation, Message: a.Message, InvitationID: a.InvitationID, CreatedAt: now,
+		ExpiresAt: now.Add(domain.RequestsLife)}
 	if err := tx.InsertRequest(ctx, &r); err != nil {
 		return r, err
 	}

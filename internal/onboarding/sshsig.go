@@ -39,7 +39,8 @@ const maxSignature = 4 << 10
 // and one without a newline at its end are both taken.
 func verifySSHSig(key *ecdsa.PublicKey, namespace string, message, text []byte) error {
 	bad := func(why string) error {
-		return domain.Errorf(domain.Invalid, "%s", why).Fix("Sign the shown text with: ssh-keygen -Y sign -f KEY -n %s FILE, and give what it writes.", namespace).At("signature")
+		return domain.Errorf(domain.Invalid, "%s", why).
+			Fix("Sign the shown text with: ssh-keygen -Y sign -f KEY -n %s FILE, and give what it writes.", namespace).At("signature")
 	}
 	if len(text) > maxSignature {
 		return bad("The signature is too long.")
@@ -72,7 +73,8 @@ func verifySSHSig(key *ecdsa.PublicKey, namespace string, message, text []byte) 
 		if !ok {
 			return bad(fmt.Sprintf("The signature uses the unknown hash %q.", domain.Cut(blob.HashAlg, 40)))
 		}
-		signed := append([]byte(sshsigMagic), ssh.Marshal(sshsigSigned{Namespace: blob.Namespace, Reserved: blob.Reserved, HashAlg: blob.HashAlg, Hash: string(hash)})...)
+		signed := append([]byte(sshsigMagic),
+			ssh.Marshal(sshsigSigned{Namespace: blob.Namespace, Reserved: blob.Reserved, HashAlg: blob.HashAlg, Hash: string(hash)})...)
 		if pub.Verify(signed, &sig) == nil {
 			return nil
 		}

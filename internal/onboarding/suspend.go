@@ -12,7 +12,8 @@ import (
 // is mailed to its participant.
 func (s *Service) Suspend(ctx context.Context, actor domain.Actor, requestID int64, reason string) (domain.NodeKey, error) {
 	if reason = domain.Text(reason); reason == "" || len(reason) > maxMessage {
-		return domain.NodeKey{}, domain.Errorf(domain.Invalid, "Give a reason of up to %d bytes; it is mailed to the person.", maxMessage).At("reason")
+		return domain.NodeKey{}, domain.Errorf(domain.Invalid, "Give a reason of up to %d bytes; it is mailed to the person.", maxMessage).
+			At("reason")
 	}
 	return s.changeKey(ctx, actor, requestID, "node_key.suspended", func(tx Tx, e Enrolment, k *domain.NodeKey) error {
 		if !k.SuspendedAt.IsZero() {
@@ -34,7 +35,8 @@ func (s *Service) Resume(ctx context.Context, actor domain.Actor, requestID int6
 	})
 }
 
-func (s *Service) changeKey(ctx context.Context, actor domain.Actor, requestID int64, action string, change func(Tx, Enrolment, *domain.NodeKey) error) (domain.NodeKey, error) {
+func (s *Service) changeKey(ctx context.Context, actor domain.Actor, requestID int64, action string,
+	change func(Tx, Enrolment, *domain.NodeKey) error) (domain.NodeKey, error) {
 	var k domain.NodeKey
 	var e Enrolment
 	err := s.Store.InTx(ctx, func(tx Tx) error {
@@ -54,8 +56,10 @@ func (s *Service) changeKey(ctx context.Context, actor domain.Actor, requestID i
 		if err := tx.UpdateNodeKey(ctx, k); err != nil {
 			return err
 		}
-		return tx.InsertAudit(ctx, domain.AuditEntry{At: s.now(), Actor: actor, Action: action, ObjectKind: "node_key", ObjectID: k.Fingerprint, FederationID: k.FederationID,
-			Detail: map[string]string{"request": e.Request.Ref, "partition": fmt.Sprint(k.Partition), "reason": k.Reason}})
+		return tx.InsertAudit(ctx,
+			domain.AuditEntry{At: s.now(), Actor: actor, Action: action, ObjectKind: "node_key", ObjectID: k.Fingerprint,
+				FederationID: k.FederationID,
+				Detail:       map[string]string{"request": e.Request.Ref, "partition": fmt.Sprint(k.Partition), "reason": k.Reason}})
 	})
 	if err == nil {
 		s.MailWake()

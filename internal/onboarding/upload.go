@@ -80,7 +80,8 @@ func (s *Service) checkChallenge(ctx context.Context, requestID int64, text stri
 
 // EnrolUpload binds a key that its holder made by hand to an approved request. signature is what `ssh-keygen -Y sign` wrote.
 // Keys are as unique as with [Service.Enrol].
-func (s *Service) EnrolUpload(ctx context.Context, actor domain.Actor, requestID int64, publicKey, challenge, signature string) (domain.NodeKey, error) {
+func (s *Service) EnrolUpload(ctx context.Context, actor domain.Actor, requestID int64, publicKey, challenge,
+	signature string) (domain.NodeKey, error) {
 	challenge = domain.Line(challenge)
 	key, fp, err := domain.ParseNodeKey([]byte(domain.Text(publicKey) + "\n"))
 	if err != nil {

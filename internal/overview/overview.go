@@ -178,7 +178,8 @@ func (s *Service) read(ctx context.Context, p domain.Person, now time.Time) (x f
 		if x.absent, err = tx.AbsentPeople(ctx, managed, now.Add(-AbsentAfter), askersNamed); err != nil {
 			return err
 		}
-		if x.finished = slices.ContainsFunc(x.last, func(r domain.Run) bool { return r.State == domain.Completed && r.Outcome() != domain.NothingTrained }); !x.finished {
+		if x.finished = slices.ContainsFunc(x.last,
+			func(r domain.Run) bool { return r.State == domain.Completed && r.Outcome() != domain.NothingTrained }); !x.finished {
 			if x.finished, err = tx.EverCompleted(ctx); err != nil {
 				return err
 			}

@@ -58,7 +58,8 @@ type crowd struct {
 type peer struct{ all, strangers int }
 
 func newCrowd(o Options) *crowd {
-	return &crowd{limits: o.Limits.withDefaults(o.Proxied), proxied: o.Proxied, writeWait: o.Write, strangers: map[*conn]struct{}{}, peers: map[netip.Prefix]*peer{}}
+	return &crowd{limits: o.Limits.withDefaults(o.Proxied), proxied: o.Proxied, writeWait: o.Write, strangers: map[*conn]struct{}{},
+		peers: map[netip.Prefix]*peer{}}
 }
 
 // peerOf returns whom a connection's limits count: an IPv4 address or an IPv6 /64.

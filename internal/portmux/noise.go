@@ -20,7 +20,8 @@ type Noise struct {
 	failed atomic.Int64 // TLS handshakes, since they were told
 }
 
-var handshakeFailures = promauto.NewCounter(prometheus.CounterOpts{Name: "blossomtune_tls_handshake_failures_total", Help: "Connections that did not complete the TLS handshake."})
+var handshakeFailures = promauto.NewCounter(prometheus.CounterOpts{Name: "blossomtune_tls_handshake_failures_total",
+	Help: "Connections that did not complete the TLS handshake."})
 
 var handshake = []byte("TLS handshake error")
 

@@ -93,7 +93,8 @@ func (b Block) powerShell(programs []Program) string {
 	}
 	fmt.Fprintf(&s, "}\nNew-Item -ItemType Directory -Force $d | Out-Null\ncurl.exe %s --retry 3 -o \"$d\\new.exe\" \"%s/download/$f\"\n",
 		b.curl(), b.Base)
-	s.WriteString("if ($LASTEXITCODE -ne 0) { throw 'The download failed.' }\nif ((Get-FileHash \"$d\\new.exe\").Hash -ne $h) { throw 'The SHA-256 is wrong. Nothing was installed.' }\n")
+	s.WriteString("if ($LASTEXITCODE -ne 0) { throw 'The download failed.' }\nif ((Get-FileHash \"$d\\new.exe\").Hash -ne $h) { throw 'The " +
+		"SHA-256 is wrong. Nothing was installed.' }\n")
 	s.WriteString("Move-Item -Force \"$d\\new.exe\" \"$d\\blossomtune.exe\"\n")
 	if b.Token != "" {
 		fmt.Fprintf(&s, "$env:BLOSSOMTUNE_JOIN_TOKEN = '%s'\n", b.Token)

@@ -12,10 +12,14 @@ var (
 )
 
 // flowerClasses are classes of Flower that apps use by name.
-var flowerClasses = []string{"ServerApp", "ClientApp", "ServerConfig", "ServerAppComponents", "Context", "Message", "Metadata", "RecordDict", "RecordSet", "ArrayRecord", "MetricRecord", "ConfigRecord",
-	"ParametersRecord", "MetricsRecord", "ConfigsRecord", "Grid", "HttpGrid", "GrpcGrid", "InMemoryGrid", "Driver", "Result", "History", "FedAvg", "FedProx", "FedAdam", "FedAdagrad", "FedYogi", "FedAvgM", "FedMedian",
-	"FedOpt", "FedTrimmedAvg", "FedXgbBagging", "FedXgbCyclic", "QFedAvg", "Krum", "MultiKrum", "Bulyan", "FedAvgAndroid", "FaultTolerantFedAvg", "DifferentialPrivacyServerSideFixedClipping",
-	"DifferentialPrivacyClientSideFixedClipping", "DifferentialPrivacyServerSideAdaptiveClipping", "DifferentialPrivacyClientSideAdaptiveClipping", "SecAggWorkflow", "SecAggPlusWorkflow", "DefaultWorkflow", "FitRes",
+var flowerClasses = []string{"ServerApp", "ClientApp", "ServerConfig", "ServerAppComponents", "Context", "Message", "Metadata",
+	"RecordDict", "RecordSet", "ArrayRecord", "MetricRecord", "ConfigRecord",
+	"ParametersRecord", "MetricsRecord", "ConfigsRecord", "Grid", "HttpGrid", "GrpcGrid", "InMemoryGrid", "Driver", "Result", "History",
+	"FedAvg", "FedProx", "FedAdam", "FedAdagrad", "FedYogi", "FedAvgM", "FedMedian",
+	"FedOpt", "FedTrimmedAvg", "FedXgbBagging", "FedXgbCyclic", "QFedAvg", "Krum", "MultiKrum", "Bulyan", "FedAvgAndroid",
+	"FaultTolerantFedAvg", "DifferentialPrivacyServerSideFixedClipping",
+	"DifferentialPrivacyClientSideFixedClipping", "DifferentialPrivacyServerSideAdaptiveClipping",
+	"DifferentialPrivacyClientSideAdaptiveClipping", "SecAggWorkflow", "SecAggPlusWorkflow", "DefaultWorkflow", "FitRes",
 	"FitIns", "EvaluateRes", "EvaluateIns", "SimpleClientManager", "NumPyClient", "Client"}
 
 // FlowerPart returns the part of Flower that an exception misses, "flwr.server.strategy.DPFedAvg"; "" where it is about something else.

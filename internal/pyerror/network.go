@@ -39,11 +39,16 @@ type Network struct {
 }
 
 // netKinds are exceptions that are about the network by their name alone, whatever module they are of.
-var netKinds = []string{"NameResolutionError", "MaxRetryError", "NewConnectionError", "ConnectTimeout", "ConnectTimeoutError", "ReadTimeout", "ReadTimeoutError", "ProxyError", "ConnectError",
-	"HTTPStatusError", "HfHubHTTPError", "RepositoryNotFoundError", "GatedRepoError", "DisabledRepoError", "RevisionNotFoundError", "RemoteEntryNotFoundError", "LocalEntryNotFoundError", "EntryNotFoundError",
-	"OfflineModeIsEnabled", "DatasetNotFoundError", "ClientConnectorError", "ClientConnectorDNSError", "ClientConnectorCertificateError", "ClientConnectorSSLError", "ClientProxyConnectionError",
-	"ClientHttpProxyError", "ClientResponseError", "ServerDisconnectedError", "ClientOSError", "ServerTimeoutError", "ConnectionTimeoutError", "SocketTimeoutError", "URLError", "HTTPError", "RemoteDisconnected", "IncompleteRead",
-	"gaierror", "herror", "SSLError", "SSLCertVerificationError", "CertificateError", "SSLEOFError", "ConnectionRefusedError", "ConnectionResetError", "ConnectionAbortedError", "EndpointConnectionError",
+var netKinds = []string{"NameResolutionError", "MaxRetryError", "NewConnectionError", "ConnectTimeout", "ConnectTimeoutError",
+	"ReadTimeout", "ReadTimeoutError", "ProxyError", "ConnectError",
+	"HTTPStatusError", "HfHubHTTPError", "RepositoryNotFoundError", "GatedRepoError", "DisabledRepoError", "RevisionNotFoundError",
+	"RemoteEntryNotFoundError", "LocalEntryNotFoundError", "EntryNotFoundError",
+	"OfflineModeIsEnabled", "DatasetNotFoundError", "ClientConnectorError", "ClientConnectorDNSError", "ClientConnectorCertificateError",
+	"ClientConnectorSSLError", "ClientProxyConnectionError",
+	"ClientHttpProxyError", "ClientResponseError", "ServerDisconnectedError", "ClientOSError", "ServerTimeoutError", "ConnectionTimeoutError",
+	"SocketTimeoutError", "URLError", "HTTPError", "RemoteDisconnected", "IncompleteRead",
+	"gaierror", "herror", "SSLError", "SSLCertVerificationError", "CertificateError", "SSLEOFError", "ConnectionRefusedError",
+	"ConnectionResetError", "ConnectionAbortedError", "EndpointConnectionError",
 	"RemoteProtocolError", "ReadError", "WriteError", "LocalTokenNotFoundError", "FSTimeoutError", "ChunkedEncodingError"}
 
 var (
@@ -54,7 +59,8 @@ var (
 		`^(?:\[Errno 1(?:0[14]|1[0-3])\]|\[WinError 100(?:5[1-4]|6[0-5])\])|Unable to find 'https?:|there is no internet connection|is a gated dataset on the Hub|You are trying to access a gated repo|specific connection error when trying to load|Cannot connect to host |` +
 		`[Oo]ffline mode is enabled|outgoing traffic has been disabled|Error downloading |HTTP Error [45]\d\d:|\b[45]\d\d (?:Client|Server) Error|on the Hugging Face Hub either|Connection to \S+ timed out`)
 	// vague is a kind that says nothing by itself, so that what it was raised for counts too.
-	vague = []string{"OSError", "RuntimeError", "ValueError", "Exception", "EnvironmentError", "IOError", "ConnectionError", "TimeoutError", "FileNotFoundError", "DatasetGenerationError", "RetryError"}
+	vague = []string{"OSError", "RuntimeError", "ValueError", "Exception", "EnvironmentError", "IOError", "ConnectionError", "TimeoutError",
+		"FileNotFoundError", "DatasetGenerationError", "RetryError"}
 )
 
 // NetworkIn returns what a chain of exceptions tells of an address that was not reached; ok is false where it is about something else.
@@ -63,7 +69,8 @@ func NetworkIn(chain []Exception) (n Network, ok bool) {
 	if len(chain) == 0 {
 		return n, false
 	}
-	if _, below, found := AppFrame(chain); found && slices.ContainsFunc(below, func(f Frame) bool { return strings.Contains(strings.ReplaceAll(f.Path, `\`, "/"), "/flwr/") }) {
+	if _, below, found := AppFrame(chain); found &&
+		slices.ContainsFunc(below, func(f Frame) bool { return strings.Contains(strings.ReplaceAll(f.Path, `\`, "/"), "/flwr/") }) {
 		return n, false
 	}
 	last := chain[len(chain)-1]
@@ -109,7 +116,8 @@ func (e Exception) network() bool {
 	case netModules().MatchString(e.Module):
 		return troubleIn(e.Kind+": "+full) != Unreached || e.Kind == "ConnectionError" || e.Kind == "Timeout"
 	}
-	return (e.Kind == "ConnectionError" || e.Kind == "TimeoutError") && e.Module == "" && (troubleIn(full) != Unreached || strings.Contains(full, "http"))
+	return (e.Kind == "ConnectionError" || e.Kind == "TimeoutError") && e.Module == "" &&
+		(troubleIn(full) != Unreached || strings.Contains(full, "http"))
 }
 
 var networkCode = lazily(`/(?:aiohttp|httpx|httpcore|urllib3|requests|huggingface_hub|fsspec)/|/urllib/request\.py|/http/client\.py|/socket\.py|/ssl\.py`)
@@ -225,9 +233,11 @@ func hostPort(host, port string) string {
 
 // hubIn names the Hugging Face Hub where its library tells that it is meant.
 func hubIn(chain []Exception, text string) string {
-	if strings.Contains(text, "on the Hub") || strings.Contains(text, "Hugging Face Hub") || strings.Contains(text, "hf.co ") || strings.Contains(text, "the Hub and we cannot") ||
+	if strings.Contains(text, "on the Hub") || strings.Contains(text, "Hugging Face Hub") || strings.Contains(text, "hf.co ") ||
+		strings.Contains(text, "the Hub and we cannot") ||
 		slices.ContainsFunc(chain, func(e Exception) bool {
-			return strings.HasPrefix(e.Module, "huggingface_hub") || slices.ContainsFunc(e.Frames, func(f Frame) bool { return strings.Contains(f.Path, "huggingface_hub") })
+			return strings.HasPrefix(e.Module, "huggingface_hub") ||
+				slices.ContainsFunc(e.Frames, func(f Frame) bool { return strings.Contains(f.Path, "huggingface_hub") })
 		}) {
 		return Hub
 	}

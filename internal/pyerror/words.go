@@ -61,12 +61,14 @@ func (n Network) Remedy(machine string) string {
 	case ProxyDenied:
 		return fmt.Sprintf("Have the proxy allow this address, or correct the user and password in HTTPS_PROXY on %s.", machine)
 	case Untrusted:
-		return fmt.Sprintf("Install the certificate authority on %s and set SSL_CERT_FILE and REQUESTS_CA_BUNDLE to its file. Check the machine's clock.", machine)
+		return fmt.Sprintf("Install the certificate authority on %s and set SSL_CERT_FILE and REQUESTS_CA_BUNDLE to its file. Check the "+
+			"machine's clock.", machine)
 	case NoTLS:
 		return fmt.Sprintf("Check that the address and port speak HTTPS, and that no proxy intercepts TLS on %s.", machine)
 	case SignIn, Denied:
 		if hub {
-			return fmt.Sprintf("Check the name of the repository. If it is private or gated, set HF_TOKEN on %s to a token that has access to it.", machine)
+			return fmt.Sprintf("Check the name of the repository. If it is private or gated, set HF_TOKEN on %s to a token that has access to it.",
+				machine)
 		}
 		return fmt.Sprintf("Give the app credentials with access on %s, or use public data.", machine)
 	case Missing:
@@ -79,7 +81,8 @@ func (n Network) Remedy(machine string) string {
 	case Failing:
 		return "Wait until that server works again, then launch the run again."
 	case Refused:
-		return fmt.Sprintf("Check that the address and port are right and that the service runs; a firewall on the way from %s may refuse too.", machine)
+		return fmt.Sprintf("Check that the address and port are right and that the service runs; a firewall on the way from %s may refuse too.",
+			machine)
 	case BadAddress:
 		return "Correct the address in the app or the run config."
 	}

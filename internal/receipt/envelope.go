@@ -47,7 +47,8 @@ func (s *Signer) Sign(st Statement) ([]byte, error) {
 // one that another key signed a [domain.Forbidden] one.
 func Open(text []byte, key ed25519.PublicKey) (st Statement, keyID string, err error) {
 	changed := func(why string) error {
-		return domain.Errorf(domain.Invalid, "The receipt is not as it was signed: %s.", why).Fix("Get it again from the server that ran the run.")
+		return domain.Errorf(domain.Invalid, "The receipt is not as it was signed: %s.", why).
+			Fix("Get it again from the server that ran the run.")
 	}
 	var e envelope
 	d := json.NewDecoder(bytes.NewReader(text))
@@ -70,7 +71,8 @@ func Open(text []byte, key ed25519.PublicKey) (st Statement, keyID string, err e
 	}
 	keyID = KeyID(key)
 	if !named.Equal(key) || e.Signatures[0].KeyID != KeyID(named) {
-		return st, e.Signatures[0].KeyID, domain.Errorf(domain.Forbidden, "Another key signed this receipt.").Fix("Get the key from the server that ran the run: /receipt-key.pem.")
+		return st, e.Signatures[0].KeyID, domain.Errorf(domain.Forbidden, "Another key signed this receipt.").
+			Fix("Get the key from the server that ran the run: /receipt-key.pem.")
 	}
 	payload, err := base64.StdEncoding.Strict().DecodeString(e.Payload)
 	if err != nil {

@@ -72,7 +72,8 @@ type Participant struct {
 	PublicKey   string `json:"public_key"` // PEM
 }
 
-// LedgerHead is the newest line of a participant's own ledger that its agent had reported; its hash covers all lines before it. With it, the
+// LedgerHead is the newest line of a participant's own ledger that its agent had reported; its hash covers all lines before it. With it,
+// the
 // participant finds out whether the ledger was changed after that.
 type LedgerHead struct {
 	NodeID string `json:"node_id"`
@@ -86,7 +87,8 @@ type Round struct {
 	Replies []Reply `json:"replies"`
 }
 
-// Reply is one SuperNode's answer; Object is the hash of all that it sent in it, as Flower names the objects. "no reply" with an Object says
+// Reply is one SuperNode's answer; Object is the hash of all that it sent in it, as Flower names the objects. "no reply" with an Object
+// says
 // that the SuperNode sent one and the ServerApp did not take it.
 type Reply struct {
 	NodeID string `json:"node_id"`

@@ -53,7 +53,8 @@ func checkContact(value string) error {
 	if u, err := url.Parse(value); err == nil && (u.Scheme == "https" || u.Scheme == "http") && u.Host != "" {
 		return nil
 	}
-	return domain.Errorf(domain.Invalid, "%q is neither an e-mail address nor a web address.", value).Fix("Write it like fl@example.org or https://example.org/contact.").At(KeyContact)
+	return domain.Errorf(domain.Invalid, "%q is neither an e-mail address nor a web address.", value).
+		Fix("Write it like fl@example.org or https://example.org/contact.").At(KeyContact)
 }
 
 func checkWelcome(value string) error {

@@ -31,10 +31,12 @@ func checkColour(key, value string) error {
 		text, page, further = onDark, pageDark, "lighter"
 	}
 	if r := Contrast(value, text); r < leastContrast {
-		return domain.Errorf(domain.Invalid, "The text on it (%s) has a contrast of %s : 1; people need 4.5 : 1.", text, ratio(r)).Fix("Take a %s colour.", further).At(key)
+		return domain.Errorf(domain.Invalid, "The text on it (%s) has a contrast of %s : 1; people need 4.5 : 1.", text, ratio(r)).
+			Fix("Take a %s colour.", further).At(key)
 	}
 	if r := Contrast(value, page); r < leastContrast {
-		return domain.Errorf(domain.Invalid, "As a link on the page (%s) it has a contrast of %s : 1; people need 4.5 : 1.", page, ratio(r)).Fix("Take a %s colour.", further).At(key)
+		return domain.Errorf(domain.Invalid, "As a link on the page (%s) it has a contrast of %s : 1; people need 4.5 : 1.", page, ratio(r)).
+			Fix("Take a %s colour.", further).At(key)
 	}
 	return nil
 }
@@ -66,7 +68,8 @@ func luminance(hex string) float64 {
 // Style is the style sheet of the colours for what a selector chooses; it is loaded after the pages' own. The defaults need none.
 func Style(selector, light, dark string) string {
 	if hexColour.MatchString(light) && hexColour.MatchString(dark) {
-		return fmt.Sprintf("%s{--brand:light-dark(%[2]s,%[3]s);--brand-2:light-dark(color-mix(in srgb,%[2]s 82%%,#000),color-mix(in srgb,%[3]s 78%%,#fff))}\n", selector, strings.ToUpper(light), strings.ToUpper(dark))
+		return fmt.Sprintf("%s{--brand:light-dark(%[2]s,%[3]s);--brand-2:light-dark(color-mix(in srgb,%[2]s 82%%,#000),color-mix(in "+
+			"srgb,%[3]s 78%%,#fff))}\n", selector, strings.ToUpper(light), strings.ToUpper(dark))
 	}
 	return ""
 }

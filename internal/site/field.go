@@ -41,15 +41,21 @@ const (
 // DefaultName is the name of a server that was given none.
 const DefaultName = "BlossomTune"
 
-const defaultWelcome = `{site} brings machines of several organisations into one federation. Each trains on its own data and sends back only what was learned: weights and a few numbers. It runs on Flower.`
+const defaultWelcome = `{site} brings machines of several organisations into one federation. Each trains on its own ` +
+	`data and sends back only what was learned: weights and a few numbers. It runs on Flower.`
 
 var fields = append([]Field{
 	{Key: KeyName, Group: "look", Label: "Name", Help: "On every page and in mails.", Kind: Line, Default: DefaultName, Most: 60},
-	{Key: KeyLogo, Group: "look", Label: "Logo", Help: "SVG or PNG, up to 128 kB. It stands beside the name, 28 pixels high.", Kind: Logo, Most: maxLogo * 2},
-	{Key: KeyLight, Group: "look", Label: "Colour on light pages", Help: "Of buttons and links, like #A21C5B. White is written on it.", Kind: Colour, Default: "#A21C5B", Most: 7},
-	{Key: KeyDark, Group: "look", Label: "Colour on dark pages", Help: "Of buttons and links, like #FF8DBE. Almost black is written on it.", Kind: Colour, Default: "#FF8DBE", Most: 7},
-	{Key: KeyWelcome, Group: "words", Label: "Welcome", Help: "At the front door, above the federations; each federation has a description of its own. {site} stands for the name.", Kind: Text, Default: defaultWelcome, Most: 4000},
-	{Key: KeyHelp, Group: "words", Label: "Help", Help: "On the page Help, which every page links once there is something on it. Addresses of pages and mailboxes become links.", Kind: Text, Most: 8000},
+	{Key: KeyLogo, Group: "look", Label: "Logo", Help: "SVG or PNG, up to 128 kB. It stands beside the name, 28 pixels high.", Kind: Logo,
+		Most: maxLogo * 2},
+	{Key: KeyLight, Group: "look", Label: "Colour on light pages", Help: "Of buttons and links, like #A21C5B. White is written on it.",
+		Kind: Colour, Default: "#A21C5B", Most: 7},
+	{Key: KeyDark, Group: "look", Label: "Colour on dark pages", Help: "Of buttons and links, like #FF8DBE. Almost black is written on it.",
+		Kind: Colour, Default: "#FF8DBE", Most: 7},
+	{Key: KeyWelcome, Group: "words", Label: "Welcome", Help: "At the front door, above the federations; each federation has a description " +
+		"of its own. {site} stands for the name.", Kind: Text, Default: defaultWelcome, Most: 4000},
+	{Key: KeyHelp, Group: "words", Label: "Help", Help: "On the page Help, which every page links once there is something on it. Addresses " +
+		"of pages and mailboxes become links.", Kind: Text, Most: 8000},
 	{Key: KeyContact, Group: "words", Label: "Contact", Help: "Whom to write to: an e-mail address or a web address.", Kind: Line, Most: 200},
 }, mailFields()...)
 

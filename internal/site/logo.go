@@ -26,7 +26,8 @@ type Picture struct {
 // ReadLogo checks an uploaded picture and returns the value of the logo field.
 func ReadLogo(data []byte) (string, error) {
 	if len(data) > maxLogo {
-		return "", domain.Errorf(domain.Invalid, "The picture has more than 128 kB.").Fix("Make it smaller; it is shown 28 pixels high.").At(KeyLogo)
+		return "", domain.Errorf(domain.Invalid, "The picture has more than 128 kB.").Fix("Make it smaller; it is shown 28 pixels high.").
+			At(KeyLogo)
 	}
 	kind := "image/png"
 	var err error
@@ -59,7 +60,8 @@ func ParseLogo(value string) (Picture, bool, error) {
 }
 
 func noPicture(err error) *domain.Error {
-	return domain.Errorf(domain.Invalid, "This is neither an SVG nor a PNG picture.").Fix("Save the logo as SVG or PNG.").At(KeyLogo).Because(err)
+	return domain.Errorf(domain.Invalid, "This is neither an SVG nor a PNG picture.").Fix("Save the logo as SVG or PNG.").At(KeyLogo).
+		Because(err)
 }
 
 // checkPNG decodes the picture, its size first: a small file can claim to be huge.
@@ -69,7 +71,8 @@ func checkPNG(data []byte) error {
 		return noPicture(err)
 	}
 	if c.Width > maxSide || c.Height > maxSide {
-		return domain.Errorf(domain.Invalid, "The picture has %d × %d pixels.", c.Width, c.Height).Fix("Make it no larger than %d × %d.", maxSide, maxSide).At(KeyLogo)
+		return domain.Errorf(domain.Invalid, "The picture has %d × %d pixels.", c.Width, c.Height).
+			Fix("Make it no larger than %d × %d.", maxSide, maxSide).At(KeyLogo)
 	}
 	if _, err := png.Decode(bytes.NewReader(data)); err != nil {
 		return noPicture(err)
@@ -132,5 +135,6 @@ func checkElement(t xml.StartElement) error {
 }
 
 func refusedSVG(what string) error {
-	return domain.Errorf(domain.Invalid, "The drawing holds %s, which a logo does not need.", what).Fix("Save it as a plain SVG without scripts and references, or as PNG.").At(KeyLogo)
+	return domain.Errorf(domain.Invalid, "The drawing holds %s, which a logo does not need.", what).
+		Fix("Save it as a plain SVG without scripts and references, or as PNG.").At(KeyLogo)
 }

@@ -150,7 +150,8 @@ func compose(set map[string]string, kind string, values map[string]string) domai
 	values = maps.Clone(values)
 	values["site"] = set[KeyName]
 	key := "mail." + kind
-	return domain.Mail{Subject: oneLine(fill(set[key+".subject"], values)), Text: strings.TrimRight(fill(set[key+".text"], values), "\n") + "\n"}
+	return domain.Mail{Subject: oneLine(fill(set[key+".subject"], values)),
+		Text: strings.TrimRight(fill(set[key+".text"], values), "\n") + "\n"}
 }
 
 // Setting is one field with what is in force.
@@ -191,7 +192,9 @@ func (s *Service) Change(ctx context.Context, actor domain.Actor, values map[str
 		if err != nil || len(detail) == 0 {
 			return err
 		}
-		return tx.InsertAudit(ctx, domain.AuditEntry{At: s.Clock().UTC(), Actor: actor, Action: "settings.changed", ObjectKind: "settings", ObjectID: "site", Detail: detail})
+		return tx.InsertAudit(ctx,
+			domain.AuditEntry{At: s.Clock().UTC(), Actor: actor, Action: "settings.changed", ObjectKind: "settings", ObjectID: "site",
+				Detail: detail})
 	})
 	if err == nil {
 		s.take(all)
@@ -204,7 +207,8 @@ func (s *Service) check(values map[string]*string) (map[string]*string, error) {
 	good := map[string]*string{}
 	for _, key := range slices.Sorted(maps.Keys(values)) {
 		if g, fixed := s.Given[key]; fixed {
-			errs = append(errs, domain.Errorf(domain.Conflict, "This is set by %s.", g.From).Fix("Change it there and start the server again.").At(key))
+			errs = append(errs, domain.Errorf(domain.Conflict, "This is set by %s.", g.From).Fix("Change it there and start the server again.").
+				At(key))
 			continue
 		}
 		f, known := field(key)

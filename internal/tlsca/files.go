@@ -28,7 +28,8 @@ func openFiles(o Options) (source, error) {
 	}
 	ca := rootOf(pair)
 	if ca == nil {
-		return nil, domain.Errorf(domain.Invalid, "The certificate in %s is of a private CA, and the CA's own certificate is not in that file.", o.CertFile).
+		return nil, domain.Errorf(domain.Invalid, "The certificate in %s is of a private CA, and the CA's own certificate is not in that file.",
+			o.CertFile).
 			Fix("Append the CA's (self-signed) certificate to the file: participants need it to check this server.")
 	}
 	s.ca = ca.Raw
@@ -57,7 +58,8 @@ func trustedBySystem(pair tls.Certificate, now time.Time) bool {
 func rootOf(pair tls.Certificate) *x509.Certificate {
 	for i := len(pair.Certificate) - 1; i >= 0; i-- {
 		c, err := x509.ParseCertificate(pair.Certificate[i])
-		if err == nil && string(c.RawIssuer) == string(c.RawSubject) && c.CheckSignature(c.SignatureAlgorithm, c.RawTBSCertificate, c.Signature) == nil {
+		if err == nil && string(c.RawIssuer) == string(c.RawSubject) &&
+			c.CheckSignature(c.SignatureAlgorithm, c.RawTBSCertificate, c.Signature) == nil {
 			return c
 		}
 	}

@@ -22,7 +22,8 @@ const nowFile = "next.now"
 // takes it over within seconds. It returns when the next CA is taken into use, and its pin.
 func Rotate(dir string, at time.Time, now bool) (time.Time, string, error) {
 	if _, err := os.Stat(filepath.Join(dir, "ca.pem")); err != nil {
-		return time.Time{}, "", domain.Errorf(domain.NotFound, "There is no CA of our own in %s.", dir).Fix("Name the server's data directory. A server with certificate files of its own renews those.").Because(err)
+		return time.Time{}, "", domain.Errorf(domain.NotFound, "There is no CA of our own in %s.", dir).
+			Fix("Name the server's data directory. A server with certificate files of its own renews those.").Because(err)
 	}
 	next, _, err := readPair(filepath.Join(dir, "next.pem"), filepath.Join(dir, "next.key"))
 	if errors.Is(err, fs.ErrNotExist) {

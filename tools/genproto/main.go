@@ -24,14 +24,16 @@ func main() {
 }
 
 func run(file, out string) error {
-	compiler := protocompile.Compiler{Resolver: &protocompile.SourceResolver{ImportPaths: []string{filepath.Dir(file)}}, SourceInfoMode: protocompile.SourceInfoStandard}
+	compiler := protocompile.Compiler{Resolver: &protocompile.SourceResolver{ImportPaths: []string{filepath.Dir(file)}},
+		SourceInfoMode: protocompile.SourceInfoStandard}
 	files, err := compiler.Compile(context.Background(), filepath.Base(file))
 	if err != nil {
 		return err
 	}
 	desc := protodesc.ToFileDescriptorProto(files[0])
 	plugin, err := protogen.Options{}.New(&pluginpb.CodeGeneratorRequest{
-		FileToGenerate: []string{desc.GetName()}, Parameter: proto.String("paths=source_relative"), ProtoFile: []*descriptorpb.FileDescriptorProto{desc}})
+		FileToGenerate: []string{desc.GetName()}, Parameter: proto.String("paths=source_relative"),
+		ProtoFile: []*descriptorpb.FileDescriptorProto{desc}})
 	if err != nil {
 		return err
 	}

@@ -24,7 +24,8 @@ type github struct {
 func (g *github) config(context.Context) (*oauth2.Config, error) {
 	base := strings.TrimRight(g.s.GitHub, "/")
 	return &oauth2.Config{ClientID: g.s.ClientID, ClientSecret: g.s.ClientSecret, Scopes: []string{"read:user", "user:email", "read:org"},
-		Endpoint: oauth2.Endpoint{AuthURL: base + "/login/oauth/authorize", TokenURL: base + "/login/oauth/access_token", AuthStyle: oauth2.AuthStyleInParams}}, nil
+		Endpoint: oauth2.Endpoint{AuthURL: base + "/login/oauth/authorize", TokenURL: base + "/login/oauth/access_token",
+			AuthStyle: oauth2.AuthStyleInParams}}, nil
 }
 
 // api is where the REST API is: a host of its own at github.com, a path on a GitHub Enterprise server.
@@ -47,7 +48,8 @@ func (g *github) identity(ctx context.Context, _ *oauth2.Config, t *oauth2.Token
 	}
 	var orgs []struct{ Login string }
 	// An app without the right to read addresses or organisations signs people in all the same.
-	err := errors.Join(g.get(ctx, t, "/user", &user), optional(g.get(ctx, t, "/user/emails", &emails)), optional(g.get(ctx, t, "/user/orgs", &orgs)))
+	err := errors.Join(g.get(ctx, t, "/user", &user), optional(g.get(ctx, t, "/user/emails", &emails)),
+		optional(g.get(ctx, t, "/user/orgs", &orgs)))
 	if err != nil {
 		return domain.Identity{}, err
 	}

@@ -120,5 +120,6 @@ func (p *Provider) unavailable(err error) error {
 }
 
 func (p *Provider) refused(err error) error {
-	return domain.Errorf(domain.Forbidden, "Signing in with %s did not work.", p.s.Label).Fix("Try again from the sign-in page, or sign in by e-mail.").Because(err)
+	return domain.Errorf(domain.Forbidden, "Signing in with %s did not work.", p.s.Label).
+		Fix("Try again from the sign-in page, or sign in by e-mail.").Because(err)
 }

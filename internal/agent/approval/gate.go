@@ -46,7 +46,8 @@ func (g *Gate) InForce() (Policy, error) {
 	return g.policy(rules), err
 }
 
-// Allow decides whether an app version may work on a message of a run: hash is what the run names, fab are the bytes that arrived. It returns
+// Allow decides whether an app version may work on a message of a run: hash is what the run names, fab are the bytes that arrived. It
+// returns
 // a [*Refusal] with the rule where it may not. now is this machine's own time; last is when it last recorded something.
 func (g *Gate) Allow(fab []byte, hash string, installs bool, run Run, now, last time.Time) (Version, error) {
 	v, err := Read(fab, installs)
@@ -90,7 +91,8 @@ func (g *Gate) decided(v Version, p Policy, rules []Rules) error {
 	case at < 0:
 		return refuse(RuleApproval, "%s %s waits for your approval: blossomtune apps approve %.16s", v.App, v.Version, v.FAB)
 	case all[at].Deps != v.Deps:
-		return refuse(RuleDependencies, "%s %s was approved with other packages; approve it again: blossomtune apps approve %.16s", v.App, v.Version, v.FAB)
+		return refuse(RuleDependencies, "%s %s was approved with other packages; approve it again: blossomtune apps approve %.16s", v.App,
+			v.Version, v.FAB)
 	}
 	return nil
 }
@@ -116,7 +118,8 @@ func (g *Gate) Packages(fab, packages string) error {
 	case all[at].Packages == "":
 		return g.Store.Pin(fab, packages)
 	case all[at].Packages != packages:
-		return refuse(RulePackages, "the packages installed for %s %s are not those of its first run; approve it again: blossomtune apps approve %.16s", all[at].App, all[at].Version, fab)
+		return refuse(RulePackages, "the packages installed for %s %s are not those of its first run; approve it again: blossomtune "+
+			"apps approve %.16s", all[at].App, all[at].Version, fab)
 	}
 	return nil
 }

@@ -142,7 +142,8 @@ func (r *Rules) Allow(v Version, run Run, now, last time.Time) error {
 	case r.Hours == "":
 		return nil
 	case now.Before(last.Add(-clockSlack)):
-		return refuse(RuleClock, "this machine's clock says %s, but something was recorded at %s", now.Format(time.DateTime), last.In(now.Location()).Format(time.DateTime))
+		return refuse(RuleClock, "this machine's clock says %s, but something was recorded at %s", now.Format(time.DateTime),
+			last.In(now.Location()).Format(time.DateTime))
 	case !r.open(now):
 		return refuse(RuleHours, "apps run from %s only; it is %s", r.Hours, now.Format("15:04"))
 	}

@@ -115,7 +115,8 @@ func modTime(path string) time.Time {
 func (s Shelf) FAB(hash string) ([]byte, error) {
 	f, err := openfile.Regular(s.path(hash))
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, domain.Errorf(domain.NotFound, "The bytes of the app version %.16s are not on this machine any more.", hash).Fix("They come again with its next message.")
+		return nil, domain.Errorf(domain.NotFound, "The bytes of the app version %.16s are not on this machine any more.", hash).
+			Fix("They come again with its next message.")
 	}
 	if err != nil {
 		return nil, err
@@ -126,7 +127,8 @@ func (s Shelf) FAB(hash string) ([]byte, error) {
 		return nil, err
 	}
 	if v, _ := Read(fab, false); v.FAB != hash {
-		return nil, domain.Errorf(domain.Conflict, "The file of the app version %.16s was changed.", hash).Fix("Remove %s; it comes again with its next message.", s.path(hash))
+		return nil, domain.Errorf(domain.Conflict, "The file of the app version %.16s was changed.", hash).
+			Fix("Remove %s; it comes again with its next message.", s.path(hash))
 	}
 	return fab, nil
 }
@@ -151,7 +153,9 @@ func Find(prefix string, known []string) (string, error) {
 	case 1:
 		return found[0], nil
 	case 0:
-		return "", domain.Errorf(domain.NotFound, "No app version on this machine begins with %s.", prefix).Fix("blossomtune apps lists those that are here. A version arrives with its first message.").At("hash")
+		return "", domain.Errorf(domain.NotFound, "No app version on this machine begins with %s.", prefix).
+			Fix("blossomtune apps lists those that are here. A version arrives with its first message.").At("hash")
 	}
-	return "", domain.Errorf(domain.Conflict, "%d app versions begin with %s.", len(found), prefix).Fix("Give the whole SHA-256: %s.", strings.Join(found, ", ")).At("hash")
+	return "", domain.Errorf(domain.Conflict, "%d app versions begin with %s.", len(found), prefix).
+		Fix("Give the whole SHA-256: %s.", strings.Join(found, ", ")).At("hash")
 }

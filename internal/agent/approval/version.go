@@ -140,8 +140,10 @@ func unzip(f *zip.File, most int64) ([]byte, error) {
 }
 
 // reaching are modules with which an app can reach the network, other programs, or more of this machine.
-var reaching = []string{"aiohttp", "boto3", "ctypes", "datasets", "ftplib", "flwr_datasets", "http", "httpx", "huggingface_hub", "multiprocessing", "os", "paramiko",
-	"pickle", "pty", "requests", "shutil", "smtplib", "socket", "subprocess", "telnetlib", "torchvision", "urllib", "urllib3", "webbrowser", "xmlrpc"}
+var reaching = []string{"aiohttp", "boto3", "ctypes", "datasets", "ftplib", "flwr_datasets", "http", "httpx", "huggingface_hub",
+	"multiprocessing", "os", "paramiko",
+	"pickle", "pty", "requests", "shutil", "smtplib", "socket", "subprocess", "telnetlib", "torchvision", "urllib", "urllib3", "webbrowser",
+	"xmlrpc"}
 
 var importLine = regexp.MustCompile(`(?m)^[ \t]*(?:import|from)[ \t]+([A-Za-z_][A-Za-z0-9_]*)`)
 

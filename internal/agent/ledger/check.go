@@ -18,8 +18,9 @@ type Rule string
 
 // The rules. Each is broken by one kind of change.
 const (
-	RuleLine    Rule = "line"    // a line is as it was written: its hash is that of its content
-	RuleOrder   Rule = "order"   // no line was removed, added or moved: numbers follow each other, and each line names the hash of the one before
+	RuleLine Rule = "line" // a line is as it was written: its hash is that of its content
+	// no line was removed, added or moved: numbers follow each other, and each line names the hash of the one before
+	RuleOrder   Rule = "order"
 	RuleTail    Rule = "tail"    // no line is missing at the end: the head file names the newest one
 	RuleHead    Rule = "head"    // the head file is there and names a line of the ledger
 	RuleMode    Rule = "mode"    // only the owner can write the files

@@ -11,7 +11,8 @@ import (
 	"blossomtune/internal/domain"
 )
 
-var columns = []string{"entry", "time", "what", "server", "federation", "run", "run_name", "app_sha256", "round", "message_type", "record", "kind",
+var columns = []string{"entry", "time", "what", "server", "federation", "run", "run_name", "app_sha256", "round", "message_type", "record",
+	"kind",
 	"array", "dtype", "shape", "bytes", "object_sha256", "reason", "lines", "entry_sha256"}
 
 // Export writes the entries that want accepts as CSV: a row for each entry, followed by a row for each of its records and arrays.
@@ -38,7 +39,8 @@ func Export(dir string, to io.Writer, want func(Entry) bool) error {
 
 func rows(e Entry) [][]string {
 	line := func(record, kind, array, dtype, shape string, size int64, object string) []string {
-		cells := []string{strconv.FormatInt(e.N, 10), e.At.Format(time.RFC3339Nano), string(e.What), e.Server, e.Federation, e.Run, e.RunName, e.App, e.Round, e.Type,
+		cells := []string{strconv.FormatInt(e.N, 10), e.At.Format(time.RFC3339Nano), string(e.What), e.Server, e.Federation, e.Run, e.RunName,
+			e.App, e.Round, e.Type,
 			record, kind, array, dtype, shape, strconv.FormatInt(size, 10), object, e.Reason, strconv.Itoa(e.Lines), e.Hash}
 		for i, c := range cells {
 			cells[i] = domain.CSVCell(c)

@@ -21,7 +21,8 @@ type Result struct {
 // the other. nodes are the SuperNode ids that the machine has, besides those in the ledger. A reply that is in the ledger and was never
 // sent whole is counted as undelivered. A [*Broken] error names the rule that is broken.
 func Verify(dir string, st receipt.Statement, nodes ...string) (Result, error) {
-	c := comparison{run: st.Predicate, mine: map[string]bool{}, replies: map[string]Entry{}, sent: map[string]bool{}, hashes: map[int64]string{}}
+	c := comparison{run: st.Predicate, mine: map[string]bool{}, replies: map[string]Entry{}, sent: map[string]bool{},
+		hashes: map[int64]string{}}
 	for _, id := range nodes {
 		c.mine[id] = true
 	}
@@ -77,7 +78,8 @@ func (c *comparison) compare() (r Result, err error) {
 			listed[reply.Object] = true
 			e, ok := c.replies[reply.Object]
 			if !ok {
-				return r, &Broken{Rule: RuleReceipt, Why: fmt.Sprintf("the receipt has the reply %s of round %d (%s), the ledger does not", reply.Object, round.Round, reply.Phase)}
+				return r, &Broken{Rule: RuleReceipt,
+					Why: fmt.Sprintf("the receipt has the reply %s of round %d (%s), the ledger does not", reply.Object, round.Round, reply.Phase)}
 			}
 			r.Replies, r.Objects, r.Bytes = r.Replies+1, r.Objects+c.counts[reply.Object], r.Bytes+e.Bytes
 		}

@@ -19,7 +19,8 @@ func checkRepository(address string, inside bool) error {
 		case err != nil || u.Hostname() == "" || u.RawQuery != "" || u.Fragment != "" || strings.ContainsAny(address, " \t\r\n\x00"):
 			return bad("repository", "This is no address of a repository.").Fix("Write it like https://git.example.org/team/app.git.").Because(err)
 		case u.User != nil:
-			return bad("repository", "The address holds a name or password, which would be kept and shown.").Fix("Take it out; the repository must be readable by everybody.")
+			return bad("repository", "The address holds a name or password, which would be kept and shown.").
+				Fix("Take it out; the repository must be readable by everybody.")
 		}
 		return nil
 	}
@@ -42,11 +43,13 @@ func pinned(ctx context.Context, address string, inside bool) (string, error) {
 	}
 	ips, err := net.DefaultResolver.LookupNetIP(ctx, "ip", u.Hostname())
 	if err != nil || len(ips) == 0 {
-		return "", domain.Errorf(domain.Invalid, "The name %s is not known.", u.Hostname()).Fix("Check the address.").At("repository").Because(err)
+		return "", domain.Errorf(domain.Invalid, "The name %s is not known.", u.Hostname()).Fix("Check the address.").At("repository").
+			Because(err)
 	}
 	for _, ip := range ips {
 		if !outside(ip.Unmap()) {
-			return "", domain.Errorf(domain.Invalid, "%s is inside the server's own network.", u.Hostname()).Fix("Ask an admin to add it, or upload a zip of the app's folder.").At("repository")
+			return "", domain.Errorf(domain.Invalid, "%s is inside the server's own network.", u.Hostname()).
+				Fix("Ask an admin to add it, or upload a zip of the app's folder.").At("repository")
 		}
 	}
 	port := u.Port()
@@ -64,7 +67,8 @@ func pinned(ctx context.Context, address string, inside bool) (string, error) {
 	return u.Hostname() + ":" + port + ":" + strings.Join(list, ","), nil
 }
 
-var reserved = []netip.Prefix{netip.MustParsePrefix("0.0.0.0/8"), netip.MustParsePrefix("100.64.0.0/10"), netip.MustParsePrefix("192.0.0.0/24"), netip.MustParsePrefix("198.18.0.0/15"),
+var reserved = []netip.Prefix{netip.MustParsePrefix("0.0.0.0/8"), netip.MustParsePrefix("100.64.0.0/10"),
+	netip.MustParsePrefix("192.0.0.0/24"), netip.MustParsePrefix("198.18.0.0/15"),
 	netip.MustParsePrefix("240.0.0.0/4"), netip.MustParsePrefix("64:ff9b::/96"), netip.MustParsePrefix("2002::/16")}
 
 func outside(ip netip.Addr) bool {

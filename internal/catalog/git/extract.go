@@ -32,7 +32,8 @@ func (r repo) extract(ctx context.Context, commit string, limits Limits, into st
 		}
 	}
 	if err != nil {
-		return bad("folder", "The repository has no folder %q at %s.", r.src.Folder, commit[:12]).Fix("Check its name, or leave it empty for the top.").Because(err)
+		return bad("folder", "The repository has no folder %q at %s.", r.src.Folder, commit[:12]).
+			Fix("Check its name, or leave it empty for the top.").Because(err)
 	}
 	entries, err := r.list(ctx, tree, limits)
 	if err != nil {
@@ -92,7 +93,8 @@ func readTree(in *bufio.Reader, limits Limits) ([]entry, error) {
 		}
 		entries = append(entries, entry{f[2], size, name})
 		if left -= size; len(entries) > limits.Files || left < 0 {
-			return nil, domain.Errorf(domain.TooLarge, "The folder has more than %d files or %d MB.", limits.Files, limits.Bytes>>20).Fix("Name the folder of one app; keep data out of it.").At("folder")
+			return nil, domain.Errorf(domain.TooLarge, "The folder has more than %d files or %d MB.", limits.Files, limits.Bytes>>20).
+				Fix("Name the folder of one app; keep data out of it.").At("folder")
 		}
 	}
 }

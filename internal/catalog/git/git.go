@@ -69,7 +69,8 @@ func Fetch(ctx context.Context, src Source, limits Limits, into string) (commit 
 	case errors.As(cause, &tooLarge):
 		return "", tooLarge
 	case errors.Is(cause, context.DeadlineExceeded):
-		return "", bad("repository", "The repository did not answer within %s.", limits.Wait).Fix("Try again later, or upload a zip of the app's folder.").Because(err)
+		return "", bad("repository", "The repository did not answer within %s.", limits.Wait).
+			Fix("Try again later, or upload a zip of the app's folder.").Because(err)
 	}
 	return "", err
 }
@@ -87,7 +88,8 @@ func (s Source) check(inside bool) error {
 	if s.Ref != "" && (!refPattern.MatchString(s.Ref) || strings.Contains(s.Ref, "..") || strings.Contains(s.Ref, "//")) {
 		return bad("ref", "%q cannot be a commit, tag or branch.", s.Ref).Fix("Give a commit in full, a tag or a branch.")
 	}
-	if s.Folder != "" && (!filepath.IsLocal(s.Folder) || path.Clean(s.Folder) != s.Folder || strings.ContainsAny(s.Folder, "\\:\x00\r\n") || s.Folder[0] == '-') {
+	if s.Folder != "" &&
+		(!filepath.IsLocal(s.Folder) || path.Clean(s.Folder) != s.Folder || strings.ContainsAny(s.Folder, "\\:\x00\r\n") || s.Folder[0] == '-') {
 		return bad("folder", "%q cannot be a folder of a repository.", s.Folder).Fix("Write it like apps/digits.")
 	}
 	return nil
@@ -102,8 +104,10 @@ type repo struct {
 
 // settings come before every command, and no other configuration is read.
 func (r repo) settings() []string {
-	out := []string{"-c", "core.hooksPath=" + os.DevNull, "-c", "credential.helper=", "-c", "http.followRedirects=false", "-c", "transfer.bundleURI=false",
-		"-c", "protocol.version=2", "-c", "gc.auto=0", "-c", "maintenance.auto=false", "-c", "core.attributesFile=" + os.DevNull, "-c", "http.lowSpeedLimit=1000", "-c", "http.lowSpeedTime=30"}
+	out := []string{"-c", "core.hooksPath=" + os.DevNull, "-c", "credential.helper=", "-c", "http.followRedirects=false", "-c",
+		"transfer.bundleURI=false",
+		"-c", "protocol.version=2", "-c", "gc.auto=0", "-c", "maintenance.auto=false", "-c", "core.attributesFile=" +
+			os.DevNull, "-c", "http.lowSpeedLimit=1000", "-c", "http.lowSpeedTime=30"}
 	if r.pin != "" {
 		out = append(out, "-c", "http.curloptResolve="+r.pin)
 	}
@@ -111,9 +115,11 @@ func (r repo) settings() []string {
 }
 
 func (r repo) environ() []string {
-	out := []string{"HOME=" + r.dir, "GIT_CONFIG_NOSYSTEM=1", "GIT_CONFIG_GLOBAL=" + os.DevNull, "GIT_TERMINAL_PROMPT=0", "GIT_ASKPASS=false", "SSH_ASKPASS=false",
+	out := []string{"HOME=" + r.dir, "GIT_CONFIG_NOSYSTEM=1", "GIT_CONFIG_GLOBAL=" + os.DevNull, "GIT_TERMINAL_PROMPT=0", "GIT_ASKPASS=false",
+		"SSH_ASKPASS=false",
 		"GIT_ALLOW_PROTOCOL=https:file", "GIT_OPTIONAL_LOCKS=0", "GIT_LFS_SKIP_SMUDGE=1", "LC_ALL=C", "GIT_DIR=" + filepath.Join(r.dir, "repo")}
-	for _, name := range []string{"PATH", "HTTPS_PROXY", "https_proxy", "NO_PROXY", "no_proxy", "SSL_CERT_FILE", "SSL_CERT_DIR", "GIT_SSL_CAINFO", "SYSTEMROOT"} {
+	for _, name := range []string{"PATH", "HTTPS_PROXY", "https_proxy", "NO_PROXY", "no_proxy", "SSL_CERT_FILE", "SSL_CERT_DIR",
+		"GIT_SSL_CAINFO", "SYSTEMROOT"} {
 		if v := os.Getenv(name); v != "" {
 			out = append(out, name+"="+v)
 		}
@@ -151,7 +157,8 @@ func (r repo) fetch(ctx context.Context) (string, error) {
 		ref = "HEAD"
 	}
 	get := func(args ...string) error {
-		_, err := r.git(ctx, append([]string{"fetch", "--quiet", "--no-recurse-submodules", "--no-tags", "--end-of-options", r.src.Repository}, args...)...)
+		_, err := r.git(ctx,
+			append([]string{"fetch", "--quiet", "--no-recurse-submodules", "--no-tags", "--end-of-options", r.src.Repository}, args...)...)
 		return err
 	}
 	_, err := r.git(ctx, "fetch", "--quiet", "--depth=1", "--no-recurse-submodules", "--no-tags", "--end-of-options", r.src.Repository, ref)
@@ -183,7 +190,8 @@ func noRef(ref string) *domain.Error {
 // explain says in our words what git said in its own.
 func (r repo) explain(said string, err error) error {
 	if errors.Is(err, exec.ErrNotFound) {
-		return domain.Errorf(domain.Unavailable, "Git is not installed on the server.").Fix("Ask who runs it, or upload a zip of the app's folder.").At("repository").Because(err)
+		return domain.Errorf(domain.Unavailable, "Git is not installed on the server.").
+			Fix("Ask who runs it, or upload a zip of the app's folder.").At("repository").Because(err)
 	}
 	err = fmt.Errorf("%w: %s", err, said)
 	has := func(words ...string) bool {
@@ -198,15 +206,19 @@ func (r repo) explain(said string, err error) error {
 	case has("couldn't find remote ref", "not our ref"):
 		return noRef(r.src.Ref).Because(err)
 	case has("Authentication failed", "could not read Username", "terminal prompts disabled", "error: 403", "error: 401"):
-		return bad("repository", "The repository cannot be read without signing in.").Fix("Add a repository that everybody may read, or upload a zip of the app's folder.").Because(err)
+		return bad("repository", "The repository cannot be read without signing in.").
+			Fix("Add a repository that everybody may read, or upload a zip of the app's folder.").Because(err)
 	case has("error: 301", "error: 302", "error: 307", "error: 308", "redirect"):
-		return bad("repository", "The repository is at another address; ours is not led elsewhere.").Fix("Open the address in a browser and take the one that it ends at, often with .git at its end.").Because(err)
+		return bad("repository", "The repository is at another address; ours is not led elsewhere.").
+			Fix("Open the address in a browser and take the one that it ends at, often with .git at its end.").Because(err)
 	case has("not found", "does not exist", "does not appear to be a git repository", "error: 404", "No such file"):
 		return bad("repository", "There is no git repository at this address.").Fix("Check the address.").Because(err)
 	case has("dubious ownership"):
-		return bad("repository", "The repository belongs to another user of the server.").Fix("Give it to the user that the server runs as.").Because(err)
+		return bad("repository", "The repository belongs to another user of the server.").Fix("Give it to the user that the server runs as.").
+			Because(err)
 	}
-	return bad("repository", "Git cannot get this repository.").Fix("Check the address and that the server reaches it; the server's log says more.").Because(err)
+	return bad("repository", "Git cannot get this repository.").
+		Fix("Check the address and that the server reaches it; the server's log says more.").Because(err)
 }
 
 // capped keeps the beginning of what is written to it.
@@ -247,7 +259,8 @@ func checkSize(dir string, most int64) error {
 		return nil
 	})
 	if sum > most {
-		return domain.Errorf(domain.TooLarge, "The repository is larger than %d MB at this commit.", most>>20).Fix("Upload a zip of the app's folder.").At("repository")
+		return domain.Errorf(domain.TooLarge, "The repository is larger than %d MB at this commit.", most>>20).
+			Fix("Upload a zip of the app's folder.").At("repository")
 	}
 	return nil
 }

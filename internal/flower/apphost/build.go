@@ -74,7 +74,8 @@ func (p *Pool) run(b *build, key string, fab []byte, install []string) {
 	case p.ctx.Err() != nil:
 		err = errClosed
 	case ctx.Err() != nil:
-		failed = &BuildError{Cause: fmt.Sprintf("It took longer than %s.", p.o.Limit), Remedy: "Check the network, or choose fewer packages.", Err: err}
+		failed = &BuildError{Cause: fmt.Sprintf("It took longer than %s.", p.o.Limit), Remedy: "Check the network, or choose fewer packages.",
+			Err: err}
 	case !errors.As(err, &failed):
 		failed = buildError("preparing the environment", err)
 	}
@@ -265,7 +266,8 @@ func (s *steps) check() error {
 			Remedy: "Use a Python that fits, or change requires-python in the app's pyproject.toml."}
 	case 45:
 		said, _, _ := strings.Cut(domain.Cut(string(out), 400), "\n")
-		return &BuildError{Cause: "The app's dependencies cannot be read: " + said + ".", Remedy: "Correct the dependencies in the app's pyproject.toml."}
+		return &BuildError{Cause: "The app's dependencies cannot be read: " + said + ".",
+			Remedy: "Correct the dependencies in the app's pyproject.toml."}
 	}
 	return nil
 }

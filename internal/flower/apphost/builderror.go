@@ -29,12 +29,15 @@ func (e *BuildError) Unwrap() error { return e.Err }
 var causes = []struct{ words, cause, remedy string }{
 	{"No space left on device", "The disk is full.", "Free some disk space."},
 	{"os error 28", "The disk is full.", "Free some disk space."},
-	{"was not found in the package registry", "A package that the app needs is not in the package index.", "Correct the dependencies in the app's pyproject.toml."},
-	{"Building source distributions is disabled", "The app's pyproject.toml lists its dependencies as dynamic, which takes running its code.", "List them in pyproject.toml."},
+	{"was not found in the package registry", "A package that the app needs is not in the package index.",
+		"Correct the dependencies in the app's pyproject.toml."},
+	{"Building source distributions is disabled", "The app's pyproject.toml lists its dependencies as dynamic, which takes running its code.",
+		"List them in pyproject.toml."},
 	{"No solution found", "The app's dependencies cannot be satisfied together.", "Correct the dependencies in the app's pyproject.toml."},
 	{"Failed to parse", "The app's dependencies cannot be read.", "Correct the dependencies in the app's pyproject.toml."},
 	{"Hash mismatch", "A package does not have the hash that the app's uv.lock names.", "Update the app's uv.lock."},
-	{"Failed to build", "A package has no wheel for this machine, and building it from source failed.", "Choose a version with a wheel, or install what its build needs."},
+	{"Failed to build", "A package has no wheel for this machine, and building it from source failed.",
+		"Choose a version with a wheel, or install what its build needs."},
 	{"Failed to fetch", "The package index cannot be reached.", "Check the network and the package index settings."},
 	{"error sending request", "The package index cannot be reached.", "Check the network and the package index settings."},
 	{"Failed to download", "A package cannot be downloaded.", "Check the network and the package index settings."},
@@ -79,7 +82,8 @@ func buildError(doing string, err error) *BuildError {
 		}
 	}
 	if m := wheelless.FindStringSubmatch(strings.Join(strings.Fields(text), " ")); m != nil {
-		e.Cause = fmt.Sprintf("The package %s has no wheel for this machine, and building it from source is turned off.", cmp.Or(m[1], m[2], m[3]))
+		e.Cause = fmt.Sprintf("The package %s has no wheel for this machine, and building it from source is turned off.",
+			cmp.Or(m[1], m[2], m[3]))
 		e.Remedy = "Name a version with a wheel in the app's pyproject.toml, or add a wheel to the app's files."
 	}
 	if said := reason(uv.Output); said != "" {
@@ -92,7 +96,8 @@ func buildError(doing string, err error) *BuildError {
 func reason(output []string) string {
 	at := -1
 	for i, line := range output {
-		if strings.HasPrefix(line, "cause:") || strings.HasPrefix(line, "error:") || strings.HasPrefix(line, "× ") || strings.HasPrefix(line, "╰─▶") {
+		if strings.HasPrefix(line, "cause:") || strings.HasPrefix(line, "error:") || strings.HasPrefix(line, "× ") ||
+			strings.HasPrefix(line, "╰─▶") {
 			at = i
 		}
 	}

@@ -6,6 +6,7 @@
 // that has already imported Flower and the third-party modules that the app imports.
 //
 // What is installed is what Flower's own `uv sync` would install: [project.dependencies] and the default dependency groups of the
-// FAB's pyproject.toml, its [tool.uv] settings and its uv.lock. Two things differ: the base's flwr always stays in use together with versions
+// FAB's pyproject.toml, its [tool.uv] settings and its uv.lock. Two things differ: the base's flwr always stays in use together with
+// versions
 // of its dependencies that it accepts, and versions that the base already has are preferred.
 package apphost

@@ -30,7 +30,8 @@ func (s *steps) pin(py string) (inBase bool, err error) {
 		return false, err
 	}
 	compile := func() error {
-		args := s.requirements("pip", "compile", "--quiet", "--generate-hashes", "--no-header", "--no-annotate", "--python", py, "--output-file", s.file("pins.txt"))
+		args := s.requirements("pip", "compile", "--quiet", "--generate-hashes", "--no-header", "--no-annotate", "--python", py, "--output-file",
+			s.file("pins.txt"))
 		return s.uv("resolving the app's dependencies", s.quiet, args...)
 	}
 	err = compile()
@@ -83,12 +84,14 @@ func (s *steps) locked(py string) (pins, error) {
 // install makes the venv.
 func (s *steps) install() error {
 	base := s.p.base
-	if err := s.uv("making the venv", s.p.o.Progress, "venv", "--quiet", "--no-project", "--relocatable", "--python", base.env.Bin("python"), s.venv); err != nil {
+	if err := s.uv("making the venv", s.p.o.Progress, "venv", "--quiet", "--no-project", "--relocatable", "--python", base.env.Bin("python"),
+		s.venv); err != nil {
 		return err
 	}
 	py := base.env
 	py.Dir = s.venv
-	args := s.requirements("pip", "install", "--no-compile-bytecode", "--link-mode", "copy", "--python", py.Bin("python"), "--excludes", s.file("excluded.txt"), "--constraints", s.file("constraints.txt"))
+	args := s.requirements("pip", "install", "--no-compile-bytecode", "--link-mode", "copy", "--python", py.Bin("python"), "--excludes",
+		s.file("excluded.txt"), "--constraints", s.file("constraints.txt"))
 	if err := s.uv("installing the app's packages", s.p.o.Progress, args...); err != nil {
 		return err
 	}

@@ -137,7 +137,8 @@ func proxyPorts() []int {
 
 // hidden are variables that an app in a room does not get: where the user's own files are, and the settings of package indexes, which
 // can hold passwords.
-var hidden = []string{"HOME", "TMPDIR", "TEMP", "TMP", "XDG_CACHE_HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME", "NETRC", "HF_HOME", "FLWR_HOME"}
+var hidden = []string{"HOME", "TMPDIR", "TEMP", "TMP", "XDG_CACHE_HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME", "NETRC", "HF_HOME",
+	"FLWR_HOME"}
 
 // environment returns the variables of an app in the room.
 func (r *Room) environment(env []string) []string {

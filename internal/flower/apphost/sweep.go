@@ -16,7 +16,8 @@ const sweepEvery = time.Hour
 
 var keyName = regexp.MustCompile(`^[0-9a-f]{16}$`)
 
-// sweep removes what interrupted builds left, and the environments beyond the bounds, least recently used first. One that is in use, here or in
+// sweep removes what interrupted builds left, and the environments beyond the bounds, least recently used first. One that is in use, here
+// or in
 // another process, is never removed.
 func (p *Pool) sweep() {
 	entries, err := os.ReadDir(p.o.Dir)

@@ -240,7 +240,8 @@ func (m *Manager) Builtin(fedID int64) http.RoundTripper {
 func (m *Manager) Launch(ctx context.Context, fedID int64, o launcher.Order) error {
 	if m.Status(fedID).Leaving {
 		return domain.Errorf(domain.Unavailable,
-			"The engine was started by another version of this server and takes no new runs.").Fix("It is restarted when the runs that it has have ended.")
+			"The engine was started by another version of this server and takes no new runs.").
+			Fix("It is restarted when the runs that it has have ended.")
 	}
 	return m.engine(fedID).link.order(ctx, "/launch", o)
 }

@@ -60,13 +60,15 @@ func makeCertificates(now time.Time) (map[string][]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	ca := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "BlossomTune engine"}, NotBefore: now.Add(-time.Hour), NotAfter: now.Add(certLife),
-		IsCA: true, BasicConstraintsValid: true, MaxPathLenZero: true, KeyUsage: x509.KeyUsageCertSign}
+	ca := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "BlossomTune engine"}, NotBefore: now.Add(-time.Hour),
+		NotAfter: now.Add(certLife),
+		IsCA:     true, BasicConstraintsValid: true, MaxPathLenZero: true, KeyUsage: x509.KeyUsageCertSign}
 	caDER, err := x509.CreateCertificate(rand.Reader, ca, ca, &caKey.PublicKey, caKey)
 	if err != nil {
 		return nil, err
 	}
-	leaf := &x509.Certificate{SerialNumber: big.NewInt(2), Subject: pkix.Name{CommonName: "localhost"}, NotBefore: ca.NotBefore, NotAfter: ca.NotAfter,
+	leaf := &x509.Certificate{SerialNumber: big.NewInt(2), Subject: pkix.Name{CommonName: "localhost"}, NotBefore: ca.NotBefore,
+		NotAfter: ca.NotAfter,
 		DNSNames: []string{"localhost"}, IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)},
 		KeyUsage: x509.KeyUsageDigitalSignature, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}}
 	leafDER, err := x509.CreateCertificate(rand.Reader, leaf, ca, &key.PublicKey, caKey)
@@ -78,7 +80,8 @@ func makeCertificates(now time.Time) (map[string][]byte, error) {
 		return nil, err
 	}
 	block := func(kind string, der []byte) []byte { return pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der}) }
-	return map[string][]byte{caFile: block("CERTIFICATE", caDER), certFile: block("CERTIFICATE", leafDER), keyFile: block("PRIVATE KEY", keyDER)}, nil
+	return map[string][]byte{caFile: block("CERTIFICATE", caDER), certFile: block("CERTIFICATE", leafDER),
+		keyFile: block("PRIVATE KEY", keyDER)}, nil
 }
 
 func loadRoots(fedDir string) (*x509.CertPool, error) {

@@ -71,7 +71,8 @@ func loadTask(dir string, engineRunID uint64, now time.Time, log *slog.Logger) (
 			log.Error("moving an unreadable task aside", "engine_run", engineRunID, "err", err)
 		}
 		t = Task{EngineRunID: engineRunID, State: Ended, OrderedAt: now, EndedAt: now, ExitCode: -1,
-			Reason: fmt.Sprintf("The launcher's file of this run, %s, could not be read, so the ServerApp was lost. The file is kept as %s.", taskFile, brokenName)}
+			Reason: fmt.Sprintf("The launcher's file of this run, %s, could not be read, so the ServerApp was lost. The file is kept as %s.",
+				taskFile, brokenName)}
 	case t.State == Ordered:
 		return t, false // the server orders it again
 	case t.State == Ended:

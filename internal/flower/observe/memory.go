@@ -43,7 +43,8 @@ type memory struct {
 }
 
 func newMemory() *memory {
-	m := &memory{byAsked: map[string]string{}, objects: newLRU[object](maxDecoding, nil), names: map[string]bool{}, waiting: map[string]bool{}, toPush: map[string]bool{}, sent: map[string][]float64{}}
+	m := &memory{byAsked: map[string]string{}, objects: newLRU[object](maxDecoding, nil), names: map[string]bool{}, waiting: map[string]bool{},
+		toPush: map[string]bool{}, sent: map[string][]float64{}}
 	m.asks = newLRU(maxAsks, func(a ask) { delete(m.waiting, a.exchange.MessageID) })
 	m.replies = newLRU(maxReplies, func(r reply) {
 		asked := r.message.GetMetadata().GetReplyToMessageId()

@@ -195,7 +195,8 @@ func roleOf(record string, config bool) role {
 	switch {
 	case older && strings.HasSuffix(record, ".metrics"):
 		return asMetrics
-	case older && config, strings.HasPrefix(record, "getparametersres."), record == "getpropertiesres.status", strings.HasPrefix(record, "secaggplus_"):
+	case older && config, strings.HasPrefix(record, "getparametersres."), record == "getpropertiesres.status",
+		strings.HasPrefix(record, "secaggplus_"):
 		return asNothing
 	case older:
 		return asProtocol

@@ -35,7 +35,8 @@ func (e Env) BuildFAB(ctx context.Context, dir string) ([]byte, error) {
 	ctx, cancel := context.WithTimeout(ctx, buildLimit)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, e.Bin("flwr"), "build", "--app", dir)
-	cmd.Dir, cmd.Env, cmd.WaitDelay = tmp, append(e.Environ(filepath.Join(tmp, "home")), "COLUMNS=1000", "TYPER_STANDARD_TRACEBACK=1"), time.Second
+	cmd.Dir, cmd.Env, cmd.WaitDelay = tmp, append(e.Environ(filepath.Join(tmp, "home")), "COLUMNS=1000",
+		"TYPER_STANDARD_TRACEBACK=1"), time.Second
 	ownGroup(cmd)
 	said, err := cmd.CombinedOutput()
 	if err != nil && ctx.Err() != nil {
@@ -43,7 +44,8 @@ func (e Env) BuildFAB(ctx context.Context, dir string) ([]byte, error) {
 	}
 	found, _ := filepath.Glob(filepath.Join(tmp, "*.fab")) // the pattern is sound
 	if err != nil || len(found) != 1 {
-		return nil, domain.Errorf(domain.Invalid, "Flower cannot build this app: %s.", withoutPaths(words(lastWords(string(said))), dir, tmp, e.Dir)).
+		return nil, domain.Errorf(domain.Invalid, "Flower cannot build this app: %s.",
+			withoutPaths(words(lastWords(string(said))), dir, tmp, e.Dir)).
 			Fix("Run `flwr build` in its folder and mend what it says.").At("app").Because(err)
 	}
 	return os.ReadFile(found[0])

@@ -28,10 +28,12 @@ func find(ctx context.Context, named string) (interpreter, error) {
 	if named != "" {
 		p, err := probe(ctx, named)
 		if err != nil {
-			return p, domain.Errorf(domain.Unavailable, "The Python %s does not work.", named).Fix("Set --python (BLOSSOMTUNE_PYTHON) to a Python 3.11 or newer, or leave it empty.").Because(err)
+			return p, domain.Errorf(domain.Unavailable, "The Python %s does not work.", named).
+				Fix("Set --python (BLOSSOMTUNE_PYTHON) to a Python 3.11 or newer, or leave it empty.").Because(err)
 		}
 		if !newEnough(p.version) {
-			return p, domain.Errorf(domain.Unavailable, "The Python %s is version %s; Flower needs 3.11 or newer.", named, p.version).Fix("Set --python (BLOSSOMTUNE_PYTHON) to a newer one, or leave it empty.")
+			return p, domain.Errorf(domain.Unavailable, "The Python %s is version %s; Flower needs 3.11 or newer.", named, p.version).
+				Fix("Set --python (BLOSSOMTUNE_PYTHON) to a newer one, or leave it empty.")
 		}
 		return p, nil
 	}
@@ -57,7 +59,8 @@ func find(ctx context.Context, named string) (interpreter, error) {
 	if len(old) > 0 {
 		e = domain.Errorf(domain.Unavailable, "There is no Python 3.11 or newer on PATH: %s.", strings.Join(old, ", "))
 	}
-	return interpreter{}, e.Fix("Install one (Debian, Ubuntu: apt install python3 python3-venv; Fedora: dnf install python3; macOS: brew install python@3.12), or name one with BLOSSOMTUNE_PYTHON.")
+	return interpreter{}, e.Fix("Install one (Debian, Ubuntu: apt install python3 python3-venv; Fedora: dnf install python3; macOS: brew " +
+		"install python@3.12), or name one with BLOSSOMTUNE_PYTHON.")
 }
 
 // Find returns the Python that [Ensure] would make an environment with: the named one, or the first on PATH that is new enough.

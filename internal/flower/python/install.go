@@ -40,7 +40,8 @@ func installUV(ctx context.Context, o Options, uv string, py interpreter, dir st
 	}
 	for _, lock := range locks {
 		o.Progress("installing with uv")
-		args := []string{"pip", "install", "--python", binPath(dir, "python"), "--require-hashes", "--compile-bytecode", "--no-progress", "-r", lock}
+		args := []string{"pip", "install", "--python", binPath(dir, "python"), "--require-hashes", "--compile-bytecode", "--no-progress", "-r",
+			lock}
 		if truthy(os.Getenv("PIP_NO_INDEX")) {
 			args = append(args, "--no-index")
 		}
@@ -55,7 +56,8 @@ func installUV(ctx context.Context, o Options, uv string, py interpreter, dir st
 func uvFromPip() []string {
 	var out []string
 	for _, m := range []struct{ pip, uv string }{
-		{"PIP_INDEX_URL", "UV_DEFAULT_INDEX"}, {"PIP_EXTRA_INDEX_URL", "UV_INDEX"}, {"PIP_CERT", "SSL_CERT_FILE"}, {"PIP_FIND_LINKS", "UV_FIND_LINKS"},
+		{"PIP_INDEX_URL", "UV_DEFAULT_INDEX"}, {"PIP_EXTRA_INDEX_URL", "UV_INDEX"}, {"PIP_CERT", "SSL_CERT_FILE"},
+		{"PIP_FIND_LINKS", "UV_FIND_LINKS"},
 	} {
 		v := os.Getenv(m.pip)
 		if v == "" || os.Getenv(m.uv) != "" || m.uv == "UV_DEFAULT_INDEX" && os.Getenv("UV_INDEX_URL") != "" {
@@ -90,7 +92,8 @@ func installPip(ctx context.Context, o Options, py interpreter, dir string, lock
 	}
 	for _, lock := range locks {
 		o.Progress("installing with pip")
-		if err := run(ctx, o, env, binPath(dir, "python"), "-m", "pip", "install", "--require-hashes", "--compile", "--progress-bar", "off", "-r", lock); err != nil {
+		if err := run(ctx, o, env, binPath(dir, "python"), "-m", "pip", "install", "--require-hashes", "--compile", "--progress-bar", "off", "-r",
+			lock); err != nil {
 			return wrap("installing Flower with pip", err)
 		}
 	}
@@ -99,7 +102,8 @@ func installPip(ctx context.Context, o Options, py interpreter, dir string, lock
 
 func noVenv(py interpreter) *domain.Error {
 	minor := strings.Join(strings.SplitN(py.version, ".", 3)[:2], ".")
-	return domain.Errorf(domain.Unavailable, "The Python %s (%s) cannot make a venv: its venv or ensurepip module is missing.", py.path, py.version).
+	return domain.Errorf(domain.Unavailable, "The Python %s (%s) cannot make a venv: its venv or ensurepip module is missing.", py.path,
+		py.version).
 		Fix("Install it (Debian, Ubuntu: apt install python%s-venv), or install uv.", minor)
 }
 

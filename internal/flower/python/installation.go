@@ -22,7 +22,8 @@ func Installation(venv string) []string {
 			if bin == "" || prefix == "/" || prefix == "/usr" {
 				continue
 			}
-			for _, pattern := range []string{"bin/python*", "lib/python3*", "lib64/python3*", "lib/lib*", "lib64/lib*", "include", "ssl", "share/terminfo", "lib/tcl*", "lib/tk*"} {
+			for _, pattern := range []string{"bin/python*", "lib/python3*", "lib64/python3*", "lib/lib*", "lib64/lib*", "include", "ssl",
+				"share/terminfo", "lib/tcl*", "lib/tk*"} {
 				found, _ := filepath.Glob(filepath.Join(prefix, pattern)) // the patterns are sound
 				out = append(out, found...)
 			}

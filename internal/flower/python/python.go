@@ -81,7 +81,8 @@ func noProxy() []string {
 	return []string{"NO_PROXY=" + list, "no_proxy=" + list}
 }
 
-var passedNames = []string{"HOME", "USER", "LOGNAME", "LANG", "LC_ALL", "TZ", "TMPDIR", "TEMP", "TMP", "SYSTEMROOT", "USERPROFILE", "LOCALAPPDATA", "APPDATA",
+var passedNames = []string{"HOME", "USER", "LOGNAME", "LANG", "LC_ALL", "TZ", "TMPDIR", "TEMP", "TMP", "SYSTEMROOT", "USERPROFILE",
+	"LOCALAPPDATA", "APPDATA",
 	"HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "ALL_PROXY", "SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE",
 	"XDG_CACHE_HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME", "NETRC", "HF_HOME", "HF_ENDPOINT", "HF_HUB_OFFLINE", keeper.DirEnv}
 

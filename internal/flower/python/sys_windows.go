@@ -20,7 +20,8 @@ func lockFile(ctx context.Context, path string, waiting func()) (unlock func(), 
 	tick := time.NewTicker(100 * time.Millisecond)
 	defer tick.Stop()
 	for first := true; ; first = false {
-		err := windows.LockFileEx(windows.Handle(f.Fd()), windows.LOCKFILE_EXCLUSIVE_LOCK|windows.LOCKFILE_FAIL_IMMEDIATELY, 0, 1, 0, &windows.Overlapped{})
+		err := windows.LockFileEx(windows.Handle(f.Fd()), windows.LOCKFILE_EXCLUSIVE_LOCK|windows.LOCKFILE_FAIL_IMMEDIATELY, 0, 1,
+			0, &windows.Overlapped{})
 		if err == nil {
 			return func() { _ = f.Close() }, nil
 		}

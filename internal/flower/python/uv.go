@@ -46,7 +46,8 @@ func (e Env) UV(ctx context.Context, c UVCommand, args ...string) error {
 	}
 	cmd := exec.CommandContext(ctx, e.Bin("uv"), args...)
 	cmd.Dir = c.Dir
-	cmd.Env = append(append(passed(), uvFromPip()...), "PATH="+os.Getenv("PATH"), "NO_COLOR=1", "UV_NO_PROGRESS=1", "UV_PYTHON_DOWNLOADS=never")
+	cmd.Env = append(append(passed(), uvFromPip()...), "PATH="+os.Getenv("PATH"), "NO_COLOR=1", "UV_NO_PROGRESS=1",
+		"UV_PYTHON_DOWNLOADS=never")
 	cmd.Env = append(cmd.Env, c.Env...)
 	if truthy(os.Getenv("PIP_NO_INDEX")) {
 		cmd.Env = append(cmd.Env, "UV_NO_INDEX=1")

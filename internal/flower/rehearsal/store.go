@@ -82,7 +82,8 @@ func (s *store) pull(id string) (*flwrpb.PullObjectResponse, error) {
 }
 
 // remake copies a message with other metadata. The copy shares all objects but the root, which is returned with it.
-func remake(m *flwrpb.Message, tree *flwrpb.ObjectTree, change func(*flwrpb.Metadata)) (*flwrpb.Message, *flwrpb.ObjectTree, []byte, error) {
+func remake(m *flwrpb.Message, tree *flwrpb.ObjectTree, change func(*flwrpb.Metadata)) (*flwrpb.Message, *flwrpb.ObjectTree, []byte,
+	error) {
 	out := proto.Clone(m).(*flwrpb.Message)
 	change(out.GetMetadata())
 	out.Metadata.MessageId = "" // not part of what is hashed; neither is the content

@@ -182,7 +182,8 @@ func (p *Proxy) send(r *http.Request, body io.Reader, length int64) (*http.Respo
 	return p.failing.transient(res, r.URL.Path, p.o.Clock()), nil
 }
 
-var hopByHop = map[string]bool{"Connection": true, "Keep-Alive": true, "Te": true, "Trailer": true, "Transfer-Encoding": true, "Upgrade": true, "Proxy-Authorization": true, "Host": true, "Content-Length": true}
+var hopByHop = map[string]bool{"Connection": true, "Keep-Alive": true, "Te": true, "Trailer": true, "Transfer-Encoding": true,
+	"Upgrade": true, "Proxy-Authorization": true, "Host": true, "Content-Length": true}
 
 func relay(w http.ResponseWriter, res *http.Response, body io.Reader) {
 	for k, v := range res.Header {

@@ -153,7 +153,8 @@ func arrayOf(name, id string, h objectHead, size int64) Array {
 		Shape []int64 `json:"shape"`
 	}
 	_ = json.Unmarshal(h.body, &a) // one that does not describe itself is listed with its size alone
-	return Array{Name: name, DType: a.DType[:min(len(a.DType), maxKind)], Shape: a.Shape[:min(len(a.Shape), maxShape)], Object: id, Bytes: size}
+	return Array{Name: name, DType: a.DType[:min(len(a.DType), maxKind)], Shape: a.Shape[:min(len(a.Shape), maxShape)], Object: id,
+		Bytes: size}
 }
 
 // size returns the bytes of an object and of all that it consists of.

@@ -67,7 +67,8 @@ func (rs *runs) get(ctx context.Context, id uint64) (*run, error) {
 	}
 	config, err := fusedConfig(fab, out.GetRun().GetOverrideConfig())
 	if err != nil {
-		return nil, &AppError{Code: wire.ErrorInvalidFAB, Reason: "The configuration in the app's pyproject.toml cannot be used: " + err.Error() + "."}
+		return nil, &AppError{Code: wire.ErrorInvalidFAB,
+			Reason: "The configuration in the app's pyproject.toml cannot be used: " + err.Error() + "."}
 	}
 	if rs.n.o.Refresh != nil {
 		rs.n.o.Refresh(ctx)
@@ -110,7 +111,8 @@ func (rs *runs) fab(ctx context.Context, r *flwrpb.Run) ([]byte, error) {
 	}
 	content := out.GetFab().GetContent()
 	if wire.ObjectID(content) != hash {
-		return nil, &AppError{Code: wire.ErrorInvalidFAB, Reason: "The app that arrived does not have the SHA-256 that the run names. It was not started."}
+		return nil, &AppError{Code: wire.ErrorInvalidFAB,
+			Reason: "The app that arrived does not have the SHA-256 that the run names. It was not started."}
 	}
 	if err := replace(path, content); err != nil {
 		return nil, err

@@ -175,7 +175,8 @@ func (t *served) input(w http.ResponseWriter, _ *http.Request) error {
 		return fmt.Errorf("reading the Context: %w", err)
 	}
 	defer content.Close()
-	rest, err := proto.Marshal(&flwrpb.PullTaskInputResponse{Run: t.r.proto, Fab: &flwrpb.Fab{HashStr: t.FABHash, Content: t.FAB}, TaskId: t.id})
+	rest, err := proto.Marshal(&flwrpb.PullTaskInputResponse{Run: t.r.proto, Fab: &flwrpb.Fab{HashStr: t.FABHash, Content: t.FAB},
+		TaskId: t.id})
 	if err != nil {
 		return err
 	}

@@ -51,7 +51,8 @@ func (c *Client) StartRun(ctx context.Context, fab []byte, overrides map[string]
 	if err != nil {
 		return 0, err
 	}
-	in := &flwrpb.StartRunRequest{Fab: &flwrpb.Fab{HashStr: hex.EncodeToString(sum[:]), Content: fab}, OverrideConfig: config, Federation: federationName}
+	in := &flwrpb.StartRunRequest{Fab: &flwrpb.Fab{HashStr: hex.EncodeToString(sum[:]), Content: fab}, OverrideConfig: config,
+		Federation: federationName}
 	var out flwrpb.StartRunResponse
 	if err := c.call(ctx, "/v1/control/start-run", in, &out); err != nil {
 		return 0, fmt.Errorf("starting the run: %w", refusal(err))
@@ -133,7 +134,8 @@ func (c *Client) ListRuns(ctx context.Context, id uint64) ([]Run, error) {
 		if err != nil {
 			return nil, fmt.Errorf("listing runs: %w", err)
 		}
-		runs = append(runs, Run{ID: r.GetRunId(), FABHash: r.GetFabHash(), Status: st.GetStatus(), SubStatus: st.GetSubStatus(), Details: st.GetDetails(),
+		runs = append(runs, Run{ID: r.GetRunId(), FABHash: r.GetFabHash(), Status: st.GetStatus(), SubStatus: st.GetSubStatus(),
+			Details:   st.GetDetails(),
 			PendingAt: pending, BytesSent: r.GetBytesSent(), BytesRecv: r.GetBytesRecv()})
 	}
 	return runs, nil
@@ -144,7 +146,8 @@ func parseTime(s string) (time.Time, error) {
 	if s == "" {
 		return time.Time{}, nil
 	}
-	for _, layout := range []string{time.RFC3339Nano, "2006-01-02 15:04:05.999999999Z07:00", "2006-01-02T15:04:05.999999999", "2006-01-02 15:04:05.999999999"} {
+	for _, layout := range []string{time.RFC3339Nano, "2006-01-02 15:04:05.999999999Z07:00", "2006-01-02T15:04:05.999999999",
+		"2006-01-02 15:04:05.999999999"} {
 		if t, err := time.Parse(layout, s); err == nil {
 			return t.UTC(), nil
 		}

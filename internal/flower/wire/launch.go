@@ -44,7 +44,8 @@ func (c *Client) AcquireTask(ctx context.Context, secret []byte, types ...string
 	nonce := make([]byte, 16)
 	_, _ = rand.Read(nonce) // never fails
 	var out flwrpb.AcquireTaskResponse
-	if err := c.post(ctx, acquirePath, launcherHeaders(secret, acquireMethod, time.Now(), hex.EncodeToString(nonce), body), body, &out); err != nil {
+	if err := c.post(ctx, acquirePath, launcherHeaders(secret, acquireMethod, time.Now(), hex.EncodeToString(nonce), body), body,
+		&out); err != nil {
 		return nil, fmt.Errorf("acquiring a task: %w", err)
 	}
 	if out.GetTask() == nil || out.GetToken() == "" {

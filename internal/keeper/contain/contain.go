@@ -18,8 +18,9 @@ type Policy struct {
 	Read    []string `json:"read,omitempty"`    // files and folders that it can read and execute; missing ones are skipped
 	Write   []string `json:"write,omitempty"`   // folders that it can also change; they must exist
 	Connect []int    `json:"connect,omitempty"` // TCP ports that it can connect to, on any host
-	Local   bool     `json:"local,omitempty"`   // those ports are on this machine's 127.0.0.1 only: elsewhere there is no network. Needs namespaces
-	UDP     bool     `json:"udp,omitempty"`     // it can send datagrams, which name resolution needs
+	// those ports are on this machine's 127.0.0.1 only: elsewhere there is no network. Needs namespaces
+	Local bool `json:"local,omitempty"`
+	UDP   bool `json:"udp,omitempty"` // it can send datagrams, which name resolution needs
 
 	FileSize int64 `json:"file_size,omitempty"` // most bytes of a file that the program writes; 0: no limit
 

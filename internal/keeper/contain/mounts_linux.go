@@ -83,7 +83,8 @@ func (p Policy) fill(lent []int) error {
 			return fmt.Errorf("mounting %s: %w", dir, err)
 		}
 	}
-	for name, target := range map[string]string{"fd": "/proc/self/fd", "stdin": "/proc/self/fd/0", "stdout": "/proc/self/fd/1", "stderr": "/proc/self/fd/2"} {
+	for name, target := range map[string]string{"fd": "/proc/self/fd", "stdin": "/proc/self/fd/0", "stdout": "/proc/self/fd/1",
+		"stderr": "/proc/self/fd/2"} {
 		if err := os.Symlink(target, newRoot+"/dev/"+name); err != nil {
 			return err
 		}
@@ -129,7 +130,8 @@ func (p Policy) nameUser() error {
 	if err := os.Mkdir(newRoot+"/etc", 0o755); err != nil {
 		return err
 	}
-	for path, line := range map[string]string{passwdFile: fmt.Sprintf("app:x:%d:%d::/tmp:/bin/sh\n", p.UID, p.UID), groupFile: fmt.Sprintf("app:x:%d:\n", p.UID)} {
+	for path, line := range map[string]string{passwdFile: fmt.Sprintf("app:x:%d:%d::/tmp:/bin/sh\n", p.UID, p.UID),
+		groupFile: fmt.Sprintf("app:x:%d:\n", p.UID)} {
 		text, err := os.ReadFile(oldRoot + path)
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return err
@@ -208,7 +210,8 @@ func bind(path string, old fs.FileInfo, readOnly bool) error {
 		return fmt.Errorf("showing %s: %w", path, err)
 	}
 	if readOnly { // Landlock forbids writing too, so a kernel that cannot do this takes nothing away
-		_ = unix.MountSetattr(unix.AT_FDCWD, newRoot+path, unix.AT_RECURSIVE, &unix.MountAttr{Attr_set: unix.MOUNT_ATTR_RDONLY | unix.MOUNT_ATTR_NOSUID})
+		_ = unix.MountSetattr(unix.AT_FDCWD, newRoot+path, unix.AT_RECURSIVE,
+			&unix.MountAttr{Attr_set: unix.MOUNT_ATTR_RDONLY | unix.MOUNT_ATTR_NOSUID})
 	}
 	return nil
 }

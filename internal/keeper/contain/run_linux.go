@@ -265,6 +265,7 @@ func closeExcept(status int) {
 
 // probed prints what the system can put in force.
 func probed(reason string) error {
-	r := Report{System: runtime.GOOS, Landlock: landlockVersion(), Seccomp: canFilter(), Namespaces: reason == "", Users: canBecome(), Reason: reason}
+	r := Report{System: runtime.GOOS, Landlock: landlockVersion(), Seccomp: canFilter(), Namespaces: reason == "", Users: canBecome(),
+		Reason: reason}
 	return json.NewEncoder(os.Stdout).Encode(r)
 }

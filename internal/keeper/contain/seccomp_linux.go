@@ -13,7 +13,8 @@ import (
 var forbidden = []string{
 	"ptrace", "process_vm_readv", "process_vm_writev", "process_madvise", "process_mrelease", "kcmp", "pidfd_getfd",
 	"keyctl", "add_key", "request_key",
-	"mount", "umount", "umount2", "pivot_root", "chroot", "fsopen", "fsconfig", "fsmount", "fspick", "move_mount", "open_tree", "open_tree_attr", "mount_setattr",
+	"mount", "umount", "umount2", "pivot_root", "chroot", "fsopen", "fsconfig", "fsmount", "fspick", "move_mount", "open_tree",
+	"open_tree_attr", "mount_setattr",
 	"unshare", "setns", "personality",
 	"bpf", "perf_event_open", "userfaultfd", "io_uring_setup", "io_uring_enter", "io_uring_register",
 	"open_by_handle_at", "name_to_handle_at", "fanotify_init", "fanotify_mark",
@@ -24,7 +25,8 @@ var forbidden = []string{
 }
 
 // shared are the calls for memory and queues that all processes of a user have in common. Programs with an IPC namespace may use them.
-var shared = []string{"shmget", "shmat", "shmctl", "semget", "semop", "semctl", "semtimedop", "msgget", "msgsnd", "msgrcv", "msgctl", "mq_open", "mq_unlink"}
+var shared = []string{"shmget", "shmat", "shmctl", "semget", "semop", "semctl", "semtimedop", "msgget", "msgsnd", "msgrcv", "msgctl",
+	"mq_open", "mq_unlink"}
 
 // test is a condition on the low 32 bits of an argument: what the kernel takes of an int, whatever stands in the upper half.
 type test struct {
@@ -49,11 +51,12 @@ type rule struct {
 }
 
 const (
-	newNamespaces = unix.CLONE_NEWNS | unix.CLONE_NEWCGROUP | unix.CLONE_NEWUTS | unix.CLONE_NEWIPC | unix.CLONE_NEWUSER | unix.CLONE_NEWPID | unix.CLONE_NEWNET
-	socketFlags   = unix.SOCK_CLOEXEC | unix.SOCK_NONBLOCK
-	msgFastOpen   = 0x20000000
-	prioUser      = 2 // PRIO_USER of setpriority
-	ioprioUser    = 3 // IOPRIO_WHO_USER of ioprio_set
+	newNamespaces = unix.CLONE_NEWNS | unix.CLONE_NEWCGROUP | unix.CLONE_NEWUTS | unix.CLONE_NEWIPC | unix.CLONE_NEWUSER | unix.CLONE_NEWPID |
+		unix.CLONE_NEWNET
+	socketFlags = unix.SOCK_CLOEXEC | unix.SOCK_NONBLOCK
+	msgFastOpen = 0x20000000
+	prioUser    = 2 // PRIO_USER of setpriority
+	ioprioUser  = 3 // IOPRIO_WHO_USER of ioprio_set
 )
 
 // rules returns the filter of a policy.

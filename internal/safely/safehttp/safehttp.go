@@ -20,12 +20,14 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promauto"
 )
 
-var requestPanics = promauto.NewCounterVec(prometheus.CounterOpts{Name: "blossomtune_request_panics_total", Help: "Requests that ended in a panic, by surface."}, []string{"surface"})
+var requestPanics = promauto.NewCounterVec(prometheus.CounterOpts{Name: "blossomtune_request_panics_total",
+	Help: "Requests that ended in a panic, by surface."}, []string{"surface"})
 
 // Requests keeps a panic of a handler to its request. The panic is logged once with its stack and an id, and counted; answer then
 // writes the surface's answer with the status 500 and shows the id. When the answer had begun, an event stream just ends, and anything
 // else breaks off, because half a file must not look whole.
-func Requests(log *slog.Logger, surface string, next http.Handler, answer func(w http.ResponseWriter, r *http.Request, id string)) http.Handler {
+func Requests(log *slog.Logger, surface string, next http.Handler,
+	answer func(w http.ResponseWriter, r *http.Request, id string)) http.Handler {
 	requestPanics.WithLabelValues(surface) // 0 is there before the first panic, so that an alert sees the rise
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		seen := &begun{ResponseWriter: w}
@@ -38,7 +40,8 @@ func Requests(log *slog.Logger, surface string, next http.Handler, answer func(w
 				panic(v) // the handler's own way to break an answer off
 			}
 			id := cmp.Or(ID(r.Context()), strings.ToLower(rand.Text()[:10]))
-			log.Error("a request panicked", "request", id, "surface", surface, "method", r.Method, "path", pathOf(r), "panic", fmt.Sprint(v), "stack", string(debug.Stack()))
+			log.Error("a request panicked", "request", id, "surface", surface, "method", r.Method, "path", pathOf(r), "panic", fmt.Sprint(v),
+				"stack", string(debug.Stack()))
 			requestPanics.WithLabelValues(surface).Inc()
 			kind, _, _ := mime.ParseMediaType(w.Header().Get("Content-Type"))
 			switch {
@@ -58,7 +61,8 @@ func Requests(log *slog.Logger, surface string, next http.Handler, answer func(w
 }
 
 // ofTheAnswer are headers that a handler may have set for the answer that did not come.
-var ofTheAnswer = []string{"Content-Type", "Content-Length", "Content-Encoding", "Content-Disposition", "Content-Range", "Etag", "Last-Modified", "Cache-Control"}
+var ofTheAnswer = []string{"Content-Type", "Content-Length", "Content-Encoding", "Content-Disposition", "Content-Range", "Etag",
+	"Last-Modified", "Cache-Control"}
 
 // pathOf is the route of a request where it is known: the path itself may hold a secret.
 func pathOf(r *http.Request) string {

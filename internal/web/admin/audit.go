@@ -31,7 +31,8 @@ type auditQuery struct {
 func auditQueryOf(r *http.Request) auditQuery {
 	v := r.URL.Query()
 	text := func(key string) string { s := strings.TrimSpace(v.Get(key)); return domain.Cut(s, 200) }
-	q := auditQuery{actor: text("actor"), action: text("action"), object: text("object"), fed: text("federation"), from: text("from"), until: text("until")}
+	q := auditQuery{actor: text("actor"), action: text("action"), object: text("object"), fed: text("federation"), from: text("from"),
+		until: text("until")}
 	q.before, _ = strconv.ParseInt(v.Get("before"), 10, 64) // what is no id begins at the newest
 	q.before = max(q.before, 0)
 	return q
@@ -40,7 +41,8 @@ func auditQueryOf(r *http.Request) auditQuery {
 // address is the query as the part of an address after the question mark, from an entry on.
 func (q auditQuery) address(before int64) string {
 	v := url.Values{}
-	for key, text := range map[string]string{"actor": q.actor, "action": q.action, "object": q.object, "federation": q.fed, "from": q.from, "until": q.until} {
+	for key, text := range map[string]string{"actor": q.actor, "action": q.action, "object": q.object, "federation": q.fed, "from": q.from,
+		"until": q.until} {
 		if text != "" {
 			v.Set(key, text)
 		}

@@ -34,7 +34,8 @@ func (s *Pages) People(w http.ResponseWriter, r *http.Request, v *visit.Visit) e
 	before, _ := strconv.ParseInt(q.Get("before"), 10, 64) // what is no id begins at the newest
 	p := peopleView{search: strings.TrimSpace(q.Get("q")), self: v.Person.ID}
 	var err error
-	if p.list, err = s.Accounts.People(r.Context(), domain.PeopleFilter{Search: p.search, BeforeID: max(before, 0), Limit: peoplePageSize + 1}); err != nil {
+	if p.list, err = s.Accounts.People(r.Context(),
+		domain.PeopleFilter{Search: p.search, BeforeID: max(before, 0), Limit: peoplePageSize + 1}); err != nil {
 		return err
 	}
 	if len(p.list) > peoplePageSize {

@@ -83,5 +83,6 @@ func reportWords(r contain.Report) string {
 }
 
 func uncontainedConfirmation() visit.Confirmation {
-	return visit.Confirmation{Words: "Let managers add and launch apps that this server cannot contain? Every ServerApp can then read and change what the server can.", Do: "Accept uncontained apps", Back: "/admin/system"}
+	return visit.Confirmation{Words: "Let managers add and launch apps that this server cannot contain? Every ServerApp can then read and " +
+		"change what the server can.", Do: "Accept uncontained apps", Back: "/admin/system"}
 }

@@ -73,7 +73,8 @@ func (s *Pages) CreateFederation(w http.ResponseWriter, r *http.Request, v *visi
 		return err
 	}
 	f := r.PostForm
-	form := newFederation{name: f.Get("name"), slug: strings.TrimSpace(f.Get("slug")), description: f.Get("description"), partitions: strings.TrimSpace(f.Get("partitions"))}
+	form := newFederation{name: f.Get("name"), slug: strings.TrimSpace(f.Get("slug")), description: f.Get("description"),
+		partitions: strings.TrimSpace(f.Get("partitions"))}
 	fed, err := s.create(r, v, form)
 	if err != nil {
 		errs, status, err := visit.FormError(err, "name", "slug", "description", "partitions")

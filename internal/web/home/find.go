@@ -63,7 +63,8 @@ func (s *Pages) finder(ctx context.Context, v *visit.Visit, words []string) ([]h
 	}
 	out := []hits{}
 	for _, h := range []hits{
-		{"Pages", having(pagesFor(v, f.Places), words)}, {"Federations", having(placesOf(f.Places), words)}, {"Actions", actionsFor(f.Places, words)},
+		{"Pages", having(pagesFor(v, f.Places), words)}, {"Federations", having(placesOf(f.Places), words)},
+		{"Actions", actionsFor(f.Places, words)},
 		{"Runs", runHits(f.Runs, slugs)}, {"People", personHits(f, slugs)}, {"Apps", apps},
 	} {
 		if len(h.Hits) > 0 {
@@ -113,8 +114,10 @@ func actionsFor(places []domain.Place, words []string) (out []hit) {
 		}
 		fed := "/f/" + p.Slug
 		out = append(out, having([]hit{
-			{"Launch run in " + p.Name, "", fed + "/launch"}, {"Review requests of " + p.Name, "", fed + "/requests"}, {"Invite people to " + p.Name, "", fed + "/invites"},
-			{"SuperNodes of " + p.Name, "", fed + "/nodes"}, {"Runs of " + p.Name, "", fed + "/runs"}, {"Logs of " + p.Name, "", fed + "/logs"}, {"Settings of " + p.Name, "", fed + "/settings"},
+			{"Launch run in " + p.Name, "", fed + "/launch"}, {"Review requests of " + p.Name, "", fed + "/requests"},
+			{"Invite people to " + p.Name, "", fed + "/invites"},
+			{"SuperNodes of " + p.Name, "", fed + "/nodes"}, {"Runs of " + p.Name, "", fed + "/runs"}, {"Logs of " + p.Name, "", fed + "/logs"},
+			{"Settings of " + p.Name, "", fed + "/settings"},
 		}, words)...)
 	}
 	return out
@@ -142,7 +145,8 @@ func runHits(all []domain.Run, places map[int64]domain.Place) (out []hit) {
 func personHits(f over.Found, places map[int64]domain.Place) (out []hit) {
 	for _, r := range f.Requests {
 		p := places[r.FederationID]
-		out = append(out, hit{r.Name, strings.TrimPrefix(r.Organisation+", ", ", ") + string(r.State) + " in " + p.Name, "/f/" + p.Slug + "/requests?state=" + string(r.State) + "&request=" + r.Ref})
+		out = append(out, hit{r.Name, strings.TrimPrefix(r.Organisation+", ", ", ") + string(r.State) + " in " + p.Name,
+			"/f/" + p.Slug + "/requests?state=" + string(r.State) + "&request=" + r.Ref})
 	}
 	for _, p := range f.People {
 		if !p.Host() && p.Email != "" {

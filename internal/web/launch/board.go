@@ -19,7 +19,8 @@ type board struct {
 	wrong   int // fields of the form that have an error
 }
 
-// launchBoard is what the federation says of a launch, and what the form adds: the run that it is filled from, the app version, and its errors.
+// launchBoard is what the federation says of a launch, and what the form adds: the run that it is filled from, the app version, and its
+// errors.
 func (s *Pages) launchBoard(ctx context.Context, v *visit.Visit, from domain.Run, app string, wrong int) (board, error) {
 	_, checks, err := s.Runs.Board(ctx, v.Fed.ID)
 	if err != nil {

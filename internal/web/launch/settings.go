@@ -31,7 +31,8 @@ type engineForm struct {
 }
 
 // engineFields are the fields of the form that an error can be at.
-var engineFields = []string{"package_index", "environment", "cpus", "memory_mb", "log_level", "wall_limit", "round_limit", "no_progress_limit", "first_heartbeat_limit", "not_before", "tags", "override"}
+var engineFields = []string{"package_index", "environment", "cpus", "memory_mb", "log_level", "wall_limit", "round_limit",
+	"no_progress_limit", "first_heartbeat_limit", "not_before", "tags", "override"}
 
 const localTime = "2006-01-02T15:04"
 
@@ -65,7 +66,8 @@ func (e engineForm) open(errs ui.FormErrors) bool {
 // masked value stands for one of theirs.
 func readEngine(f url.Values, in *runs.LaunchInput, kept map[string]string) (engineForm, error) {
 	text := func(name string) string { return strings.TrimSpace(f.Get(name)) }
-	e := engineForm{from: text("from"), deps: f.Get("deps") == "on", index: text("package_index"), env: f.Get("environment"), cpus: text("cpus"), memory: text("memory_mb"), level: text("log_level"),
+	e := engineForm{from: text("from"), deps: f.Get("deps") == "on", index: text("package_index"), env: f.Get("environment"),
+		cpus: text("cpus"), memory: text("memory_mb"), level: text("log_level"),
 		notBefore: text("not_before"), tags: f.Get("tags"), override: f.Get("override"), limits: map[string]string{}}
 	var errs domain.Errors
 	number := func(field, text string) int {
@@ -75,7 +77,8 @@ func readEngine(f url.Values, in *runs.LaunchInput, kept map[string]string) (eng
 		}
 		return n
 	}
-	in.Settings = domain.RunSettings{InstallDependencies: e.deps, PackageIndex: e.index, CPUs: number("cpus", e.cpus), MemoryMB: number("memory_mb", e.memory), LogLevel: e.level}
+	in.Settings = domain.RunSettings{InstallDependencies: e.deps, PackageIndex: e.index, CPUs: number("cpus", e.cpus),
+		MemoryMB: number("memory_mb", e.memory), LogLevel: e.level}
 	limits, err := ui.ReadLimits(f, e.limits)
 	in.Limits, errs = &limits, errs.With(err)
 	in.Settings.Environment, err = readEnvironment(e.env, kept)
@@ -83,7 +86,8 @@ func readEngine(f url.Values, in *runs.LaunchInput, kept map[string]string) (eng
 	in.Tags = splitTags(e.tags)
 	if e.notBefore != "" {
 		if in.NotBefore, err = time.Parse(localTime, e.notBefore); err != nil {
-			errs = errs.With(domain.Errorf(domain.Invalid, "%q is no date with a time.", e.notBefore).Fix("Write it as 2026-11-23T10:14.").At("not_before"))
+			errs = errs.With(domain.Errorf(domain.Invalid, "%q is no date with a time.", e.notBefore).Fix("Write it as 2026-11-23T10:14.").
+				At("not_before"))
 		}
 	}
 	if f.Get("anyway") != "" {

@@ -71,10 +71,13 @@ type bundleFile struct {
 func bundleFiles(st standing) []bundleFile {
 	files := []bundleFile{
 		{"README.txt", 0o644, bundleReadme(st)},
-		{"connect.sh", 0o755, "#!/bin/sh\n# Downloads the program if it is not here yet, and connects this machine. Shows a code to enter in a browser.\n" + st.bundledShell()},
+		{"connect.sh", 0o755, "#!/bin/sh\n# Downloads the program if it is not here yet, and connects this machine. Shows a code to enter " +
+			"in a browser.\n" + st.bundledShell()},
 		{"connect.ps1", 0o644,
-			windowsLines("# Downloads the program and connects this machine. Shows a code to enter in a browser.\n# Paste it into PowerShell, or run: powershell -ExecutionPolicy Bypass -File connect.ps1\n" + st.bundledWindows())},
-		{"plain-flower.sh", 0o755, "#!/bin/sh\n# For who runs flwr " + st.conn.Flwr + " without blossomtune: the key beside this file must be enrolled on your status page.\ncd \"$(dirname \"$0\")\" || exit 1\nexec " + st.superNodeCommand() + "\n"},
+			windowsLines("# Downloads the program and connects this machine. Shows a code to enter in a browser.\n# Paste it into PowerShell, or " +
+				"run: powershell -ExecutionPolicy Bypass -File connect.ps1\n" + st.bundledWindows())},
+		{"plain-flower.sh", 0o755, "#!/bin/sh\n# For who runs flwr " + st.conn.Flwr + " without blossomtune: the key beside this file must be " +
+			"enrolled on your status page.\ncd \"$(dirname \"$0\")\" || exit 1\nexec " + st.superNodeCommand() + "\n"},
 	}
 	if st.pinned() {
 		files = append(files, bundleFile{"ca.pem", 0o644, string(st.conn.CAPEM)})
@@ -116,16 +119,21 @@ func windowsLines(s string) string { return strings.ReplaceAll(s, "\n", "\r\n") 
 func bundleReadme(st standing) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s: connect partition %d of %d\n\n", st.fed.Name, st.request.Partition, st.fed.TotalPartitions)
-	fmt.Fprintf(&b, "1. The machine that holds the data needs Python 3.11 or newer and outgoing HTTPS.\n2. Run connect.sh there (Windows: connect.ps1). It downloads blossomtune from this server, checks its SHA-256 and starts it.\n3. Open the page that it shows, signed in as %s, and press the button.\n\n", st.request.Email)
-	fmt.Fprintf(&b, "Check first, without changing anything:\n    ~/.blossomtune/bin/blossomtune join %s --preflight\nUndo everything:\n    ~/.blossomtune/bin/blossomtune leave %s\n\n", st.conn.PublicURL, st.conn.PublicURL)
+	fmt.Fprintf(&b, "1. The machine that holds the data needs Python 3.11 or newer and outgoing HTTPS.\n2. Run connect.sh there (Windows: "+
+		"connect.ps1). It downloads blossomtune from this server, checks its SHA-256 and starts it.\n3. Open the page that it shows, signed in "+
+		"as %s, and press the button.\n\n", st.request.Email)
+	fmt.Fprintf(&b, "Check first, without changing anything:\n    ~/.blossomtune/bin/blossomtune join %s --preflight\nUndo everything:\n    "+
+		"~/.blossomtune/bin/blossomtune leave %s\n\n", st.conn.PublicURL, st.conn.PublicURL)
 	if len(st.programs) > 0 {
-		fmt.Fprintf(&b, "The programs that this server hands out, with their SHA-256. After an update of the server they are others: then take the bundle again.\n%s\n", program.Sums(st.programs))
+		fmt.Fprintf(&b, "The programs that this server hands out, with their SHA-256. After an update of the server they are others: then take "+
+			"the bundle again.\n%s\n", program.Sums(st.programs))
 	}
 	fmt.Fprintf(&b, "Outgoing: TLS to %s. Nothing comes in.\n", st.conn.SuperLink)
 	if st.pinned() {
 		fmt.Fprintf(&b, "SHA-256 of ca.pem: %s\n", st.caFingerprint())
 	}
-	fmt.Fprintf(&b, "\nThis file holds no key and no token. The key is made on your machine and never leaves it.\nYour status page: %s/me/%s\n", st.conn.PublicURL, st.fed.Slug)
+	fmt.Fprintf(&b, "\nThis file holds no key and no token. The key is made on your machine and never leaves it.\n"+
+		"Your status page: %s/me/%s\n", st.conn.PublicURL, st.fed.Slug)
 	return b.String()
 }
 

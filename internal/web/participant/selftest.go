@@ -52,7 +52,8 @@ func (st standing) selfTest() []selfCheck {
 		out = append(out, checked(false, "Messages", "are not handled. "+cause, remedy))
 	}
 	if reached {
-		out = append(out, checked(seen.Online, "Online", pick(seen.Online, "it answers", "it has stopped answering"), "Start the same command again; its log says why it ended."))
+		out = append(out, checked(seen.Online, "Online", pick(seen.Online, "it answers", "it has stopped answering"),
+			"Start the same command again; its log says why it ended."))
 	}
 	return out
 }

@@ -78,7 +78,8 @@ func (st standing) superNodeCommand() string {
 	if st.pinned() {
 		ca = " --root-certificates ca.pem"
 	}
-	return fmt.Sprintf("flower-supernode --superlink %s%s --auth-supernode-private-key key --node-config %q", st.conn.SuperLink, ca, domain.NodeConfig(st.request.Partition, st.fed.TotalPartitions))
+	return fmt.Sprintf("flower-supernode --superlink %s%s --auth-supernode-private-key key --node-config %q", st.conn.SuperLink, ca,
+		domain.NodeConfig(st.request.Partition, st.fed.TotalPartitions))
 }
 
 // standing reads where the visitor stands in the federation.
@@ -120,19 +121,24 @@ func stageOf(st standing, now time.Time) stage {
 	r := st.request
 	switch r.State {
 	case domain.Unverified:
-		return stage{headline: "Enter the code from your e-mail", next: "It is valid 30 minutes; then your request goes to the managers.", current: 1, class: "is-wait"}
+		return stage{headline: "Enter the code from your e-mail", next: "It is valid 30 minutes; then your request goes to the managers.",
+			current: 1, class: "is-wait"}
 	case domain.Pending:
-		return stage{headline: "Your request is being reviewed", next: "We mail you the answer; you can close this page.", current: 2, class: "is-wait"}
+		return stage{headline: "Your request is being reviewed", next: "We mail you the answer; you can close this page.", current: 2,
+			class: "is-wait"}
 	case domain.Approved:
 		return connectStage(st, now)
 	case domain.Rejected:
 		return stage{headline: "Not accepted this time", next: "Reason: “" + r.Reason + "”.", current: 2, class: "is-bad"}
 	case domain.Revoked:
-		return stage{headline: "Your access has ended", next: "Your SuperNode is stopped, its key refused. Reason: “" + r.Reason + "”.", current: 3, class: "is-bad"}
+		return stage{headline: "Your access has ended", next: "Your SuperNode is stopped, its key refused. Reason: “" + r.Reason + "”.",
+			current: 3, class: "is-bad"}
 	case domain.Withdrawn:
-		return stage{headline: "You withdrew your request", next: "Nothing is kept waiting. You can ask again whenever you like.", current: 2, class: "is-off"}
+		return stage{headline: "You withdrew your request", next: "Nothing is kept waiting. You can ask again whenever you like.", current: 2,
+			class: "is-off"}
 	}
-	return stage{headline: "Your request has run out", next: "The code was not entered in time. Ask again; it takes a minute.", current: 1, class: "is-off"}
+	return stage{headline: "Your request has run out", next: "The code was not entered in time. Ask again; it takes a minute.", current: 1,
+		class: "is-off"}
 }
 
 func connectStage(st standing, now time.Time) stage {
@@ -140,7 +146,8 @@ func connectStage(st standing, now time.Time) stage {
 	mine := fmt.Sprintf("Partition %d of %d is yours.", st.request.Partition, st.fed.TotalPartitions)
 	switch {
 	case !st.hasKey():
-		return stage{headline: "You are in. Connect your machine", next: mine + " Run one command on the machine that holds the data; this page follows along.", current: 3, class: "is-wait"}
+		return stage{headline: "You are in. Connect your machine",
+			next: mine + " Run one command on the machine that holds the data; this page follows along.", current: 3, class: "is-wait"}
 	case !k.SuspendedAt.IsZero():
 		t := ui.NodeTone(k, false, now)
 		return stage{headline: "Suspended by a manager", next: "Your SuperNode waits and continues automatically. Reason: “" + k.Reason + "”.",
@@ -166,7 +173,8 @@ func connectStage(st standing, now time.Time) stage {
 	case k.Seen.Online:
 		return stage{headline: "Connected", next: "Your SuperNode joins runs automatically. You can close this page.", current: 5, pill: &t}
 	case k.Seen.TooOld():
-		next := fmt.Sprintf("Your machine has flwr %s; this server needs %s or newer. There: %s, and start your SuperNode again.", k.Seen.Flwr, domain.OldestFlwr, domain.InstallFlwr(st.conn.Flwr))
+		next := fmt.Sprintf("Your machine has flwr %s; this server needs %s or newer. There: %s, and start your SuperNode again.", k.Seen.Flwr,
+			domain.OldestFlwr, domain.InstallFlwr(st.conn.Flwr))
 		return stage{headline: "Your Flower is too old", next: next, current: 4, class: "is-bad", pill: &t}
 	}
 	return stage{headline: "Not seen for " + ui.About(now.Sub(k.Seen.LastAt)),

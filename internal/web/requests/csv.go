@@ -26,7 +26,8 @@ func (s *Pages) CSV(w http.ResponseWriter, r *http.Request, v *visit.Visit) erro
 	h.Set("Cache-Control", "no-store")
 	h.Set("Content-Disposition", `attachment; filename="requests-`+v.Fed.Slug+`.csv"`)
 	out := csv.NewWriter(w)
-	_ = out.Write([]string{"request", "state", "partition", "name", "organisation", "email", "message", "reason", "decided_by", "asked_at", "confirmed_at", "decided_at"})
+	_ = out.Write([]string{"request", "state", "partition", "name", "organisation", "email", "message", "reason", "decided_by", "asked_at",
+		"confirmed_at", "decided_at"})
 	for len(rows) > 0 {
 		for _, q := range rows {
 			_ = out.Write(csvRow(q))

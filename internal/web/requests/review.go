@@ -65,7 +65,8 @@ const freeShown = 500
 func queryOf(r *http.Request) reviewQuery {
 	v := r.URL.Query()
 	after, _ := strconv.ParseInt(v.Get("after"), 10, 64) // nonsense is the first page
-	q := reviewQuery{search: strings.TrimSpace(v.Get("q")), sort: domain.RequestSort(v.Get("sort")), after: max(after, 0), ref: v.Get("request")}
+	q := reviewQuery{search: strings.TrimSpace(v.Get("q")), sort: domain.RequestSort(v.Get("sort")), after: max(after, 0),
+		ref: v.Get("request")}
 	q.search = domain.Cut(q.search, 100)
 	if !slices.Contains(domain.RequestSorts, q.sort) {
 		q.sort = domain.SortNewest
@@ -104,7 +105,8 @@ func (q reviewQuery) address(change func(*reviewQuery)) string {
 }
 
 func (q reviewQuery) filter(fedID int64) domain.RequestFilter {
-	return domain.RequestFilter{FederationID: fedID, States: q.tab.states, Search: q.search, Sort: q.sort, AfterID: q.after, Limit: requestsPageSize + 1}
+	return domain.RequestFilter{FederationID: fedID, States: q.tab.states, Search: q.search, Sort: q.sort, AfterID: q.after,
+		Limit: requestsPageSize + 1}
 }
 
 func (s *Pages) review(ctx context.Context, v *visit.Visit, q reviewQuery) (review, error) {
@@ -373,6 +375,7 @@ func rejectConfirmation(fed domain.Federation, req domain.Request) visit.Confirm
 }
 
 func revokeConfirmation(fed domain.Federation, req domain.Request) visit.Confirmation {
-	return visit.Confirmation{Words: fmt.Sprintf("Revoke the access of %s? Their SuperNode stops, its key is refused for ever, and partition %d is free again.", req.Name, req.Partition), Do: "Revoke access",
+	return visit.Confirmation{Words: fmt.Sprintf("Revoke the access of %s? Their SuperNode stops, its key is refused for ever, and partition "+
+		"%d is free again.", req.Name, req.Partition), Do: "Revoke access",
 		Back: "/f/" + fed.Slug + "/requests?request=" + req.Ref}
 }

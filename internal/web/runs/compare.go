@@ -114,7 +114,8 @@ func (q compareQuery) address(change func(*compareQuery)) string {
 func (s *Pages) comparison(ctx context.Context, v *visit.Visit, q compareQuery) (comparison, error) {
 	c := comparison{fed: v.Fed, q: q}
 	if len(q.names) > maxCompared {
-		return c, domain.Errorf(domain.Invalid, "At most %d runs can be compared, not %d.", maxCompared, len(q.names)).Fix("Go back and pick fewer.")
+		return c, domain.Errorf(domain.Invalid, "At most %d runs can be compared, not %d.", maxCompared, len(q.names)).
+			Fix("Go back and pick fewer.")
 	}
 	var chosen []domain.Run
 	for i, name := range q.names {
@@ -160,7 +161,8 @@ func (s *Pages) comparison(ctx context.Context, v *visit.Visit, q compareQuery) 
 // Compare is the comparison of some runs.
 func (s *Pages) Compare(w http.ResponseWriter, r *http.Request, v *visit.Visit) error {
 	q := compareQueryOf(r)
-	if r.URL.Query().Has("add") || r.URL.Query().Has("run") || r.URL.Query().Has("submit") { // forms without a script: one address for one thing
+	// forms without a script: one address for one thing
+	if r.URL.Query().Has("add") || r.URL.Query().Has("run") || r.URL.Query().Has("submit") {
 		http.Redirect(w, r, "/f/"+v.Fed.Slug+"/compare?"+q.address(nil), http.StatusSeeOther)
 		return nil
 	}

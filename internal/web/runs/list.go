@@ -62,7 +62,9 @@ type runList struct {
 func runsQueryOf(r *http.Request) runsQuery {
 	v := r.URL.Query()
 	cut := func(s string) string { return domain.Cut(s, 200) }
-	q := runsQuery{tab: runTabs[0], search: cut(strings.TrimSpace(v.Get("q"))), tag: cut(v.Get("tag")), order: domain.RunOrder(cut(v.Get("sort"))), asc: v.Get("dir") == "asc", group: cut(v.Get("group")), chosen: v.Get("cols") != "", after: v.Get("after")}
+	q := runsQuery{tab: runTabs[0], search: cut(strings.TrimSpace(v.Get("q"))), tag: cut(v.Get("tag")),
+		order: domain.RunOrder(cut(v.Get("sort"))), asc: v.Get("dir") == "asc", group: cut(v.Get("group")), chosen: v.Get("cols") != "",
+		after: v.Get("after")}
 	for _, t := range runTabs {
 		if t.key == v.Get("state") {
 			q.tab = t

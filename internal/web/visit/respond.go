@@ -17,7 +17,8 @@ import (
 )
 
 // csp lets a page load and call nothing but this server; there is no inline script or style anywhere.
-const csp = "default-src 'self'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+const csp = "default-src 'self'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; object-src 'none'; " +
+	"base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
 
 // SecureHeaders sets what browsers must keep to on every page.
 func SecureHeaders(next http.Handler) http.Handler {

@@ -13,7 +13,8 @@ func checkAddress(r *http.Request) error {
 	if domain.Storable(r.URL.Path) && CheckValues(r.URL.Query()) == nil {
 		return nil
 	}
-	return domain.Errorf(domain.Invalid, "This address contains a NUL character or bytes that are not valid UTF-8.").Fix("Check the address, or begin at the start page.")
+	return domain.Errorf(domain.Invalid, "This address contains a NUL character or bytes that are not valid UTF-8.").
+		Fix("Check the address, or begin at the start page.")
 }
 
 // checkForm reads a form of plain fields and refuses text that the database cannot hold. Forms with files are checked where they are read.

@@ -123,7 +123,8 @@ func (s *Host) identify(r *http.Request, v *Visit) error {
 // NoFederation is the answer for a federation that does not exist, or not for the visitor.
 func NoFederation() error {
 	return domain.Errorf(domain.NotFound,
-		"There is no such federation, or you have no part in it.").Fix("Check the address. Did you sign in with another e-mail address when you asked to join?")
+		"There is no such federation, or you have no part in it.").
+		Fix("Check the address. Did you sign in with another e-mail address when you asked to join?")
 }
 
 // Enter looks at the visitor's part in the federation of the address.

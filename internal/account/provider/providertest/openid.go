@@ -47,13 +47,16 @@ func Start(t testing.TB, redirect string) *Issuer {
 	t.Helper()
 	client := storage.WebClient(ClientID, ClientSecret, redirect)
 	accounts := users{
-		"id-ada": {ID: "id-ada", Username: "ada", Password: Password, FirstName: "Ada", LastName: "L", Email: "Ada@Example.org", EmailVerified: true},
-		"id-eve": {ID: "id-eve", Username: "eve", Password: Password, FirstName: "Eve", LastName: "E", Email: "ada@example.org", EmailVerified: false},
+		"id-ada": {ID: "id-ada", Username: "ada", Password: Password, FirstName: "Ada", LastName: "L", Email: "Ada@Example.org",
+			EmailVerified: true},
+		"id-eve": {ID: "id-eve", Username: "eve", Password: Password, FirstName: "Eve", LastName: "E", Email: "ada@example.org",
+			EmailVerified: false},
 	}
 	var handler http.Handler
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { handler.ServeHTTP(w, r) }))
 	t.Cleanup(server.Close)
-	handler = exampleop.SetupServer(server.URL, storage.NewStorageWithClients(accounts, map[string]*storage.Client{ClientID: client}), nil, false)
+	handler = exampleop.SetupServer(server.URL, storage.NewStorageWithClients(accounts, map[string]*storage.Client{ClientID: client}), nil,
+		false)
 	return &Issuer{URL: server.URL}
 }
 

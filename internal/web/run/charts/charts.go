@@ -146,7 +146,8 @@ func (s *Pages) chartFeed(ctx context.Context, run domain.Run, q chartQuery) (ch
 		return chartFeed{}, err
 	}
 	all := chartedOf(inOrder(names))
-	feed := chartFeed{Upto: m.Rolled, Metrics: len(all), Dropped: m.Dropped, Limit: domain.MaxMetrics, Rounds: run.Rounds, Ended: run.State.Ended(), Series: []chartSeries{}, Charts: []string{}}
+	feed := chartFeed{Upto: m.Rolled, Metrics: len(all), Dropped: m.Dropped, Limit: domain.MaxMetrics, Rounds: run.Rounds,
+		Ended: run.State.Ended(), Series: []chartSeries{}, Charts: []string{}}
 	if feed.First, feed.Last, err = s.Runs.BandRounds(ctx, run); err != nil {
 		return feed, err
 	}
