@@ -23,11 +23,13 @@ func (tx *Tx) Glances(ctx context.Context, personID int64, all bool) ([]domain.G
 		return g, err
 	}, fmt.Sprintf(`SELECT %s, %s,
 			(SELECT COUNT(*) FROM request r WHERE r.federation_id = f.id AND r.state = 'pending'),
-			COALESCE((SELECT CASE WHEN r.verified_at = 0 THEN r.created_at ELSE r.verified_at END FROM request r WHERE r.federation_id = f.id AND r.state = 'pending' ORDER BY r.id LIMIT 1), 0),
+			COALESCE((SELECT CASE WHEN r.verified_at = 0 THEN r.created_at ELSE r.verified_at END FROM request r WHERE r.federation_id = f.id
+			AND r.state = 'pending' ORDER BY r.id LIMIT 1), 0),
 			(SELECT COUNT(*) FROM request r WHERE r.federation_id = f.id AND r.state = 'approved'),
 			COALESCE(k.good, 0), COALESCE(k.online, 0), COALESCE(k.stuck, 0)
 		FROM federation f %s role_grant g ON g.federation_id = f.id AND g.person_id = $1
-			LEFT JOIN (SELECT federation_id, COUNT(*) AS good, %s AS online, %s AS stuck FROM node_key WHERE %s GROUP BY federation_id) k ON k.federation_id = f.id
+			LEFT JOIN (SELECT federation_id, COUNT(*) AS good, %s AS online, %s AS stuck FROM node_key WHERE %s
+			GROUP BY federation_id) k ON k.federation_id = f.id
 		ORDER BY f.name, f.id`, prefixed("f", federationColumns), role, join, countOnline, countStuck, goodNode), personID)
 }
 
@@ -42,14 +44,16 @@ func (a also) Scan(dest ...any) error { return a.scanner.Scan(append(dest, a.mor
 
 // Places returns the federations in which a person is anything, with what they are there, or with all every one, by name.
 func (tx *Tx) Places(ctx context.Context, personID int64, all bool) ([]domain.Place, error) {
-	role, in := "COALESCE(g.role, 'participant')", " WHERE g.role IS NOT NULL OR EXISTS (SELECT 1 FROM request r WHERE r.federation_id = f.id AND r.person_id = $1 AND r.state = 'approved')"
+	role, in := "COALESCE(g.role, 'participant')", " WHERE g.role IS NOT NULL OR EXISTS (SELECT 1 FROM request r "+
+		"WHERE r.federation_id = f.id AND r.person_id = $1 AND r.state = 'approved')"
 	if all {
 		role, in = "'manager'", ""
 	}
 	return list(ctx, tx, "federation", func(s scanner) (p domain.Place, err error) {
 		p.Federation, err = scanFederation(also{s, []any{&p.Role}})
 		return p, err
-	}, fmt.Sprintf("SELECT %s, %s FROM federation f LEFT JOIN role_grant g ON g.federation_id = f.id AND g.person_id = $1%s ORDER BY f.name, f.id", prefixed("f", federationColumns), role, in), personID)
+	}, fmt.Sprintf("SELECT %s, %s FROM federation f LEFT JOIN role_grant g ON g.federation_id = f.id AND g.person_id = $1%s "+
+		"ORDER BY f.name, f.id", prefixed("f", federationColumns), role, in), personID)
 }
 
 // RunsNamed returns runs of some federations whose Run ID has all the words, the newest first; with a person only those that this
@@ -67,7 +71,8 @@ func (tx *Tx) RunsNamed(ctx context.Context, feds []int64, personID int64, words
 	for _, word := range words {
 		w.add(`LOWER(name) LIKE ? ESCAPE '\'`, like(word))
 	}
-	return list(ctx, tx, "run", scanRun, fmt.Sprintf("SELECT %s FROM run%s ORDER BY id DESC LIMIT %d", runColumns, w.String(), limit(n)), w.args...)
+	return list(ctx, tx, "run", scanRun, fmt.Sprintf("SELECT %s FROM run%s ORDER BY id DESC LIMIT %d", runColumns, w.String(), limit(n)),
+		w.args...)
 }
 
 // RequestsNamed returns the pending and approved requests of some federations whose name, organisation, address or ref has all the
@@ -116,7 +121,8 @@ func (tx *Tx) LastRuns(ctx context.Context) ([]domain.Run, error) {
 		r.EndedAt = moment(ended)
 		return r, err
 	}, `SELECT id, federation_id, name, state, rounds, round, ended_at, asked, contributed FROM run WHERE id IN (
-		SELECT (SELECT r.id FROM run r WHERE r.federation_id = f.id AND r.deleted_at = 0 AND r.ended_at > 0 ORDER BY r.ended_at DESC, r.id DESC LIMIT 1) FROM federation f)`)
+		SELECT (SELECT r.id FROM run r WHERE r.federation_id = f.id AND r.deleted_at = 0 AND r.ended_at > 0 ORDER BY r.ended_at DESC, r.id DESC
+		LIMIT 1) FROM federation f)`)
 }
 
 // OpenFailures returns the runs of some federations that failed or trained nothing since a moment and that no run of their app followed,
@@ -130,13 +136,15 @@ func (tx *Tx) OpenFailures(ctx context.Context, feds []int64, since time.Time, n
 	w.conds = append(w.conds, "r.deleted_at = 0 AND (r.state = 'failed' OR r.state = 'completed' AND r.asked > 0 AND r.contributed = 0)")
 	in(&w, "r.federation_id", feds)
 	return list(ctx, tx, "run", scanRun, fmt.Sprintf(`SELECT %s FROM run r%s
-		AND NOT EXISTS (SELECT 1 FROM run n WHERE n.federation_id = r.federation_id AND n.id > r.id AND n.app_id = r.app_id AND n.created_at >= r.ended_at)
+		AND NOT EXISTS (SELECT 1 FROM run n WHERE n.federation_id = r.federation_id AND n.id > r.id AND n.app_id = r.app_id
+		AND n.created_at >= r.ended_at)
 		ORDER BY r.ended_at DESC, r.id DESC LIMIT %d`, prefixed("r", runColumns), w.String(), limit(n)), w.args...)
 }
 
 // EverCompleted reports whether any run has completed, other than those in which nothing was trained.
 func (tx *Tx) EverCompleted(ctx context.Context) (bool, error) {
-	return get(ctx, tx, "run", func(s scanner) (is bool, err error) { return is, s.Scan(&is) }, "SELECT EXISTS (SELECT 1 FROM run WHERE state = 'completed' AND (asked = 0 OR contributed > 0))")
+	return get(ctx, tx, "run", func(s scanner) (is bool, err error) { return is, s.Scan(&is) },
+		"SELECT EXISTS (SELECT 1 FROM run WHERE state = 'completed' AND (asked = 0 OR contributed > 0))")
 }
 
 // GoneNodes returns the SuperNodes that went away from runs which go on: seen since the run began, good, not suspended, not online.
@@ -147,7 +155,8 @@ func (tx *Tx) GoneNodes(ctx context.Context) ([]domain.Gone, error) {
 		g.LastAt = moment(last)
 		return g, err
 	}, `SELECT r.id, k.partition_id, k.last_at FROM run r JOIN node_key k ON k.federation_id = r.federation_id
-		WHERE r.state IN ('queued', 'starting', 'running') AND r.starting_at > 0 AND k.revoked_at = 0 AND k.suspended_at = 0 AND k.online = 0 AND k.last_at >= r.starting_at
+		WHERE r.state IN ('queued', 'starting', 'running') AND r.starting_at > 0 AND k.revoked_at = 0 AND k.suspended_at = 0 AND k.online = 0
+		AND k.last_at >= r.starting_at
 		ORDER BY r.id, k.partition_id`)
 }
 
@@ -198,7 +207,8 @@ func (tx *Tx) LostMails(ctx context.Context, since time.Time) (domain.Lost, erro
 
 // ofEach runs one query for several parts of runs, and returns the rows of each by the run's id: columns of what, which conditions on the
 // part's run narrow. $f and $e stand for the federation and the engine run, $r for the round, $p and $n for the metric.
-func ofEach[T any](ctx context.Context, tx *Tx, noun string, scan func(scanner) (T, error), columns, what string, parts []domain.RunPart) (map[int64][]T, error) {
+func ofEach[T any](ctx context.Context, tx *Tx, noun string, scan func(scanner) (T, error), columns, what string,
+	parts []domain.RunPart) (map[int64][]T, error) {
 	out := map[int64][]T{}
 	if len(parts) == 0 {
 		return out, nil
@@ -249,16 +259,19 @@ func (tx *Tx) NamesOf(ctx context.Context, parts []domain.RunPart) (map[int64][]
 
 // BandsOf returns what one metric of each of several runs comes to from a round on, by the run's id.
 func (tx *Tx) BandsOf(ctx context.Context, parts []domain.RunPart) (map[int64][]domain.Band, error) {
-	return ofEach(ctx, tx, "band", scanBand, bandColumns, "FROM metric_band WHERE federation_id = $f AND engine_run_id = $e AND phase = $p AND name = $n AND round >= $r", parts)
+	return ofEach(ctx, tx, "band", scanBand, bandColumns,
+		"FROM metric_band WHERE federation_id = $f AND engine_run_id = $e AND phase = $p AND name = $n AND round >= $r", parts)
 }
 
 // SpansOf returns when the rounds of several runs from one on began, by the run's id.
 func (tx *Tx) SpansOf(ctx context.Context, parts []domain.RunPart) (map[int64][]domain.RoundSpan, error) {
-	return ofEach(ctx, tx, "round", scanSpan, "round, MIN(asked_at), MAX(replied_at)", "FROM exchange WHERE federation_id = $f AND engine_run_id = $e AND round >= $r GROUP BY round", parts)
+	return ofEach(ctx, tx, "round", scanSpan, "round, MIN(asked_at), MAX(replied_at)",
+		"FROM exchange WHERE federation_id = $f AND engine_run_id = $e AND round >= $r GROUP BY round", parts)
 }
 
 // AskedOf returns what [Tx.NewestExchanges] does of several runs, by the run's id.
 func (tx *Tx) AskedOf(ctx context.Context, parts []domain.RunPart) (map[int64][]domain.Exchange, error) {
-	return ofEach(ctx, tx, "exchange", scanPlainExchange, "federation_id, engine_run_id, message_id, round, phase, node_id, asked_at, replied_at, failed, error",
+	return ofEach(ctx, tx, "exchange", scanPlainExchange,
+		"federation_id, engine_run_id, message_id, round, phase, node_id, asked_at, replied_at, failed, error",
 		"FROM exchange WHERE federation_id = $f AND engine_run_id = $e AND round = ("+newestRound("$f", "$e")+")", parts)
 }

@@ -32,7 +32,8 @@ func (tx *Tx) MarkRunDeleted(ctx context.Context, r domain.Run) error {
 
 // RunsToPurge returns runs that were deleted before a moment and whose data is still there, the earliest first.
 func (tx *Tx) RunsToPurge(ctx context.Context, before time.Time, n int) ([]domain.Run, error) {
-	return list(ctx, tx, "run", scanRun, fmt.Sprintf(`SELECT %s FROM run WHERE deleted_at > 0 AND purged_at = 0 AND (deleted_at <= $1 OR purging_at > 0)
+	return list(ctx, tx, "run", scanRun, fmt.Sprintf(`SELECT %s FROM run WHERE deleted_at > 0 AND purged_at = 0
+		AND (deleted_at <= $1 OR purging_at > 0)
 		ORDER BY deleted_at, id LIMIT %d`, runColumns, limit(n)), millis(before))
 }
 

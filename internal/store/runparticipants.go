@@ -54,7 +54,8 @@ func (tx *Tx) RunPartitions(ctx context.Context, runID int64) ([]domain.RunParti
 		err = s.Scan(&node, &p.Partition)
 		p.NodeID = uint64(node)
 		return p, err
-	}, "SELECT node_id, partition_id FROM run_participant WHERE run_id = $1 AND node_id <> 0 ORDER BY partition_id, joined_at, request_id, node_id", runID)
+	}, "SELECT node_id, partition_id FROM run_participant WHERE run_id = $1 AND node_id <> 0 "+
+		"ORDER BY partition_id, joined_at, request_id, node_id", runID)
 }
 
 // RunContributors returns the first n participants of a run who gave a reply without an error, by partition.

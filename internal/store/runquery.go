@@ -88,7 +88,8 @@ func (q *runSelect) order(f domain.RunQuery, now time.Time) {
 	case domain.OrderRounds:
 		q.num = "CAST(r.round AS DOUBLE PRECISION)"
 	case domain.OrderTook:
-		q.num = fmt.Sprintf("CAST(CASE WHEN r.starting_at = 0 THEN %s%s WHEN r.ended_at = 0 THEN CAST(%s AS BIGINT) - r.starting_at ELSE r.ended_at - r.starting_at END AS DOUBLE PRECISION)", sign, nothing, q.arg(millis(now)))
+		q.num = fmt.Sprintf("CAST(CASE WHEN r.starting_at = 0 THEN %s%s WHEN r.ended_at = 0 THEN CAST(%s AS BIGINT) - r.starting_at ELSE "+
+			"r.ended_at - r.starting_at END AS DOUBLE PRECISION)", sign, nothing, q.arg(millis(now)))
 	default:
 		c, ok := domain.ParseRunColumn(string(f.Order))
 		switch {
@@ -96,7 +97,8 @@ func (q *runSelect) order(f domain.RunQuery, now time.Time) {
 		case c.Metric():
 			q.joins = append(q.joins, q.summary("s", c))
 			v := "s." + string(c.Of) + "_value"
-			q.num = fmt.Sprintf("CASE WHEN %[1]s IS NULL THEN %[2]s%[3]s WHEN %[1]s > %[4]s THEN %[5]s WHEN %[1]s < -%[4]s THEN -%[5]s ELSE %[1]s END", v, sign, nothing, asText, endless)
+			q.num = fmt.Sprintf("CASE WHEN %[1]s IS NULL THEN %[2]s%[3]s WHEN %[1]s > %[4]s THEN %[5]s WHEN %[1]s < -%[4]s THEN "+
+				"-%[5]s ELSE %[1]s END", v, sign, nothing, asText, endless)
 		default:
 			q.joins = append(q.joins, "LEFT JOIN run_param s ON s.run_id = r.id AND s.key = "+q.arg(c.Name))
 			q.num, q.text = numOf("s", sign), "COALESCE(s.text, '')"
@@ -105,7 +107,8 @@ func (q *runSelect) order(f domain.RunQuery, now time.Time) {
 }
 
 func (q *runSelect) summary(alias string, c domain.RunColumn) string {
-	return fmt.Sprintf("LEFT JOIN metric_summary %[1]s ON %[1]s.federation_id = r.federation_id AND %[1]s.engine_run_id = r.engine_run_id AND %[1]s.phase = %[2]s AND %[1]s.name = %[3]s", alias, q.arg(string(c.Phase)), q.arg(c.Name))
+	return fmt.Sprintf("LEFT JOIN metric_summary %[1]s ON %[1]s.federation_id = r.federation_id AND %[1]s.engine_run_id = r.engine_run_id "+
+		"AND %[1]s.phase = %[2]s AND %[1]s.name = %[3]s", alias, q.arg(string(c.Phase)), q.arg(c.Name))
 }
 
 func (q *runSelect) from() string { return " FROM run r " + strings.Join(q.joins, " ") + q.String() }
@@ -117,7 +120,8 @@ func (tx *Tx) FindRuns(ctx context.Context, f domain.RunQuery, now time.Time) (d
 		return page, err
 	}
 	var err error
-	if page.Newest, err = get(ctx, tx, "run", func(s scanner) (id int64, err error) { return id, s.Scan(&id) }, "SELECT COALESCE(MAX(id), 0) FROM run WHERE federation_id = $1", f.FederationID); err != nil {
+	if page.Newest, err = get(ctx, tx, "run", func(s scanner) (id int64, err error) { return id, s.Scan(&id) },
+		"SELECT COALESCE(MAX(id), 0) FROM run WHERE federation_id = $1", f.FederationID); err != nil {
 		return page, err
 	}
 	keys, err := tx.runKeys(ctx, f, now)
@@ -173,7 +177,8 @@ func (tx *Tx) countRuns(ctx context.Context, f domain.RunQuery, now time.Time, p
 // runKeys returns the keys of a page of runs, and one more where there is another page.
 func (tx *Tx) runKeys(ctx context.Context, f domain.RunQuery, now time.Time) ([]runKey, error) {
 	q := newRunSelect(f, now)
-	inner := fmt.Sprintf("SELECT r.id AS id, COALESCE(r.engine_run_id, 0) AS engine, %s AS gn, %s AS gt, %s AS n, %s AS t", q.groupNum, q.group, q.num, q.text) + q.from()
+	inner := fmt.Sprintf("SELECT r.id AS id, COALESCE(r.engine_run_id, 0) AS engine, %s AS gn, %s AS gt, %s AS n, %s AS t", q.groupNum,
+		q.group, q.num, q.text) + q.from()
 	dir, beyond := "DESC", "<"
 	if f.Ascending {
 		dir, beyond = "ASC", ">"
@@ -181,11 +186,13 @@ func (tx *Tx) runKeys(ctx context.Context, f domain.RunQuery, now time.Time) ([]
 	after := ""
 	if k, ok := parseRunKey(f.After); ok {
 		gn, gt := q.arg(k.groupNum), q.arg(k.group)
-		after = fmt.Sprintf(" WHERE (gn, gt) > (%s, %s) OR (gn, gt) = (%s, %s) AND (n, t, id) %s (%s, %s, %s)", gn, gt, gn, gt, beyond, q.arg(k.num), q.arg(k.text), q.arg(k.id))
+		after = fmt.Sprintf(" WHERE (gn, gt) > (%s, %s) OR (gn, gt) = (%s, %s) AND (n, t, id) %s (%s, %s, %s)", gn, gt, gn, gt, beyond,
+			q.arg(k.num), q.arg(k.text), q.arg(k.id))
 	}
 	return list(ctx, tx, "run", func(s scanner) (k runKey, err error) {
 		return k, s.Scan(&k.id, &k.engineRunID, &k.groupNum, &k.group, &k.num, &k.text)
-	}, fmt.Sprintf("SELECT id, engine, gn, gt, n, t FROM (%s) q%s ORDER BY gn, gt, n %s, t %s, id %s LIMIT %d", inner, after, dir, dir, dir, limit(f.Limit)+1), q.args...)
+	}, fmt.Sprintf("SELECT id, engine, gn, gt, n, t FROM (%s) q%s ORDER BY gn, gt, n %s, t %s, id %s LIMIT %d", inner, after, dir, dir, dir,
+		limit(f.Limit)+1), q.args...)
 }
 
 // runRows reads the runs of keys, with their values in the columns, in the keys' order.
@@ -364,7 +371,8 @@ func (tx *Tx) RunChoices(ctx context.Context, fedID, personID int64) (out domain
 	var columns []domain.RunColumn
 	if personID != 0 {
 		columns, out.Tags, err = tx.choicesOf(ctx, fedID, personID)
-	} else if columns, err = list(ctx, tx, "run column", scanRunColumn, "SELECT phase, name FROM run_column WHERE federation_id = $1 ORDER BY phase, name", fedID); err == nil {
+	} else if columns, err = list(ctx, tx, "run column", scanRunColumn,
+		"SELECT phase, name FROM run_column WHERE federation_id = $1 ORDER BY phase, name", fedID); err == nil {
 		out.Tags, err = list(ctx, tx, "run tag", scanText, `SELECT DISTINCT v.tag FROM run_tag v JOIN run r ON r.id = v.run_id
 			WHERE v.federation_id = $1 AND r.deleted_at = 0 ORDER BY v.tag LIMIT 200`, fedID)
 	}

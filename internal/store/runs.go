@@ -10,15 +10,19 @@ import (
 	"blossomtune/internal/domain"
 )
 
-const runColumns = `id, federation_id, name, state, app_hash, app_id, app_version, total_partitions, config, settings, note, tags, engine_run_id, cause, rounds, round, created_by, stop_asked,
-	created_at, starting_at, running_at, ended_at, place, not_before, override_reason, progress_at, asked, contributed, participants_at, sandbox, deleted_at, deleted_by, purging_at`
+const runColumns = `id, federation_id, name, state, app_hash, app_id, app_version, total_partitions, config, settings, note, tags,
+	engine_run_id, cause, rounds, round, created_by, stop_asked,
+	created_at, starting_at, running_at, ended_at, place, not_before, override_reason, progress_at, asked, contributed, participants_at,
+	sandbox, deleted_at, deleted_by, purging_at`
 
 func scanRun(s scanner) (r domain.Run, err error) {
 	var config, settings, tags, cause, sandbox string
 	var engine sql.NullInt64
 	var stop, created, starting, running, ended, notBefore, progress, participants, deleted, purging int64
-	if err = s.Scan(&r.ID, &r.FederationID, &r.Name, &r.State, &r.AppHash, &r.AppID, &r.AppVersion, &r.TotalPartitions, &config, &settings, &r.Note, &tags, &engine, &cause,
-		&r.Rounds, &r.Round, &r.CreatedBy, &stop, &created, &starting, &running, &ended, &r.Place, &notBefore, &r.Override, &progress, &r.Asked, &r.Contributed, &participants, &sandbox,
+	if err = s.Scan(&r.ID, &r.FederationID, &r.Name, &r.State, &r.AppHash, &r.AppID, &r.AppVersion, &r.TotalPartitions, &config, &settings,
+		&r.Note, &tags, &engine, &cause,
+		&r.Rounds, &r.Round, &r.CreatedBy, &stop, &created, &starting, &running, &ended, &r.Place, &notBefore, &r.Override, &progress, &r.Asked,
+		&r.Contributed, &participants, &sandbox,
 		&deleted, &r.DeletedBy, &purging); err != nil {
 		return r, err
 	}
@@ -81,23 +85,29 @@ func runValues(r domain.Run) ([]any, error) {
 	tags, err3 := asJSON(append([]string{}, r.Tags...))
 	cause, err4 := asJSON(r.Cause)
 	sandbox, err5 := asJSON(r.Sandbox)
-	return []any{string(r.State), config, settings, r.Note, tags, sql.NullInt64{Int64: int64(r.EngineRunID), Valid: r.EngineRunID != 0}, cause, r.Rounds, r.Round,
-		bit(r.StopAsked), millis(r.CreatedAt), millis(r.StartingAt), millis(r.RunningAt), millis(r.EndedAt),
-		r.Place, millis(r.NotBefore), r.Override, millis(r.ProgressAt), r.Asked, r.Contributed, millis(r.ParticipantsAt), sandbox}, errors.Join(err, err2, err3, err4, err5)
+	return []any{string(r.State), config, settings, r.Note, tags, sql.NullInt64{Int64: int64(r.EngineRunID), Valid: r.EngineRunID != 0}, cause,
+			r.Rounds, r.Round,
+			bit(r.StopAsked), millis(r.CreatedAt), millis(r.StartingAt), millis(r.RunningAt), millis(r.EndedAt),
+			r.Place, millis(r.NotBefore), r.Override, millis(r.ProgressAt), r.Asked, r.Contributed, millis(r.ParticipantsAt), sandbox},
+		errors.Join(err, err2, err3, err4, err5)
 }
 
-// InsertRun adds a run and sets its id; one without a place gets the last in the queue. A taken name is a [domain.Conflict] at field "run_id".
+// InsertRun adds a run and sets its id; one without a place gets the last in the queue. A taken name is a [domain.Conflict] at field
+// "run_id".
 func (tx *Tx) InsertRun(ctx context.Context, r *domain.Run) error {
 	values, err := runValues(*r)
 	if err != nil {
 		return err
 	}
 	err = tx.insert(ctx, "run", &r.ID, `INSERT INTO run (federation_id, name, app_hash, app_id, app_version, total_partitions, created_by,
-		state, config, settings, note, tags, engine_run_id, cause, rounds, round, stop_asked, created_at, starting_at, running_at, ended_at, place, not_before, override_reason, progress_at, asked, contributed, participants_at, sandbox)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26, $27, $28, $29)`,
+		state, config, settings, note, tags, engine_run_id, cause, rounds, round, stop_asked, created_at, starting_at, running_at, ended_at,
+		place, not_before, override_reason, progress_at, asked, contributed, participants_at, sandbox)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26,
+		$27, $28, $29)`,
 		append([]any{r.FederationID, r.Name, r.AppHash, r.AppID, r.AppVersion, r.TotalPartitions, r.CreatedBy}, values...)...)
 	if unique(err, "run.name") || unique(err, "run_name") {
-		return domain.Errorf(domain.Conflict, "The Run ID %q is taken.", r.Name).Fix("Choose another; names are never used twice.").At("run_id").Because(err)
+		return domain.Errorf(domain.Conflict, "The Run ID %q is taken.", r.Name).Fix("Choose another; names are never used twice.").At("run_id").
+			Because(err)
 	}
 	if err == nil && r.Place == 0 {
 		r.Place = r.ID
@@ -115,8 +125,10 @@ func (tx *Tx) UpdateRun(ctx context.Context, r domain.Run) error {
 	if err != nil {
 		return err
 	}
-	return tx.one(ctx, "run", `UPDATE run SET state = $2, config = $3, settings = $4, note = $5, tags = $6, engine_run_id = $7, cause = $8, rounds = $9, round = $10, stop_asked = $11,
-		created_at = $12, starting_at = $13, running_at = $14, ended_at = $15, place = $16, not_before = $17, override_reason = $18, progress_at = $19, asked = $20, contributed = $21, participants_at = $22, sandbox = $23 WHERE id = $1`, append([]any{r.ID}, values...)...)
+	return tx.one(ctx, "run", `UPDATE run SET state = $2, config = $3, settings = $4, note = $5, tags = $6, engine_run_id = $7, cause = $8,
+		rounds = $9, round = $10, stop_asked = $11,
+		created_at = $12, starting_at = $13, running_at = $14, ended_at = $15, place = $16, not_before = $17, override_reason = $18,
+		progress_at = $19, asked = $20, contributed = $21, participants_at = $22, sandbox = $23 WHERE id = $1`, append([]any{r.ID}, values...)...)
 }
 
 // RunByID returns a run, also a deleted one.
@@ -136,7 +148,8 @@ func (tx *Tx) RunNamed(ctx context.Context, name string) (domain.Run, error) {
 
 // RunByEngineID returns the run that an engine run belongs to, also a deleted one.
 func (tx *Tx) RunByEngineID(ctx context.Context, fedID int64, engineRunID uint64) (domain.Run, error) {
-	return get(ctx, tx, "run", scanRun, "SELECT "+runColumns+" FROM run WHERE federation_id = $1 AND engine_run_id = $2", fedID, int64(engineRunID))
+	return get(ctx, tx, "run", scanRun, "SELECT "+runColumns+" FROM run WHERE federation_id = $1 AND engine_run_id = $2", fedID,
+		int64(engineRunID))
 }
 
 // Runs returns the runs that a filter chooses, newest first.
@@ -157,12 +170,14 @@ func (tx *Tx) Runs(ctx context.Context, f domain.RunFilter) ([]domain.Run, error
 		w.conds = append(w.conds, "deleted_at = 0")
 	}
 	in(&w, "state", words(f.States))
-	return list(ctx, tx, "run", scanRun, fmt.Sprintf("SELECT %s FROM run%s ORDER BY id DESC LIMIT %d", runColumns, w.String(), limit(f.Limit)), w.args...)
+	return list(ctx, tx, "run", scanRun, fmt.Sprintf("SELECT %s FROM run%s ORDER BY id DESC LIMIT %d", runColumns, w.String(), limit(f.Limit)),
+		w.args...)
 }
 
 // QueuedRuns returns a federation's queue, the next first.
 func (tx *Tx) QueuedRuns(ctx context.Context, fedID int64) ([]domain.Run, error) {
-	return list(ctx, tx, "run", scanRun, "SELECT "+runColumns+" FROM run WHERE federation_id = $1 AND state = 'queued' ORDER BY place, id", fedID)
+	return list(ctx, tx, "run", scanRun, "SELECT "+runColumns+" FROM run WHERE federation_id = $1 AND state = 'queued' ORDER BY place, id",
+		fedID)
 }
 
 // ActiveRuns returns the runs of all federations that have not ended, oldest first.
