@@ -11,8 +11,9 @@ import (
 )
 
 type notificationCmd struct {
-	List notificationListCmd `cmd:"" op:"get-notifications" help:"List how you are notified by mail."`
-	Set  notificationSetCmd  `cmd:"" op:"choose-notifications" help:"Choose how you are notified by mail."`
+	List  notificationListCmd  `cmd:"" op:"get-notifications" help:"List how you are notified by mail."`
+	Set   notificationSetCmd   `cmd:"" op:"choose-notifications" help:"Choose how you are notified by mail."`
+	Rules notificationRulesCmd `cmd:"" op:"get-notification-rules,set-notification-rules" help:"Show after how long the managers of a federation are notified of what lasts; with flags, change it."`
 }
 
 func listNotifications(w io.Writer, all []client.Notifications) {
@@ -46,4 +47,25 @@ type notificationSetCmd struct {
 func (c *notificationSetCmd) Run(ctx context.Context, t *terminal) error {
 	in := client.NotificationChoice{Federation: c.Federation, Modes: c.Modes}
 	return call(ctx, t, c.remoteFlags, http.MethodPatch, "/me/notifications", in, listNotifications)
+}
+
+type notificationRulesCmd struct {
+	fedArg
+	Offline     *int  `help:"Notify of SuperNodes that are offline for this many minutes; 0: never." placeholder:"MINUTES"`
+	Unconnected *int  `help:"Notify of people who were approved this many hours ago and have never connected; 0: never." placeholder:"HOURS"`
+	Waiting     *int  `help:"Notify of requests that wait for this many hours; 0: never." placeholder:"HOURS"`
+	Remind      *bool `help:"Remind people once who have not connected by then." negatable:""`
+}
+
+// Run shows or changes the rules.
+func (c *notificationRulesCmd) Run(ctx context.Context, t *terminal) error {
+	in := client.NotificationRulesChange{Offline: c.Offline, Unconnected: c.Unconnected, Waiting: c.Waiting, Remind: c.Remind}
+	method := http.MethodPatch
+	var body any = in
+	if in == (client.NotificationRulesChange{}) {
+		method, body = http.MethodGet, nil
+	}
+	return call(ctx, t, c.remoteFlags, method, c.path("/notification-rules"), body, func(w io.Writer, r client.NotificationRules) {
+		facts(w, "offline (minutes)", r.Offline, "unconnected (hours)", r.Unconnected, "waiting (hours)", r.Waiting, "remind", r.Remind)
+	})
 }

@@ -226,6 +226,7 @@ func TestCommandsDoWhatTheySay(t *testing.T) {
 	h.runs(hash)
 	h.shares()
 	h.notifications()
+	h.noticeRules()
 	h.webhooks()
 	h.deletedRuns()
 	for _, n := range commandsOf(t) {
@@ -282,6 +283,11 @@ func (h *host) requests() string {
 	h.do("request", "approve", "fed", asked.Ref, "--partition", "3")
 	list = read[[]client.Request](h, "request", "list", "fed", "--state", "approved", "--limit", "1")
 	expect(t, "it holds the partition", len(list) == 1 && list[0].Partition != nil && *list[0].Partition == 3, list)
+
+	reminded := read[client.Reminded](h, "request", "remind", "fed", "--all")
+	expect(t, "who has not connected is reminded", reminded == client.Reminded{Mailed: 1}, reminded)
+	h.fails(1, "request", "remind", "fed")
+	h.fails(exitAway, "request", "remind", "fed", asked.Ref) // less than a day ago
 
 	people := read[[]client.Person](h, "user", "list", "--search", "north")
 	h.as(people[0].ID)

@@ -22,6 +22,7 @@ type requestCmd struct {
 	Approve   requestApproveCmd   `cmd:"" op:"approve" help:"Approve requests with the next free partitions, or one with a given one."`
 	Reject    requestRejectCmd    `cmd:"" op:"reject" help:"Reject a request."`
 	Revoke    requestRevokeCmd    `cmd:"" op:"revoke" help:"Revoke an approved participant's access."`
+	Remind    requestRemindCmd    `cmd:"" op:"remind" help:"Remind people by mail who were approved and have never connected, at most once a day."`
 	Mine      requestMineCmd      `cmd:"" op:"my-requests" help:"List your own requests."`
 	Withdraw  requestWithdrawCmd  `cmd:"" op:"withdraw" help:"Withdraw your own request, if it is not decided."`
 	Token     requestTokenCmd     `cmd:"" op:"make-join-command" help:"Print a join command for your own approved request. Its token is shown only here."`

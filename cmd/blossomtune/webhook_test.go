@@ -31,6 +31,15 @@ func (h *host) notifications() {
 	h.fails(exitNotFound, "notification", "set", "run_failed=off", "--federation", "nowhere")
 }
 
+func (h *host) noticeRules() {
+	rules := read[client.NotificationRules](h, "notification", "rules", "fed")
+	expect(h.t, "the defaults", rules == client.NotificationRules{Offline: 30, Unconnected: 72, Waiting: 48, Remind: true}, rules)
+	h.do("notification", "rules", "fed", "--offline", "60", "--no-remind")
+	rules = read[client.NotificationRules](h, "notification", "rules", "fed")
+	expect(h.t, "they are changed", rules == client.NotificationRules{Offline: 60, Unconnected: 72, Waiting: 48}, rules)
+	h.fails(1, "notification", "rules", "fed", "--offline", "1")
+}
+
 func (h *host) webhooks() {
 	t := h.t
 	const address = "http://127.0.0.1:1/hook"

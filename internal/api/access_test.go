@@ -39,6 +39,7 @@ var pageAccess = map[string][]string{
 	"POST /me/account/tokens/revoke": known,
 	"GET /f/{fed}/webhooks":          managers, "POST /f/{fed}/webhooks": managers, "POST /f/{fed}/webhooks/{id}/{action}": managers,
 	"GET /admin/webhooks": admins, "POST /admin/webhooks": admins, "POST /admin/webhooks/{id}/{action}": admins,
+	"POST /f/{fed}/nodes/remind": managers, "POST /f/{fed}/settings/notices": managers,
 	"GET /f/{fed}/settings": managers, "POST /f/{fed}/settings/roles": managers, "POST /f/{fed}/settings/runs": managers, "GET /admin/people": admins, "GET /admin/people/{id}": admins, "POST /admin/people/{id}": admins, "POST /admin/people/{id}/signout": admins, "POST /admin/people/{id}/sessions": admins, "POST /admin/people/{id}/tokens": admins,
 	"GET /overview/events": watchers, "GET /find.json": known, "GET /f": known, "POST /f": admins,
 	"GET /f/{fed}": members, "GET /f/{fed}/events": members, "POST /f/{fed}/superlink/{action}": managers, "POST /f/{fed}/partitions": managers,
@@ -93,6 +94,7 @@ var apiAccess = map[string][]string{
 	"poll-device": everybody, "ask": everybody, "verify": everybody, "resend": everybody,
 	"list-webhooks": managers, "add-webhook": managers, "change-webhook": managers, "delete-webhook": managers, "test-webhook": managers,
 	"renew-webhook-secret": managers, "list-deliveries": managers,
+	"get-notification-rules": managers, "set-notification-rules": managers, "remind": managers,
 	"get-notifications": known, "choose-notifications": admins,
 	"me": known, "my-requests": known, "make-join-command": theOne, "make-challenge": theOne, "upload-key": theOne, "withdraw": theOne,
 	"list-federations": known, "create-federation": admins, "get-federation": members, "resize-federation": managers, "set-superlink": managers, "list-nodes": watchers,
@@ -112,6 +114,7 @@ var apiAccess = map[string][]string{
 
 // bodies are valid as far as the framework is concerned, and asked of by the rules to change nothing.
 var bodies = map[string]string{
+	"set-notification-rules": `{"offline_minutes":1}`, "remind": `{"refs":["x"]}`,
 	"choose-notifications": `{"modes":{}}`, "add-webhook": `{"name":"x","url":"x","format":"json","kinds":["x"]}`,
 	"change-webhook": `{"name":"x","kinds":["x"]}`,
 	"set-role":       `{"email":"x","role":"viewer"}`, "set-person-admin": `{"admin":false}`,

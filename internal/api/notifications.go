@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"net/http"
+	"time"
 
 	"blossomtune/internal/client"
 	"blossomtune/internal/domain"
@@ -14,6 +15,9 @@ func (a *api) notifications() {
 	add(a, op("get-notifications", http.MethodGet, "/me/notifications", "How the caller is notified by mail", signedIn), a.getNotifications)
 	add(a, op("choose-notifications", http.MethodPatch, "/me/notifications", "Choose how to be notified by mail", signedIn),
 		a.chooseNotifications)
+	const rules = "/federations/{federation}/notification-rules"
+	add(a, op("get-notification-rules", http.MethodGet, rules, "After how long managers are notified of what lasts", signedIn), a.getRules)
+	add(a, op("set-notification-rules", http.MethodPatch, rules, "Change after how long managers are notified", signedIn), a.setRules)
 }
 
 func (a *api) getNotifications(ctx context.Context, _ *none) (*body[[]client.Notifications], error) {
@@ -51,4 +55,50 @@ func (a *api) chooseNotifications(ctx context.Context, in *chooseInput) (*body[[
 		return nil, err
 	}
 	return a.getNotifications(ctx, nil)
+}
+
+type rulesInput struct {
+	FederationPath
+	Body client.NotificationRulesChange
+}
+
+func rulesView(r domain.NoticeRules) client.NotificationRules {
+	return client.NotificationRules{Offline: int(r.Offline / time.Minute), Unconnected: int(r.Unconnected / time.Hour),
+		Waiting: int(r.Waiting / time.Hour), Remind: r.Remind}
+}
+
+func (a *api) getRules(ctx context.Context, in *FederationPath) (*body[client.NotificationRules], error) {
+	f, _, err := a.federation(ctx, in.Slug, domain.RoleManager)
+	if err != nil {
+		return nil, err
+	}
+	r, err := a.Notify.Rules(ctx, f.ID)
+	if err != nil {
+		return nil, err
+	}
+	return answer(rulesView(r)), nil
+}
+
+func (a *api) setRules(ctx context.Context, in *rulesInput) (*body[client.NotificationRules], error) {
+	f, _, err := a.federation(ctx, in.Slug, domain.RoleManager)
+	if err != nil {
+		return nil, err
+	}
+	r, err := a.Notify.SetRules(ctx, callerOf(ctx).actor, f.ID, func(r *domain.NoticeRules) {
+		lasting := func(to *time.Duration, n *int, unit time.Duration) {
+			if n != nil {
+				*to = time.Duration(*n) * unit
+			}
+		}
+		lasting(&r.Offline, in.Body.Offline, time.Minute)
+		lasting(&r.Unconnected, in.Body.Unconnected, time.Hour)
+		lasting(&r.Waiting, in.Body.Waiting, time.Hour)
+		if in.Body.Remind != nil {
+			r.Remind = *in.Body.Remind
+		}
+	})
+	if err != nil {
+		return nil, err
+	}
+	return answer(rulesView(r)), nil
 }

@@ -65,6 +65,8 @@ func (a *api) requests() {
 	add(a, op("resend", http.MethodPost, "/requests/{ref}/resend", "Mail a new code", anyone), a.resend)
 	add(a, op("list-requests", http.MethodGet, "/federations/{federation}/requests", "Requests, newest first", signedIn), a.listRequests)
 	add(a, op("approve", http.MethodPost, "/federations/{federation}/requests/approve", "Approve requests with the next free partitions, or one with a named one", signedIn), a.approve)
+	add(a, op("remind", http.MethodPost, "/federations/{federation}/requests/remind", "Remind approved people who have never connected", signedIn),
+		a.remind)
 	add(a, op("reject", http.MethodPost, "/requests/{ref}/reject", "Turn a request down", signedIn), a.reject)
 	add(a, op("suspend", http.MethodPost, "/requests/{ref}/suspend", "Make an approved participant's SuperNode wait", signedIn), a.suspend)
 	add(a, op("resume", http.MethodPost, "/requests/{ref}/resume", "Let a suspended SuperNode go on", signedIn), a.resume)
@@ -142,18 +144,51 @@ func requestViews(all []domain.Request, slug string) []client.Request {
 	return out
 }
 
-func (a *api) approve(ctx context.Context, in *approveInput) (*body[[]client.Request], error) {
+type remindInput struct {
+	FederationPath
+	Body client.Remind
+}
+
+func (a *api) remind(ctx context.Context, in *remindInput) (*body[client.Reminded], error) {
 	f, _, err := a.federation(ctx, in.Slug, domain.RoleManager)
 	if err != nil {
 		return nil, err
 	}
-	ids := make([]int64, len(in.Body.Refs))
-	for i, ref := range in.Body.Refs {
+	if in.Body.All == (len(in.Body.Refs) > 0) {
+		return nil, domain.Errorf(domain.Invalid, "It is not clear who is to be reminded.").Fix("Set refs, or all.").At("refs")
+	}
+	ids, err := a.requestIDs(ctx, f, in.Body.Refs)
+	if err != nil {
+		return nil, err
+	}
+	done, err := a.Onboarding.RemindToConnect(ctx, callerOf(ctx).actor, f.ID, ids)
+	if err != nil {
+		return nil, err
+	}
+	return answer(client.Reminded{Mailed: done.Mailed, Skipped: done.Skipped}), nil
+}
+
+// requestIDs returns the ids of requests of a federation.
+func (a *api) requestIDs(ctx context.Context, f domain.Federation, refs []string) ([]int64, error) {
+	ids := make([]int64, len(refs))
+	for i, ref := range refs {
 		r, err := a.Onboarding.ByRef(ctx, ref)
 		if err != nil || r.FederationID != f.ID {
 			return nil, domain.Errorf(domain.NotFound, "%s has no request %q.", f.Name, ref).At("refs").Because(err)
 		}
 		ids[i] = r.ID
+	}
+	return ids, nil
+}
+
+func (a *api) approve(ctx context.Context, in *approveInput) (*body[[]client.Request], error) {
+	f, _, err := a.federation(ctx, in.Slug, domain.RoleManager)
+	if err != nil {
+		return nil, err
+	}
+	ids, err := a.requestIDs(ctx, f, in.Body.Refs)
+	if err != nil {
+		return nil, err
 	}
 	partition := onboarding.NextFreePartition
 	if in.Body.Partition != nil {

@@ -66,3 +66,19 @@ type Delivery struct {
 	NextAt    *time.Time `json:"next_at,omitempty" doc:"When a queued one is tried next"`
 	SentAt    *time.Time `json:"sent_at,omitempty"`
 }
+
+// NotificationRules say after how long managers are notified of what lasts in a federation; 0 is never.
+type NotificationRules struct {
+	Offline     int  `json:"offline_minutes" doc:"SuperNodes that are offline"`
+	Unconnected int  `json:"unconnected_hours" doc:"People who were approved and have never connected"`
+	Waiting     int  `json:"waiting_hours" doc:"Requests to join"`
+	Remind      bool `json:"remind" doc:"People who have not connected after unconnected_hours get one reminder by mail"`
+}
+
+// NotificationRulesChange changes the rules; what it leaves out stays.
+type NotificationRulesChange struct {
+	Offline     *int  `json:"offline_minutes,omitempty" minimum:"0" maximum:"129600"`
+	Unconnected *int  `json:"unconnected_hours,omitempty" minimum:"0" maximum:"2160"`
+	Waiting     *int  `json:"waiting_hours,omitempty" minimum:"0" maximum:"2160"`
+	Remind      *bool `json:"remind,omitempty"`
+}

@@ -48,3 +48,15 @@ type Approve struct {
 type Reason struct {
 	Reason string `json:"reason" maxLength:"2000" doc:"Mailed to the person"`
 }
+
+// Remind names people who are reminded to connect.
+type Remind struct {
+	Refs []string `json:"refs,omitempty" maxItems:"500" doc:"Of their requests"`
+	All  bool     `json:"all,omitempty" doc:"Instead of refs: everyone who was approved and has never connected, up to 500"`
+}
+
+// Reminded says what became of a reminder.
+type Reminded struct {
+	Mailed  int `json:"mailed"`
+	Skipped int `json:"skipped" doc:"Connected since, or reminded less than a day ago"`
+}

@@ -16,6 +16,11 @@ const (
 	NoticeRunStopped     NoticeKind = "run_stopped"
 	NoticeNothingTrained NoticeKind = "nothing_trained" // a run completed in which no participant gave a reply without an error
 	NoticeRequests       NoticeKind = "requests_waiting"
+	NoticeOverdue        NoticeKind = "requests_overdue"     // requests wait for longer than [NoticeRules].Waiting
+	NoticeOffline        NoticeKind = "nodes_offline"        // SuperNodes are offline for longer than [NoticeRules].Offline
+	NoticeUnconnected    NoticeKind = "never_connected"      // people were approved longer than [NoticeRules].Unconnected ago
+	NoticeDisk           NoticeKind = "disk_low"             // of the data directory
+	NoticeCertificate    NoticeKind = "certificate_expiring" // the server's
 
 	NoticeTest NoticeKind = "test" // of a webhook's test button; no one can choose it
 )
@@ -23,15 +28,17 @@ const (
 // FederationNotices and InstanceNotices are the kinds that can be chosen, in the order in which pages list them.
 var (
 	FederationNotices = []NoticeKind{NoticeRunCompleted, NoticeRunFailed, NoticeNothingTrained, NoticeRunStopped, NoticeRunStarted,
-		NoticeRequests}
-	InstanceNotices []NoticeKind
+		NoticeRequests, NoticeOverdue, NoticeOffline, NoticeUnconnected}
+	InstanceNotices = []NoticeKind{NoticeDisk, NoticeCertificate}
 )
 
 // Label is the kind as pages name it.
 func (k NoticeKind) Label() string {
 	return map[NoticeKind]string{
 		NoticeRunStarted: "Run started", NoticeRunCompleted: "Run completed", NoticeRunFailed: "Run failed", NoticeRunStopped: "Run stopped",
-		NoticeNothingTrained: "Run completed, nothing was trained", NoticeRequests: "Requests waiting for a review", NoticeTest: "Test",
+		NoticeNothingTrained: "Run completed, nothing was trained", NoticeRequests: "New requests to review", NoticeTest: "Test",
+		NoticeOverdue: "Requests waiting too long", NoticeOffline: "SuperNodes offline", NoticeUnconnected: "Approved but never connected",
+		NoticeDisk: "Disk almost full", NoticeCertificate: "Certificate expiring",
 	}[k]
 }
 
@@ -72,9 +79,12 @@ type Notice struct {
 
 // NoticeFacts are what a notice tells, as it was when it was written. They hold no data of participants and no secrets.
 type NoticeFacts struct {
-	Run    *NoticeRun `json:"run,omitempty"`
-	People int        `json:"people,omitempty"` // requests that wait
-	Text   string     `json:"text,omitempty"`   // of tests: who tests what
+	Run    *NoticeRun    `json:"run,omitempty"`
+	People int           `json:"people,omitempty"` // how many requests, people or SuperNodes it is about
+	Nodes  []NoticeNode  `json:"nodes,omitempty"`  // the first of those SuperNodes or people
+	After  time.Duration `json:"after,omitempty"`  // for how long it is the case
+	Text   string        `json:"text,omitempty"`   // of tests: who tests what; of the server: what is the case
+	Remedy string        `json:"remedy,omitempty"`
 }
 
 // NoticeRun is what a notice tells of a run.
@@ -96,7 +106,7 @@ type NoticeRun struct {
 	Remedy      string       `json:"remedy,omitempty"`
 }
 
-// NoticeNode is a participant in a notice. Webhooks get the partition alone.
+// NoticeNode is a participant in a notice, or someone who wants to be one and has the partition -1. Webhooks get the partition alone.
 type NoticeNode struct {
 	Partition int    `json:"partition"`
 	Name      string `json:"name,omitempty"`

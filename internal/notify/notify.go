@@ -57,6 +57,18 @@ type Tx interface {
 	Deliveries(ctx context.Context, webhookID, before int64, n int) ([]domain.Delivery, error)
 	DropNoticesBefore(ctx context.Context, at time.Time) error
 
+	NoticeRules(ctx context.Context, fedID int64) (domain.NoticeRules, error)
+	PutNoticeRules(ctx context.Context, fedID int64, r domain.NoticeRules) error
+	OpenNotices(ctx context.Context, fedID int64, kind domain.NoticeKind) (map[string]bool, error)
+	OpenNotice(ctx context.Context, fedID int64, kind domain.NoticeKind, subjects []string, at time.Time) error
+	CloseNotice(ctx context.Context, fedID int64, kind domain.NoticeKind, subject string) error
+	OfflineNodes(ctx context.Context, fedID int64) ([]domain.Lasting, error)
+	UnconnectedPeople(ctx context.Context, fedID int64) ([]domain.Lasting, error)
+	PendingRequests(ctx context.Context, fedID int64) ([]domain.Lasting, error)
+	Setting(ctx context.Context, key string) (string, error)
+	PutSetting(ctx context.Context, key, value string) error
+
+	Federations(ctx context.Context) ([]domain.Federation, error)
 	FederationByID(ctx context.Context, id int64) (domain.Federation, error)
 	Places(ctx context.Context, personID int64, all bool) ([]domain.Place, error)
 	PersonByID(ctx context.Context, id int64) (domain.Person, error)

@@ -39,16 +39,17 @@ func (s *Service) body(shape domain.WebhookShape, v item) (text []byte, contentT
 
 // Event is the body of a webhook of the shape json.
 type Event struct {
-	ID         int64             `json:"id"` // of the event: the same in each delivery of it
-	Kind       domain.NoticeKind `json:"kind"`
-	At         time.Time         `json:"at"`
-	Summary    string            `json:"summary"`
-	Link       string            `json:"link"`
-	Server     string            `json:"server"`
-	Federation *EventFederation  `json:"federation,omitempty"`
-	Run        *domain.NoticeRun `json:"run,omitempty"`
-	Count      int               `json:"count,omitempty"` // requests that wait
-	Text       string            `json:"text,omitempty"`  // of tests
+	ID         int64               `json:"id"` // of the event: the same in each delivery of it
+	Kind       domain.NoticeKind   `json:"kind"`
+	At         time.Time           `json:"at"`
+	Summary    string              `json:"summary"`
+	Link       string              `json:"link"`
+	Server     string              `json:"server"`
+	Federation *EventFederation    `json:"federation,omitempty"`
+	Run        *domain.NoticeRun   `json:"run,omitempty"`
+	Count      int                 `json:"count,omitempty"` // of requests, people or SuperNodes
+	Nodes      []domain.NoticeNode `json:"nodes,omitempty"` // the first of those that have a partition
+	Text       string              `json:"text,omitempty"`  // of tests and of the server
 }
 
 // EventFederation names the federation that an event is about.
@@ -63,6 +64,11 @@ func (s *Service) event(v item) Event {
 		Text: n.Facts.Text}
 	if v.fed.ID != 0 {
 		e.Federation = &EventFederation{v.fed.Slug, v.fed.Name}
+	}
+	for _, p := range n.Facts.Nodes {
+		if p.Partition >= 0 {
+			e.Nodes = append(e.Nodes, domain.NoticeNode{Partition: p.Partition})
+		}
 	}
 	if n.Facts.Run != nil {
 		run := *n.Facts.Run

@@ -92,8 +92,11 @@ func mailedElsewhere(k domain.NoticeKind) bool { return k == domain.NoticeReques
 // federation only where it has no manager.
 func usual(granted domain.Role, admin, managed bool, k domain.NoticeKind) domain.NoticeMode {
 	manages := granted == domain.RoleManager || admin && !managed
-	if !manages || k == domain.NoticeRunStarted || k == domain.NoticeRunStopped {
+	switch {
+	case !manages || k == domain.NoticeRunStarted || k == domain.NoticeRunStopped:
 		return domain.NoticeOff
+	case k == domain.NoticeUnconnected || k == domain.NoticeOverdue:
+		return domain.NoticeDaily
 	}
 	return domain.NoticeNow
 }

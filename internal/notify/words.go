@@ -23,6 +23,12 @@ func headline(v item) string {
 		return "Nothing was trained: " + f.Run.Name + in
 	case domain.NoticeRequests:
 		return counted(f.People, "request", "requests") + in + " to review"
+	case domain.NoticeOverdue:
+		return counted(f.People, "request", "requests") + in + " waiting for more than " + lasting(f.After)
+	case domain.NoticeOffline:
+		return counted(f.People, "SuperNode", "SuperNodes") + " offline" + in
+	case domain.NoticeUnconnected:
+		return counted(f.People, "participant", "participants") + " never connected" + in
 	case domain.NoticeTest:
 		return "Test notification"
 	}
@@ -42,9 +48,27 @@ func (s *Service) told(v item, names bool) []string {
 	case f.Run != nil:
 		return runWords(*f.Run, names)
 	case f.Text != "":
-		return []string{f.Text}
+		return append([]string{f.Text}, why("", f.Remedy)...)
+	case v.Notice.Kind == domain.NoticeOffline:
+		return []string{"Offline for more than " + lasting(f.After) + ": " + listed(f.Nodes, f.People, names) + "."}
+	case v.Notice.Kind == domain.NoticeUnconnected:
+		return []string{"Approved more than " + lasting(f.After) + " ago: " + listed(f.Nodes, f.People, names) + "."}
+	case v.Notice.Kind == domain.NoticeOverdue && names:
+		return []string{"Waiting: " + people(f.Nodes, f.People) + "."}
 	}
 	return nil
+}
+
+// people are the names of the first of some people who have no partition, and how many there are besides.
+func people(first []domain.NoticeNode, n int) string {
+	var out []string
+	for _, v := range first {
+		out = append(out, oneLine(v.Name))
+	}
+	if more := n - len(first); more > 0 {
+		out = append(out, fmt.Sprintf("and %d more", more))
+	}
+	return strings.Join(out, ", ")
 }
 
 // link is the page on which a notice is about.
@@ -57,8 +81,12 @@ func (s *Service) link(v item) string {
 	switch {
 	case v.Notice.Facts.Run != nil:
 		return base + "/runs/" + url.PathEscape(v.Notice.Facts.Run.Name)
-	case v.Notice.Kind == domain.NoticeRequests:
+	case v.Notice.Kind == domain.NoticeRequests, v.Notice.Kind == domain.NoticeOverdue:
 		return base + "/requests"
+	case v.Notice.Kind == domain.NoticeOffline:
+		return base + "/nodes?state=offline"
+	case v.Notice.Kind == domain.NoticeUnconnected:
+		return base + "/nodes"
 	}
 	return base
 }

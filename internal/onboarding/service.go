@@ -90,6 +90,12 @@ type Tx interface {
 
 	NoticePrefs(ctx context.Context, fedID int64, kind domain.NoticeKind) ([]domain.NoticePref, error)
 	InsertNotice(ctx context.Context, n *domain.Notice) error
+	NoticeRules(ctx context.Context, fedID int64) (domain.NoticeRules, error)
+
+	UnconnectedPeople(ctx context.Context, fedID int64) ([]domain.Lasting, error)
+	UnremindedPeople(ctx context.Context, fedID int64, after, before time.Time, n int) ([]int64, error)
+	RemindedAt(ctx context.Context, personID int64) (time.Time, error)
+	NoteReminder(ctx context.Context, requestID int64, at time.Time) error
 
 	Setting(ctx context.Context, key string) (string, error)
 	PutSetting(ctx context.Context, key, value string) error

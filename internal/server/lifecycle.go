@@ -68,6 +68,7 @@ func (s *Server) keepJobs() {
 	s.Jobs.Keep("mail", s.Mail.Run)
 	s.Jobs.Keep("notifications", s.Notify.Run)
 	s.Jobs.Keep("webhooks", s.Notify.Deliver)
+	s.Jobs.Keep("notification rules", s.watchConditions)
 	s.Jobs.Keep("expiry", s.expire)
 	s.Jobs.Keep("requests", func(ctx context.Context) {
 		s.Onboarding.Settle(ctx, func(err error) { s.o.Log.Error("settling what was asked", "err", err) })
@@ -147,6 +148,9 @@ func (s *Server) expire(ctx context.Context) {
 		}
 		if err := s.Onboarding.RemindAll(ctx); err != nil && ctx.Err() == nil {
 			s.o.Log.Error("reminding managers", "err", err)
+		}
+		if err := s.Onboarding.RemindByRule(ctx); err != nil && ctx.Err() == nil {
+			s.o.Log.Error("reminding people to connect", "err", err)
 		}
 		select {
 		case <-ctx.Done():

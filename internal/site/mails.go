@@ -35,6 +35,7 @@ const (
 	MailSuspended = "suspended"
 	MailWaiting   = "waiting"
 	MailAppWaits  = "app_waits"
+	MailConnect   = "connect"
 	MailNotice    = "notice"
 	MailSignIn    = "signin"
 )
@@ -70,6 +71,10 @@ var mails = []Mail{
 	{Kind: MailAppWaits, When: "An app version waits for a participant", Subject: "{app} waits for your approval in {federation}", Text: appWaitsText, Placeholders: []Placeholder{
 		{Name: "hash", Says: "the version's SHA-256", Needed: true, Sample: "a91c03f75d2e4b60a91c03f75d2e4b60a91c03f75d2e4b60a91c03f75d2e4b60"}, {Name: "app", Says: "the app and its version", Sample: "blossomtune/quickstart-digits 1.2.0"},
 		link("opens their status page", "/me/cardio"), forFederation, forSite}},
+	{Kind: MailConnect, When: "Someone was approved and has not connected: a manager, or the federation's rule, reminds them",
+		Subject: "Your machine is not connected to {federation} yet", Text: connectText, Placeholders: []Placeholder{
+			link("opens their own page", "/me/cardio"), {Name: "since", Says: "when they were approved", Sample: "2 January 2027"},
+			forPartition, forRequest, forFederation, forSite}},
 	{Kind: MailNotice, When: "Something happened that a person is notified of, see their notifications", Subject: "{summary}",
 		Text: noticeText,
 		Placeholders: []Placeholder{{Name: "text", Says: "what happened, with links", Needed: true, Sample: noticeSample},

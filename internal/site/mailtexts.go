@@ -90,6 +90,15 @@ Then let exactly this version run, or keep it from running:
 Until then its messages are answered with an error. Your status page: {link}
 `
 
+const connectText = `You were approved for {federation} on {since}, and partition {partition} is reserved for you. Your machine has not connected yet.
+
+Your page shows the command to run there, and what to do if it does not work:
+
+    {link}
+
+If you no longer want to take part, tell the managers of {federation}, so that they can give the partition to someone else.
+`
+
 const noticeText = `{text}
 
 Choose what is mailed to you: {preferences}

@@ -15,3 +15,6 @@ func checkSpace(free, total int64) error {
 	return domain.Errorf(domain.Unavailable, "The server's disk is full: %d MB are free.",
 		free>>20).Fix("Free some space first: a run needs at least %d MB, and what it writes.", leastFree>>20)
 }
+
+// Disk returns how much of the disk of a directory is free, and how large it is, in bytes; 0 where that is not known.
+func Disk(dir string) (free, total int64) { return diskSpace(dir) }

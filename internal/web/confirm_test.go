@@ -46,7 +46,8 @@ var notAsking = map[string]string{
 	"POST /f/{fed}/runs/{run}/requeue": "gives", "POST /f/{fed}/settings": "a setting", "POST /f/{fed}/settings/runs": "a setting",
 	"POST /apps": "gives", "POST /apps/git": "gives", "POST /admin/settings": "a setting", "POST /admin/audit/check": "changes nothing",
 	"POST /admin/mail/{id}": "gives", "POST /me/account/notifications": "a setting", "POST /f/{fed}/webhooks": "gives",
-	"POST /admin/webhooks": "gives", "POST /admin/system/backup": "gives",
+	"POST /admin/webhooks": "gives", "POST /admin/system/backup": "gives", "POST /f/{fed}/nodes/remind": "limited to one mail a day",
+	"POST /f/{fed}/settings/notices": "a setting",
 }
 
 // destructiveForms makes what there is to destroy, and returns the form of each that does.

@@ -104,6 +104,7 @@ func (s *server) table() []route {
 		{"GET /f/{fed}/nodes/events", aManager, noBody, s.nodes.Events},
 		{"POST /f/{fed}/nodes/suspend", aManager, form, s.nodes.Suspend},
 		{"POST /f/{fed}/nodes/resume", aManager, form, s.nodes.Resume},
+		{"POST /f/{fed}/nodes/remind", aManager, form, s.nodes.Remind},
 		{"GET /f/{fed}/launch", aManager, noBody, s.launch.Form},
 		{"GET /f/{fed}/launch/events", aManager, noBody, s.launch.Events},
 		{"POST /f/{fed}/launch", aManager, form, s.launch.Launch},
@@ -153,6 +154,7 @@ func (s *server) table() []route {
 		{"GET /f/{fed}/webhooks", aManager, noBody, s.notifications.Webhooks},
 		{"POST /f/{fed}/webhooks", aManager, form, s.notifications.AddWebhook},
 		{"POST /f/{fed}/webhooks/{id}/{action}", aManager, form, s.notifications.ActOnWebhook},
+		{"POST /f/{fed}/settings/notices", aManager, form, s.notifications.SetRules},
 		{"GET /f/{fed}/logs", aManager, noBody, s.federation.LogsPage},
 		{"GET /f/{fed}/logs/{part}/{kind}", aManager, noBody, s.federation.LogPart},
 

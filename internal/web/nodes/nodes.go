@@ -213,6 +213,32 @@ func (s *Pages) Resume(w http.ResponseWriter, r *http.Request, v *visit.Visit) e
 	return s.Done(w, r, s.backToNodes(r, v), req.Name+" continues within half a minute.")
 }
 
+// Remind mails one or all of the participants who have never connected that this is left to do.
+func (s *Pages) Remind(w http.ResponseWriter, r *http.Request, v *visit.Visit) error {
+	if err := visit.ParseForm(r); err != nil {
+		return err
+	}
+	var ids []int64
+	if r.PostForm.Get("all") == "" {
+		chosen, err := s.Requests(r.Context(), v, r.PostForm["id"])
+		if err != nil {
+			return err
+		}
+		for _, c := range chosen {
+			ids = append(ids, c.ID)
+		}
+	}
+	done, err := s.Onboarding.RemindToConnect(r.Context(), v.Actor(), v.Fed.ID, ids)
+	if err != nil {
+		return err
+	}
+	words := "Reminded " + ui.Plural(done.Mailed, "participant", "participants") + " by mail."
+	if done.Skipped > 0 {
+		words += fmt.Sprintf(" %d skipped: reminded less than a day ago, or connected.", done.Skipped)
+	}
+	return s.Done(w, r, s.backToNodes(r, v), words)
+}
+
 func (s *Pages) nodeOf(r *http.Request, v *visit.Visit) (domain.Request, error) {
 	if err := visit.ParseForm(r); err != nil {
 		return domain.Request{}, err

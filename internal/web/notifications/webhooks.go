@@ -20,6 +20,7 @@ type webhooksView struct {
 	list         []domain.Webhook
 	logs         map[int64][]domain.Delivery // the newest of each
 	admin        bool
+	rules        rulesForm           // of a federation
 	secret       string              // of a new webhook or a renewed secret, this once
 	named        string              // whose secret it is
 	in           notify.WebhookInput // kept input
@@ -44,6 +45,13 @@ func (s *Pages) webhooksView(ctx context.Context, v *visit.Visit) (hv webhooksVi
 		hv.kinds = append(append([]domain.NoticeKind(nil), domain.InstanceNotices...), domain.FederationNotices...)
 	} else if hv.Head, err = s.Fed.Head(ctx, v, "settings"); err != nil {
 		return hv, err
+	}
+	if v.Fed.ID != 0 {
+		rules, err := s.Notify.Rules(ctx, v.Fed.ID)
+		if err != nil {
+			return hv, err
+		}
+		hv.rules = rulesFormOf(rules)
 	}
 	if hv.list, err = s.Notify.Webhooks(ctx, v.Fed.ID); err != nil {
 		return hv, err
