@@ -47,11 +47,11 @@ func TestPeopleAreRemindedToConnectOnceADay(t *testing.T) {
 		if !slices.Contains(w.audits(a.Ref), "request.reminded") {
 			t.Errorf("audit: %v", w.audits(a.Ref))
 		}
-		w.now.pass(onboarding.ConnectReminderGap)
+		w.clock.pass(onboarding.ConnectReminderGap)
 		e, err := w.s.Enrol(w.ctx, input(t, newKey(t), w.token(b)))
 		if err == nil {
 			err = w.db.InTx(w.ctx, func(tx *store.Tx) error {
-				return tx.UpdateNodesSeen(w.ctx, map[int64]domain.NodeSeen{e.Key.ID: {FirstAt: w.now.read(), LastAt: w.now.read()}})
+				return tx.UpdateNodesSeen(w.ctx, map[int64]domain.NodeSeen{e.Key.ID: {FirstAt: w.clock.read(), LastAt: w.clock.read()}})
 			})
 		}
 		if err != nil {
@@ -70,7 +70,7 @@ func TestTheRuleRemindsOnce(t *testing.T) {
 		w.approved("a@example.org")
 		later := func(d time.Duration) {
 			t.Helper()
-			w.now.pass(d)
+			w.clock.pass(d)
 			if err := w.s.RemindByRule(w.ctx); err != nil {
 				t.Fatal(err)
 			}
