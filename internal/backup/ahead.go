@@ -41,9 +41,11 @@ func (a *ahead) fill(r io.Reader) {
 		case <-a.done:
 			return
 		}
-		n, err := io.ReadFull(r, b)
-		if err == io.ErrUnexpectedEOF {
-			err = io.EOF
+		n, err := 0, error(nil)
+		for n < len(b) && err == nil { // not [io.ReadFull], which hides whether the reader itself ended too early
+			var more int
+			more, err = r.Read(b[n:])
+			n += more
 		}
 		select {
 		case a.blocks <- block{b[:n], err}:
