@@ -30,7 +30,7 @@ func (s *server) steps(t testing.TB, name string) string {
 				from, to *time.Time
 			}{
 				{"until it is taken", e.Asked, e.Taken}, {"download", e.Taken, e.Got}, {"work", e.Got, e.Put},
-				{"upload", e.Put, e.Sent}, {"until the ServerApp has it", e.Sent, e.Replied}, {"all", e.Asked, e.Replied},
+				{"upload", e.Put, e.Sent}, {"until the ServerApp gets it", e.Sent, e.Replied}, {"all", e.Asked, e.Replied},
 			} {
 				if step.from != nil && step.to != nil {
 					parts[e.Phase+" "+step.name] = append(parts[e.Phase+" "+step.name], step.to.Sub(*step.from).Seconds())

@@ -14,7 +14,7 @@ type Exchange struct {
 	Got     *time.Time `json:"got,omitempty" doc:"It confirmed that it has all: the work begins"`
 	Put     *time.Time `json:"put,omitempty" doc:"It announced its reply: the upload begins"`
 	Sent    *time.Time `json:"sent,omitempty" doc:"The last object of its reply"`
-	Replied *time.Time `json:"replied,omitempty" doc:"The ServerApp has the reply"`
+	Replied *time.Time `json:"replied,omitempty" doc:"The SuperLink gave the reply to the ServerApp"`
 	Failed  bool       `json:"failed"`
 }
 
