@@ -29,6 +29,7 @@ type appCmd struct {
 	Diff   appDiffCmd   `cmd:"" op:"diff-app" help:"Print what differs from another version."`
 	New    appNewCmd    `cmd:"" help:"Make a folder with a small Flower App that works."`
 	Check  appCheckCmd  `cmd:"" help:"Check an app without a server: it builds, its components and imports exist in the pinned flwr, its dependencies resolve, and the run config keys that it reads are in pyproject.toml. Exit codes: 0 no problems, 3 warnings, 4 failures."`
+	Try    appTryCmd    `cmd:"" help:"Run an app in a federation on this machine, which lasts as long as the command, and print its metrics. Needs no server. Exit codes: 0 the run completed, 11 it failed or nothing was trained, 130 interrupted."`
 	Preset appPresetCmd `cmd:"" help:"Presets: named choices of run config values."`
 }
 

@@ -171,7 +171,7 @@ func TestAnAppWithoutFaultHasNoFinding(t *testing.T) {
 		"the older names": with(t, client, imported,
 			"import flwr as fl\nfrom flwr.client import ClientApp\nfrom flwr.common import *\n"+
 				"x = fl.simulation, fl.client.NumPyClient.get_context\n"),
-		"names of their own":    with(t, client, imported, imported+"import flwr\n\ndef f(flwr):\n    return flwr.nothing\n"),
+		"names of their own": with(t, client, imported, imported+"import flwr\n\ndef f(flwr):\n    return flwr.nothing\n"),
 		"files that are unused": {"minimal/old.py": "import surely_missing, flwr.nothing\n" +
 			"def f(context): return context.run_config['old']\n"},
 		"a key that is tested": with(t, client, `float(context.run_config["learning-rate"])`,

@@ -1,5 +1,5 @@
-// Package demo is `blossomtune demo`: a whole federation on one machine, by the same paths that people use. It starts a server,
-// and from then on it is a client of its API: participants ask, enter their mailed code, are approved and run `join`.
+// Package demo is `blossomtune demo` and `app try`: a whole federation on one machine, by the same paths that people use. It starts a
+// server, and from then on it is a client of its API: participants ask, enter their mailed code, are approved and run `join`.
 package demo
 
 import (
@@ -35,16 +35,19 @@ type Options struct {
 const Partitions = 10
 
 const (
-	slug      = "demo"
 	stepLimit = 3 * time.Minute  // for SuperLink, participants and apps to come up
 	coldLimit = 15 * time.Minute // for the Python environment
 	runLimit  = 10 * time.Minute
 	stopLimit = 45 * time.Second
 )
 
-// demo is one run of it.
+// demo is one federation on this machine.
 type demo struct {
 	o      Options
+	fed    client.NewFederation
+	sites  []site
+	python string   // Python 3.11 or newer; empty: found
+	join   []string // further arguments of the participants' `join`
 	s      *screen
 	app    *server.Server
 	admin  *client.Client
@@ -54,7 +57,9 @@ type demo struct {
 // Run shows the demo until ctx ends, or with Exit until its run has ended; then nothing that it started is left. It returns an
 // error unless the run completed; ctx ending earlier is no error.
 func Run(ctx context.Context, o Options) (err error) {
-	d := &demo{o: o, s: &screen{out: o.Out, terminal: o.Terminal, now: time.Now}}
+	d := newDemo(o, client.NewFederation{Slug: "demo", Name: "Demo", Partitions: Partitions,
+		Description: "Handwritten digits, learned together by sites that keep their data."}, sites)
+	d.join = []string{"--deps", "allow"}
 	defer func() {
 		if ctx.Err() != nil {
 			err = nil
@@ -78,8 +83,17 @@ func Run(ctx context.Context, o Options) (err error) {
 	return nil
 }
 
+func newDemo(o Options, fed client.NewFederation, sites []site) *demo {
+	return &demo{o: o, fed: fed, sites: sites, s: &screen{out: o.Out, terminal: o.Terminal, now: time.Now}}
+}
+
 func (d *demo) show(ctx context.Context) error {
-	for _, step := range []func(context.Context) error{d.serve, d.engine, d.participants, d.run} {
+	return inTurn(ctx, d.serve, d.engine, d.participants, d.run)
+}
+
+// inTurn takes steps until one fails.
+func inTurn(ctx context.Context, steps ...func(context.Context) error) error {
+	for _, step := range steps {
 		if err := step(ctx); err != nil {
 			return err
 		}
@@ -115,7 +129,7 @@ func (d *demo) serve(ctx context.Context) error {
 }
 
 func (d *demo) start(ctx context.Context, listen string) (*server.Server, error) {
-	c := config.Config{Data: d.o.Data, Listen: listen, Engine: d.o.Engine}
+	c := config.Config{Data: d.o.Data, Listen: listen, Engine: d.o.Engine, Python: d.python}
 	if err := c.Resolve(); err != nil {
 		return nil, err
 	}
@@ -138,20 +152,19 @@ func (d *demo) start(ctx context.Context, listen string) (*server.Server, error)
 
 // engine makes the federation, if it is not there yet, and starts its SuperLink.
 func (d *demo) engine(ctx context.Context) error {
-	d.s.begin("SuperLink of the federation %q", slug)
-	err := d.admin.Do(ctx, "POST", "/federations", client.NewFederation{Slug: slug, Name: "Demo", Partitions: Partitions,
-		Description: "Handwritten digits, learned together by sites that keep their data."}, nil)
+	d.s.begin("SuperLink of the federation %q", d.fed.Slug)
+	err := d.admin.Do(ctx, "POST", "/federations", d.fed, nil)
 	if err != nil && domain.CodeOf(err) != domain.Conflict {
 		return err
 	}
-	if err := d.admin.Do(ctx, "PUT", "/federations/"+slug+"/superlink", client.SuperLinkChange{State: "up"}, nil); err != nil {
+	if err := d.admin.Do(ctx, "PUT", "/federations/"+d.fed.Slug+"/superlink", client.SuperLinkChange{State: "up"}, nil); err != nil {
 		return err
 	}
 	wait, cancel := context.WithTimeout(ctx, stepLimit)
 	defer cancel()
 	var f client.Federation
 	err = await(wait, 100*time.Millisecond, func() (bool, error) {
-		if err := d.admin.Do(wait, "GET", "/federations/"+slug, nil, &f); err != nil {
+		if err := d.admin.Do(wait, "GET", "/federations/"+d.fed.Slug, nil, &f); err != nil {
 			return false, err
 		}
 		if f.SuperLink.State == string(domain.SuperLinkFailed) {
@@ -176,7 +189,7 @@ func (d *demo) invite(ctx context.Context) error {
 	d.s.line("        (signs you in as the admin, once; a new one: blossomtune link --data %s)", d.o.Data)
 	d.s.line("")
 	d.s.line("  Then  look at the run's charts and log; launch another with a different learning rate;")
-	d.s.line("        ask to join as a third site at %s/join/%s", d.app.PublicURL(), slug)
+	d.s.line("        ask to join as a third site at %s/join/%s", d.app.PublicURL(), d.fed.Slug)
 	d.s.line("")
 	d.s.line("  Ctrl-C stops everything; the next start resumes where you left off.")
 	return nil

@@ -13,15 +13,18 @@ import (
 	"blossomtune/internal/keeper"
 )
 
+// site is a participant.
+type site struct{ name, email, dir string }
+
 // sites are the demo's participants.
-var sites = []struct{ name, email, dir string }{
+var sites = []site{
 	{"Site North", "north@example.org", "north"},
 	{"Site South", "south@example.org", "south"},
 }
 
-// participants brings both sites in, and waits until their SuperNodes are online.
+// participants brings the sites in, and waits until their SuperNodes are online.
 func (d *demo) participants(ctx context.Context) error {
-	for i := range sites {
+	for i := range d.sites {
 		if err := d.participant(ctx, i); err != nil {
 			return err
 		}
@@ -31,7 +34,7 @@ func (d *demo) participants(ctx context.Context) error {
 	defer cancel()
 	err := await(wait, 100*time.Millisecond, func() (bool, error) {
 		var nodes []client.Node
-		if err := d.admin.Do(wait, "GET", "/federations/"+slug+"/nodes", nil, &nodes); err != nil {
+		if err := d.admin.Do(wait, "GET", "/federations/"+d.fed.Slug+"/nodes", nil, &nodes); err != nil {
 			return false, err
 		}
 		online := 0
@@ -43,19 +46,19 @@ func (d *demo) participants(ctx context.Context) error {
 		for i, c := range d.joined {
 			select {
 			case <-c.Done():
-				return false, fmt.Errorf("%s's join ended (%s): see %s", sites[i].name, c.Exit(), d.joinLog(i))
+				return false, fmt.Errorf("%s's join ended (%s): see %s", d.sites[i].name, c.Exit(), d.joinLog(i))
 			default:
 			}
 		}
-		return online >= len(sites), nil
+		return online >= len(d.sites), nil
 	})
 	if err == nil {
-		d.s.done("%d online", len(sites))
+		d.s.done("%d online", len(d.sites))
 	}
 	return err
 }
 
-func (d *demo) home(i int) string    { return filepath.Join(d.o.Data, "participants", sites[i].dir) }
+func (d *demo) home(i int) string    { return filepath.Join(d.o.Data, "participants", d.sites[i].dir) }
 func (d *demo) joinLog(i int) string { return filepath.Join(d.home(i), "join.log") }
 
 // participant asks, confirms and is approved, unless an earlier demo did that, and runs `join`.
@@ -69,12 +72,14 @@ func (d *demo) participant(ctx context.Context, i int) error {
 			return err
 		}
 	}
-	args := []string{"join", d.app.PublicURL(), "--dir", d.home(i), "--python-dir", filepath.Join(d.o.Data, "python"), "--deps", "allow"}
+	args := []string{"join", d.app.PublicURL(), "--dir", d.home(i), "--python-dir", filepath.Join(d.o.Data, "python")}
+	args = append(args, d.join...)
 	env := os.Environ()
 	if token != "" {
 		env = append(env, "BLOSSOMTUNE_JOIN_TOKEN="+token)
 	}
-	child, err := keeper.Start(keeper.Command{Path: d.o.Self, Args: args, Dir: d.o.Data, Env: env, LogFile: d.joinLog(i), DieWithParent: true})
+	child, err := keeper.Start(keeper.Command{Path: d.o.Self, Args: args, Dir: d.o.Data, Env: env, LogFile: d.joinLog(i),
+		DieWithParent: true})
 	if err != nil {
 		return err
 	}
@@ -84,11 +89,12 @@ func (d *demo) participant(ctx context.Context, i int) error {
 
 // onboard takes one person from asking to a join token.
 func (d *demo) onboard(ctx context.Context, i int) (string, error) {
-	site := sites[i]
+	site := d.sites[i]
 	d.s.begin("%s asks, enters the mailed code, is approved", site.name)
 	person := newClient(d.app.PublicURL(), "")
 	var asked client.Asked
-	if err := person.Do(ctx, "POST", "/federations/"+slug+"/requests", client.Ask{Email: site.email, Name: site.name}, &asked); err != nil {
+	if err := person.Do(ctx, "POST", "/federations/"+d.fed.Slug+"/requests", client.Ask{Email: site.email, Name: site.name},
+		&asked); err != nil {
 		return "", err
 	}
 	code, err := d.mailedCode(ctx, site.email)
@@ -101,7 +107,7 @@ func (d *demo) onboard(ctx context.Context, i int) (string, error) {
 	}
 	if r.State == string(domain.Pending) {
 		var approved []client.Request
-		if err := d.admin.Do(ctx, "POST", "/federations/"+slug+"/requests/approve", client.Approve{Refs: []string{r.Ref}},
+		if err := d.admin.Do(ctx, "POST", "/federations/"+d.fed.Slug+"/requests/approve", client.Approve{Refs: []string{r.Ref}},
 			&approved); err != nil {
 			return "", err
 		}
@@ -111,7 +117,7 @@ func (d *demo) onboard(ctx context.Context, i int) (string, error) {
 	if err := person.Do(ctx, "POST", "/me/requests/"+r.Ref+"/token", nil, &command); err != nil {
 		return "", err
 	}
-	d.s.done("partition %d of %d", *r.Partition, Partitions)
+	d.s.done("partition %d of %d", *r.Partition, d.fed.Partitions)
 	return command.Token, nil
 }
 

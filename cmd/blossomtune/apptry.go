@@ -1,0 +1,82 @@
+//go:build !participant
+
+package main
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+
+	"blossomtune/internal/demo"
+	"blossomtune/internal/domain"
+
+	"github.com/mattn/go-isatty"
+)
+
+// exitInterrupted is the exit code of a command that Ctrl-C ended, as shells have it.
+const exitInterrupted = 130
+
+type appTryCmd struct {
+	Source       string            `arg:"" optional:"" help:"An app's folder, a zip of it, or a FAB." default:"." type:"path"`
+	Participants int               `help:"How many participants take part; each has one partition." default:"2" short:"n"`
+	Rounds       int               `help:"Rounds of the run. 0: as in the app." default:"0"`
+	Config       map[string]string `help:"A value of the run config. Repeat it for several." placeholder:"KEY=VALUE"`
+	Data         []string          `help:"Folder with data that the ClientApps may read, as with join. Repeat it for several." type:"path" placeholder:"DIR"`
+	Deps         string            `help:"May the app install the Python packages that it names?" enum:"never,allow" default:"allow"`
+	Contain      string            `help:"off: ClientApps run without a sandbox." enum:"on,off" default:"on"`
+	Keep         string            `help:"Use this folder for the federation, and keep it with the run's files and logs. It must be empty. Default: a temporary one." type:"path" placeholder:"DIR"`
+	pythonFlags
+}
+
+// Run tries an app.
+func (c *appTryCmd) Run(ctx context.Context, t *terminal) (err error) {
+	if c.Participants < 1 || c.Participants > demo.MaxSites || c.Rounds < 0 {
+		return domain.Errorf(domain.Invalid, "The number of participants or rounds is not valid.").
+			Fix("Set --participants to 1 to %d, and --rounds to 0 or more.", demo.MaxSites)
+	}
+	app, _, err := appFile(c.Source)
+	if err != nil {
+		return err
+	}
+	dir, done, err := c.folder()
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, done()) }()
+	python, err := c.dir()
+	if err != nil {
+		return err
+	}
+	self, err := os.Executable()
+	if err != nil {
+		return err
+	}
+	f, isFile := t.Out.(*os.File)
+	o := demo.Options{Data: dir, Out: t.Out, Terminal: isFile && isatty.IsTerminal(f.Fd()), Self: self, Version: versionOf()}
+	err = demo.Try(ctx, demo.TryOptions{Options: o, App: app, Python: c.Python, PythonDir: python, Sites: c.Participants, Rounds: c.Rounds,
+		Config: c.Config, Install: c.Deps == "allow", Folders: c.Data, Uncontained: c.Contain == "off"})
+	switch {
+	case errors.Is(err, demo.ErrFailed):
+		return withExit{errQuiet, exitRun}
+	case ctx.Err() != nil:
+		return withExit{errQuiet, exitInterrupted}
+	}
+	return err
+}
+
+// folder returns the folder of the federation; done removes a temporary one.
+func (c *appTryCmd) folder() (dir string, done func() error, err error) {
+	if c.Keep == "" {
+		dir, err = os.MkdirTemp("", "blossomtune-try-")
+		return dir, func() error { return os.RemoveAll(dir) }, err
+	}
+	if err := os.MkdirAll(c.Keep, 0o700); err != nil {
+		return "", nil, err
+	}
+	if entries, err := os.ReadDir(c.Keep); err != nil || len(entries) > 0 {
+		return "", nil, domain.Errorf(domain.Conflict, "%s is not empty.", c.Keep).Fix("Name another folder with --keep.").Because(err)
+	}
+	dir, err = filepath.Abs(c.Keep)
+	return dir, func() error { return nil }, err
+}
