@@ -181,6 +181,11 @@ func TestAnAppWithoutFaultHasNoFinding(t *testing.T) {
 		"a config of another kind": with(t, client, "app = ClientApp()\n",
 			"app = ClientApp()\n\ndef fit(context):\n    config = context.run_config\n"+
 				"    def inner(config):\n        return config['round']\n    return inner\n"),
+		"a name that becomes another thing": with(t, client, "app = ClientApp()\n",
+			"app = ClientApp()\n\ndef f(context):\n    cfg = context.run_config\n    cfg = nested(cfg)\n    return cfg['model']\n"),
+		"attributes of two classes": with(t, client, "app = ClientApp()\n",
+			"app = ClientApp()\n\nclass A:\n    def __init__(self, context):\n        self.config = context.run_config\n"+
+				"\nclass B:\n    def __init__(self):\n        self.config = {'x': 1}\n        print(self.config['x'])\n"),
 		"names made while running": {"minimal/task.py": taskWith(t, "globals()['more'] = 1\n"), client: with(t, client,
 			"import evaluate,", "import more, evaluate,")[client]},
 	} {

@@ -17,7 +17,8 @@ class Config:
     def __init__(self, modules: list[Module]) -> None:
         self.modules = modules
         self.names: set[tuple[int, str]] = set()  # of a scope
-        self.attrs: set[str] = set()
+        self.attrs: set[tuple[int, str]] = set()  # of a class
+        self.mixed: set[tuple[int, str]] = set()  # names and attributes that also stand for something else
         self.returning: set[str] = set()
         self.functions: dict[str, list[ast.FunctionDef]] = {}
         self.scopes: dict[int, list[ast.AST]] = {}
@@ -60,7 +61,7 @@ class Config:
             case ast.Attribute(attr="run_config"):
                 return True
             case ast.Attribute(attr=attr, value=ast.Name(id="self")):
-                return attr in self.attrs
+                return (class_of(node), attr) in self.attrs
             case ast.Name():
                 return self.named(node)
             case ast.NamedExpr(value=value):
@@ -110,7 +111,7 @@ class Config:
         if isinstance(node, ast.Name):
             self.names.add((id(self.scope(node)[0]), node.id))
         elif isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "self":
-            self.attrs.add(node.attr)
+            self.attrs.add((class_of(node), node.attr))
 
     def parameters(self, call: ast.Call) -> Iterator[tuple[ast.AST, str]]:
         """Yield the parameters of the app's functions that a call hands the run config to."""
@@ -131,6 +132,12 @@ class Config:
         self.spread()
         for module in self.modules:
             for node in ast.walk(module.tree):
+                if isinstance(getattr(node, "ctx", None), ast.Store):
+                    value = getattr(getattr(node, "parent", None), "value", None)
+                    if value is None or not self.is_config(value):
+                        self.mixed |= self.owners(node)
+        for module in self.modules:
+            for node in ast.walk(module.tree):
                 if (
                     isinstance(node, ast.expr)
                     and not isinstance(getattr(node, "ctx", None), ast.Store | ast.Del)
@@ -138,9 +145,22 @@ class Config:
                 ):
                     self.use(module, node)
 
+    def owners(self, node: ast.AST) -> set[tuple[int, str]]:
+        """Return the scope or class that a name or attribute belongs to, with its name."""
+        if isinstance(node, ast.Attribute):
+            return {(class_of(node), node.attr)}
+        if not isinstance(node, ast.Name):
+            return set()
+        scopes = self.scope(node)
+        own = [s for s in scopes if (id(s), node.id) in self.names]
+        return {(id(s), node.id) for s in own[:1] or scopes[:1]}
+
     def use(self, module: Module, node: ast.expr) -> None:
         """Note one use."""
         parent = getattr(node, "parent", None)
+        if self.owners(node) & self.mixed and not (isinstance(node, ast.Attribute) and node.attr == "run_config"):
+            self.other(module, node)
+            return
         match parent:
             case ast.Subscript(value=value, slice=key, ctx=ctx) if value is node:
                 if isinstance(ctx, ast.Load):
@@ -194,6 +214,11 @@ class Config:
         """Note a use that may read any key."""
         if self.computed is None:
             self.computed = {"file": module.file, "line": getattr(at, "lineno", 0)}
+
+
+def class_of(node: ast.AST) -> int:
+    """Return the class around a node."""
+    return next((id(parent) for parent, _ in above(node) if isinstance(parent, ast.ClassDef)), 0)
 
 
 def parameters_of(function: ast.AST) -> list[str]:
