@@ -62,7 +62,7 @@ func Try(ctx context.Context, o TryOptions) (err error) {
 		if e := ctx.Err(); e != nil {
 			err = e
 		}
-		err = errors.Join(err, d.stop())
+		err = errors.Join(err, d.stop(ctx))
 	}()
 	if err := o.linkPython(); err != nil {
 		return err
