@@ -12,7 +12,8 @@ import (
 )
 
 // With Flower's SuperLink, the gateway sees the last object of a reply pass. It is in the server, the Runtime proxy that waits for the
-// reply in the keeper, so the server tells the keeper. This only saves time: the Runtime proxy also polls, and finds a reply of which it was not told.
+// reply in the keeper, so the server tells the keeper. This only saves time: the Runtime proxy also polls, and finds a reply of which it
+// was not told.
 
 // replies are those that a keeper is still to be told of. Telling never blocks.
 type replies struct {
