@@ -229,6 +229,7 @@ func TestCommandsDoWhatTheySay(t *testing.T) {
 	h.noticeRules()
 	h.webhooks()
 	h.deletedRuns()
+	h.erased()
 	for _, n := range commandsOf(t) {
 		if n.Tag.Get("op") != "" && n.Target.CanAddr() && !h.called[n.FullPath()] {
 			if _, calls := n.Target.Addr().Interface().(interface{ apiCommand() }); calls {
@@ -624,6 +625,20 @@ func (h *host) shares() {
 	h.do("run", "unshare", "done", fmt.Sprint(s.ID))
 	all := read[[]client.Share](h, "run", "shares", "done")
 	expect(t, "the link is revoked", len(all) == 1 && all[0].RevokedAt != nil, all)
+}
+
+func (h *host) erased() {
+	t := h.t
+	id := func(name string) string {
+		return fmt.Sprint(read[[]client.Person](h, "user", "list", "--search", name)[0].ID)
+	}
+	h.fails(exitConflict, "user", "erase", id("north")) // approved
+	west := id("west")
+	gone := read[client.ErasedPerson](h, "user", "erase", west)
+	expect(t, "a label is left", gone.Name == "Erased person "+west, gone)
+	expect(t, "nobody is found", len(read[[]client.Person](h, "user", "list", "--search", "west")) == 0, gone)
+	expect(t, "the audit is whole", strings.Contains(h.do("audit", "check"), "whole"), nil)
+	expect(t, "nothing names them", !strings.Contains(h.do("audit", "list", "--limit", "500"), "west@"), nil)
 }
 
 func (h *host) deletedRuns() {

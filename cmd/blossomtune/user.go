@@ -19,6 +19,7 @@ type userCmd struct {
 	SignOut     userSignOutCmd     `cmd:"" op:"end-person-access" name:"sign-out" help:"Sign a person out everywhere and revoke all their API tokens."`
 	EndSession  userEndSessionCmd  `cmd:"" op:"end-person-session" name:"end-session" help:"Sign a person out in one place."`
 	RevokeToken userRevokeTokenCmd `cmd:"" op:"revoke-person-token" name:"revoke-token" help:"Revoke one of a person's API tokens."`
+	Erase       userEraseCmd       `cmd:"" op:"erase-person" help:"Erase a person's data for good. The audit stays verifiable."`
 	Admin       userAdminCmd       `cmd:"" op:"set-person-admin" help:"Make a person an admin, or not (--no-admin)."`
 	Roles       userRolesCmd       `cmd:"" op:"list-roles" help:"List who has a role in a federation."`
 	Grant       userGrantCmd       `cmd:"" op:"set-role" help:"Give a person a role in a federation, or take it away (none)."`
@@ -47,6 +48,15 @@ func (c *userListCmd) Run(ctx context.Context, t *terminal) error {
 type personArg struct {
 	ID int64 `arg:"" help:"The person's id, as in user list."`
 	remoteFlags
+}
+
+type userEraseCmd struct{ personArg }
+
+// Run erases a person.
+func (c *userEraseCmd) Run(ctx context.Context, t *terminal) error {
+	return call(ctx, t, c.remoteFlags, http.MethodPost, client.Path("/people/%d/erase", c.ID), nil, func(w io.Writer, p client.ErasedPerson) {
+		facts(w, "id", p.ID, "name", p.Name)
+	})
 }
 
 type userAccessCmd struct{ personArg }

@@ -23,6 +23,8 @@ type Tx interface {
 	PersonByEmail(ctx context.Context, email string) (domain.Person, error)
 	InsertPerson(ctx context.Context, p *domain.Person) error
 	UpdatePerson(ctx context.Context, p domain.Person) error
+	ErasePerson(ctx context.Context, p domain.Person, at time.Time) (domain.Erasure, error)
+	RequestsOf(ctx context.Context, personID int64) ([]domain.Request, error)
 	CountAdmins(ctx context.Context) (int, error)
 	GrantedRole(ctx context.Context, personID, fedID int64) (domain.Role, error)
 	HighestGrant(ctx context.Context, personID int64) (domain.Role, error)

@@ -29,6 +29,7 @@ func (a *api) people() {
 	add(a, op("get-person-access", http.MethodGet, "/people/{id}/access", "A person's sessions and API tokens", signedIn), a.personAccess)
 	add(a, op("end-person-access", http.MethodDelete, "/people/{id}/access", "Sign a person out everywhere and revoke all their API tokens", signedIn), a.endAccess)
 	add(a, op("end-person-session", http.MethodDelete, "/people/{id}/sessions/{part}", "Sign a person out in one place", signedIn), a.endPersonSession)
+	add(a, op("erase-person", http.MethodPost, "/people/{id}/erase", "Erase a person's data for good; the audit's chain stays valid", signedIn), a.erasePerson)
 	add(a, op("set-person-admin", http.MethodPut, "/people/{id}/admin", "Make a person an admin, or end that", signedIn), a.setAdmin)
 	add(a, op("list-roles", http.MethodGet, "/federations/{federation}/roles", "Who has been given a role in a federation", signedIn),
 		a.listRoles)
@@ -38,6 +39,17 @@ func (a *api) people() {
 	add(a, op("create-token", http.MethodPost, "/me/tokens", "Create an API token with the caller's rights", signedIn), a.createToken)
 	add(a, op("revoke-token", http.MethodDelete, "/me/tokens/{id}", "Revoke one of the caller's API tokens", signedIn), a.revokeToken)
 	add(a, op("revoke-person-token", http.MethodDelete, "/people/{id}/tokens/{part}", "Revoke one of a person's API tokens", signedIn), a.revokePersonToken)
+}
+
+func (a *api) erasePerson(ctx context.Context, in *PersonPath) (*body[client.ErasedPerson], error) {
+	if err := a.admin(ctx); err != nil {
+		return nil, err
+	}
+	name, err := a.Accounts.Erase(ctx, callerOf(ctx).actor, in.ID)
+	if err != nil {
+		return nil, err
+	}
+	return answer(client.ErasedPerson{ID: in.ID, Name: name}), nil
 }
 
 func (a *api) listPeople(ctx context.Context, in *peopleInput) (*body[[]client.Person], error) {

@@ -71,3 +71,9 @@ type CreatedToken struct {
 	PersonToken
 	Token string `json:"token"`
 }
+
+// ErasedPerson is what is left of a person.
+type ErasedPerson struct {
+	ID   int64  `json:"id"`
+	Name string `json:"name" doc:"What they are called from now on"`
+}

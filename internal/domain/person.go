@@ -1,6 +1,9 @@
 package domain
 
-import "time"
+import (
+	"fmt"
+	"time"
+)
 
 // Clock tells the time; it is passed in, so that tests can set it. Everything stored is UTC with millisecond precision.
 type Clock func() time.Time
@@ -13,7 +16,23 @@ type Person struct {
 	Organisation string
 	Admin        bool // of the whole instance
 	CreatedAt    time.Time
+	ErasedAt     time.Time // zero for one whose data was not erased
 }
+
+// ActionPersonErased is the action of the audit entry of an erasure. Checks of the audit's chain depend on it.
+const ActionPersonErased = "person.erased"
+
+// Erasure is what an erasure changed in the audit. The digest is over those entries as it left them.
+type Erasure struct {
+	Entries int
+	Digest  string // in hex
+}
+
+// ErasedLabel is the name of an erased person.
+func ErasedLabel(id int64) string { return fmt.Sprintf("Erased person %d", id) }
+
+// ErasedPersonRef names an erased person in the audit.
+func ErasedPersonRef(id int64) string { return fmt.Sprintf("person-%d", id) }
 
 // HostEmail names the admin that the host's own commands act as; nobody gets mail there.
 const HostEmail = "admin@localhost"
@@ -106,6 +125,7 @@ type AuditEntry struct {
 // that none can be changed, put in or taken out without all that follow.
 type AuditVerdict struct {
 	Entries int       // that fit
+	Erased  int       // of them: those from which personal data was erased
 	Since   time.Time // since when entries are chained as they are written; older ones were chained later. Zero: none is
 	Hash    string    // of the newest entry, in hex: whoever keeps it elsewhere can tell later that nothing before it has changed
 	Fault   int64     // the first entry that does not fit; 0: all do

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"fmt"
+	"strings"
 
 	"blossomtune/internal/domain"
 )
@@ -16,12 +17,16 @@ type auditRow struct {
 	kind, name, action, object, of string // of: the object's id
 	detail                         string // JSON
 	hash                           []byte
+	erased                         bool // personal data was erased from it: the hash is the one from before
 }
 
-const auditRowColumns = "id, at, actor_kind, actor_person_id, actor_name, action, object_kind, object_id, federation_id, detail, hash"
+const auditRowColumns = "id, at, actor_kind, actor_person_id, actor_name, action, object_kind, object_id, federation_id, detail, hash, erased"
 
 func scanAuditRow(s scanner) (r auditRow, err error) {
-	return r, s.Scan(&r.id, &r.at, &r.kind, &r.person, &r.name, &r.action, &r.object, &r.of, &r.federation, &r.detail, &r.hash)
+	var erased int64
+	err = s.Scan(&r.id, &r.at, &r.kind, &r.person, &r.name, &r.action, &r.object, &r.of, &r.federation, &r.detail, &r.hash, &erased)
+	r.erased = erased == 1
+	return r, err
 }
 
 // chained is the row's hash where it follows a row with another: SHA-256 over that hash, then over each of the row's columns but id
@@ -143,12 +148,21 @@ func (tx *Tx) CheckAudit(ctx context.Context) (domain.AuditVerdict, error) {
 	if err != nil {
 		return domain.AuditVerdict{}, err
 	}
-	rows, err := tx.q.QueryContext(ctx, "SELECT "+auditRowColumns+" FROM audit ORDER BY id")
+	check, columns := newChainCheck(head), auditRowColumns
+	if known, err := tx.knowsErasures(ctx); err != nil {
+		return domain.AuditVerdict{}, err
+	} else if !known {
+		columns = strings.TrimSuffix(columns, "erased") + "0"
+	} else if check.erasures.rows, err = list(ctx, tx, "erasure", func(s scanner) (r erasureRow, err error) {
+		return r, s.Scan(&r.audit, &r.person, &r.hash)
+	}, "SELECT audit_id, person_id, hash FROM audit_erasure ORDER BY person_id, audit_id"); err != nil {
+		return domain.AuditVerdict{}, err
+	}
+	rows, err := tx.q.QueryContext(ctx, "SELECT "+columns+" FROM audit ORDER BY id")
 	if err != nil {
 		return domain.AuditVerdict{}, fmt.Errorf("reading the audit: %w", err)
 	}
 	defer rows.Close()
-	check := newChainCheck(head)
 	for rows.Next() {
 		r, err := scanAuditRow(rows)
 		if err != nil {
@@ -159,4 +173,13 @@ func (tx *Tx) CheckAudit(ctx context.Context) (domain.AuditVerdict, error) {
 		}
 	}
 	return check.verdict(), rows.Err()
+}
+
+// knowsErasures reports whether the schema has erasures: a copy of a database may be older than this program.
+func (tx *Tx) knowsErasures(ctx context.Context) (found bool, err error) {
+	if tx.postgres {
+		return true, nil // copies are always of SQLite; see DumpChain
+	}
+	err = tx.q.QueryRowContext(ctx, "SELECT EXISTS (SELECT 1 FROM sqlite_master WHERE name = 'audit_erasure')").Scan(&found)
+	return found, err
 }

@@ -14,6 +14,8 @@ type chainCheck struct {
 	head auditHead
 	hash []byte
 	v    domain.AuditVerdict
+
+	erasures erasures
 }
 
 func newChainCheck(head auditHead) *chainCheck {
@@ -23,16 +25,28 @@ func newChainCheck(head auditHead) *chainCheck {
 
 // add takes the next entry and reports whether it fits; the rest need not be added then.
 func (c *chainCheck) add(r auditRow) bool {
-	if c.hash = r.chained(c.hash); !bytes.Equal(c.hash, r.hash) || r.id > c.head.last {
+	if r.erased && len(r.hash) == sha256.Size {
+		c.hash = r.hash // its text is checked at the end
+	} else {
+		c.hash = r.chained(c.hash)
+	}
+	c.erasures.note(r)
+	if !bytes.Equal(c.hash, r.hash) || r.id > c.head.last {
 		c.v.Fault, c.v.FaultAt = r.id, time.UnixMilli(r.at).UTC()
 		return false
 	}
 	c.v.Entries++
+	if r.erased {
+		c.v.Erased++
+	}
 	return true
 }
 
 // verdict is the result after the last entry.
 func (c *chainCheck) verdict() domain.AuditVerdict {
+	if c.v.Fault == 0 {
+		c.v.Fault = c.erasures.fault()
+	}
 	if c.v.Fault == 0 {
 		c.v.Short = !bytes.Equal(c.hash, c.head.hash)
 	}

@@ -2,6 +2,7 @@ package store
 
 import (
 	"bufio"
+	"cmp"
 	"encoding/hex"
 	"fmt"
 	"io"
@@ -21,14 +22,15 @@ type DumpChain struct {
 	last  int64 // the newest entry
 }
 
-// NewDumpChain begins a check. [DumpChain.Take] is for the rows of the tables "audit" and "audit_head", in either order.
+// NewDumpChain begins a check. [DumpChain.Take] is for the rows of the tables "audit", "audit_head" and "audit_erasure", in
+// any order.
 func NewDumpChain(d Dump) *DumpChain {
 	return &DumpChain{d: d, check: newChainCheck(auditHead{last: math.MaxInt64})}
 }
 
 // Needs reports whether a table is part of the chain.
 func (c *DumpChain) Needs(table string) bool {
-	return c.d.Audited && (table == "audit" || table == "audit_head")
+	return c.d.Audited && (table == "audit" || table == "audit_head" || table == "audit_erasure")
 }
 
 // maxLine bounds one row of the audit.
@@ -46,6 +48,10 @@ func (c *DumpChain) Take(table string, r io.Reader) error {
 		row, err := copyRow(c.d.Tables[i].Columns, lines.Text())
 		if err != nil {
 			return fmt.Errorf("reading the table %s: %w", table, err)
+		}
+		if table == "audit_erasure" {
+			c.check.erasures.rows = append(c.check.erasures.rows, erasureRow{row.number("audit_id"), row.number("person_id"), row.bytes("hash")})
+			continue
 		}
 		if table == "audit" {
 			r := row.audit()
@@ -66,6 +72,9 @@ func (c *DumpChain) Verdict() domain.AuditVerdict {
 		return domain.AuditVerdict{}
 	}
 	c.check.head = c.head
+	slices.SortFunc(c.check.erasures.rows, func(a, b erasureRow) int {
+		return cmp.Or(cmp.Compare(a.person, b.person), cmp.Compare(a.audit, b.audit))
+	})
 	c.check.v.Since, c.check.v.Hash = moment(c.head.since), hex.EncodeToString(c.head.hash)
 	v := c.check.verdict()
 	if v.Fault == 0 && c.last > c.head.last { // entries after the newest that the head knows
@@ -126,7 +135,7 @@ func (c copied) bytes(column string) []byte {
 func (c copied) audit() auditRow {
 	return auditRow{id: c.number("id"), at: c.number("at"), kind: c["actor_kind"], person: c.number("actor_person_id"),
 		name: c["actor_name"], action: c["action"],
-		object: c["object_kind"], of: c["object_id"], federation: c.number("federation_id"), detail: c["detail"], hash: c.bytes("hash")}
+		object: c["object_kind"], of: c["object_id"], federation: c.number("federation_id"), detail: c["detail"], hash: c.bytes("hash"), erased: c.number("erased") == 1}
 }
 
 func (c copied) head() auditHead {

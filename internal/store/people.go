@@ -9,13 +9,13 @@ import (
 	"blossomtune/internal/domain"
 )
 
-const personColumns = "id, email, name, organisation, admin, created_at"
+const personColumns = "id, email, name, organisation, admin, created_at, erased_at"
 
 func scanPerson(s scanner) (p domain.Person, err error) {
 	var email sql.NullString
-	var admin, created int64
-	err = s.Scan(&p.ID, &email, &p.Name, &p.Organisation, &admin, &created)
-	p.Email, p.Admin, p.CreatedAt = email.String, admin == 1, moment(created)
+	var admin, created, erased int64
+	err = s.Scan(&p.ID, &email, &p.Name, &p.Organisation, &admin, &created, &erased)
+	p.Email, p.Admin, p.CreatedAt, p.ErasedAt = email.String, admin == 1, moment(created), moment(erased)
 	return p, err
 }
 
@@ -197,6 +197,7 @@ func (tx *Tx) People(ctx context.Context, f domain.PeopleFilter) ([]domain.Perso
 	if f.BeforeID > 0 {
 		w.add("id < ?", f.BeforeID)
 	}
+	w.conds = append(w.conds, "erased_at = 0")
 	if f.Admins {
 		w.add("admin = ?", 1)
 	}

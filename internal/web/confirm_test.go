@@ -89,6 +89,8 @@ func (s *site) destructiveForms() map[string]destructive {
 	must(err)
 	_, share, err := s.Server.Runs.Share(ctx, domain.System, s.Run, 7, false)
 	must(err)
+	lost := domain.Person{Email: "lost@example.org", Name: "Lost"}
+	s.Put(func(tx *store.Tx) error { return tx.InsertPerson(ctx, &lost) })
 	second := s.Request("second", s.Fed, domain.Pending)
 	hook := func(fedID int64) string {
 		made, _, err := s.Server.Notify.AddWebhook(ctx, domain.System, fedID, notify.WebhookInput{Name: "ops", URL: "https://hooks.example.org/x",
@@ -136,6 +138,8 @@ func (s *site) destructiveForms() map[string]destructive {
 			"End the session of Another Browser?", viewer, "session"},
 		"POST /admin/people/{id}/tokens": {"admin", viewer + "/tokens", []string{"id", token("viewer")}, "Revoke the API token nightly?",
 			viewer, "api_token.revoked"},
+		"POST /admin/people/{id}/erase": {"admin", "/admin/people/" + fmt.Sprint(lost.ID) + "/erase", nil,
+			"This cannot be undone.", "/admin/people/" + fmt.Sprint(lost.ID), "person.erased"},
 		"POST /admin/people/{id}/signout": {"admin", manager + "/signout", nil, "out everywhere and revoke all their API tokens?",
 			manager, "person.access_ended"},
 		"POST /admin/people/{id}": {"admin", viewer, []string{"admin", "true"}, "an admin?", "/admin/people", "person"},

@@ -170,6 +170,7 @@ func (s *server) table() []route {
 		{"GET /admin/people/{id}", anAdmin, noBody, s.admin.Person},
 		{"POST /admin/people/{id}", anAdmin, form, s.admin.SetAdmin},
 		{"POST /admin/people/{id}/signout", anAdmin, form, s.admin.EndAccess},
+		{"POST /admin/people/{id}/erase", anAdmin, form, s.admin.Erase},
 		{"POST /admin/people/{id}/sessions", anAdmin, form, s.admin.EndSession},
 		{"POST /admin/people/{id}/tokens", anAdmin, form, s.admin.RevokeToken},
 		{"GET /admin/settings", anAdmin, noBody, s.admin.Settings},
