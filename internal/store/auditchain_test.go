@@ -49,7 +49,7 @@ func TestWhatIsDoneToTheAuditIsFound(t *testing.T) {
 			"at": set("at = at + 1"), "kind": set("actor_kind = 'token'"), "person": set("actor_person_id = 8"), "name": set("actor_name = 'Bo'"), "action": set("action = 'run.stopped'"),
 			"object": set("object_kind = 'request'"), "its id": set("object_id = 'r-x'"), "federation": set("federation_id = 4"), "detail": set(`detail = '{"a":"c"}'`),
 			"moved over a border": set("action = 'run.launchedr', object_kind = 'un'"), "hash": set("hash = NULL"),
-			"removed": {"DELETE FROM audit WHERE id = 5"}, "swapped": {"DELETE FROM audit WHERE id IN (5, 6)", "INSERT INTO audit " + overriding(t) + " SELECT 11 - id, at, actor_kind, actor_person_id, actor_name, action, object_kind, object_id, federation_id, detail, hash FROM kept WHERE id IN (5, 6)"},
+			"removed": {"DELETE FROM audit WHERE id = 5"}, "swapped": {"DELETE FROM audit WHERE id IN (5, 6)", "INSERT INTO audit " + overriding(t) + " SELECT 11 - id, at, actor_kind, actor_person_id, actor_name, action, object_kind, object_id, federation_id, detail, hash, 0 FROM kept WHERE id IN (5, 6)"},
 		} {
 			keep := []string{"CREATE TABLE kept AS SELECT * FROM audit"}
 			back := []string{"DELETE FROM audit", "INSERT INTO audit " + overriding(t) + " SELECT * FROM kept", "DROP TABLE kept"}
