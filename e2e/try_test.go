@@ -87,15 +87,19 @@ func TestATriedAppThatFailsIsExplained(t *testing.T) {
 	}
 }
 
-// Ctrl-C ends all of it.
-func TestATrialEndsWithCtrlC(t *testing.T) {
+// Ctrl-C ends all of it, and so does a terminal that is closed.
+func TestATrialEndsWithItsTerminal(t *testing.T) {
 	t.Parallel()
-	tr := startTrial(t, []string{"apps", "quickstart_digits"})
-	tr.until("online")
-	if err := tr.cmd.Process.Signal(syscall.SIGINT); err != nil {
-		t.Fatal(err)
+	for _, sig := range []syscall.Signal{syscall.SIGINT, syscall.SIGHUP, syscall.SIGPIPE} {
+		t.Run(sig.String(), func(t *testing.T) {
+			tr := startTrial(t, []string{"apps", "quickstart_digits"})
+			tr.until("online")
+			if err := tr.cmd.Process.Signal(sig); err != nil {
+				t.Fatal(err)
+			}
+			tr.exits(130)
+		})
 	}
-	tr.exits(130)
 }
 
 // What cannot be tried is said before anything is started.

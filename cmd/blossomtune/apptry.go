@@ -6,7 +6,9 @@ import (
 	"context"
 	"errors"
 	"os"
+	"os/signal"
 	"path/filepath"
+	"syscall"
 
 	"blossomtune/internal/demo"
 	"blossomtune/internal/domain"
@@ -35,6 +37,9 @@ func (c *appTryCmd) Run(ctx context.Context, t *terminal) (err error) {
 		return domain.Errorf(domain.Invalid, "The number of participants or rounds is not valid.").
 			Fix("Set --participants to 1 to %d, and --rounds to 0 or more.", demo.MaxSites)
 	}
+	// A closed terminal or pipe would end this process alone and leave the keeper, which is made to outlive its server.
+	ctx, stop := signal.NotifyContext(ctx, syscall.SIGHUP, syscall.SIGPIPE)
+	defer stop()
 	app, _, err := appFile(c.Source)
 	if err != nil {
 		return err
