@@ -78,7 +78,7 @@ func (p *Pool) Resolve(ctx context.Context, fab []byte, env ...string) ([]string
 	if err := s.enclose(); err != nil {
 		return nil, err
 	}
-	inBase, err := s.resolve(fab)
+	inBase, err := s.resolve(fab) //nolint:contextcheck // the steps hold the context
 	switch {
 	case ctx.Err() != nil:
 		return nil, errors.Join(ctx.Err(), err)
