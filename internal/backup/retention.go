@@ -16,8 +16,8 @@ import (
 )
 
 // prune removes the backups of this server that the settings do not keep. It touches only files with names that the server gives.
-func (s *Service) prune() error {
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+func (s *Service) prune(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
 	prefix, err := s.prefix(ctx)
 	if err != nil {

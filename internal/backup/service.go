@@ -144,7 +144,7 @@ func (s *Service) make(ctx context.Context, actor domain.Actor, kind domain.Back
 		return
 	}
 	s.Log.Info("backed up", "file", b.File, "bytes", b.Size, "verified", string(b.Verified))
-	if err := s.prune(); err != nil {
+	if err := s.prune(ctx); err != nil {
 		s.Log.Error("removing old backups", "err", err)
 	}
 }
