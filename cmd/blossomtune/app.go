@@ -76,11 +76,15 @@ func listApps(w io.Writer, all []client.App) {
 	table(w, "APP VERSION HASH SOURCE ADDED", rows)
 }
 
-type appListCmd struct{ remoteFlags }
+type appListCmd struct {
+	Limit int `help:"How many at most." default:"500"`
+	remoteFlags
+}
 
 // Run lists apps.
 func (c *appListCmd) Run(ctx context.Context, t *terminal) error {
-	return call(ctx, t, c.remoteFlags, http.MethodGet, "/apps", nil, listApps)
+	return pages(ctx, t, c.remoteFlags, "/apps", url.Values{}, c.Limit, 500,
+		func(a client.App) (string, string) { return "after", a.Hash }, listApps)
 }
 
 type appShowCmd struct{ appArg }

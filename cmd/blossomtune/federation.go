@@ -7,6 +7,7 @@ import (
 	"context"
 	"io"
 	"net/http"
+	"net/url"
 
 	"blossomtune/internal/client"
 	"blossomtune/internal/domain"
@@ -49,11 +50,15 @@ func superLinkWords(s client.SuperLink) string {
 	return words + " (" + s.Engine + ")"
 }
 
-type federationListCmd struct{ remoteFlags }
+type federationListCmd struct {
+	Limit int `help:"How many at most." default:"500"`
+	remoteFlags
+}
 
 // Run lists federations.
 func (c *federationListCmd) Run(ctx context.Context, t *terminal) error {
-	return call(ctx, t, c.remoteFlags, http.MethodGet, "/federations", nil, func(w io.Writer, all []client.Federation) {
+	after := func(f client.Federation) (string, string) { return "after", f.Slug }
+	return pages(ctx, t, c.remoteFlags, "/federations", url.Values{}, c.Limit, 500, after, func(w io.Writer, all []client.Federation) {
 		var rows [][]any
 		for _, f := range all {
 			rows = append(rows, []any{f.Slug, f.Name, f.Partitions, f.Role, superLinkWords(f.SuperLink)})

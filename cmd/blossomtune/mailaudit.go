@@ -20,11 +20,15 @@ type mailCmd struct {
 	Resend mailResendCmd `cmd:"" op:"resend-mail" help:"Send a mail of the outbox again."`
 }
 
-type mailListCmd struct{ remoteFlags }
+type mailListCmd struct {
+	Limit int `help:"How many at most." default:"100"`
+	remoteFlags
+}
 
 // Run lists mails.
 func (c *mailListCmd) Run(ctx context.Context, t *terminal) error {
-	return call(ctx, t, c.remoteFlags, http.MethodGet, "/mails", nil, func(w io.Writer, all []client.Mail) {
+	after := func(m client.Mail) (string, string) { return "after", strconv.FormatInt(m.ID, 10) }
+	return pages(ctx, t, c.remoteFlags, "/mails", url.Values{}, c.Limit, 500, after, func(w io.Writer, all []client.Mail) {
 		var rows [][]any
 		for _, m := range all {
 			rows = append(rows, []any{m.ID, m.State, m.To, m.Subject, m.LastError, m.CreatedAt})

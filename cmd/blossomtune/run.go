@@ -159,7 +159,8 @@ type runListCmd struct {
 
 // Run lists runs.
 func (c *runListCmd) Run(ctx context.Context, t *terminal) error {
-	return call(ctx, t, c.remoteFlags, http.MethodGet, c.path("/runs?limit=%d", c.Limit), nil, listRuns)
+	return pages(ctx, t, c.remoteFlags, c.path("/runs"), url.Values{}, c.Limit, 500,
+		func(r client.Run) (string, string) { return "after", r.Name }, listRuns)
 }
 
 type runFindCmd struct {

@@ -39,7 +39,7 @@ func (d *desk) person(email string) domain.Person {
 
 func (d *desk) mails() (out []domain.Mail) {
 	d.t.Helper()
-	if err := d.db.View(d.t.Context(), func(tx *store.Tx) (err error) { out, err = tx.Mails(d.t.Context(), 100); return err }); err != nil {
+	if err := d.db.View(d.t.Context(), func(tx *store.Tx) (err error) { out, err = tx.Mails(d.t.Context(), 0, 100); return err }); err != nil {
 		d.t.Fatal(err)
 	}
 	return out

@@ -4,6 +4,7 @@ package api
 
 import (
 	"context"
+	"encoding/json"
 	"log/slog"
 	"net/http"
 	"reflect"
@@ -14,6 +15,7 @@ import (
 	"blossomtune/internal/catalog"
 	"blossomtune/internal/client"
 	"blossomtune/internal/domain"
+	"blossomtune/internal/idempotency"
 	"blossomtune/internal/mail"
 	"blossomtune/internal/notify"
 	"blossomtune/internal/onboarding"
@@ -38,27 +40,28 @@ type NodeSigner func(r *http.Request) (NodeSignature, error)
 
 // Options are the parts the API works with.
 type Options struct {
-	Accounts   *account.Service
-	Onboarding *onboarding.Service
-	Catalog    *catalog.Service
-	Runs       *runs.Service
-	Mail       *mail.Service
-	Notify     *notify.Service
-	Audit      *audit.Service
-	Backups    Backups
-	Site       *site.Service
-	Engines    Engines
-	Programs   *program.Shelf
-	NodeSigner NodeSigner
-	Contained  func() domain.Containment // of ServerApps on this machine
-	Reported   func(ctx context.Context, key domain.NodeKey, versions domain.NodeSeen) error
-	NodeLog    func(key domain.NodeKey, part domain.NodeLog) error // keeps what an agent sends of its logs
-	Connection func() domain.Connection
-	Address    func(*http.Request) string // of the client
-	Secure     func(*http.Request) bool   // whether the browser speaks TLS
-	Version    string
-	Clock      domain.Clock
-	Log        *slog.Logger
+	Accounts    *account.Service
+	Onboarding  *onboarding.Service
+	Catalog     *catalog.Service
+	Runs        *runs.Service
+	Mail        *mail.Service
+	Notify      *notify.Service
+	Audit       *audit.Service
+	Backups     Backups
+	Idempotency *idempotency.Service
+	Site        *site.Service
+	Engines     Engines
+	Programs    *program.Shelf
+	NodeSigner  NodeSigner
+	Contained   func() domain.Containment // of ServerApps on this machine
+	Reported    func(ctx context.Context, key domain.NodeKey, versions domain.NodeSeen) error
+	NodeLog     func(key domain.NodeKey, part domain.NodeLog) error // keeps what an agent sends of its logs
+	Connection  func() domain.Connection
+	Address     func(*http.Request) string // of the client
+	Secure      func(*http.Request) bool   // whether the browser speaks TLS
+	Version     string
+	Clock       domain.Clock
+	Log         *slog.Logger
 }
 
 type api struct {
@@ -70,8 +73,17 @@ type api struct {
 // maxBody bounds every JSON body; uploads have their own limit.
 const maxBody = 1 << 20
 
-// New returns the handler of /api/.
-func New(o Options) http.Handler {
+// API answers the requests below /api/.
+type API struct {
+	http.Handler
+	description *huma.OpenAPI
+}
+
+// Description returns the OpenAPI 3.1 description of all operations, as JSON.
+func (a *API) Description() ([]byte, error) { return json.Marshal(a.description) }
+
+// New returns the API.
+func New(o Options) *API {
 	mux := http.NewServeMux()
 	config := huma.DefaultConfig("BlossomTune", o.Version)
 	config.OpenAPIPath, config.DocsPath, config.SchemasPath = "/api/openapi", "", "/api/schemas"
@@ -108,7 +120,7 @@ func New(o Options) http.Handler {
 	mux.HandleFunc("/api/", func(w http.ResponseWriter, _ *http.Request) {
 		writeError(w, domain.Errorf(domain.NotFound, "There is no such operation."))
 	})
-	return safehttp.Requests(o.Log, "api", a.withClient(mux), panicked)
+	return &API{safehttp.Requests(o.Log, "api", a.withClient(mux), panicked), a.huma.OpenAPI()}
 }
 
 // Who may call an operation; what they may do in a federation is checked by its handler.
@@ -126,6 +138,7 @@ func op(id, method, path, summary string, security []map[string][]string) huma.O
 
 // add registers an operation whose errors are translated.
 func add[I, O any](a *api, o huma.Operation, h func(context.Context, *I) (*O, error)) {
+	a.repeatable(&o)
 	huma.Register(a.huma, o, func(ctx context.Context, in *I) (*O, error) {
 		var out *O
 		err := checkTexts(in)

@@ -41,6 +41,11 @@ type uploadApp struct {
 	RawBody  []byte `contentType:"application/octet-stream"`
 }
 
+type listAppsInput struct {
+	After string `query:"after" maxLength:"64" doc:"Only versions that come after this one: the last hash of the page before"`
+	Limit int    `query:"limit" minimum:"1" maximum:"500" default:"500" doc:"Ask again with after for more"`
+}
+
 func (a *api) apps() {
 	add(a, op("list-apps", http.MethodGet, "/apps", "App versions that you may see, newest first", signedIn), a.listApps)
 	upload := op("upload-app", http.MethodPost, "/apps", "Add an app: a FAB, or a zip of its folder (at most 10 MB)", signedIn)
@@ -81,12 +86,16 @@ func (a *api) app(ctx context.Context, hash string) (domain.AppVersion, catalog.
 	return v, sight, err
 }
 
-func (a *api) listApps(ctx context.Context, _ *none) (*body[[]client.App], error) {
+func (a *api) listApps(ctx context.Context, in *listAppsInput) (*body[[]client.App], error) {
 	sight, err := a.sight(ctx)
 	if err != nil {
 		return nil, err
 	}
 	all, err := a.Catalog.Versions(ctx, sight)
+	if err != nil {
+		return nil, err
+	}
+	all, err = pageAfter(all, in.After, in.Limit, func(v domain.AppVersion) string { return v.Hash })
 	if err != nil {
 		return nil, err
 	}

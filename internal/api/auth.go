@@ -62,14 +62,16 @@ func callerOf(ctx context.Context) caller {
 	return c
 }
 
+// fail answers a call that its operation does not get.
+func fail(ctx huma.Context, err error) {
+	p := problemOf(err)
+	ctx.SetHeader("Content-Type", p.ContentType(""))
+	ctx.SetStatus(p.Status)
+	_ = json.NewEncoder(ctx.BodyWriter()).Encode(p) // who has gone away has nobody to tell
+}
+
 // authenticate lets only those through whom the operation's description names.
 func (a *api) authenticate(ctx huma.Context, next func(huma.Context)) {
-	fail := func(err error) {
-		p := problemOf(err)
-		ctx.SetHeader("Content-Type", p.ContentType(""))
-		ctx.SetStatus(p.Status)
-		_ = json.NewEncoder(ctx.BodyWriter()).Encode(p) // who has gone away has nobody to tell
-	}
 	security := ctx.Operation().Security
 	switch {
 	case len(security) == 0:
@@ -77,14 +79,14 @@ func (a *api) authenticate(ctx huma.Context, next func(huma.Context)) {
 	case security[0]["node"] != nil:
 		c := clientOf(ctx.Context())
 		if err := a.maySign(ctx.Operation().OperationID, c); err != nil {
-			fail(err)
+			fail(ctx, err)
 			return
 		}
 		next(huma.WithValue(ctx, nodeKey, c.signature))
 	default:
 		c, err := a.caller(ctx)
 		if err != nil {
-			fail(err)
+			fail(ctx, err)
 			return
 		}
 		portmux.Trust(ctx.Context())

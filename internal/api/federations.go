@@ -51,7 +51,12 @@ func (a *api) federations() {
 	add(a, op("list-nodes", http.MethodGet, "/federations/{federation}/nodes", "The SuperNodes, by partition", signedIn), a.listNodes)
 }
 
-func (a *api) listFederations(ctx context.Context, _ *none) (*body[[]client.Federation], error) {
+type listFederationsInput struct {
+	After string `query:"after" maxLength:"64" doc:"Only federations that come after this one: the last slug of the page before"`
+	Limit int    `query:"limit" minimum:"1" maximum:"500" default:"500" doc:"Ask again with after for more"`
+}
+
+func (a *api) listFederations(ctx context.Context, in *listFederationsInput) (*body[[]client.Federation], error) {
 	all, err := a.Onboarding.Federations(ctx)
 	if err != nil {
 		return nil, err
@@ -65,6 +70,10 @@ func (a *api) listFederations(ctx context.Context, _ *none) (*body[[]client.Fede
 		if role != domain.RoleNone {
 			out = append(out, a.federationView(f, role))
 		}
+	}
+	out, err = pageAfter(out, in.After, in.Limit, func(f client.Federation) string { return f.Slug })
+	if err != nil {
+		return nil, err
 	}
 	return answer(out), nil
 }

@@ -43,7 +43,7 @@ type idInput struct {
 func (a *api) invitations() {
 	const invites, rules = "/federations/{federation}/invitations", "/federations/{federation}/rules"
 	add(a, op("list-invitations", http.MethodGet, invites, "Invitations, newest first", signedIn), a.listInvitations)
-	add(a, op("invite", http.MethodPost, invites, "Make an invitation", signedIn), a.invite)
+	add(a, holdsSecret(op("invite", http.MethodPost, invites, "Make an invitation", signedIn)), a.invite)
 	add(a, op("import-invitations", http.MethodPost, invites+"/import", "Invite a list of addresses by mail", signedIn), a.importInvitations)
 	add(a, op("revoke-invitation", http.MethodDelete, invites+"/{id}", "Take an invitation back", signedIn), a.revokeInvitation)
 	add(a, op("list-rules", http.MethodGet, rules, "What approves requests without a review", signedIn), a.listRules)

@@ -16,8 +16,10 @@ type uploadInput struct {
 func (a *api) me() {
 	add(a, op("me", http.MethodGet, "/me", "Who calls", signedIn), a.whoAmI)
 	add(a, op("my-requests", http.MethodGet, "/me/requests", "The caller's own requests, newest first", signedIn), a.myRequests)
-	add(a, op("make-join-command", http.MethodPost, "/me/requests/{ref}/token", "Make a join command for an approved request", signedIn), a.makeToken)
-	add(a, op("make-challenge", http.MethodPost, "/me/requests/{ref}/challenge", "A text to sign, to prove that a key is yours", signedIn), a.makeChallenge)
+	add(a, holdsSecret(op("make-join-command", http.MethodPost, "/me/requests/{ref}/token", "Make a join command for an approved request", signedIn)),
+		a.makeToken)
+	add(a, holdsSecret(op("make-challenge", http.MethodPost, "/me/requests/{ref}/challenge", "A text to sign, to prove that a key is yours", signedIn)),
+		a.makeChallenge)
 	add(a, op("upload-key", http.MethodPost, "/me/requests/{ref}/key", "Enrol a key that you made by hand", signedIn), a.uploadKey)
 	add(a, op("withdraw", http.MethodPost, "/me/requests/{ref}/withdraw", "Withdraw a request that is not decided", signedIn), a.withdraw)
 }

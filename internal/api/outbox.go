@@ -8,15 +8,20 @@ import (
 )
 
 func (a *api) outbox() {
-	add(a, op("list-mails", http.MethodGet, "/mails", "The newest mails of the outbox", signedIn), a.listMails)
+	add(a, op("list-mails", http.MethodGet, "/mails", "The mails of the outbox, newest first", signedIn), a.listMails)
 	add(a, op("resend-mail", http.MethodPost, "/mails/{id}/resend", "Queue a mail of the outbox again", signedIn), a.resendMail)
 }
 
-func (a *api) listMails(ctx context.Context, _ *none) (*body[[]client.Mail], error) {
+type listMailsInput struct {
+	After int64 `query:"after" minimum:"0" doc:"Only mails that are older than this one: the last id of the page before"`
+	Limit int   `query:"limit" minimum:"1" maximum:"500" default:"100" doc:"Ask again with after for more"`
+}
+
+func (a *api) listMails(ctx context.Context, in *listMailsInput) (*body[[]client.Mail], error) {
 	if err := a.admin(ctx); err != nil {
 		return nil, err
 	}
-	all, err := a.Mail.Mails(ctx, 100)
+	all, err := a.Mail.Mails(ctx, in.After, in.Limit)
 	if err != nil {
 		return nil, err
 	}

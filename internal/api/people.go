@@ -36,7 +36,7 @@ func (a *api) people() {
 	add(a, op("set-role", http.MethodPut, "/federations/{federation}/roles", "Give a person a role in a federation, or take it away",
 		signedIn), a.setRole)
 	add(a, op("list-tokens", http.MethodGet, "/me/tokens", "The caller's API tokens", signedIn), a.listTokens)
-	add(a, op("create-token", http.MethodPost, "/me/tokens", "Create an API token with the caller's rights", signedIn), a.createToken)
+	add(a, holdsSecret(op("create-token", http.MethodPost, "/me/tokens", "Create an API token with the caller's rights", signedIn)), a.createToken)
 	add(a, op("revoke-token", http.MethodDelete, "/me/tokens/{id}", "Revoke one of the caller's API tokens", signedIn), a.revokeToken)
 	add(a, op("revoke-person-token", http.MethodDelete, "/people/{id}/tokens/{part}", "Revoke one of a person's API tokens", signedIn), a.revokePersonToken)
 }

@@ -42,7 +42,8 @@ type launchInput struct {
 
 type listRunsInput struct {
 	FederationPath
-	Limit int `query:"limit" minimum:"1" maximum:"500" default:"50"`
+	After string `query:"after" maxLength:"64" doc:"Only runs that are older than this one: the last Run ID of the page before"`
+	Limit int    `query:"limit" minimum:"1" maximum:"500" default:"50" doc:"Ask again with after for more"`
 }
 
 // RunPath names a run.
@@ -111,7 +112,15 @@ func (a *api) listRuns(ctx context.Context, in *listRunsInput) (*body[[]client.R
 	if err != nil {
 		return nil, err
 	}
-	all, err := a.Runs.List(ctx, domain.RunFilter{FederationID: f.ID, SeenBy: seenBy(ctx, role), Limit: in.Limit})
+	filter := domain.RunFilter{FederationID: f.ID, SeenBy: seenBy(ctx, role), Limit: in.Limit}
+	if in.After != "" {
+		last, _, _, err := a.run(ctx, in.After, domain.RoleParticipant)
+		if err != nil {
+			return nil, err
+		}
+		filter.BeforeID = last.ID
+	}
+	all, err := a.Runs.List(ctx, filter)
 	if err != nil {
 		return nil, err
 	}

@@ -48,7 +48,7 @@ func (a *api) runTable() {
 		a.huma.OpenAPI().Components.Schemas.Schema(reflect.TypeFor[client.Receipt](), true, "Receipt"))
 	add(a, signed, a.receipt)
 	add(a, op("describe-run", http.MethodPatch, "/runs/{run}", "Change a run's note and tags", signedIn), a.describeRun)
-	add(a, op("share-run", http.MethodPost, "/runs/{run}/shares", "Make a read-only link to a run", signedIn), a.shareRun)
+	add(a, holdsSecret(op("share-run", http.MethodPost, "/runs/{run}/shares", "Make a read-only link to a run", signedIn)), a.shareRun)
 	add(a, op("list-shares", http.MethodGet, "/runs/{run}/shares", "The links to a run", signedIn), a.listShares)
 	add(a, op("delete-runs", http.MethodPost, "/federations/{federation}/runs/delete", "Delete ended runs; they can be restored for 7 days", signedIn), a.deleteRuns)
 	add(a, op("list-deleted-runs", http.MethodGet, "/federations/{federation}/runs/deleted", "Deleted runs that can be restored", signedIn), a.listDeletedRuns)

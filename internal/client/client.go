@@ -5,12 +5,15 @@ package client
 import (
 	"bytes"
 	"context"
+	"crypto/rand"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"net/url"
 	"strings"
+	"time"
 
 	"blossomtune/internal/domain"
 )
@@ -54,9 +57,8 @@ func Path(format string, args ...any) string {
 }
 
 // Do calls an operation. The path is that below [Prefix]. A body that is not nil is sent as JSON; the answer is decoded into out, unless
-// that
-// is nil. An error answer is returned as a [domain.Error] with the server's words, or as [domain.Errors] where it has several; no answer as
-// [Unreached].
+// that is nil. An error answer is returned as a [domain.Error] with the server's words, or as [domain.Errors] where it has several; no answer
+// as [Unreached]. A POST with a token is sent again when no answer came: the server carries it out once.
 func (c *Client) Do(ctx context.Context, method, path string, in, out any) error {
 	var body []byte
 	var err error
@@ -67,7 +69,35 @@ func (c *Client) Do(ctx context.Context, method, path string, in, out any) error
 		}
 		header.Set("Content-Type", "application/json")
 	}
+	if method == http.MethodPost && c.Token != "" {
+		header.Set("Idempotency-Key", rand.Text())
+		return repeat(ctx, func() error { return c.decode(ctx, method, path, header, body, out) })
+	}
 	return c.decode(ctx, method, path, header, body, out)
+}
+
+// repeatAfter is when a call without an answer is sent again.
+var repeatAfter = []time.Duration{500 * time.Millisecond, 2 * time.Second}
+
+// repeat calls until there is an answer, or three times.
+func repeat(ctx context.Context, call func() error) error {
+	err := call()
+	for i, wait := range repeatAfter {
+		var unreached *Unreached
+		busy := i > 0 && domain.CodeOf(err) == domain.Conflict // the server may still be carrying out the first one
+		if !errors.As(err, &unreached) && !busy {
+			break
+		}
+		timer := time.NewTimer(wait)
+		select {
+		case <-ctx.Done():
+			timer.Stop()
+			return err
+		case <-timer.C:
+		}
+		err = call()
+	}
+	return err
 }
 
 // Upload sends a file with POST and decodes the answer into out.

@@ -23,7 +23,7 @@ const Topic = "mail"
 // Tx is what mail needs of a transaction.
 type Tx interface {
 	DueMails(ctx context.Context, now time.Time, n int) ([]domain.Mail, error)
-	Mails(ctx context.Context, n int) ([]domain.Mail, error)
+	Mails(ctx context.Context, beforeID int64, n int) ([]domain.Mail, error)
 	MailByID(ctx context.Context, id int64) (domain.Mail, error)
 	UpdateMail(ctx context.Context, m domain.Mail) error
 	InsertAudit(ctx context.Context, e domain.AuditEntry) error
@@ -95,9 +95,9 @@ func (s *Service) Wake() {
 	s.Events.Publish(events.Event{Topic: Topic, Kind: "changed"})
 }
 
-// Mails returns the newest mails of the outbox.
-func (s *Service) Mails(ctx context.Context, n int) (out []domain.Mail, err error) {
-	err = s.Store.View(ctx, func(tx Tx) (err error) { out, err = tx.Mails(ctx, n); return err })
+// Mails returns mails of the outbox, newest first: those older than the one with an id, or the newest ones where that is 0.
+func (s *Service) Mails(ctx context.Context, beforeID int64, n int) (out []domain.Mail, err error) {
+	err = s.Store.View(ctx, func(tx Tx) (err error) { out, err = tx.Mails(ctx, beforeID, n); return err })
 	return out, err
 }
 

@@ -190,7 +190,7 @@ func (p *post) until(what string, want func(domain.Mail) bool) domain.Mail {
 	tick := time.NewTicker(10 * time.Millisecond)
 	defer tick.Stop()
 	for {
-		ms, err := p.s.Mails(ctx, 10)
+		ms, err := p.s.Mails(ctx, 0, 10)
 		if err == nil && len(ms) == 1 && want(ms[0]) {
 			return ms[0]
 		}

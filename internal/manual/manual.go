@@ -45,7 +45,7 @@ var order = []struct {
 	names []string
 }{
 	{"Participants", []string{"participants", "joining"}},
-	{"Managers", []string{"managing", "notifications", "apps", "writing-apps", "metrics", "receipts"}},
+	{"Managers", []string{"managing", "notifications", "apps", "writing-apps", "metrics", "receipts", "api"}},
 	{"Operators", []string{"install", "configuration", "settings", "commands", "reverse-proxies", "postgresql", "monitoring", "upgrading",
 		"backup",
 		"access", "security", "troubleshooting", "performance"}},

@@ -96,7 +96,7 @@ func (w *world) ended(r domain.NoticeRun, k domain.NoticeKind) {
 func (w *world) mails(to domain.Person) (out []domain.Mail) {
 	w.t.Helper()
 	w.must(w.db.View(w.ctx, func(tx *store.Tx) error {
-		all, err := tx.Mails(w.ctx, 1000)
+		all, err := tx.Mails(w.ctx, 0, 1000)
 		for i := len(all) - 1; i >= 0; i-- {
 			if all[i].To == to.Email {
 				out = append(out, all[i])

@@ -110,7 +110,7 @@ func (w *world) code(email string) string {
 
 func (w *world) mails() (out []domain.Mail) {
 	w.t.Helper()
-	err := w.db.View(w.ctx, func(tx *store.Tx) (err error) { out, err = tx.Mails(w.ctx, 1000); return err })
+	err := w.db.View(w.ctx, func(tx *store.Tx) (err error) { out, err = tx.Mails(w.ctx, 0, 1000); return err })
 	if err != nil {
 		w.t.Fatal(err)
 	}

@@ -24,15 +24,16 @@ import (
 // Handler is the one port's: the gateway, the API, the pages and what watches the server. Of Flower nothing but the Fleet
 // API is here; the rest of /v1/ does not exist.
 func (s *Server) Handler() (http.Handler, error) {
-	pages, err := s.pages()
+	calls := api.New(api.Options{Accounts: s.Accounts, Onboarding: s.Onboarding, Catalog: s.Catalog, Runs: s.Runs, Mail: s.Mail,
+		Notify: s.Notify, Audit: s.Audit, Backups: s.Backups, Idempotency: s.Idempotency, Site: s.Site, Engines: s.Engines, Programs: s.programs,
+		NodeSigner: s.nodeSigner, Reported: s.Seen.Reported, Contained: s.contained, NodeLog: s.NodeLogs.Add, Connection: s.connection,
+		Address: address, Secure: s.secure, Version: s.o.Version, Clock: s.o.Clock, Log: s.o.Log})
+	pages, err := s.pages(calls.Description)
 	if err != nil {
 		return nil, err
 	}
 	inner := http.NewServeMux()
-	inner.Handle("/api/", api.New(api.Options{Accounts: s.Accounts, Onboarding: s.Onboarding, Catalog: s.Catalog, Runs: s.Runs, Mail: s.Mail,
-		Notify: s.Notify, Audit: s.Audit, Backups: s.Backups, Site: s.Site, Engines: s.Engines, Programs: s.programs,
-		NodeSigner: s.nodeSigner, Reported: s.Seen.Reported, Contained: s.contained, NodeLog: s.NodeLogs.Add, Connection: s.connection,
-		Address: address, Secure: s.secure, Version: s.o.Version, Clock: s.o.Clock, Log: s.o.Log}))
+	inner.Handle("/api/", calls)
 	inner.Handle("/api", pages) // a page for people; without it the mux would send them to /api/
 	inner.Handle("GET /api/{$}", http.RedirectHandler("/api", http.StatusSeeOther))
 	inner.HandleFunc("GET /ca.pem", s.caPEM)

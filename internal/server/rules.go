@@ -7,6 +7,7 @@ import (
 	"blossomtune/internal/audit"
 	"blossomtune/internal/catalog"
 	"blossomtune/internal/events"
+	"blossomtune/internal/idempotency"
 	"blossomtune/internal/mail"
 	"blossomtune/internal/notify"
 	"blossomtune/internal/onboarding"
@@ -16,12 +17,13 @@ import (
 
 // Rules are the parts that know no wire and no surface.
 type Rules struct {
-	Mail       *mail.Service
-	Notify     *notify.Service
-	Audit      *audit.Service
-	Accounts   *account.Service
-	Onboarding *onboarding.Service
-	Catalog    *catalog.Service
+	Mail        *mail.Service
+	Notify      *notify.Service
+	Audit       *audit.Service
+	Idempotency *idempotency.Service
+	Accounts    *account.Service
+	Onboarding  *onboarding.Service
+	Catalog     *catalog.Service
 }
 
 func newRules(b base) (r Rules) {
@@ -32,6 +34,7 @@ func newRules(b base) (r Rules) {
 	r.Notify = notify.New(notify.Options{Store: store.Adapt[notify.Tx](b.DB), Clock: o.Clock, Log: o.Log, Texts: b.Site, PublicURL: b.url.get,
 		MailState: r.Mail.State, MailWake: r.Mail.Wake, Sealer: b.sealer})
 	r.Audit = &audit.Service{Store: store.Adapt[audit.Tx](b.DB), Clock: o.Clock}
+	r.Idempotency = &idempotency.Service{Store: store.Adapt[idempotency.Tx](b.DB), Clock: o.Clock}
 	r.Accounts = account.New(account.Options{Store: store.Adapt[account.Tx](b.DB), Clock: o.Clock, Admins: c.Admins,
 		Providers: providers(c.SignIn), Texts: b.Site, PublicURL: b.url.get, MailState: r.Mail.State, MailWake: r.Mail.Wake, Log: o.Log,
 		Later: b.Jobs.Go})

@@ -199,7 +199,7 @@ func TestWebhooksOutliveTheServerAndTheReceiver(t *testing.T) {
 			}
 			told := 0
 			s.comes("a mail", func() bool {
-				mails, err := s.Server.Mail.Mails(ctx, 100)
+				mails, err := s.Server.Mail.Mails(ctx, 0, 100)
 				told = 0
 				for _, m := range mails {
 					if m.To == "manager@example.org" && m.Subject == "runs failed in Fed" && strings.Contains(m.Text, "App: p/n 1.0.0") &&

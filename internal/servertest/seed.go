@@ -52,7 +52,7 @@ func (s *Site) Mailed(to string) domain.Mail {
 		var all []domain.Mail
 		if err := s.Server.DB.View(s.T.Context(), func(tx *store.Tx) (err error) {
 			all,
-				err = tx.Mails(s.T.Context(), 500)
+				err = tx.Mails(s.T.Context(), 0, 500)
 			return err
 		}); err != nil {
 			s.T.Fatal(err)

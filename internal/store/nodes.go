@@ -311,9 +311,10 @@ func (tx *Tx) DueMails(ctx context.Context, now time.Time, n int) ([]domain.Mail
 	return list(ctx, tx, "mail", scanMail, "SELECT "+mailColumns+" FROM mail WHERE state = 'queued' AND next_at <= $1 ORDER BY next_at, id LIMIT CAST($2 AS BIGINT)", millis(now), limit(n))
 }
 
-// Mails returns the newest mails.
-func (tx *Tx) Mails(ctx context.Context, n int) ([]domain.Mail, error) {
-	return list(ctx, tx, "mail", scanMail, "SELECT "+mailColumns+" FROM mail ORDER BY id DESC LIMIT CAST($1 AS BIGINT)", limit(n))
+// Mails returns mails, newest first: those older than the one with an id, or the newest ones where that is 0.
+func (tx *Tx) Mails(ctx context.Context, beforeID int64, n int) ([]domain.Mail, error) {
+	return list(ctx, tx, "mail", scanMail, "SELECT "+mailColumns+
+		" FROM mail WHERE CAST($1 AS BIGINT) = 0 OR id < $1 ORDER BY id DESC LIMIT CAST($2 AS BIGINT)", beforeID, limit(n))
 }
 
 // MailByID returns a mail.

@@ -154,7 +154,7 @@ func TestStatusPageShowsWhatToPaste(t *testing.T) {
 			t.Errorf("%s: %v\n%s", name, err, text)
 		}
 	}
-	mails, err := s.Server.Mail.Mails(t.Context(), 50)
+	mails, err := s.Server.Mail.Mails(t.Context(), 0, 50)
 	if err != nil {
 		t.Fatal(err)
 	}

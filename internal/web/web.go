@@ -11,6 +11,7 @@ import (
 	"net/http"
 
 	accounts "blossomtune/internal/account"
+	"blossomtune/internal/apidoc"
 	"blossomtune/internal/audit"
 	"blossomtune/internal/catalog"
 	"blossomtune/internal/domain"
@@ -65,6 +66,7 @@ type Options struct {
 	Backups    admin.Backups
 
 	Programs      *program.Shelf
+	Reference     func() ([]apidoc.Group, error) // of the API
 	Connection    func() domain.Connection
 	System        func(context.Context) (sysinfo.Info, error)
 	Events        *events.Bus
@@ -108,7 +110,7 @@ type server struct {
 func New(o Options) (http.Handler, error) {
 	if o.Accounts == nil || o.Onboarding == nil || o.Catalog == nil || o.Runs == nil || o.Engines == nil || o.Outbox == nil ||
 		o.Notify == nil || o.Overview == nil || o.Audit == nil || o.Backups == nil ||
-		o.Site == nil || o.Programs == nil || o.Connection == nil || o.System == nil || o.Events == nil || o.Clock == nil ||
+		o.Site == nil || o.Programs == nil || o.Reference == nil || o.Connection == nil || o.System == nil || o.Events == nil || o.Clock == nil ||
 		o.ClientAddress == nil ||
 		o.Secure == nil {
 		return nil, errors.New("web: a part is missing")
@@ -156,6 +158,6 @@ func newServer(o Options, a *assets.Set) *server {
 			Connection: o.Connection}),
 		runs:   &runs.Pages{Host: host, Fed: fed, Live: streams, Runs: o.Runs},
 		signin: &signin.Pages{Host: host, Accounts: o.Accounts},
-		site:   site.New(site.Pages{Host: host, Programs: o.Programs}),
+		site:   site.New(site.Pages{Host: host, Programs: o.Programs, Reference: o.Reference}),
 	}
 }

@@ -16,7 +16,7 @@ const mailsShown = 200
 
 // Mail is the outbox: what was sent, and what waits. The text of held mails is shown, since nobody else will deliver them.
 func (s *Pages) Mail(w http.ResponseWriter, r *http.Request, v *visit.Visit) error {
-	all, err := s.Outbox.Mails(r.Context(), mailsShown)
+	all, err := s.Outbox.Mails(r.Context(), 0, mailsShown)
 	if err != nil {
 		return err
 	}
@@ -30,7 +30,7 @@ func (s *Pages) MailEvents(w http.ResponseWriter, r *http.Request, v *visit.Visi
 	return s.Live.Follow(w, r, visit.Admin, v, live.View{
 		Topics: []string{live.MailTopic},
 		Look: func(ctx context.Context, _ *visit.Visit) ([]live.Region, []live.Signal, error) {
-			all, err := s.Outbox.Mails(ctx, mailsShown)
+			all, err := s.Outbox.Mails(ctx, 0, mailsShown)
 			return []live.Region{{ID: "mails", Body: mailList(all)}}, nil, err
 		},
 	})

@@ -2,6 +2,7 @@
 package site
 
 import (
+	"blossomtune/internal/apidoc"
 	"blossomtune/internal/domain"
 	"blossomtune/internal/program"
 	"blossomtune/internal/web/visit"
@@ -10,7 +11,8 @@ import (
 // Pages answers the requests of this area.
 type Pages struct {
 	*visit.Host
-	Programs *program.Shelf
+	Programs  *program.Shelf
+	Reference func() ([]apidoc.Group, error) // of the API
 
 	gets *domain.Limiter // downloads of programs, by client address
 }

@@ -50,9 +50,3 @@ func (s *Pages) Help(w http.ResponseWriter, r *http.Request, v *visit.Visit) err
 		helpPage(s.Site.Value(site.KeyHelp), s.Site.Value(site.KeyContact), v))
 	return nil
 }
-
-// API says where the description of the API is; it is for people who follow a link to /api.
-func (s *Pages) API(w http.ResponseWriter, r *http.Request, v *visit.Visit) error {
-	s.Render(w, r, v, http.StatusOK, ui.Page{Title: "API", Nav: "help", Mid: true}, apiPage(v.Known()))
-	return nil
-}
