@@ -222,7 +222,8 @@ func (tx *Tx) Part(ctx context.Context, fedID int64, nodeID uint64) (domain.Part
 		WHERE federation_id = $1 AND node_id = $2 AND replied_at > 0 AND failed = 0) AS taken`, fedID, int64(nodeID))
 }
 
-// NewestContributions returns what a SuperNode contributed to the newest n rounds in which something was asked of it, over all runs, the newest first.
+// NewestContributions returns what a SuperNode contributed to the newest n rounds in which something was asked of it, over all runs, the
+// newest first.
 func (tx *Tx) NewestContributions(ctx context.Context, fedID int64, nodeID uint64, n int) ([]domain.Contribution, error) {
 	return list(ctx, tx, "exchange", func(s scanner) (c domain.Contribution, err error) {
 		var at int64
