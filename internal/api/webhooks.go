@@ -39,7 +39,7 @@ type deliveriesInput struct {
 func (a *api) webhooks() {
 	const all, one = "/federations/{federation}/webhooks", "/federations/{federation}/webhooks/{id}"
 	add(a, op("list-webhooks", http.MethodGet, all, "Webhooks, oldest first", signedIn), a.listWebhooks)
-	add(a, op("add-webhook", http.MethodPost, all, "Add a webhook", signedIn), a.addWebhook)
+	add(a, holdsSecret(op("add-webhook", http.MethodPost, all, "Add a webhook", signedIn)), a.addWebhook)
 	add(a, op("change-webhook", http.MethodPut, one, "Change a webhook", signedIn), a.changeWebhook)
 	add(a, op("delete-webhook", http.MethodDelete, one, "Delete a webhook with its deliveries", signedIn), a.deleteWebhook)
 	add(a, op("test-webhook", http.MethodPost, one+"/test", "Queue a test notification", signedIn), a.testWebhook)
