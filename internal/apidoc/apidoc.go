@@ -91,29 +91,30 @@ func (d document) operation(path, method string, o operation) Operation {
 }
 
 func who(security []map[string][]string) string {
-	for _, s := range security {
-		if _, ok := s["node"]; ok {
-			return "A SuperNode, with its key"
-		}
-		return "Signed-in people, with a token or in a browser"
+	if len(security) == 0 {
+		return "Anyone"
 	}
-	return "Anyone"
+	if _, node := security[0]["node"]; node {
+		return "A SuperNode, with its key"
+	}
+	return "Signed-in people, with a token or in a browser"
 }
 
 func (d document) body(content map[string]media) Body {
-	for _, kind := range slices.Sorted(maps.Keys(content)) {
-		if kind != "application/json" {
-			return Body{Kind: kind}
-		}
-		s := d.resolve(content[kind].Schema)
-		b := Body{Kind: d.typeOf(s)}
-		if s.Items != nil {
-			s = d.resolve(*s.Items)
-		}
-		b.Fields = d.fields("", s, 0)
-		return b
+	kinds := slices.Sorted(maps.Keys(content))
+	if len(kinds) == 0 {
+		return Body{}
 	}
-	return Body{}
+	if kinds[0] != "application/json" {
+		return Body{Kind: kinds[0]}
+	}
+	s := d.resolve(content[kinds[0]].Schema)
+	b := Body{Kind: d.typeOf(s)}
+	if s.Items != nil {
+		s = d.resolve(*s.Items)
+	}
+	b.Fields = d.fields("", s, 0)
+	return b
 }
 
 // fields lists the fields of an object, those inside them after each.
