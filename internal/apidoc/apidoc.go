@@ -40,6 +40,9 @@ type Field struct {
 	Required            bool
 }
 
+// places are where parameters are, in the order in which they are listed.
+var places = []string{"path", "query", "header", "cookie"}
+
 // maxDepth bounds how far fields inside fields are listed.
 const maxDepth = 4
 
@@ -78,6 +81,9 @@ func (d document) operation(path, method string, o operation) Operation {
 		f.In, f.Required, f.Meaning = p.In, p.Required, join(cmp.Or(p.Description, p.Schema.Description), limits(p.Schema))
 		out.Parameters = append(out.Parameters, f)
 	}
+	slices.SortStableFunc(out.Parameters, func(a, b Field) int {
+		return cmp.Compare(slices.Index(places, a.In), slices.Index(places, b.In))
+	})
 	if o.RequestBody != nil {
 		out.Takes = d.body(o.RequestBody.Content)
 	}
