@@ -20,11 +20,13 @@ const (
 	replayed  = "Idempotent-Replayed"
 
 	keepWithin = 10 * time.Second
+
+	secretAnswer = "x-secret-answer" // in the description
 )
 
 // holdsSecret marks an operation whose answer holds a secret that is given out once.
 func holdsSecret(o huma.Operation) huma.Operation {
-	o.Metadata = map[string]any{"secret": true}
+	o.Extensions = map[string]any{secretAnswer: true}
 	return o
 }
 
@@ -74,7 +76,7 @@ func (a *api) once(ctx huma.Context, next func(huma.Context)) {
 	// Who calls may be gone by now: that is what the answer is kept for.
 	c, cancel := context.WithTimeout(context.WithoutCancel(ctx.Context()), keepWithin)
 	defer cancel()
-	secret := ctx.Operation().Metadata["secret"] != nil
+	secret := ctx.Operation().Extensions[secretAnswer] != nil
 	if err := a.Idempotency.End(c, call, held.status, held.answer.String(), secret); err != nil { // it was carried out all the same
 		a.Log.Error("keeping an answer", "request", safehttp.ID(ctx.Context()), "operation", ctx.Operation().OperationID, "err", err)
 	}

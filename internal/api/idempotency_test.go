@@ -2,12 +2,15 @@ package api_test
 
 import (
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"strings"
 	"testing"
 
 	"blossomtune/internal/client"
+	"blossomtune/internal/domain"
 	"blossomtune/internal/servertest"
+	"blossomtune/internal/store"
 )
 
 // keyed calls the API with an Idempotency-Key.
@@ -61,5 +64,59 @@ func TestASecretIsNotGivenOutAgain(t *testing.T) {
 	var tokens []client.PersonToken
 	if err := json.Unmarshal([]byte(s.Get("manager", "/api/v1/me/tokens").Body), &tokens); err != nil || len(tokens) != 1 {
 		t.Errorf("%d tokens, %v", len(tokens), err)
+	}
+}
+
+// Every operation whose answer has a field for a secret is known as one, so that the answer is not kept.
+func TestAnswersWithSecretsAreKnown(t *testing.T) {
+	s := newSite(t)
+	var d map[string]any
+	if err := json.Unmarshal([]byte(s.Get("stranger", "/api/openapi.json").Body), &d); err != nil {
+		t.Fatal(err)
+	}
+	at := func(v any, path ...string) any {
+		for _, p := range path {
+			m, _ := v.(map[string]any)
+			v = m[p]
+		}
+		return v
+	}
+	known := 0
+	for path, methods := range d["paths"].(map[string]any) {
+		post, ok := at(methods, "post").(map[string]any)
+		if !ok || !strings.Contains(fmt.Sprint(post["parameters"]), "Idempotency-Key") {
+			continue
+		}
+		schema := at(post, "responses", "200", "content", "application/json", "schema")
+		if ref, ok := at(schema, "$ref").(string); ok {
+			schema = at(d, "components", "schemas", ref[strings.LastIndex(ref, "/")+1:])
+		}
+		fields, _ := at(schema, "properties").(map[string]any)
+		for _, name := range []string{"secret", "token", "link", "url", "command", "code", "text", "challenge"} {
+			if fields[name] != nil && post["x-secret-answer"] != true {
+				t.Errorf("POST %s answers with %q, and its answer is kept", path, name)
+			}
+		}
+		if post["x-secret-answer"] == true {
+			known++
+		}
+	}
+	if known < 7 {
+		t.Errorf("only %d operations are known to answer with a secret", known)
+	}
+}
+
+// Whose rights have changed gets no answer of before.
+func TestNoAnswerIsRepeatedAfterARoleChanged(t *testing.T) {
+	s := newSite(t)
+	first := s.keyed("manager", "/federations/fed/requests/approve", "key-1", `{"refs":["ASKER"]}`)
+	if first.Status != http.StatusOK {
+		t.Fatal(first.Status, first.Body)
+	}
+	s.Put(func(tx *store.Tx) error {
+		return tx.SetGrantedRole(t.Context(), s.Persons["manager"].ID, s.Fed.ID, domain.RoleNone)
+	})
+	if again := s.keyed("manager", "/federations/fed/requests/approve", "key-1", `{"refs":["ASKER"]}`); again.Status/100 == 2 {
+		t.Errorf("the answer of before: %d %s", again.Status, again.Body)
 	}
 }

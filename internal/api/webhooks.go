@@ -43,7 +43,7 @@ func (a *api) webhooks() {
 	add(a, op("change-webhook", http.MethodPut, one, "Change a webhook", signedIn), a.changeWebhook)
 	add(a, op("delete-webhook", http.MethodDelete, one, "Delete a webhook with its deliveries", signedIn), a.deleteWebhook)
 	add(a, op("test-webhook", http.MethodPost, one+"/test", "Queue a test notification", signedIn), a.testWebhook)
-	add(a, op("renew-webhook-secret", http.MethodPost, one+"/secret", "Replace the secret of a webhook", signedIn), a.renewSecret)
+	add(a, holdsSecret(op("renew-webhook-secret", http.MethodPost, one+"/secret", "Replace the secret of a webhook", signedIn)), a.renewSecret)
 	add(a, op("list-deliveries", http.MethodGet, one+"/deliveries", "Deliveries of a webhook, newest first", signedIn), a.listDeliveries)
 }
 

@@ -50,6 +50,17 @@ func (k NoticeKind) OfRun() bool {
 	return slices.Contains([]NoticeKind{NoticeRunStarted, NoticeRunCompleted, NoticeRunFailed, NoticeRunStopped, NoticeNothingTrained}, k)
 }
 
+// ForManagers reports whether only managers may hear of it: it names people who are no participants yet, or who do not connect.
+func (k NoticeKind) ForManagers() bool { return !k.OfRun() && !k.OfInstance() && k != NoticeTest }
+
+// NoticesFor returns the kinds of a federation that a person with a role there, or an admin, may choose, in the order of pages.
+func NoticesFor(r Role, admin bool) []NoticeKind {
+	if admin || r.AtLeast(RoleManager) {
+		return FederationNotices
+	}
+	return slices.DeleteFunc(slices.Clone(FederationNotices), NoticeKind.ForManagers)
+}
+
 // NoticeOf returns the kind of notice for the state of a run; "" where there is none.
 func NoticeOf(r Run) NoticeKind {
 	switch {

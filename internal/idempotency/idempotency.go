@@ -107,6 +107,12 @@ func (s *Service) End(ctx context.Context, c Call, status int, answer string, se
 	})
 }
 
+// Forget removes what is older than [Keeps].
+func (s *Service) Forget(ctx context.Context) error {
+	before := s.Clock().UTC().Add(-Keeps)
+	return s.Store.InTx(ctx, func(tx Tx) error { return tx.ForgetCallsBefore(ctx, before) })
+}
+
 func checkKey(key string) error {
 	if len(key) > MaxKey {
 		return domain.Errorf(domain.Invalid, "This Idempotency-Key is too long.").Fix("Use at most %d characters.", MaxKey)

@@ -80,6 +80,7 @@ type item struct {
 // seen returns those notices that a person may still see: their role may have ended while the notices waited.
 func (s *Service) seen(ctx context.Context, tx Tx, p domain.Person, due []domain.NoticeItem) (out []item, err error) {
 	feds := map[int64]domain.Federation{}
+	manages := map[int64]bool{}
 	for _, d := range due {
 		id := d.Notice.FederationID
 		fed, known := feds[id]
@@ -93,9 +94,9 @@ func (s *Service) seen(ctx context.Context, tx Tx, p domain.Person, due []domain
 					return nil, err
 				}
 			}
-			feds[id] = fed
+			feds[id], manages[id] = fed, p.Admin || role.AtLeast(domain.RoleManager)
 		}
-		if id == 0 && p.Admin || fed.ID != 0 {
+		if id == 0 && p.Admin || fed.ID != 0 && (manages[id] || !d.Notice.Kind.ForManagers()) {
 			out = append(out, item{d, fed})
 		}
 	}

@@ -142,3 +142,40 @@ func TestWhoHasNoRoleAnyMoreIsNotMailed(t *testing.T) {
 		}
 	})
 }
+
+// Who asks to join and who does not connect is for managers: a viewer cannot choose it, and who was a manager gets nothing that waited.
+func TestPeopleAreNamedToManagersOnly(t *testing.T) {
+	each(t, func(w *world) {
+		daily := map[domain.NoticeKind]domain.NoticeMode{domain.NoticeOverdue: domain.NoticeDaily}
+		if err := w.s.Choose(w.ctx, domain.System, w.viewer, w.fed.ID, daily); domain.CodeOf(err) != domain.Invalid {
+			t.Errorf("a viewer chooses it: %v", err)
+		}
+		w.must(w.s.Choose(w.ctx, domain.System, w.manager, w.fed.ID, daily))
+		all, err := w.s.Preferences(w.ctx, w.viewer)
+		w.must(err)
+		for _, c := range all[0].All {
+			if c.Kind.ForManagers() {
+				t.Errorf("a viewer is offered %s", c.Kind)
+			}
+		}
+		waits := func() {
+			w.in(func(tx *store.Tx) error {
+				return tx.InsertNotice(w.ctx, &domain.Notice{At: w.now, Kind: domain.NoticeOverdue, FederationID: w.fed.ID, About: "requests"})
+			})
+			w.passes(0)
+		}
+		waits()
+		w.in(func(tx *store.Tx) error {
+			if err := tx.SetGrantedRole(w.ctx, w.manager.ID, w.fed.ID, domain.RoleViewer); err != nil {
+				return err
+			}
+			return tx.PutNoticePref(w.ctx, domain.NoticePref{PersonID: w.viewer.ID, FederationID: w.fed.ID, Kind: domain.NoticeOverdue,
+				Mode: domain.NoticeNow}) // of an earlier version
+		})
+		waits()
+		w.passes(24 * time.Hour)
+		if got := append(w.mails(w.manager), w.mails(w.viewer)...); len(got) != 0 {
+			t.Errorf("viewers are mailed: %+v", got)
+		}
+	})
+}

@@ -45,7 +45,7 @@ func (s *Service) Preferences(ctx context.Context, p domain.Person) (out []Choic
 				return err
 			}
 			has := managed(grants)
-			out = append(out, Choices{place.Federation, choices(place.ID, domain.FederationNotices, chosen,
+			out = append(out, Choices{place.Federation, choices(place.ID, domain.NoticesFor(granted, p.Admin), chosen,
 				func(k domain.NoticeKind) domain.NoticeMode {
 					return usual(granted, p.Admin, has, k)
 				})})
@@ -78,14 +78,7 @@ func choices(fedID int64, kinds []domain.NoticeKind, chosen []domain.NoticePref,
 // a [domain.NotFound] error.
 func (s *Service) Choose(ctx context.Context, actor domain.Actor, p domain.Person, fedID int64,
 	modes map[domain.NoticeKind]domain.NoticeMode) error {
-	kinds := domain.FederationNotices
-	if fedID == 0 {
-		kinds = domain.InstanceNotices
-	}
-	for k, m := range modes {
-		if !slices.Contains(kinds, k) {
-			return domain.Errorf(domain.Invalid, "There are no notifications of the kind %q here.", k).At("kind")
-		}
+	for _, m := range modes {
 		if err := domain.CheckNoticeMode(m); err != nil {
 			return err
 		}
@@ -100,6 +93,15 @@ func (s *Service) Choose(ctx context.Context, actor domain.Actor, p domain.Perso
 		}
 		if !p.Admin && !role.AtLeast(domain.RoleViewer) {
 			return domain.Errorf(domain.NotFound, "There is no such federation, or you have no role in it.")
+		}
+		kinds := domain.InstanceNotices
+		if fedID != 0 {
+			kinds = domain.NoticesFor(role, p.Admin)
+		}
+		for k := range modes {
+			if !slices.Contains(kinds, k) {
+				return domain.Errorf(domain.Invalid, "You can have no notifications of the kind %q here.", k).At("kind")
+			}
 		}
 		detail := map[string]string{}
 		for k, m := range modes {

@@ -138,6 +138,9 @@ func Recipients(ctx context.Context, tx RecipientsTx, fedID int64, k domain.Noti
 		}
 	}
 	for _, g := range grants {
+		if k.ForManagers() && !g.Role.AtLeast(domain.RoleManager) {
+			continue // an admin among them is added below
+		}
 		add(g.Person, usual(g.Role, g.Person.Admin, managed(grants), k))
 	}
 	admins, err := tx.People(ctx, domain.PeopleFilter{Admins: true, Limit: 100})

@@ -99,6 +99,13 @@ func host(text string) string {
 	return u.Host
 }
 
+// sameServer reports whether two URLs are of one server.
+func sameServer(a, b string) bool {
+	u, err := url.Parse(a)
+	v, err2 := url.Parse(b)
+	return err == nil && err2 == nil && u.Scheme == v.Scheme && u.Host == v.Host
+}
+
 // AddWebhook adds a webhook to a federation, 0 for the instance, and returns its secret, which is shown this once.
 func (s *Service) AddWebhook(ctx context.Context, actor domain.Actor, fedID int64, in WebhookInput) (w domain.Webhook, secret string,
 	err error) {
@@ -135,6 +142,9 @@ func (s *Service) ChangeWebhook(ctx context.Context, actor domain.Actor, fedID, 
 	in.Name = oneLine(in.Name)
 	return s.changeWebhook(ctx, actor, fedID, id, "webhook.changed", func(w *domain.Webhook, t *target) error {
 		if in.URL != "" {
+			if !sameServer(t.URL, in.URL) {
+				t.Token = "" // who changes the address need not know it, and must not learn it at another one
+			}
 			t.URL = in.URL
 		}
 		if in.Token != "" {

@@ -258,6 +258,23 @@ func TestShapes(t *testing.T) {
 	}
 }
 
+// Who changes the address of a webhook to another server must know the token: it is not sent there.
+func TestATokenStaysWithItsServer(t *testing.T) {
+	w := newWorldOnSQLite(t)
+	room := "/_matrix/client/v3/rooms/!abc:example.org/send/m.room.message"
+	hook, _ := w.hook(domain.WebhookMatrix, "https://matrix.example.org"+room)
+	change := func(url, token string) error {
+		_, err := w.s.ChangeWebhook(w.ctx, domain.Actor{Kind: "person", Name: "Bo"}, w.fed.ID, hook.ID,
+			notify.WebhookInput{Name: "ops", Kinds: hook.Kinds, URL: url, Token: token})
+		return err
+	}
+	if err := change("https://evil.example.org"+room, ""); domain.CodeOf(err) != domain.Invalid {
+		t.Errorf("moved without the token: %v", err)
+	}
+	w.must(change("https://matrix.example.org"+strings.Replace(room, "abc", "other", 1), ""))
+	w.must(change("https://elsewhere.example.org"+room, "syt_other"))
+}
+
 // Redirects are not followed, and without an admin's leave no private address is reached, whatever name leads there.
 func TestNoWayIn(t *testing.T) {
 	w := newWorldOnSQLite(t)

@@ -152,6 +152,9 @@ func (s *Server) expire(ctx context.Context) {
 		if err := s.Onboarding.RemindByRule(ctx); err != nil && ctx.Err() == nil {
 			s.o.Log.Error("reminding people to connect", "err", err)
 		}
+		if err := s.Idempotency.Forget(ctx); err != nil && ctx.Err() == nil {
+			s.o.Log.Error("forgetting answers", "err", err)
+		}
 		select {
 		case <-ctx.Done():
 			return

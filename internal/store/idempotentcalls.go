@@ -44,3 +44,8 @@ func (tx *Tx) ForgetCall(ctx context.Context, personID int64, keyHash string) er
 func (tx *Tx) ForgetCallsBefore(ctx context.Context, at time.Time) error {
 	return tx.exec(ctx, "call", "DELETE FROM idempotent_call WHERE created_at < $1", millis(at))
 }
+
+// forgetCallsOf removes a person's calls when their rights may have changed: no answer of before is given out again.
+func (tx *Tx) forgetCallsOf(ctx context.Context, personID int64) error {
+	return tx.exec(ctx, "call", "DELETE FROM idempotent_call WHERE person_id = $1", personID)
+}

@@ -43,6 +43,9 @@ func (tx *Tx) InsertPerson(ctx context.Context, p *domain.Person) error {
 
 // UpdatePerson writes a person.
 func (tx *Tx) UpdatePerson(ctx context.Context, p domain.Person) error {
+	if err := tx.forgetCallsOf(ctx, p.ID); err != nil {
+		return err
+	}
 	return tx.one(ctx, "person", "UPDATE person SET email = $2, name = $3, organisation = $4, admin = $5 WHERE id = $1",
 		p.ID, nullable(p.Email), p.Name, p.Organisation, bit(p.Admin))
 }
@@ -64,6 +67,9 @@ func (tx *Tx) GrantedRole(ctx context.Context, personID, fedID int64) (domain.Ro
 
 // SetGrantedRole gives a person a role in a federation, or with [domain.RoleNone] takes it away.
 func (tx *Tx) SetGrantedRole(ctx context.Context, personID, fedID int64, r domain.Role) error {
+	if err := tx.forgetCallsOf(ctx, personID); err != nil {
+		return err
+	}
 	if r == domain.RoleNone {
 		return tx.exec(ctx, "role", "DELETE FROM role_grant WHERE person_id = $1 AND federation_id = $2", personID, fedID)
 	}
