@@ -3,8 +3,10 @@ package observe
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"encoding/json"
 	"fmt"
 	"math"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -78,4 +80,47 @@ func FuzzDecode(f *testing.F) {
 			t.Errorf("%d bytes are %d numbers", len(content), len(o.metric)+len(o.config))
 		}
 	})
+}
+
+// A small reply that lists its records again and again, or gives one record thousands of names, takes no memory for it. All numbers that
+// are not kept are counted, each record's once for each of its names.
+func TestRecordsOfManyNamesAreBounded(t *testing.T) {
+	m := newMemory()
+	var items []any
+	for i := range maxPerReply {
+		items = append(items, strconv.Itoa(i), float64(i))
+	}
+	m.object("numbers", metricRecord(t, items...))
+	const names = 3000
+	dict := map[string]string{}
+	for i := range names {
+		dict[fmt.Sprint("record ", i)] = "numbers"
+	}
+	body, err := json.Marshal(dict)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, content := objectOf("RecordDict", body)
+	m.object("many", content)
+	m.object("one", []byte("RecordDict  0\x00{\"a record\": \"numbers\"}"))
+	tree := func(dict string, times int) *flwrpb.ObjectTree {
+		out := &flwrpb.ObjectTree{ObjectId: "root", Children: []*flwrpb.ObjectTree{{ObjectId: "numbers"}}}
+		for range times {
+			out.Children = append(out.Children, &flwrpb.ObjectTree{ObjectId: dict})
+		}
+		return out
+	}
+	for _, c := range []struct {
+		dict         string
+		times, names int
+	}{{"one", 1, 1}, {"one", names, 1}, {"many", 1, names}} {
+		objects := flatten(tree(c.dict, c.times))
+		got, beyond := m.readings(objects)
+		if len(objects) != 3 || len(got) != maxPerReply || len(got)+beyond != c.names*maxPerReply {
+			t.Errorf("%q %d times: of %d objects %d numbers are read, and %d more", c.dict, c.times, len(objects), len(got), beyond)
+		}
+		if records, _ := m.records(objects); len(records) != min(c.names, maxRecords) {
+			t.Errorf("%q: %d records", c.dict, len(records))
+		}
+	}
 }

@@ -25,7 +25,7 @@ func (o *Observer) Asked(ctx context.Context, in *flwrpb.PushAppMessagesRequest,
 		e.AskedAt = sent.UTC()
 		var objects []string
 		if i < len(in.GetMessageObjectTrees()) {
-			objects = flatten(in.GetMessageObjectTrees()[i], nil)
+			objects = flatten(in.GetMessageObjectTrees()[i])
 		}
 		batch = append(batch, ask{exchange: e, kind: m.GetMetadata().GetMessageType(), group: m.GetMetadata().GetGroupId(), objects: objects})
 	}
@@ -84,15 +84,22 @@ func cut(s string, n int) string {
 // maxObjects bounds the objects remembered of one reply; a model has one per array and chunk.
 const maxObjects = 100_000
 
-func flatten(t *flwrpb.ObjectTree, into []string) []string {
-	if len(into) >= maxObjects {
-		return into
+// flatten lists the objects of a tree, each once.
+func flatten(t *flwrpb.ObjectTree) (ids []string) {
+	seen := map[string]bool{}
+	var visit func(*flwrpb.ObjectTree)
+	visit = func(t *flwrpb.ObjectTree) {
+		id := t.GetObjectId()
+		if len(ids) >= maxObjects || seen[id] {
+			return
+		}
+		seen[id], ids = true, append(ids, id)
+		for _, c := range t.GetChildren() {
+			visit(c)
+		}
 	}
-	into = append(into, t.GetObjectId())
-	for _, c := range t.GetChildren() {
-		into = flatten(c, into)
-	}
-	return into
+	visit(t)
+	return ids
 }
 
 // replyTo returns the exchange that a reply ends; false for a message that answers nothing.
@@ -109,11 +116,12 @@ func (o *Observer) replyTo(m *flwrpb.Message, now time.Time) (domain.Exchange, b
 	return e, true
 }
 
-// measured makes the observation of a reply: its exchange, and the numbers in its records, within the run's limits.
-func (o *Observer) measured(e domain.Exchange, objects []string) domain.Observation {
-	o.shapes.reply(e, objects, o.memo.unknown(objects))
+// measured makes the observation of a reply: its exchange, and the numbers in its records, within the run's limits. It returns also how
+// the reply's arrays are made, which is to be noted once the observation is stored.
+func (o *Observer) measured(e domain.Exchange, objects []string) (out domain.Observation, is made) {
+	is = o.shapes.of(objects, o.memo.unknown(objects))
 	e.RepliedAt = o.o.Clock().UTC()
-	out := domain.Observation{Exchanges: []domain.Exchange{e}}
+	out.Exchanges = []domain.Exchange{e}
 	records, beyond := o.memo.numbers(objects)
 	rows, over := o.memo.bound(records)
 	if out.Dropped = over + beyond; out.Dropped > 0 {
@@ -121,7 +129,7 @@ func (o *Observer) measured(e domain.Exchange, objects []string) domain.Observat
 	}
 	for _, v := range rows {
 		out.Metrics = append(out.Metrics, domain.Metric{Round: e.Round, Phase: e.Phase, NodeID: e.NodeID, Name: v.name, Value: v.value.value,
-			Record: cut(v.record, maxName), Setting: v.setting})
+			Record: v.record, Setting: v.setting})
 	}
-	return out
+	return out, is
 }

@@ -26,7 +26,7 @@ func (o *Observer) Replies(ctx context.Context, out *flwrpb.PullAppMessagesRespo
 		if i < len(out.GetMessageObjectTrees()) {
 			tree := out.GetMessageObjectTrees()[i]
 			e.ReplyObject = cut(tree.GetObjectId(), 128)
-			o.memo.expect(reply{exchange: e, objects: flatten(tree, nil), message: m, tree: tree})
+			o.memo.expect(reply{exchange: e, objects: flatten(tree), message: m, tree: tree})
 		}
 	}
 	return o.store(ctx, seen)
@@ -68,7 +68,12 @@ func (o *Observer) Confirm(ctx context.Context, id string) bool {
 	if !ok || r.exchange.Failed { // an error reply is stored when it is pulled
 		return true
 	}
-	return o.store(ctx, o.measured(r.exchange, r.objects))
+	seen, is := o.measured(r.exchange, r.objects)
+	if !o.store(ctx, seen) {
+		return false
+	}
+	o.shapes.reply(r.exchange, is)
+	return true
 }
 
 // Confirmed forgets a reply that the ServerApp has confirmed and the SuperLink has let go of.

@@ -2,6 +2,7 @@ package observe
 
 import (
 	"cmp"
+	"maps"
 	"slices"
 
 	"blossomtune/internal/domain"
@@ -17,46 +18,66 @@ type reading struct {
 // readings returns the numbers of a reply by its records, those of MetricRecords first, and how many more there were. The order in which
 // the records were put into the reply makes no difference.
 func (m *memory) readings(objects []string) (out []reading, beyond int) {
-	type record struct {
-		name string
-		role role
-		object
-	}
-	names := map[string][]string{} // record names by object: records of equal content are one object
-	for _, id := range objects {
-		if o, known := m.objects.get(id); known {
-			for name, of := range o.names {
-				names[of] = append(names[of], name)
-			}
-		}
-	}
-	var records []record
-	done := map[string]bool{}
-	for _, id := range objects {
-		o, known := m.objects.get(id)
-		if !known || done[id] || o.names != nil {
-			continue
-		}
-		done[id] = true
-		if len(names[id]) == 0 && o.config == nil { // its RecordDict was too large to be read
-			records = append(records, record{"", asMetrics, o})
-		}
-		for _, name := range names[id] {
-			if r := roleOf(name, o.config != nil); r != asNothing {
-				records = append(records, record{name, r, o})
-			}
-		}
-	}
-	slices.SortStableFunc(records, func(a, b record) int { return cmp.Or(cmp.Compare(a.role, b.role), cmp.Compare(a.name, b.name)) })
+	records, beyond := m.records(objects)
 	for _, r := range records {
 		beyond += r.beyond
-		for _, v := range slices.Concat(r.metric, r.config) {
-			if r.role == asSettings && m.repeats(v) {
-				continue
+		for _, v := range r.values() {
+			switch {
+			case r.role == asSettings && m.repeats(v):
+			case len(out) >= maxPerReply:
+				beyond++
+			default:
+				out = append(out, readingOf(v, r.name, r.role))
 			}
-			out = append(out, readingOf(v, r.name, r.role))
 		}
 	}
+	return out, beyond
+}
+
+// record is a record of a reply under one of its names: records of equal content are one object.
+type record struct {
+	name string
+	role role
+	object
+}
+
+// maxRecords bounds the records that are read of one reply: a small RecordDict can give thousands of names to one large record.
+const maxRecords = maxPerReply
+
+// records returns the records of a reply that have numbers, those of MetricRecords first, and how many numbers the records have that are
+// too many. Of the objects each is listed once.
+func (m *memory) records(objects []string) (out []record, beyond int) {
+	add := func(name string, r role, o object) {
+		switch {
+		case r == asNothing:
+		case len(out) >= maxRecords:
+			beyond += len(o.values()) + o.beyond
+		default:
+			out = append(out, record{cut(name, maxName), r, o})
+		}
+	}
+	numbers, named := map[string]object{}, map[string]bool{}
+	for _, id := range objects {
+		if o, known := m.objects.get(id); known && o.names == nil {
+			numbers[id] = o
+		}
+	}
+	for _, id := range objects {
+		dict, _ := m.objects.get(id)
+		for _, name := range slices.Sorted(maps.Keys(dict.names)) {
+			of := dict.names[name]
+			if o, known := numbers[of]; known {
+				named[of] = true
+				add(name, roleOf(name, o.config != nil), o)
+			}
+		}
+	}
+	for _, id := range objects {
+		if o, known := numbers[id]; known && !named[id] && o.config == nil { // its RecordDict was too large to be read
+			add("", asMetrics, o)
+		}
+	}
+	slices.SortStableFunc(out, func(a, b record) int { return cmp.Or(cmp.Compare(a.role, b.role), cmp.Compare(a.name, b.name)) })
 	return out, beyond
 }
 

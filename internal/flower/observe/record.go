@@ -26,6 +26,14 @@ type object struct {
 	beyond int               // numbers that are not here, because there are too many
 }
 
+// values are the object's numbers.
+func (o object) values() []value {
+	if o.config != nil {
+		return o.config
+	}
+	return o.metric
+}
+
 // size is about how much memory an object takes.
 func (o object) size() int {
 	n := 256

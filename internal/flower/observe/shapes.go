@@ -119,29 +119,42 @@ func (s *shapes) object(id string, content []byte) {
 	s.objects.put(id, d, len(id)+d.size())
 }
 
-// reply notes how the arrays of a whole reply are made, by the objects of its tree. records are those of its records that are not of
-// numbers: one that is not known here was too large to be read.
-func (s *shapes) reply(e domain.Exchange, objects, records []string) {
+// made tells how the arrays of a reply are made.
+type made struct {
+	arrays []named // name and shape
+	whole  bool    // all of them are known
+}
+
+// of reads how the arrays of a whole reply are made, by the objects of its tree. records are those of its records that are not of numbers:
+// one that is not known here was too large to be read.
+func (s *shapes) of(objects, records []string) (out made) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	arrays, whole := s.arraysOf(objects)
+	out.arrays, out.whole = s.arraysOf(objects)
 	for _, id := range records {
 		_, known := s.objects.get(id)
-		whole = whole && known
+		out.whole = out.whole && known
 	}
-	if len(arrays) == 0 && whole {
+	return out
+}
+
+// reply notes a reply. It must be called once for each.
+func (s *shapes) reply(e domain.Exchange, is made) {
+	if len(is.arrays) == 0 && is.whole {
 		return
 	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	if e.Round != s.round || e.Phase != s.phase {
 		s.round, s.phase, s.layouts, s.unread = e.Round, e.Phase, nil, 0
 	}
-	at := slices.IndexFunc(s.layouts, func(l layout) bool { return slices.Equal(l.arrays, arrays) })
+	at := slices.IndexFunc(s.layouts, func(l layout) bool { return slices.Equal(l.arrays, is.arrays) })
 	switch {
-	case !whole || at < 0 && len(s.layouts) >= maxLayouts:
+	case !is.whole || at < 0 && len(s.layouts) >= maxLayouts:
 		s.unread++
 		return
 	case at < 0:
-		s.layouts, at = append(s.layouts, layout{arrays: arrays}), len(s.layouts)
+		s.layouts, at = append(s.layouts, layout{arrays: is.arrays}), len(s.layouts)
 	}
 	l := &s.layouts[at]
 	if l.count++; len(l.nodes) < maxSenders {

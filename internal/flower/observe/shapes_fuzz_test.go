@@ -24,8 +24,8 @@ func FuzzShapes(f *testing.F) {
 			t.Errorf("%d and %d bytes cost %d", len(record), len(array), s.objects.cost)
 		}
 		e := domain.Exchange{Round: 1, Phase: domain.PhaseTrain}
-		s.reply(e, []string{"record", "array"}, []string{"record"})
-		s.reply(e, []string{"array"}, nil)
+		s.reply(e, s.of([]string{"record", "array"}, []string{"record"}))
+		s.reply(e, s.of([]string{"array"}, nil))
 		told := s.told()
 		if told.Replies+told.Unread > 2 || len(told.Differ) > domain.MaxMisfits || told.Further > 0 && len(told.Differ) < domain.MaxMisfits {
 			t.Errorf("%+v", told)

@@ -39,7 +39,7 @@ func given(o *Observer, objects map[string][]byte, e domain.Exchange) {
 			o.Pulled(id, content)
 		}
 	}
-	o.shapes.reply(e, ids, o.memo.unknown(ids))
+	o.shapes.reply(e, o.shapes.of(ids, o.memo.unknown(ids)))
 }
 
 // Who sent which array in which shape is read out of what flwr itself makes of replies.

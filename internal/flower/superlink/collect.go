@@ -37,13 +37,13 @@ func (a runtimeAPI) pull(w http.ResponseWriter, r *http.Request, id uint64) erro
 	limit := time.NewTimer(replyHold)
 	defer limit.Stop()
 	for again := a.seen != nil; ; {
-		if err := p.look(r.Context()); err != nil {
+		all, err := p.look(r.Context())
+		if err != nil {
 			return err
 		}
-		if !again || len(p.have) >= len(p.asked) {
+		if !all || !again || len(p.have) >= len(p.asked) {
 			break
 		}
-		var err error
 		if again, err = p.wait(r.Context(), limit.C); err != nil {
 			return err
 		}
@@ -62,16 +62,18 @@ type poll struct {
 	out   flwrpb.PullAppMessagesResponse
 }
 
-// look takes the replies that have come since the last look, once they are observed.
-func (p *poll) look(ctx context.Context) error {
+// look takes the replies that have come since the last look, once they are observed. It reports whether all were: the others come with
+// another poll.
+func (p *poll) look(ctx context.Context) (all bool, err error) {
 	var replies []*letter
-	err := p.api.change(func(now time.Time) (changes []Change, err error) {
+	err = p.api.change(func(now time.Time) (changes []Change, err error) {
 		replies, changes, err = p.api.replies(p.run, p.asked, now)
 		return changes, err
 	})
 	if err != nil {
-		return err
+		return false, err
 	}
+	var letters []*letter
 	var fresh []observe.Reply
 	for _, c := range replies {
 		if p.have[c] {
@@ -79,18 +81,23 @@ func (p *poll) look(ctx context.Context) error {
 		}
 		message, tree, err := c.decode()
 		if err != nil {
-			return err
+			return false, err
 		}
-		p.have[c] = true
-		fresh = append(fresh, observe.Reply{Message: message, Tree: tree})
+		letters, fresh = append(letters, c), append(fresh, observe.Reply{Message: message, Tree: tree})
 	}
-	if p.api.seen != nil && !p.api.seen.Collect(ctx, fresh, p.object) {
-		return errUnavailable
+	stored := len(fresh)
+	if p.api.seen != nil {
+		stored = p.api.seen.Collect(ctx, fresh, p.object)
 	}
-	for _, f := range fresh {
+	all = stored == len(fresh)
+	for i, f := range fresh[:stored] {
+		p.have[letters[i]] = true
 		p.out.MessagesList, p.out.MessageObjectTrees = append(p.out.MessagesList, f.Message), append(p.out.MessageObjectTrees, f.Tree)
 	}
-	return nil
+	if !all && len(p.have) == 0 {
+		return false, errUnavailable
+	}
+	return all, nil
 }
 
 // object gives the Observer an object of a reply.
@@ -99,8 +106,10 @@ func (p *poll) object(ctx context.Context, id string) (observe.Object, error) {
 	switch {
 	case err != nil:
 		return observe.Object{}, err
-	case !f.here:
-		return observe.Object{}, fmt.Errorf("the object %.12s is gone", id)
+	case !f.known: // the reply has been confirmed meanwhile, or its run has ended
+		return observe.Object{}, fmt.Errorf("the object %.12s is not needed any more", id)
+	case !f.here: // lost; the reply is given without what it measures
+		return observe.Object{}, nil
 	case f.file != nil:
 		return observe.Object{Large: f.file, Size: f.size}, nil
 	}

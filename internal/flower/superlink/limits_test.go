@@ -39,18 +39,25 @@ func (r *atEnd) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// pushing sends an object and calls f just before the end of the call.
-func (a *app) pushing(id string, content []byte, f func()) (stored bool, status int) {
+// calling makes a call and calls f just before its end.
+func (a *app) calling(name string, in proto.Message, f func()) *httptest.ResponseRecorder {
 	a.r.t.Helper()
-	body, err := proto.Marshal(&flwrpb.PushObjectRequest{Node: &flwrpb.Node{NodeId: superlink.ServerID}, RunId: a.run, ObjectId: id,
-		ObjectContent: content})
+	body, err := proto.Marshal(in)
 	if err != nil {
 		a.r.t.Fatal(err)
 	}
-	req := httptest.NewRequest(http.MethodPost, "/v1/runtime/push-object", &atEnd{Reader: bytes.NewReader(body), f: f})
+	req := httptest.NewRequest(http.MethodPost, "/v1/runtime/"+name, &atEnd{Reader: bytes.NewReader(body), f: f})
 	req.Header.Set(wire.HeaderTaskToken, a.token)
 	w := httptest.NewRecorder()
-	a.r.link.RuntimeHandler(nil).ServeHTTP(w, req)
+	a.r.link.RuntimeHandler(a.seen).ServeHTTP(w, req)
+	return w
+}
+
+// pushing sends an object and calls f just before the end of the call.
+func (a *app) pushing(id string, content []byte, f func()) (stored bool, status int) {
+	a.r.t.Helper()
+	w := a.calling("push-object", &flwrpb.PushObjectRequest{Node: &flwrpb.Node{NodeId: superlink.ServerID}, RunId: a.run, ObjectId: id,
+		ObjectContent: content}, f)
 	var out flwrpb.PushObjectResponse
 	if err := proto.Unmarshal(w.Body.Bytes(), &out); w.Code == http.StatusOK && err != nil {
 		a.r.t.Fatal(err)

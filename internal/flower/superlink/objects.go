@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 	"slices"
 	"time"
+
+	"blossomtune/internal/domain"
 )
 
 const (
@@ -244,9 +246,14 @@ func (l *Link) fetch(ctx context.Context, nodeID, runID uint64, id string) (foun
 	l.meter(runID, nodeID != 0, int(o.size), 0, nil)
 	if o.file {
 		var err error
-		if out.file, err = os.Open(l.path(id)); err != nil {
+		out.file, err = os.Open(l.path(id))
+		switch {
+		case errors.Is(err, os.ErrNotExist):
 			l.o.Log.Error("an object's file is gone", "err", err)
 			return found{known: true}, nil
+		case err != nil:
+			l.o.Log.Error("opening an object's file", "err", err)
+			return found{}, errUnavailable
 		}
 		return out, nil
 	}
@@ -256,7 +263,11 @@ func (l *Link) fetch(ctx context.Context, nodeID, runID uint64, id string) (foun
 	l.mu.Unlock()
 	content, err := l.o.Store.Object(ctx, id)
 	l.mu.Lock()
-	if err != nil {
+	switch {
+	case domain.CodeOf(err) == domain.NotFound:
+		l.o.Log.Error("an object's row is gone", "err", err)
+		return found{known: true}, nil
+	case err != nil:
 		return found{}, errUnavailable
 	}
 	out.content = content

@@ -21,9 +21,10 @@ import (
 
 // sink keeps what an Observer stores; nothing while it is away.
 type sink struct {
-	mu   sync.Mutex
-	away bool
-	all  []domain.Observation
+	mu     sync.Mutex
+	away   bool
+	all    []domain.Observation
+	stored func() // called when something was; may be nil
 }
 
 func (s *sink) Record(_ context.Context, o domain.Observation) error {
@@ -33,6 +34,9 @@ func (s *sink) Record(_ context.Context, o domain.Observation) error {
 		return errors.New("the database is away")
 	}
 	s.all = append(s.all, o)
+	if s.stored != nil {
+		s.stored()
+	}
 	return nil
 }
 

@@ -210,6 +210,13 @@ func (r *rig) metadata(run, from, to uint64, replyTo string) *flwrpb.Metadata {
 func (a *app) ask(to uint64, contents ...[]byte) parcel {
 	a.r.t.Helper()
 	p := pack(a.r.metadata(a.run, superlink.ServerID, to, ""), contents...)
+	a.post(p)
+	return p
+}
+
+// post sends a message with those of its objects that the SuperLink does not have.
+func (a *app) post(p parcel) {
+	a.r.t.Helper()
 	var out flwrpb.PushAppMessagesResponse
 	a.r.must(a.call("push-messages", &flwrpb.PushAppMessagesRequest{MessagesList: []*flwrpb.Message{p.message},
 		MessageObjectTrees: []*flwrpb.ObjectTree{p.tree}}, &out))
@@ -219,7 +226,6 @@ func (a *app) ask(to uint64, contents ...[]byte) parcel {
 	for _, id := range out.GetObjectsToPush() {
 		a.push(id, p.objects[id])
 	}
-	return p
 }
 
 func (a *app) push(id string, content []byte) {

@@ -2,6 +2,7 @@ package superlink
 
 import (
 	"crypto/sha256"
+	"io"
 	"net/http"
 	"time"
 
@@ -34,8 +35,9 @@ func (l *Link) RuntimeHandler(seen *observe.Observer) http.Handler {
 		answer(w, &flwrpb.SendTaskHeartbeatResponse{Success: true}) // the launcher watches the process itself
 		return nil
 	})
-	on("push-logs", func(w http.ResponseWriter, _ *http.Request, _ uint64) error {
-		answer(w, &flwrpb.PushLogsResponse{}) // what the process prints is kept in a file
+	on("push-logs", func(w http.ResponseWriter, r *http.Request, _ uint64) error {
+		_, _ = io.Copy(io.Discard, http.MaxBytesReader(w, r.Body, maxCall)) // else the connection cannot be used again
+		answer(w, &flwrpb.PushLogsResponse{})                               // what the process prints is kept in a file
 		return nil
 	})
 	on("pull-task-input", a.input)
@@ -152,12 +154,14 @@ func (a runtimeAPI) push(w http.ResponseWriter, r *http.Request, id uint64) erro
 		}
 	}
 	out := &flwrpb.PushAppMessagesResponse{}
+	shared := map[string]bool{}
 	err = l.change(func(now time.Time) (changes []Change, err error) {
 		if run := l.runs[id]; run == nil || l.crowded(run, 2*int64(size)+1000*int64(len(lists))) {
 			return nil, errCrowded
 		}
 		wanted := map[string]bool{}
 		for i, m := range in.GetMessagesList() {
+			l.shared(m.GetMetadata(), lists[i], shared)
 			c, more := l.post(m, in.GetMessageObjectTrees()[i], lists[i], now)
 			changes = append(changes, more...)
 			if c == nil {
@@ -177,7 +181,7 @@ func (a runtimeAPI) push(w http.ResponseWriter, r *http.Request, id uint64) erro
 	if err != nil {
 		return err
 	}
-	if a.seen != nil && !a.seen.Asked(r.Context(), &in, out, sent) {
+	if a.seen != nil && !(a.seen.Asked(r.Context(), &in, out, sent) && a.giveShared(r.Context(), id, shared)) {
 		return errUnavailable
 	}
 	out.SessionId = in.GetMessagesList()[0].GetMetadata().GetMessageId()
@@ -220,13 +224,17 @@ func (l *Link) post(m *flwrpb.Message, tree *flwrpb.ObjectTree, ids []string, no
 // replies finds the replies to messages of a run. A message that is not known is answered with an error. The changes are made also
 // when replies returns an error.
 func (l *Link) replies(runID uint64, asked []string, now time.Time) (out []*letter, changes []Change, err error) {
+	r := l.runs[runID]
+	if r == nil || r.Status == Finished { // since the call began: its messages are gone
+		return nil, nil, errToken
+	}
 	strange := 0
 	for _, id := range asked {
 		if !l.known(runID, id) {
 			strange++
 		}
 	}
-	if r := l.runs[runID]; r == nil || strange > 0 && l.crowded(r, int64(strange)*letterWeight(100, 100)) {
+	if strange > 0 && l.crowded(r, int64(strange)*letterWeight(100, 100)) {
 		return nil, nil, errCrowded
 	}
 	seen := map[string]bool{}
@@ -277,29 +285,6 @@ func (l *Link) unknown(runID uint64, id string, now time.Time) (*letter, []Chang
 	}
 	r.unknown[id] = c
 	return c, append(changes, c.row), nil
-}
-
-func (a runtimeAPI) pushObject(w http.ResponseWriter, r *http.Request, id uint64) error {
-	in, err := a.readObject(r.Body, id)
-	defer a.discard(in)
-	if err != nil {
-		return err
-	}
-	if in.GetNode().GetNodeId() != ServerID {
-		return errNodeID
-	}
-	if a.seen != nil && in.small != nil && !a.seen.Given(r.Context(), in.GetObjectId(), in.small) {
-		return errUnavailable
-	}
-	stored, err := a.keep(id, in, false)
-	if err != nil {
-		return err
-	}
-	if a.seen != nil {
-		a.seen.Taken(in.GetObjectId())
-	}
-	answer(w, &flwrpb.PushObjectResponse{Stored: stored})
-	return nil
 }
 
 func (l *Link) runtimePullObject(w http.ResponseWriter, r *http.Request, id uint64) error {
