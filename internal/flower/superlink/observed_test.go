@@ -2,6 +2,7 @@ package superlink_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"os"
@@ -102,8 +103,26 @@ func config(t *testing.T, more int) []byte {
 	return append(fmt.Appendf(nil, "ConfigRecord  %d\x00", len(body)), body...)
 }
 
+// unreadable lets an object's file be none that can be read, or else nothing be stored, until mend is called.
+func (r *rig) unreadable(id string, to *sink) (mend func()) {
+	r.t.Helper()
+	file, away := filepath.Join(r.dir, id), filepath.Join(r.t.TempDir(), id)
+	if os.Rename(file, away) != nil {
+		to.set(true)
+		return func() { to.set(false) }
+	}
+	if err := os.Mkdir(file, 0o700); err != nil {
+		r.t.Fatal(err)
+	}
+	return func() {
+		if err := errors.Join(os.Remove(file), os.Rename(away, file)); err != nil {
+			r.t.Fatal(err)
+		}
+	}
+}
+
 // The config that names a message's round is read whether it is in a file or in the store, also when another run has sent it before. It
-// is read again when the call is repeated because nothing could be stored.
+// is read again when the call is repeated because something could not be read or stored.
 func TestAConfigNamesTheRound(t *testing.T) {
 	each(t, func(t *testing.T, r *rig) {
 		node := r.node("one")
@@ -119,12 +138,12 @@ func TestAConfigNamesTheRound(t *testing.T) {
 				meta.GroupId = ""
 				p := pack(meta, content)
 				if shared {
-					to.set(true)
+					mend := r.unreadable(wire.ObjectID(content), to)
 					if status := a.call("push-messages", &flwrpb.PushAppMessagesRequest{MessagesList: []*flwrpb.Message{p.message},
 						MessageObjectTrees: []*flwrpb.ObjectTree{p.tree}}, nil); status != http.StatusServiceUnavailable {
-						t.Fatalf("%d bytes: HTTP %d while nothing can be stored", size, status)
+						t.Fatalf("%d bytes: HTTP %d while nothing can be read or stored", size, status)
 					}
-					to.set(false)
+					mend()
 				}
 				a.post(p)
 				if len(to.all) != 1 || len(to.all[0].Exchanges) != 1 || to.all[0].Exchanges[0].Round != 7 {
