@@ -9,6 +9,7 @@ import (
 	"blossomtune/internal/account"
 	"blossomtune/internal/domain"
 	"blossomtune/internal/portmux"
+	"blossomtune/internal/safely/safehttp"
 
 	"github.com/danielgtaylor/huma/v2"
 )
@@ -63,7 +64,10 @@ func callerOf(ctx context.Context) caller {
 }
 
 // fail answers a call that its operation does not get.
-func fail(ctx huma.Context, err error) {
+func (a *api) fail(ctx huma.Context, err error) {
+	if domain.CodeOf(err) == domain.Internal && ctx.Context().Err() == nil {
+		a.Log.Error("api", "request", safehttp.ID(ctx.Context()), "operation", ctx.Operation().OperationID, "err", err)
+	}
 	p := problemOf(err)
 	ctx.SetHeader("Content-Type", p.ContentType(""))
 	ctx.SetStatus(p.Status)
@@ -79,14 +83,14 @@ func (a *api) authenticate(ctx huma.Context, next func(huma.Context)) {
 	case security[0]["node"] != nil:
 		c := clientOf(ctx.Context())
 		if err := a.maySign(ctx.Operation().OperationID, c); err != nil {
-			fail(ctx, err)
+			a.fail(ctx, err)
 			return
 		}
 		next(huma.WithValue(ctx, nodeKey, c.signature))
 	default:
 		c, err := a.caller(ctx)
 		if err != nil {
-			fail(ctx, err)
+			a.fail(ctx, err)
 			return
 		}
 		portmux.Trust(ctx.Context())

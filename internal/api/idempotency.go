@@ -59,7 +59,7 @@ func (a *api) once(ctx huma.Context, next func(huma.Context)) {
 		Request: append(fmt.Appendf(nil, "%s %s\n", ctx.Method(), url.RequestURI()), body...)}
 	answered, err := a.Idempotency.Begin(ctx.Context(), call)
 	if err != nil {
-		fail(ctx, err)
+		a.fail(ctx, err)
 		return
 	}
 	if answered != nil {
@@ -101,6 +101,14 @@ type heldCall struct {
 
 // BodyReader reads what was read before.
 func (c *heldCall) BodyReader() io.Reader { return c.body }
+
+// SetReadDeadline is for reading the body, which is over: a deadline would end the call, and those after it on the connection.
+func (c *heldCall) SetReadDeadline(at time.Time) error {
+	if c.out != nil {
+		return nil
+	}
+	return c.humaContext.SetReadDeadline(at)
+}
 
 // SetStatus holds the status back.
 func (c *heldCall) SetStatus(status int) {
