@@ -2,6 +2,7 @@ package domain
 
 import (
 	"slices"
+	"strconv"
 	"time"
 )
 
@@ -87,6 +88,9 @@ type Notice struct {
 	Facts        NoticeFacts
 	At           time.Time
 }
+
+// AboutRun is what the notices of a run are about.
+func AboutRun(id int64) string { return "run:" + strconv.FormatInt(id, 10) }
 
 // NoticeFacts are what a notice tells, as it was when it was written. They hold no data of participants and no secrets.
 type NoticeFacts struct {

@@ -94,11 +94,12 @@ func (s *Service) drain(ctx context.Context, id int64) error {
 	}
 }
 
-// next sends the next delivery of a webhook. It reports whether another one may be sent now.
+// next sends the next delivery of a webhook, or drops it where it is about a run that was deleted meanwhile. It reports whether another one
+// may be sent now.
 func (s *Service) next(ctx context.Context, id int64) (again bool, err error) {
 	var w domain.Webhook
 	var d domain.Delivery
-	v := item{}
+	v, deleted := item{}, false
 	now := s.now()
 	err = s.Store.View(ctx, func(tx Tx) error {
 		if w, err = tx.WebhookByID(ctx, id); err != nil {
@@ -107,7 +108,10 @@ func (s *Service) next(ctx context.Context, id int64) (again bool, err error) {
 		if d, err = tx.DueDelivery(ctx, id, now); err != nil || d.Notice.FederationID == 0 {
 			return err
 		}
-		v.fed, err = tx.FederationByID(ctx, d.Notice.FederationID)
+		if v.fed, err = tx.FederationByID(ctx, d.Notice.FederationID); err != nil {
+			return err
+		}
+		deleted, err = tx.AboutDeletedRun(ctx, d.Notice)
 		return err
 	})
 	if domain.CodeOf(err) == domain.NotFound || err == nil && w.Paused {
@@ -115,6 +119,9 @@ func (s *Service) next(ctx context.Context, id int64) (again bool, err error) {
 	}
 	if err != nil {
 		return false, err
+	}
+	if deleted {
+		return true, s.Store.InTx(ctx, func(tx Tx) error { return tx.DropDelivery(ctx, d.ID) })
 	}
 	if !s.pace.Allow(strconv.FormatInt(id, 10), now) {
 		return false, s.Store.InTx(ctx, func(tx Tx) error { return tx.HoldDeliveries(ctx, id, now.Add(hookWindow/4)) })

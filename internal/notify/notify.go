@@ -28,6 +28,7 @@ const (
 // Tx is what notify needs of a transaction.
 type Tx interface {
 	UnsortedNotices(ctx context.Context, n int) ([]domain.Notice, error)
+	AboutDeletedRun(ctx context.Context, n domain.Notice) (bool, error)
 	NoticeSorted(ctx context.Context, id int64, at time.Time) error
 	NoticePrefs(ctx context.Context, fedID int64, kind domain.NoticeKind) ([]domain.NoticePref, error)
 	NoticePrefsOf(ctx context.Context, personID int64) ([]domain.NoticePref, error)
@@ -52,6 +53,7 @@ type Tx interface {
 	UpdateDelivery(ctx context.Context, d domain.Delivery) error
 	WebhooksDue(ctx context.Context, now time.Time) ([]int64, error)
 	DueDelivery(ctx context.Context, webhookID int64, now time.Time) (domain.Delivery, error)
+	DropDelivery(ctx context.Context, id int64) error
 	HoldDeliveries(ctx context.Context, webhookID int64, until time.Time) error
 	HurryDeliveries(ctx context.Context, webhookID int64, now time.Time) error
 	Deliveries(ctx context.Context, webhookID, before int64, n int) ([]domain.Delivery, error)

@@ -1,5 +1,5 @@
-// Package openfile opens files that another program made, an app for one. Opening a FIFO or a device would block for ever, and a link may
-// lead elsewhere; here only regular files are opened, and never with waiting.
+// Package openfile opens and removes files that another program made, an app for one. Opening a FIFO or a device would block for ever, and
+// a link may lead elsewhere; here only regular files are opened, and never with waiting.
 package openfile
 
 import (

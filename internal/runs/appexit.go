@@ -15,7 +15,7 @@ const maxOutput = 8 << 10
 const maxCode = 100
 
 // AppExited keeps how a ClientApp failed. The run must be one of the key's federation; more than [domain.MaxAppExits] of one
-// SuperNode in a run are not kept. It is an observation like a metric, and changes no state.
+// SuperNode in a run are not kept, nor any of a run whose data is removed. It is an observation like a metric, and changes no state.
 func (s *Service) AppExited(ctx context.Context, key domain.NodeKey, e domain.AppExit) error {
 	if key.NodeID == 0 {
 		return domain.Errorf(domain.Conflict, "This SuperNode has not taken part in a run yet.")
@@ -32,6 +32,9 @@ func (s *Service) AppExited(ctx context.Context, key domain.NodeKey, e domain.Ap
 		var err error
 		if run, err = tx.RunByEngineID(ctx, e.FederationID, e.EngineRunID); err != nil {
 			return err
+		}
+		if !run.PurgingAt.IsZero() {
+			return nil // the agent reports late, and is told of no fault
 		}
 		kept, err = tx.InsertAppExit(ctx, e)
 		return err

@@ -4,17 +4,18 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 	"strconv"
 	"time"
 
 	"blossomtune/internal/domain"
+	"blossomtune/internal/openfile"
 )
 
 const (
 	purgeEvery = 10 * time.Minute
-	purgesOnce = 50 // runs in one go
+	purgesOnce = 50 // runs read at once
+	errorsTold = 5  // of one purge; the rest is counted
 )
 
 // keepPurging removes the data of runs that were deleted long enough ago, until ctx ends.
@@ -32,22 +33,30 @@ func (s *Service) keepPurging(ctx context.Context) {
 	}
 }
 
-// Purge removes for good what is left of runs that were deleted more than [domain.RunKeptDays] days ago: rows, log and files. An
-// interrupted purge is continued by the next one.
+// Purge removes for good what is left of runs that were deleted more than [domain.RunKeptDays] days ago: rows, log and files. A run that
+// cannot be removed keeps no other from it, and is tried again by the next purge, as is what an interrupted one left.
 func (s *Service) Purge(ctx context.Context) error {
-	var due []domain.Run
-	err := s.Store.View(ctx, func(tx Tx) (err error) {
-		due, err = tx.RunsToPurge(ctx, s.Clock().AddDate(0, 0, -domain.RunKeptDays), purgesOnce)
-		return err
-	})
-	if err != nil {
-		return err
-	}
+	before := s.Clock().AddDate(0, 0, -domain.RunKeptDays)
 	var errs []error
-	for _, run := range due {
-		if err := s.purge(ctx, run); err != nil {
-			errs = append(errs, fmt.Errorf("removing %s: %w", run.Name, err))
+	failed, after := 0, int64(0)
+	for more := true; more; {
+		var due []domain.Run
+		err := s.Store.View(ctx, func(tx Tx) (err error) { due, err = tx.RunsToPurge(ctx, before, after, purgesOnce); return err })
+		if err != nil {
+			return errors.Join(append(errs, err)...)
 		}
+		for _, run := range due {
+			after = run.ID
+			if err := s.purge(ctx, run); err != nil {
+				if failed++; failed <= errorsTold {
+					errs = append(errs, fmt.Errorf("removing %s: %w", run.Name, err))
+				}
+			}
+		}
+		more = len(due) == purgesOnce && ctx.Err() == nil
+	}
+	if failed > errorsTold {
+		errs = append(errs, fmt.Errorf("%d more runs could not be removed", failed-errorsTold))
 	}
 	return errors.Join(errs...)
 }
@@ -66,7 +75,7 @@ func (s *Service) purge(ctx context.Context, run domain.Run) error {
 	}
 	if run.EngineRunID != 0 {
 		// The log and the working directory are in the directory of the engine run, which is the run's alone.
-		if err := os.RemoveAll(filepath.Dir(s.Engine.WorkDir(run.FederationID, run.EngineRunID))); err != nil {
+		if err := openfile.RemoveAll(filepath.Dir(s.Engine.WorkDir(run.FederationID, run.EngineRunID))); err != nil {
 			return err
 		}
 	}

@@ -39,7 +39,7 @@ type Tx interface {
 	RunNamed(ctx context.Context, name string) (domain.Run, error)
 	RunsToDelete(ctx context.Context, d domain.RunDeletion, now time.Time) ([]domain.Run, error)
 	MarkRunDeleted(ctx context.Context, r domain.Run) error
-	RunsToPurge(ctx context.Context, before time.Time, n int) ([]domain.Run, error)
+	RunsToPurge(ctx context.Context, before time.Time, after int64, n int) ([]domain.Run, error)
 	BeginPurge(ctx context.Context, id int64, at time.Time) error
 	PurgeRun(ctx context.Context, r domain.Run) (more bool, err error)
 	EndPurge(ctx context.Context, id int64, at time.Time) error

@@ -78,6 +78,15 @@ func (tx *Tx) InsertNoticeItem(ctx context.Context, v domain.NoticeItem) error {
 		ON CONFLICT (person_id, notice_id) DO NOTHING`, v.PersonID, v.Notice.ID, millis(v.DueAt), bit(v.Daily))
 }
 
+// aboutDeleted is what notices about deleted runs are about; about purged ones there are none. See [domain.AboutRun].
+const aboutDeleted = "(SELECT 'run:' || r.id FROM run r WHERE r.deleted_at > 0 AND r.purged_at = 0)"
+
+// AboutDeletedRun reports whether a notice is about a run that is deleted.
+func (tx *Tx) AboutDeletedRun(ctx context.Context, n domain.Notice) (bool, error) {
+	return get(ctx, tx, "run", func(s scanner) (is bool, err error) { return is, s.Scan(&is) },
+		"SELECT CAST($1 AS TEXT) IN "+aboutDeleted, n.About)
+}
+
 // PeopleDueNotices returns up to n people for whom a notice is due.
 func (tx *Tx) PeopleDueNotices(ctx context.Context, now time.Time, n int) ([]int64, error) {
 	return list(ctx, tx, "notice", func(s scanner) (id int64, err error) { return id, s.Scan(&id) },
@@ -85,7 +94,7 @@ func (tx *Tx) PeopleDueNotices(ctx context.Context, now time.Time, n int) ([]int
 		millis(now), limit(n))
 }
 
-// DueNotices returns up to n notices that are due for a person, in the order in which they were written.
+// DueNotices returns up to n notices that are due for a person, in the order in which they were written; none about a deleted run.
 func (tx *Tx) DueNotices(ctx context.Context, personID int64, now time.Time, n int) ([]domain.NoticeItem, error) {
 	return list(ctx, tx, "notice", func(s scanner) (v domain.NoticeItem, err error) {
 		var due, daily int64
@@ -93,16 +102,17 @@ func (tx *Tx) DueNotices(ctx context.Context, personID int64, now time.Time, n i
 		v.DueAt, v.Daily = moment(due), daily == 1
 		return v, err
 	}, "SELECT "+prefixed("n", noticeColumns)+`, i.person_id, i.due_at, i.daily FROM notice_item i JOIN notice n ON n.id = i.notice_id
-		WHERE i.person_id = $1 AND i.due_at <= $2 ORDER BY n.id LIMIT CAST($3 AS BIGINT)`, personID, millis(now), limit(n))
+		WHERE i.person_id = $1 AND i.due_at <= $2 AND n.about NOT IN `+aboutDeleted+" ORDER BY n.id LIMIT CAST($3 AS BIGINT)", personID, millis(now), limit(n))
 }
 
-// CountDueNotices counts the notices that are due for a person.
+// CountDueNotices counts the notices that [Tx.DueNotices] returns without a limit.
 func (tx *Tx) CountDueNotices(ctx context.Context, personID int64, now time.Time) (int, error) {
 	return get(ctx, tx, "notice", func(s scanner) (n int, err error) { return n, s.Scan(&n) },
-		"SELECT COUNT(*) FROM notice_item WHERE person_id = $1 AND due_at <= $2", personID, millis(now))
+		`SELECT COUNT(*) FROM notice_item i JOIN notice n ON n.id = i.notice_id
+		WHERE i.person_id = $1 AND i.due_at <= $2 AND n.about NOT IN `+aboutDeleted, personID, millis(now))
 }
 
-// DropDueNotices ends the waiting of the notices that are due for a person.
+// DropDueNotices ends the waiting of all notices that are due for a person.
 func (tx *Tx) DropDueNotices(ctx context.Context, personID int64, now time.Time) error {
 	return tx.exec(ctx, "notice", "DELETE FROM notice_item WHERE person_id = $1 AND due_at <= $2", personID, millis(now))
 }

@@ -137,14 +137,14 @@ func (tx *Tx) OpenFailures(ctx context.Context, feds []int64, since time.Time, n
 	in(&w, "r.federation_id", feds)
 	return list(ctx, tx, "run", scanRun, fmt.Sprintf(`SELECT %s FROM run r%s
 		AND NOT EXISTS (SELECT 1 FROM run n WHERE n.federation_id = r.federation_id AND n.id > r.id AND n.app_id = r.app_id
-		AND n.created_at >= r.ended_at)
+		AND n.created_at >= r.ended_at AND n.deleted_at = 0)
 		ORDER BY r.ended_at DESC, r.id DESC LIMIT %d`, prefixed("r", runColumns), w.String(), limit(n)), w.args...)
 }
 
-// EverCompleted reports whether any run has completed, other than those in which nothing was trained.
+// EverCompleted reports whether any run has completed, other than deleted ones and those in which nothing was trained.
 func (tx *Tx) EverCompleted(ctx context.Context) (bool, error) {
 	return get(ctx, tx, "run", func(s scanner) (is bool, err error) { return is, s.Scan(&is) },
-		"SELECT EXISTS (SELECT 1 FROM run WHERE state = 'completed' AND (asked = 0 OR contributed > 0))")
+		"SELECT EXISTS (SELECT 1 FROM run WHERE deleted_at = 0 AND state = 'completed' AND (asked = 0 OR contributed > 0))")
 }
 
 // GoneNodes returns the SuperNodes that went away from runs which go on: seen since the run began, good, not suspended, not online.

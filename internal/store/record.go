@@ -215,15 +215,17 @@ func (tx *Tx) AnyExchange(ctx context.Context, fedID int64, engineRunID uint64) 
 		"SELECT EXISTS (SELECT 1 FROM exchange WHERE federation_id = $1 AND engine_run_id = $2)", fedID, int64(engineRunID))
 }
 
-// Part returns what a SuperNode has taken part in: a round counts when a reply of its came and was no error.
+// Part returns what a SuperNode has taken part in: a round counts when a reply of its came and was no error. Deleted runs do not count.
 func (tx *Tx) Part(ctx context.Context, fedID int64, nodeID uint64) (domain.Part, error) {
 	return get(ctx, tx, "part", func(s scanner) (p domain.Part, err error) { return p, s.Scan(&p.Rounds, &p.Runs) },
 		`SELECT COUNT(*), COUNT(DISTINCT engine_run_id) FROM (SELECT DISTINCT engine_run_id, round FROM exchange
-		WHERE federation_id = $1 AND node_id = $2 AND replied_at > 0 AND failed = 0) AS taken`, fedID, int64(nodeID))
+		WHERE federation_id = $1 AND node_id = $2 AND replied_at > 0 AND failed = 0) AS taken
+		WHERE NOT EXISTS (SELECT 1 FROM run r WHERE r.federation_id = $1 AND r.engine_run_id = taken.engine_run_id AND r.deleted_at > 0)`,
+		fedID, int64(nodeID))
 }
 
-// NewestContributions returns what a SuperNode contributed to the newest n rounds in which something was asked of it, over all runs, the
-// newest first.
+// NewestContributions returns what a SuperNode contributed to the newest n rounds in which something was asked of it, over all runs but
+// deleted ones, the newest first.
 func (tx *Tx) NewestContributions(ctx context.Context, fedID int64, nodeID uint64, n int) ([]domain.Contribution, error) {
 	return list(ctx, tx, "exchange", func(s scanner) (c domain.Contribution, err error) {
 		var at int64
@@ -231,10 +233,12 @@ func (tx *Tx) NewestContributions(ctx context.Context, fedID int64, nodeID uint6
 		c.AskedAt = moment(at)
 		return c, err
 	}, fmt.Sprintf(`WITH newest AS (SELECT engine_run_id, round, MAX(asked_at) AS at FROM exchange WHERE federation_id = $1 AND node_id = $2
-			GROUP BY engine_run_id, round ORDER BY MAX(asked_at) DESC, engine_run_id, round DESC LIMIT %d)
+			GROUP BY engine_run_id, round
+			HAVING NOT EXISTS (SELECT 1 FROM run d WHERE d.federation_id = $1 AND d.engine_run_id = exchange.engine_run_id AND d.deleted_at > 0)
+			ORDER BY MAX(asked_at) DESC, engine_run_id, round DESC LIMIT %d)
 		SELECT r.name, n.round, n.at, SUM(CASE WHEN e.replied_at > 0 AND e.failed = 0 THEN 1 ELSE 0 END), SUM(e.failed),
 			SUM(COALESCE(t.bytes_up, 0)), SUM(COALESCE(t.bytes_down, 0))
-		FROM newest n JOIN run r ON r.federation_id = $1 AND r.engine_run_id = n.engine_run_id AND r.deleted_at = 0
+		FROM newest n JOIN run r ON r.federation_id = $1 AND r.engine_run_id = n.engine_run_id
 			JOIN exchange e ON e.federation_id = $1 AND e.node_id = $2 AND e.engine_run_id = n.engine_run_id AND e.round = n.round
 			LEFT JOIN timing t ON t.federation_id = $1 AND t.engine_run_id = e.engine_run_id AND t.message_id = e.message_id
 		GROUP BY r.name, n.engine_run_id, n.round, n.at ORDER BY n.at DESC, n.engine_run_id, n.round DESC`, limit(n)), fedID, int64(nodeID))

@@ -30,11 +30,11 @@ func (tx *Tx) MarkRunDeleted(ctx context.Context, r domain.Run) error {
 		r.DeletedBy)
 }
 
-// RunsToPurge returns runs that were deleted before a moment and whose data is still there, the earliest first.
-func (tx *Tx) RunsToPurge(ctx context.Context, before time.Time, n int) ([]domain.Run, error) {
+// RunsToPurge returns runs with an id above after that were deleted before a moment and whose data is still there, by id.
+func (tx *Tx) RunsToPurge(ctx context.Context, before time.Time, after int64, n int) ([]domain.Run, error) {
 	return list(ctx, tx, "run", scanRun, fmt.Sprintf(`SELECT %s FROM run WHERE deleted_at > 0 AND purged_at = 0
-		AND (deleted_at <= $1 OR purging_at > 0)
-		ORDER BY deleted_at, id LIMIT %d`, runColumns, limit(n)), millis(before))
+		AND (deleted_at <= $1 OR purging_at > 0) AND id > $2
+		ORDER BY id LIMIT %d`, runColumns, limit(n)), millis(before), after)
 }
 
 // BeginPurge makes a deleted run unrestorable and empties its row: what stays is what it was, when it ran and who deleted it.
@@ -58,7 +58,8 @@ var (
 	ofRun       = []string{"run_participant", "run_param", "run_tag", "run_search", "share", "artifact_sweep", "receipt"}
 )
 
-// PurgeRun removes rows of a run whose purge has begun. It reports whether more are left: then call it again, in another transaction.
+// PurgeRun removes rows of a run whose purge has begun, and the notices about it. It reports whether more are left: then call it again, in
+// another transaction.
 func (tx *Tx) PurgeRun(ctx context.Context, r domain.Run) (more bool, err error) {
 	if r.EngineRunID != 0 {
 		for table, key := range largeOfRun {
@@ -69,6 +70,14 @@ func (tx *Tx) PurgeRun(ctx context.Context, r domain.Run) (more bool, err error)
 				return err == nil, err
 			}
 		}
+	}
+	if err := tx.purgeNotices(ctx, r); err != nil {
+		return false, err
+	}
+	if err := tx.purgeColumns(ctx, r); err != nil {
+		return false, err
+	}
+	if r.EngineRunID != 0 {
 		for _, table := range ofEngineRun {
 			if err := tx.exec(ctx, table, "DELETE FROM "+table+" WHERE federation_id = $1 AND engine_run_id = $2", r.FederationID,
 				int64(r.EngineRunID)); err != nil {
@@ -82,6 +91,34 @@ func (tx *Tx) PurgeRun(ctx context.Context, r domain.Run) (more bool, err error)
 		}
 	}
 	return false, nil
+}
+
+// purgeNotices removes the notices about a run, with what waits to be mailed and the deliveries.
+func (tx *Tx) purgeNotices(ctx context.Context, r domain.Run) error {
+	const about = "SELECT id FROM notice WHERE federation_id = $1 AND about = $2"
+	for _, query := range []string{"DELETE FROM notice_item WHERE notice_id IN (" + about + ")",
+		"DELETE FROM delivery WHERE notice_id IN (" + about + ")", "DELETE FROM notice WHERE federation_id = $1 AND about = $2"} {
+		if err := tx.exec(ctx, "notice", query, r.FederationID, domain.AboutRun(r.ID)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// purgeColumns removes the columns of the table of runs that no other run of the federation has a value for.
+func (tx *Tx) purgeColumns(ctx context.Context, r domain.Run) error {
+	err := tx.exec(ctx, "run column", `DELETE FROM run_column WHERE federation_id = $1 AND phase = ''
+		AND name IN (SELECT key FROM run_param WHERE run_id = $2)
+		AND NOT EXISTS (SELECT 1 FROM run_param p JOIN run r ON r.id = p.run_id
+			WHERE r.federation_id = $1 AND p.run_id <> $2 AND p.key = run_column.name)`, r.FederationID, r.ID)
+	if err != nil || r.EngineRunID == 0 {
+		return err
+	}
+	return tx.exec(ctx, "run column", `DELETE FROM run_column WHERE federation_id = $1 AND phase <> ''
+		AND EXISTS (SELECT 1 FROM metric_summary s WHERE s.federation_id = $1 AND s.engine_run_id = $2 AND s.phase = run_column.phase
+			AND s.name = run_column.name)
+		AND NOT EXISTS (SELECT 1 FROM metric_summary s WHERE s.federation_id = $1 AND s.engine_run_id <> $2 AND s.phase = run_column.phase
+			AND s.name = run_column.name)`, r.FederationID, int64(r.EngineRunID))
 }
 
 // removed runs a DELETE and returns how many rows it removed.

@@ -108,6 +108,11 @@ func (tx *Tx) DueDelivery(ctx context.Context, webhookID int64, now time.Time) (
 		ORDER BY d.id LIMIT 1`, webhookID, millis(now))
 }
 
+// DropDelivery removes a delivery.
+func (tx *Tx) DropDelivery(ctx context.Context, id int64) error {
+	return tx.exec(ctx, "delivery", "DELETE FROM delivery WHERE id = $1", id)
+}
+
 // HoldDeliveries lets the queued deliveries of a webhook that are due before a moment wait until then.
 func (tx *Tx) HoldDeliveries(ctx context.Context, webhookID int64, until time.Time) error {
 	return tx.exec(ctx, "delivery", "UPDATE delivery SET next_at = $2 WHERE webhook_id = $1 AND state = 'queued' AND next_at < $2",

@@ -1,9 +1,11 @@
 package web_test
 
 import (
+	"errors"
 	"net/http"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -73,7 +75,18 @@ func TestADeletedRunIsHiddenThenRestoredThenRemoved(t *testing.T) {
 		if !strings.Contains(asked.Body, "Delete gone-1?") {
 			t.Errorf("the rule finds %s", asked.Body)
 		}
-		s.Post("manager", "/f/fed/delete-runs", "tag", "old", "state", "completed", "days", "0", "confirmed", "yes")
+		s.TookWith("since-1", 78, nil, func(r *domain.Run) { r.Tags = []string{"old"} })
+		if again := s.Post("manager", "/f/fed/delete-runs", "tag", "old", "confirmed", "yes"); !strings.Contains(again.Body, "Delete 2 runs (") {
+			t.Errorf("a rule deletes what no question named: %d %s", again.Status, again.Body)
+		}
+		var fields []string
+		for _, m := range aHiddenField.FindAllStringSubmatch(asked.Body, -1) {
+			fields = append(fields, m[1], m[2])
+		}
+		s.Post("manager", "/f/fed/delete-runs", append(fields, "confirmed", "yes")...)
+		if list := s.Get("manager", "/f/fed/deleted-runs").Body; !strings.Contains(list, "gone-1") || strings.Contains(list, "since-1") {
+			t.Errorf("not what the question named was deleted: %s", list)
+		}
 		s.Passes(6 * 24 * time.Hour)
 		if err := s.Server.Runs.Purge(ctx); err != nil {
 			t.Fatal(err)
@@ -93,6 +106,56 @@ func TestADeletedRunIsHiddenThenRestoredThenRemoved(t *testing.T) {
 			s.Cookies[kind] = secret
 		}
 		s.removed(run, dir)
+	})
+}
+
+// A run that cannot be removed, and many of them, keep no other from it. They are tried again.
+func TestRunsThatCannotBeRemovedKeepNoOtherFromIt(t *testing.T) {
+	onBoth(t, func(s *site) {
+		ctx, t := s.T.Context(), s.T
+		s.FillRuns(51, 0, 1)
+		var other domain.Federation
+		s.Put(func(tx *store.Tx) (err error) { other, err = tx.FederationBySlug(ctx, "other"); return err })
+		good := s.addRun(other.ID, "good-1", func(r *domain.Run) { r.EngineRunID, r.EndedAt = 9, s.Now() })
+		dir := filepath.Dir(s.Server.Runs.Engine.WorkDir(other.ID, 9))
+		if err := os.MkdirAll(dir, 0o700); err != nil {
+			t.Fatal(err)
+		}
+		for _, d := range []domain.RunDeletion{{FederationID: s.Fed.ID, States: []domain.RunState{domain.Completed, domain.Failed, domain.Stopped}},
+			{FederationID: other.ID, Names: []string{good.Name}}} {
+			if _, err := s.Server.Runs.Delete(ctx, domain.System, d); err != nil {
+				t.Fatal(err)
+			}
+			s.Passes(time.Minute)
+		}
+		s.Passes(8 * 24 * time.Hour)
+		// Nothing below a file can be removed, whoever tries.
+		folder := filepath.Dir(filepath.Dir(s.Server.Runs.Engine.WorkDir(s.Fed.ID, 1000)))
+		if err := errors.Join(os.RemoveAll(folder), os.MkdirAll(filepath.Dir(folder), 0o700), os.WriteFile(folder, nil, 0o600)); err != nil {
+			t.Fatal(err)
+		}
+		err := s.Server.Runs.Purge(ctx)
+		if err == nil || !strings.Contains(err.Error(), "removing digits-1: ") || strings.Count(err.Error(), "\n") > 10 {
+			t.Errorf("what cannot be removed: %v", err)
+		}
+		if _, err := os.Stat(dir); !os.IsNotExist(err) {
+			t.Errorf("the files of the other run are still there: %v", err)
+		}
+		if err := os.Remove(folder); err != nil {
+			t.Fatal(err)
+		}
+		if err := s.Server.Runs.Purge(ctx); err != nil {
+			t.Error(err)
+		}
+		if err := s.Server.DB.View(ctx, func(tx *store.Tx) error {
+			left, err := tx.RunsToPurge(ctx, s.Now(), 0, 10)
+			if len(left) != 0 {
+				t.Errorf("%d runs are left", len(left))
+			}
+			return err
+		}); err != nil {
+			t.Fatal(err)
+		}
 	})
 }
 
@@ -128,6 +191,19 @@ func (s *site) removed(run domain.Run, dir string) {
 		strings.Contains(s.Get("manager", "/f/fed/runs").Body, run.Name) {
 		t.Errorf("it is restored: %d %s", a.Status, a.Body)
 	}
+	if err := s.Server.Runs.AppExited(ctx, domain.NodeKey{FederationID: run.FederationID, NodeID: 7},
+		domain.AppExit{EngineRunID: run.EngineRunID, ExitCode: 1, Output: "late"}); err != nil {
+		t.Errorf("an agent that reports late: %v", err)
+	}
+	if err := s.Server.DB.View(ctx, func(tx *store.Tx) error {
+		exits, err := tx.AppExits(ctx, run.FederationID, run.EngineRunID)
+		if len(exits) != 0 {
+			t.Errorf("what an agent reported late is kept: %+v", exits)
+		}
+		return err
+	}); err != nil {
+		t.Fatal(err)
+	}
 	_, err := s.Server.Runs.ByName(ctx, run.Name)
 	if domain.CodeOf(err) != domain.NotFound {
 		t.Errorf("it is found: %v", err)
@@ -140,6 +216,8 @@ func (s *site) removed(run domain.Run, dir string) {
 		t.Errorf("its Run ID is free: %d %s", again.Status, again.Body)
 	}
 }
+
+var aHiddenField = regexp.MustCompile(`<input type="hidden" name="(\w+)" value="([^"]*)"`)
 
 // Runs that have not ended, those of another federation and an empty choice are refused; many at once are one change.
 func TestWhichRunsCanBeDeleted(t *testing.T) {

@@ -4,11 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"strconv"
 	"time"
 
 	"blossomtune/internal/domain"
+	"blossomtune/internal/openfile"
 )
 
 const sweepEvery = 10 * time.Minute
@@ -123,7 +123,7 @@ func (s *Files) removeFiles(run domain.Run) error {
 	if run.EngineRunID == 0 || !run.State.Ended() {
 		return nil
 	}
-	if err := os.RemoveAll(s.o.WorkDir(run.FederationID, run.EngineRunID)); err != nil {
+	if err := openfile.RemoveAll(s.o.WorkDir(run.FederationID, run.EngineRunID)); err != nil {
 		return fmt.Errorf("removing the files of %s: %w", run.Name, err)
 	}
 	return nil

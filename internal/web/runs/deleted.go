@@ -75,7 +75,8 @@ func deletionOf(r *http.Request, fedID int64) domain.RunDeletion {
 	return d
 }
 
-// Delete deletes the runs that were picked, or those that a rule chooses.
+// Delete deletes the runs that were picked, or those that a rule chooses. What is confirmed are the runs that the question is about: those
+// that the rule would choose by then may be others.
 func (s *Pages) Delete(w http.ResponseWriter, r *http.Request, v *visit.Visit) error {
 	if err := visit.ParseForm(r); err != nil {
 		return err
@@ -84,6 +85,10 @@ func (s *Pages) Delete(w http.ResponseWriter, r *http.Request, v *visit.Visit) e
 	all, err := s.Runs.ToDelete(r.Context(), d)
 	if err == nil && len(all) == 0 {
 		return s.Done(w, r, back, "No ended run matches.")
+	}
+	if err == nil && len(d.Names) == 0 {
+		d = domain.RunDeletion{FederationID: v.Fed.ID, Names: namesOf(all)}
+		r.PostForm = url.Values{"run": d.Names}
 	}
 	if err == nil {
 		if ok, err := s.Confirmed(w, r, v, deletionConfirmation(v.Fed, all)); err != nil || !ok {
