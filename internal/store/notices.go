@@ -102,7 +102,8 @@ func (tx *Tx) DueNotices(ctx context.Context, personID int64, now time.Time, n i
 		v.DueAt, v.Daily = moment(due), daily == 1
 		return v, err
 	}, "SELECT "+prefixed("n", noticeColumns)+`, i.person_id, i.due_at, i.daily FROM notice_item i JOIN notice n ON n.id = i.notice_id
-		WHERE i.person_id = $1 AND i.due_at <= $2 AND n.about NOT IN `+aboutDeleted+" ORDER BY n.id LIMIT CAST($3 AS BIGINT)", personID, millis(now), limit(n))
+		WHERE i.person_id = $1 AND i.due_at <= $2 AND n.about NOT IN `+aboutDeleted+" ORDER BY n.id LIMIT CAST($3 AS BIGINT)",
+		personID, millis(now), limit(n))
 }
 
 // CountDueNotices counts the notices that [Tx.DueNotices] returns without a limit.
