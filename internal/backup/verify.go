@@ -115,7 +115,7 @@ func where(v domain.AuditVerdict) string {
 	if v.Fault != 0 {
 		return fmt.Sprintf("entry %d does not fit", v.Fault)
 	}
-	return "entries are missing at its end"
+	return "entries are missing at its end, or their recorded number was changed"
 }
 
 // writeFile writes a new file, readable only by its owner.

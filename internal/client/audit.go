@@ -11,7 +11,7 @@ type AuditChain struct {
 	Since   *time.Time `json:"since,omitempty" doc:"Since when entries are chained as they are written"`
 	Hash    string     `json:"hash" doc:"Of the newest entry: kept elsewhere, it tells later that nothing before it has changed"`
 	Fault   int64      `json:"fault,omitempty" doc:"The first entry that does not fit the one before it"`
-	Short   bool       `json:"short,omitempty" doc:"Entries are missing at the end"`
+	Short   bool       `json:"short,omitempty" doc:"Entries are missing at the end, or their number is not the one recorded"`
 }
 
 // AuditEntry is one entry of the audit: who did what, on what.

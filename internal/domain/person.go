@@ -130,7 +130,7 @@ type AuditVerdict struct {
 	Hash    string    // of the newest entry, in hex: whoever keeps it elsewhere can tell later that nothing before it has changed
 	Fault   int64     // the first entry that does not fit; 0: all do
 	FaultAt time.Time // when that one says it was written
-	Short   bool      // entries are missing at the end
+	Short   bool      // entries are missing at the end, or there are not as many as is recorded
 }
 
 // Whole reports whether the chain is whole.

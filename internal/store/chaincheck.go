@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
-	"time"
 
 	"blossomtune/internal/domain"
 )
@@ -23,16 +22,16 @@ func newChainCheck(head auditHead) *chainCheck {
 		Hash: hex.EncodeToString(head.hash)}}
 }
 
-// add takes the next entry and reports whether it fits; the rest need not be added then.
+// add takes the next entry and reports whether it fits; the rest need not be added then. Whether an erased entry fits the one before it is
+// known only at the end: its own hash is of the text that it had.
 func (c *chainCheck) add(r auditRow) bool {
-	if r.erased && len(r.hash) == sha256.Size {
-		c.hash = r.hash // its text is checked at the end
-	} else {
-		c.hash = r.chained(c.hash)
+	hash := r.chained(c.hash)
+	c.erasures.note(r, hash, c.v.Entries)
+	if c.hash = hash; r.erased && len(r.hash) == sha256.Size {
+		c.hash = r.hash
 	}
-	c.erasures.note(r)
 	if !bytes.Equal(c.hash, r.hash) || r.id > c.head.last {
-		c.v.Fault, c.v.FaultAt = r.id, time.UnixMilli(r.at).UTC()
+		place{r.id, r.at, c.v.Entries}.on(&c.v)
 		return false
 	}
 	c.v.Entries++
@@ -44,11 +43,13 @@ func (c *chainCheck) add(r auditRow) bool {
 
 // verdict is the result after the last entry.
 func (c *chainCheck) verdict() domain.AuditVerdict {
-	if c.v.Fault == 0 {
-		c.v.Fault = c.erasures.fault()
+	if c.v.Fault != 0 {
+		return c.v
 	}
-	if c.v.Fault == 0 {
-		c.v.Short = !bytes.Equal(c.hash, c.head.hash)
+	if fault := c.erasures.fault(); fault != nil {
+		fault.on(&c.v)
+		return c.v
 	}
+	c.v.Short = !bytes.Equal(c.hash, c.head.hash) || int64(c.v.Entries) != c.head.entries
 	return c.v
 }

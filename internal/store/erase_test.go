@@ -55,24 +55,44 @@ func TestErasedEntriesAreVouchedFor(t *testing.T) {
 			!strings.HasPrefix(third.Detail["kept"], "notbob@") {
 			t.Errorf("%+v", third)
 		}
-		for what, do := range map[string]string{
-			"an erased text":           "UPDATE audit SET detail = '{}' WHERE id = 3",
-			"an erased name":           "UPDATE audit SET actor_name = 'Eve' WHERE id = 4",
-			"a hash":                   "UPDATE audit_erasure SET hash = (SELECT hash FROM audit WHERE id = 1) WHERE audit_id = 4",
-			"a missing row":            "DELETE FROM audit_erasure WHERE audit_id = 4",
-			"another entry as erased":  "UPDATE audit SET erased = 1, detail = '{\"a\":\"c\"}' WHERE id = 5",
-			"an erased one as its own": "UPDATE audit SET erased = 0 WHERE id = 3",
+		rehash := "rehash" // makes the hashes of the first two entries fit them
+		for what, do := range map[string][]string{
+			"an erased text":               {"UPDATE audit SET detail = '{}' WHERE id = 3"},
+			"an erased name":               {"UPDATE audit SET actor_name = 'Eve' WHERE id = 4"},
+			"a hash":                       {"UPDATE audit_erasure SET hash = (SELECT hash FROM audit WHERE id = 1) WHERE audit_id = 4"},
+			"a missing row":                {"DELETE FROM audit_erasure WHERE audit_id = 4"},
+			"another entry as erased":      {"UPDATE audit SET erased = 1, detail = '{\"a\":\"c\"}' WHERE id = 5"},
+			"an erased one as its own":     {"UPDATE audit SET erased = 0 WHERE id = 3"},
+			"the entries before an erased": {"DELETE FROM audit WHERE id < 3"},
+			"an erased before an erased":   {"DELETE FROM audit WHERE id = 3"},
+			"an entry before an erased":    {"UPDATE audit SET detail = '{\"a\":\"c\"}' WHERE id = 1", rehash},
+			"an erased with its hash moved": {"DELETE FROM audit WHERE id = 4", "UPDATE audit SET hash = (SELECT hash FROM kept WHERE id = 4) WHERE id = 3",
+				"UPDATE audit_head SET entries = entries - 1"},
+			"the number of entries": {"UPDATE audit_head SET entries = entries + 1"},
 		} {
-			for _, q := range []string{"CREATE TABLE kept AS SELECT * FROM audit", "CREATE TABLE kept2 AS SELECT * FROM audit_erasure", do} {
-				if err := db.Exec(ctx, q); err != nil {
-					t.Fatalf("%s: %v", q, err)
+			do = append([]string{"CREATE TABLE kept AS SELECT * FROM audit", "CREATE TABLE kept2 AS SELECT * FROM audit_erasure",
+				"CREATE TABLE kept3 AS SELECT * FROM audit_head"}, do...)
+			for _, q := range do {
+				err := error(nil)
+				if q == rehash {
+					err = db.Rehash(ctx, 2)
+				} else {
+					err = db.Exec(ctx, q)
+				}
+				if err != nil {
+					t.Fatalf("%s: %v", what, err)
 				}
 			}
-			if v := checkAudit(t, db); v.Whole() {
+			v := checkAudit(t, db)
+			if v.Whole() {
 				t.Errorf("%s is not found: %+v", what, v)
 			}
+			if v.Fault != 0 && v.FaultAt.IsZero() {
+				t.Errorf("%s: %+v does not say when", what, v)
+			}
 			for _, q := range []string{"DELETE FROM audit", "INSERT INTO audit " + overriding(t) + " SELECT * FROM kept", "DROP TABLE kept",
-				"DELETE FROM audit_erasure", "INSERT INTO audit_erasure SELECT * FROM kept2", "DROP TABLE kept2"} {
+				"DELETE FROM audit_erasure", "INSERT INTO audit_erasure SELECT * FROM kept2", "DROP TABLE kept2",
+				"DELETE FROM audit_head", "INSERT INTO audit_head SELECT * FROM kept3", "DROP TABLE kept3"} {
 				if err := db.Exec(ctx, q); err != nil {
 					t.Fatalf("%s: %v", q, err)
 				}

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -64,4 +65,70 @@ func (db *DB) TallyVersion() uint64 { return db.tallies.version.Load() }
 // TablesOfRuns are the tables from which the rows of a purged run are removed.
 func TablesOfRuns() []string {
 	return slices.Concat(ofRun, ofEngineRun, slices.Collect(maps.Keys(largeOfRun)))
+}
+
+// Rehash makes the hashes of the audit's first n entries fit what they say now, as somebody who knows how they are made could.
+func (db *DB) Rehash(ctx context.Context, n int) error {
+	return db.InTx(ctx, func(tx *Tx) error {
+		rows, err := list(ctx, tx, "audit entry", scanAuditRow, "SELECT "+auditRowColumns+" FROM audit ORDER BY id LIMIT $1", n)
+		hash := make([]byte, 32)
+		for _, r := range rows {
+			hash = r.chained(hash)
+			if err == nil {
+				err = tx.one(ctx, "audit entry", "UPDATE audit SET hash = $2 WHERE id = $1", r.id, hash)
+			}
+		}
+		return err
+	})
+}
+
+// Rows returns every row of every table, in words.
+func (tx *Tx) Rows(ctx context.Context) (out []string, err error) {
+	query := "SELECT name FROM sqlite_master WHERE type = 'table'"
+	if tx.postgres {
+		query = "SELECT table_name FROM information_schema.tables WHERE table_schema = current_schema()"
+	}
+	tables, err := list(ctx, tx, "table", scanText, query)
+	for _, table := range tables {
+		if err != nil {
+			return nil, err
+		}
+		rows, err := tx.rowsOf(ctx, table)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, rows...)
+	}
+	return out, err
+}
+
+func (tx *Tx) rowsOf(ctx context.Context, table string) (out []string, err error) {
+	rows, err := tx.q.QueryContext(ctx, "SELECT * FROM "+table)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	columns, err := rows.Columns()
+	if err != nil {
+		return nil, err
+	}
+	for rows.Next() {
+		values := make([]any, len(columns))
+		for i := range values {
+			values[i] = new(any)
+		}
+		if err := rows.Scan(values...); err != nil {
+			return nil, err
+		}
+		row := table + ":"
+		for i, v := range values {
+			value := *v.(*any)
+			if b, ok := value.([]byte); ok {
+				value = string(b)
+			}
+			row += fmt.Sprintf(" %s=%v", columns[i], value)
+		}
+		out = append(out, row)
+	}
+	return out, rows.Err()
 }

@@ -1,10 +1,12 @@
 package web_test
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"blossomtune/internal/domain"
 	"blossomtune/internal/store"
@@ -25,19 +27,36 @@ func TestErasingAPersonLeavesALabelAndAWholeAudit(t *testing.T) {
 		if reject.Status != http.StatusSeeOther {
 			t.Fatalf("%d %s", reject.Status, reject.Body)
 		}
-		if err := s.Server.Accounts.Grant(ctx, domain.System, s.Fed.ID, "goner@example.org", domain.RoleViewer); err != nil {
+		if err := s.Server.Accounts.Grant(ctx, domain.System, s.Fed.ID, "goner@example.org", domain.RoleManager); err != nil {
 			t.Fatal(err)
+		}
+		token, _, err := s.Server.Accounts.CreateToken(ctx, domain.System, r.PersonID, "laptop", domain.ScopeAll, time.Hour)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for path, body := range map[string]string{"": `{"note":"x"}`, "/import": `{"emails":"friend@example.org"}`} {
+			if a := s.Bearer(token, http.MethodPost, "/api/v1/federations/fed/invitations"+path, body); a.Status >= http.StatusMultipleChoices {
+				t.Fatalf("inviting with a token: %d %s", a.Status, a.Body)
+			}
 		}
 		dump := func() string {
 			var out strings.Builder
-			for _, path := range []string{"/admin/audit", "/admin/audit.csv", "/admin/people", "/admin/mail", "/f/fed/requests?state=all",
+			for _, path := range []string{"/admin/audit", "/admin/audit.csv", "/admin/people", "/admin/mail", "/f/fed/requests?state=all", "/f/fed/invites",
 				"/f/fed/settings", "/api/v1/people", "/api/v1/federations/fed/requests", "/api/v1/federations/fed/roles", "/api/v1/mails",
 				"/api/v1/audit?limit=200"} {
 				out.WriteString(s.Get("admin", path).Body)
 			}
+			if err := s.Server.DB.View(ctx, func(tx *store.Tx) error {
+				mails, err := tx.Mails(ctx, 0, 100)
+				invited, err2 := tx.Invitations(ctx, s.Fed.ID, 0, 100)
+				fmt.Fprintf(&out, "%+v %+v", mails, invited)
+				return errors.Join(err, err2)
+			}); err != nil {
+				t.Fatal(err)
+			}
 			return out.String()
 		}
-		if !strings.Contains(dump(), "goner@example.org") {
+		if before := dump(); !strings.Contains(before, "goner@example.org") || !strings.Contains(before, "CreatedBy:goner (token laptop)") {
 			t.Fatal("nothing names them before")
 		}
 		a := s.API(http.MethodPost, "/people/"+id+"/erase", "")

@@ -156,7 +156,8 @@ func chainTone(c audit.Verdict) ui.Tone {
 // chainFault says where the chain breaks, and what that means.
 func chainFault(c audit.Verdict) (message, meaning string) {
 	if c.Fault == 0 {
-		return "Entries are missing at the end of the audit.", "They were removed in the database, not by this server. Compare a backup."
+		return "Entries are missing at the end of the audit, or their recorded number was changed.",
+			"This was done in the database, not by this server. Compare a backup."
 	}
 	return "Entry " + ui.Itoa64(c.Fault) + " of " + ui.Exact(c.FaultAt) + " does not fit the one before it.",
 		"One of the two was changed, added or removed in the database, not by this server. The " + ui.Plural(c.Entries, "entry", "entries") +
