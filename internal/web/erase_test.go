@@ -34,7 +34,8 @@ func TestErasingAPersonLeavesALabelAndAWholeAudit(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for path, body := range map[string]string{"": `{"note":"x"}`, "/import": `{"emails":"friend@example.org"}`} {
+		for path, body := range map[string]string{"": `{"uses":1,"days":1}`,
+			"/import": `{"emails":"friend@example.org","days":1,"auto":false}`} {
 			if a := s.Bearer(token, http.MethodPost, "/api/v1/federations/fed/invitations"+path, body); a.Status >= http.StatusMultipleChoices {
 				t.Fatalf("inviting with a token: %d %s", a.Status, a.Body)
 			}
