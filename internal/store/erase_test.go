@@ -66,14 +66,15 @@ func TestErasedEntriesAreVouchedFor(t *testing.T) {
 			"the entries before an erased": {"DELETE FROM audit WHERE id < 3"},
 			"an erased before an erased":   {"DELETE FROM audit WHERE id = 3"},
 			"an entry before an erased":    {"UPDATE audit SET detail = '{\"a\":\"c\"}' WHERE id = 1", rehash},
-			"an erased with its hash moved": {"DELETE FROM audit WHERE id = 4", "UPDATE audit SET hash = (SELECT hash FROM kept WHERE id = 4) WHERE id = 3",
+			"an erased with its hash moved": {"DELETE FROM audit WHERE id = 4",
+				"UPDATE audit SET hash = (SELECT hash FROM kept WHERE id = 4) WHERE id = 3",
 				"UPDATE audit_head SET entries = entries - 1"},
 			"the number of entries": {"UPDATE audit_head SET entries = entries + 1"},
 		} {
 			do = append([]string{"CREATE TABLE kept AS SELECT * FROM audit", "CREATE TABLE kept2 AS SELECT * FROM audit_erasure",
 				"CREATE TABLE kept3 AS SELECT * FROM audit_head"}, do...)
 			for _, q := range do {
-				err := error(nil)
+				var err error
 				if q == rehash {
 					err = db.Rehash(ctx, 2)
 				} else {

@@ -10,7 +10,8 @@ import (
 )
 
 // writtenBy are the columns that hold the name of who did something, without their id.
-var writtenBy = [][2]string{{"request", "decided_by"}, {"invitation", "created_by"}, {"approval_rule", "created_by"}, {"app_origin", "added_by"},
+var writtenBy = [][2]string{{"request", "decided_by"}, {"invitation", "created_by"}, {"approval_rule", "created_by"},
+	{"app_origin", "added_by"},
 	{"app_preset", "created_by"}, {"run", "created_by"}, {"run", "deleted_by"}, {"share", "created_by"}, {"webhook", "created_by"}}
 
 // eraseWriters replaces the person as the one who did something.

@@ -42,7 +42,8 @@ func TestErasingAPersonLeavesALabelAndAWholeAudit(t *testing.T) {
 		}
 		dump := func() string {
 			var out strings.Builder
-			for _, path := range []string{"/admin/audit", "/admin/audit.csv", "/admin/people", "/admin/mail", "/f/fed/requests?state=all", "/f/fed/invites",
+			for _, path := range []string{"/admin/audit", "/admin/audit.csv", "/admin/people", "/admin/mail", "/f/fed/requests?state=all",
+				"/f/fed/invites",
 				"/f/fed/settings", "/api/v1/people", "/api/v1/federations/fed/requests", "/api/v1/federations/fed/roles", "/api/v1/mails",
 				"/api/v1/audit?limit=200"} {
 				out.WriteString(s.Get("admin", path).Body)
