@@ -97,6 +97,7 @@ func ConfigFromTOML(schema []domain.ConfigKey, text string) (map[string]string, 
 	if len(text) > maxTOML {
 		return nil, domain.Errorf(domain.Invalid, "The text is larger than %d kB.", maxTOML>>10).At("toml.0")
 	}
+	text = strings.TrimPrefix(text, "\ufeff") // some editors begin a file with a byte order mark
 	var tree map[string]any
 	if err := decodeTOML([]byte(text), &tree); err != nil {
 		line, cause := tomltext.Fault(err)

@@ -127,3 +127,14 @@ func FuzzConfigFromTOML(f *testing.F) {
 		}
 	})
 }
+
+// Some editors begin a file with a byte order mark.
+func TestAByteOrderMarkBeforeTheTOMLIsPassedOver(t *testing.T) {
+	if got, err := ConfigFromTOML(tomlSchema, "\ufeffrounds = 3\n"); err != nil || got["rounds"] != "3" {
+		t.Errorf("%v, %v", got, err)
+	}
+	_, err := ConfigFromTOML(tomlSchema, "\ufeffrounds = 3\nlr = = 2")
+	if es := (domain.Errors{}).With(err); len(es) != 1 || !strings.HasPrefix(es[0].Message, "Line 2: ") {
+		t.Errorf("%v", err)
+	}
+}
