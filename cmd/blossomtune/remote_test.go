@@ -69,7 +69,7 @@ func newHost(t *testing.T) *host {
 		t.Fatal(err)
 	}
 	c := config.Config{Data: h.data, Listen: "127.0.0.1:0", Mail: config.Mail{Host: "127.0.0.1", Port: 1, From: "fed@example.org",
-		TLS: "none"}, Backup: config.Backup{Clear: true}} // mails stay queued
+		TLS: "none"}, Backup: config.Backup{Clear: true, KeepDaily: 7}} // mails stay queued
 	err := c.Resolve()
 	if err == nil {
 		h.srv, err = server.New(t.Context(), server.Options{Config: c, Version: "test", Clock: h.now, Log: slog.New(slog.DiscardHandler),

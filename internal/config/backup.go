@@ -30,11 +30,13 @@ func within(dir, path string) bool {
 // checkBackup checks the settings of backups and fills the defaults. The data directory must be known.
 func (c *Config) checkBackup() error {
 	b := &c.Backup
-	b.KeepDaily, b.KeepWeekly = cmp.Or(b.KeepDaily, 7), cmp.Or(b.KeepWeekly, 4)
 	own := filepath.Join(c.Data, backupFolder)
 	b.Folder = cmp.Or(b.Folder, own)
-	if b.KeepDaily < 1 || b.KeepWeekly < 0 {
+	if used := b.Daily != "" || b.protected() > 0; b.KeepDaily < 0 || used && b.KeepDaily == 0 {
 		return wrong("backup-keep-daily", "At least one backup must be kept.").Fix("Set it to 1 or more.")
+	}
+	if b.KeepWeekly < 0 {
+		return wrong("backup-keep-weekly", "It is less than 0.").Fix("Set it to 0 or more.")
 	}
 	if b.protected() > 1 {
 		return wrong("backup-recipient", "It, --backup-passphrase-file and --backup-clear exclude each other.").Fix("Set one of them.")

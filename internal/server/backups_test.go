@@ -39,7 +39,7 @@ const attention = "blossomtune_backup_needs_attention"
 
 // A scheduled backup is made at the start, and everything that watches the server knows of it.
 func TestTheLastBackupIsKnownEverywhere(t *testing.T) {
-	s := servertest.NewWith(t, func(c *config.Config) { c.Backup.Daily, c.Backup.Clear = "03:00", true })
+	s := servertest.NewWith(t, func(c *config.Config) { c.Backup.Daily, c.Backup.Clear, c.Backup.KeepDaily = "03:00", true, 7 })
 	b := awaitBackup(t, s, 1)
 	if b.LastGood == nil || b.Problem != "" || b.Newest[0].Kind != "scheduled" || b.Newest[0].Verified != "content" {
 		t.Fatalf("%+v", b)
@@ -78,7 +78,9 @@ func TestAFailedBackupNeedsAttention(t *testing.T) {
 	if err := os.WriteFile(folder, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	s := servertest.NewWith(t, func(c *config.Config) { c.Backup.Daily, c.Backup.Clear, c.Backup.Folder = "03:00", true, folder })
+	s := servertest.NewWith(t, func(c *config.Config) {
+		c.Backup = config.Backup{Daily: "03:00", Clear: true, Folder: folder, KeepDaily: 7}
+	})
 	if b := awaitBackup(t, s, 1); b.LastGood != nil || !strings.Contains(b.Problem, "failed") || b.Remedy == "" {
 		t.Errorf("%+v", b)
 	}
