@@ -38,7 +38,7 @@ func (c *appTryCmd) Run(ctx context.Context, t *terminal) (err error) {
 			Fix("Set --participants to 1 to %d, and --rounds to 0 or more.", demo.MaxSites)
 	}
 	// A closed terminal or pipe would end this process alone and leave the keeper, which is made to outlive its server.
-	ctx, stop := signal.NotifyContext(ctx, syscall.SIGHUP, syscall.SIGPIPE)
+	ctx, stop := signal.NotifyContext(ctx, endings()...)
 	defer stop()
 	app, _, err := appFile(c.Source)
 	if err != nil {
@@ -48,7 +48,7 @@ func (c *appTryCmd) Run(ctx context.Context, t *terminal) (err error) {
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, done()) }()
+	defer func() { err = triedIn(ctx, dir, err, done) }()
 	python, err := c.dir()
 	if err != nil {
 		return err
@@ -59,15 +59,44 @@ func (c *appTryCmd) Run(ctx context.Context, t *terminal) (err error) {
 	}
 	f, isFile := t.Out.(*os.File)
 	o := demo.Options{Data: dir, Out: t.Out, Terminal: isFile && isatty.IsTerminal(f.Fd()), Self: self, Version: versionOf()}
-	err = demo.Try(ctx, demo.TryOptions{Options: o, App: app, Python: c.Python, PythonDir: python, Sites: c.Participants, Rounds: c.Rounds,
+	return demo.Try(ctx, demo.TryOptions{Options: o, App: app, Python: c.Python, PythonDir: python, Sites: c.Participants, Rounds: c.Rounds,
 		Config: c.Config, Install: c.Deps == "allow", Folders: c.Data, Uncontained: c.Contain == "off"})
+}
+
+// endings are the signals that end a trial, besides those of every command. A process under nohup does not heed the end of its terminal.
+func endings() []os.Signal {
+	if signal.Ignored(syscall.SIGHUP) {
+		return []os.Signal{syscall.SIGPIPE}
+	}
+	return []os.Signal{syscall.SIGHUP, syscall.SIGPIPE}
+}
+
+// triedIn returns the error of a trial that ended with err: quiet where everything was said. It removes the folder with done, unless
+// something may still run in it.
+func triedIn(ctx context.Context, dir string, err error, done func() error) error {
+	var left demo.NotStopped
+	var trouble *domain.Error
+	if errors.As(err, &left) {
+		trouble = domain.Errorf(domain.Internal, "Something that the trial started may still run.").
+			Fix("Look at the processes of this user, end them, then remove %s.", dir).Because(left)
+	} else if e := done(); e != nil {
+		trouble = domain.Errorf(domain.Internal, "The folder %s cannot be removed.", dir).Fix("Remove it.").Because(e)
+	}
+	quiet := errQuiet
+	if trouble != nil {
+		quiet = trouble
+	}
 	switch {
 	case errors.Is(err, demo.ErrFailed):
-		return withExit{errQuiet, exitRun}
+		return withExit{quiet, exitRun}
 	case ctx.Err() != nil:
-		return withExit{errQuiet, exitInterrupted}
+		return withExit{quiet, exitInterrupted}
+	case trouble == nil:
+		return err
+	case err != nil: // only one error of those returned is shown
+		complain(err)
 	}
-	return err
+	return trouble
 }
 
 // folder returns the folder of the federation; done removes a temporary one.

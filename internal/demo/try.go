@@ -37,6 +37,13 @@ var roundKeys = []string{"num-server-rounds", "num_server_rounds", "num-rounds",
 // ErrFailed is returned by [Try] once it has said why a run did not complete, or that nothing was trained.
 var ErrFailed = errors.New("the run failed")
 
+// NotStopped is in the chain of an error of [Try] if something that it started may still run. It is the cause.
+type NotStopped struct{ Err error }
+
+func (n NotStopped) Error() string { return n.Err.Error() }
+
+func (n NotStopped) Unwrap() error { return n.Err }
+
 // trial is one app that is tried.
 type trial struct {
 	*demo
@@ -46,7 +53,7 @@ type trial struct {
 }
 
 // Try runs an app in a federation of its own on this machine, by the same paths as [Run], and prints its metrics as they come. When it
-// returns, nothing that it started is left. A run that did not complete is [ErrFailed]; other errors have a cause and a remedy.
+// returns, nothing that it started is left, unless the error has [NotStopped] in its chain. A run that did not complete is [ErrFailed]; other errors have a cause and a remedy.
 // If ctx ends first, Try returns its error.
 func Try(ctx context.Context, o TryOptions) (err error) {
 	o.Listen, o.Engine = "127.0.0.1:0", "builtin"
@@ -62,7 +69,9 @@ func Try(ctx context.Context, o TryOptions) (err error) {
 		if e := ctx.Err(); e != nil {
 			err = e
 		}
-		err = errors.Join(err, d.stop(ctx))
+		if e := d.stop(ctx); e != nil {
+			err = errors.Join(err, NotStopped{e})
+		}
 	}()
 	if err := o.linkPython(); err != nil {
 		return err
