@@ -16,24 +16,21 @@ import (
 	"blossomtune/internal/domain"
 )
 
-// unpacker writes the entries of a backup into a directory beside the data directory.
+// unpacker writes the entries of a backup into a directory beside the data directory, or in it if that is there already.
 type unpacker struct {
 	o        RestoreOptions
 	dir      string // the directory, until it is renamed
-	inside   bool   // it is in the data directory, which cannot be renamed
+	inside   bool   // it is in the data directory, which was there already and keeps its mode, its owner and its place
 	root     *os.Root
 	file     string                        // where the SQLite database goes
 	stage    string                        // where it is until then
-	there    bool                          // the data directory was there, and empty
 	database bool                          // the SQLite database was in the backup
 	table    func(string, io.Reader) error // loads a table of PostgreSQL
 }
 
 func newUnpacker(o RestoreOptions, file string) (*unpacker, error) {
 	parent, inside := filepath.Dir(o.Data), false
-	// An empty directory makes room for the new one. One that cannot be removed, such as a mounted volume, is filled instead.
-	removeErr := os.Remove(o.Data)
-	if removeErr != nil && !errors.Is(removeErr, fs.ErrNotExist) {
+	if _, err := os.Lstat(o.Data); err == nil { // an empty directory, a mounted volume or a link to one: it is filled
 		parent, inside = o.Data, true
 	}
 	err := os.MkdirAll(parent, 0o700)
@@ -49,7 +46,7 @@ func newUnpacker(o RestoreOptions, file string) (*unpacker, error) {
 	if err != nil {
 		return nil, errors.Join(err, os.RemoveAll(dir))
 	}
-	u := &unpacker{o: o, dir: dir, inside: inside, root: root, file: file, there: removeErr == nil}
+	u := &unpacker{o: o, dir: dir, inside: inside, root: root, file: file}
 	if rel, err := filepath.Rel(o.Data, file); file != "" && err == nil && filepath.IsLocal(rel) {
 		u.stage = filepath.Join(dir, rel)
 	} else if file != "" {
@@ -60,15 +57,12 @@ func newUnpacker(o RestoreOptions, file string) (*unpacker, error) {
 
 func (u *unpacker) begin(a About) error { return fits(a, u.file != "") }
 
-// remove removes what is not published, and puts back an empty data directory that made room.
+// remove removes what is not published.
 func (u *unpacker) remove() {
 	_ = u.root.Close()
 	_ = os.RemoveAll(u.dir)
 	if u.stage != "" {
 		_ = os.Remove(u.stage)
-	}
-	if u.there {
-		_ = os.Mkdir(u.o.Data, 0o700) // it is there already where the restore succeeded
 	}
 }
 
@@ -159,19 +153,22 @@ func (u *unpacker) publish(m Manifest) error {
 		}
 	}
 	if u.inside {
-		return u.moveUp()
+		err = u.moveUp()
+	} else {
+		err = publish(u.dir, u.o.Data)
 	}
-	if err := publish(u.dir, u.o.Data); err != nil {
+	if err != nil {
 		if outside {
 			_ = os.Remove(u.file)
 		}
-		return domain.Errorf(domain.Conflict, "The restored directory cannot be named %s.",
+		return domain.Errorf(domain.Conflict, "The restored files cannot be moved to %s.",
 			u.o.Data).Fix("Name another directory with --data.").Because(err)
 	}
 	return nil
 }
 
-// moveUp moves everything up into the data directory. The database comes last: without it, no server starts on the directory.
+// moveUp moves everything up into the data directory. The database comes last: without it, no server starts on the directory. After an
+// error, what was moved is removed.
 func (u *unpacker) moveUp() error {
 	entries, err := os.ReadDir(u.dir)
 	if err != nil {
@@ -187,10 +184,25 @@ func (u *unpacker) moveUp() error {
 		}
 		return 1
 	})
+	var moved []string
 	for _, e := range entries {
-		if err := os.Rename(filepath.Join(u.dir, e.Name()), filepath.Join(u.o.Data, e.Name())); err != nil {
-			return fmt.Errorf("naming the restored files: %w", err)
+		to := filepath.Join(u.o.Data, e.Name())
+		if _, err = os.Lstat(to); err == nil { // somebody made it meanwhile
+			err = fs.ErrExist
+		} else if err = os.Rename(filepath.Join(u.dir, e.Name()), to); err == nil {
+			moved = append(moved, to)
+			continue
 		}
+		break
 	}
-	return syncDir(u.o.Data)
+	if err == nil {
+		err = syncDir(u.o.Data)
+	}
+	if err != nil {
+		for _, path := range moved {
+			_ = os.RemoveAll(path)
+		}
+		return fmt.Errorf("naming the restored files: %w", err)
+	}
+	return nil
 }
