@@ -54,3 +54,20 @@ func groupOf(entry string) int {
 	}
 	return 4
 }
+
+// CheckSettings returns an error if the protection that the settings choose cannot be used, so that a server says so when it starts and not
+// at night. Where they choose none, there is no error.
+func CheckSettings(set config.Backup) error {
+	flag := "--backup-recipient"
+	switch {
+	case set.PassphraseFile != "":
+		flag = "--backup-passphrase-file"
+	case len(set.Recipient) == 0:
+		return nil
+	}
+	_, err := Configured(set)
+	if e := known(err); e != nil {
+		e.Message = flag + ": " + e.Message
+	}
+	return err
+}

@@ -32,6 +32,8 @@ type Options struct {
 	NoEngines bool   // leave out the directories of federations and the state of SuperLinks
 	Server    string // the version of this program
 	Clock     domain.Clock
+
+	series string // begins the names of work files, so that what a killed backup left is told from what another process writes
 }
 
 // Result says what was written.
@@ -50,12 +52,12 @@ func Create(ctx context.Context, o Options) (res Result, err error) {
 	if err := o.Protect.Check(); err != nil {
 		return res, err
 	}
-	work, err := workDir(o.Config.Data)
+	work, err := workDir(o.Config.Data, o.series)
 	if err != nil {
 		return res, err
 	}
 	defer os.RemoveAll(work)
-	w, err := newWriter(o.File, o.Protect)
+	w, err := newWriter(ctx, o.File, o.Protect, o.series)
 	if err != nil {
 		return res, err
 	}
@@ -68,8 +70,11 @@ func Create(ctx context.Context, o Options) (res Result, err error) {
 	return Result{File: o.File, Size: size, SHA256: hex.EncodeToString(w.whole.Sum(nil)), Manifest: m.manifest}, err
 }
 
+// workPrefix begins the names of directories for copies of databases.
+const workPrefix = ".work-"
+
 // workDir makes a directory for copies of databases, beside them: a copy is as secret as they are.
-func workDir(data string) (string, error) {
+func workDir(data, series string) (string, error) {
 	base := filepath.Join(data, Folder)
 	if _, err := os.Stat(data); err != nil {
 		return "", domain.Errorf(domain.NotFound, "The data directory %s cannot be read.",
@@ -78,7 +83,7 @@ func workDir(data string) (string, error) {
 	err := os.MkdirAll(base, 0o700)
 	var dir string
 	if err == nil {
-		dir, err = os.MkdirTemp(base, ".work-")
+		dir, err = os.MkdirTemp(base, workPrefix+series)
 	}
 	if err != nil {
 		return "", domain.Errorf(domain.Invalid, "The directory %s cannot be written.",

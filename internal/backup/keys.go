@@ -59,12 +59,27 @@ func (p Protection) recipients() (out []age.Recipient, err error) {
 	for _, text := range p.Recipients {
 		found, err := age.ParseRecipients(strings.NewReader(text))
 		if err != nil {
-			return nil, domain.Errorf(domain.Invalid, "%q is not an age recipient.", domain.Cut(text, 80)).
-				Fix("Recipients begin with age1. `blossomtune backup key FILE` makes one.").Because(err)
+			return nil, notARecipient(text) // without age's error, which quotes the text
 		}
 		out = append(out, found...)
 	}
 	return out, nil
+}
+
+// notARecipient is the error about a text that was given as a recipient. It may be a secret, so only what begins as a recipient is quoted.
+func notARecipient(text string) error {
+	const remedy = "Recipients begin with age1. `blossomtune backup key FILE` makes one."
+	if head := strings.ToUpper(strings.TrimSpace(text)); strings.HasPrefix(head, "AGE-SECRET-KEY-") {
+		return domain.Errorf(domain.Invalid, "A secret key was given as the recipient of backups.").
+			Fix("%s Whoever has read the key where it was given can open the backups made for it, so make a new one.", remedy)
+	}
+	if !strings.HasPrefix(text, "age1") {
+		return domain.Errorf(domain.Invalid, "A recipient of backups does not begin with age1.").Fix(remedy)
+	}
+	if end := strings.IndexFunc(text, func(r rune) bool { return !('a' <= r && r <= 'z' || '0' <= r && r <= '9') }); end >= 0 {
+		text = text[:end]
+	}
+	return domain.Errorf(domain.Invalid, "%q is not an age recipient.", domain.Cut(text, 80)).Fix(remedy)
 }
 
 // Keys open an encrypted backup.
@@ -123,7 +138,7 @@ func ReadSecret(path string) (string, error) {
 	}
 	secret := strings.TrimRight(string(text), "\r\n")
 	if secret == "" {
-		return "", domain.Errorf(domain.Invalid, "The file %s is empty.", path)
+		return "", domain.Errorf(domain.Invalid, "The file %s is empty.", path).Fix("Write the passphrase or key into it.")
 	}
 	return secret, nil
 }

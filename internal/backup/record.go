@@ -44,6 +44,9 @@ func Note(ctx context.Context, db *store.DB, actor domain.Actor, b *domain.Backu
 		"bytes": fmt.Sprint(b.Size), "encrypted": fmt.Sprint(!b.Clear), "kind": string(b.Kind), "verified": string(b.Verified)}}
 	if b.Error != "" {
 		e.Action, e.Detail = "backup.failed", map[string]string{"kind": string(b.Kind), "error": b.Error}
+		if b.File != "" { // it is there, but not as it should be
+			e.Detail["file"], e.Detail["verified"] = b.File, string(b.Verified)
+		}
 	}
 	return db.InTx(ctx, func(tx *store.Tx) error {
 		if err := tx.InsertBackup(ctx, b); err != nil {

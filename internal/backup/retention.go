@@ -15,11 +15,16 @@ import (
 	"blossomtune/internal/domain"
 )
 
-// prune removes the backups of this server that the settings do not keep. It touches only files with names that the server gives.
-func (s *Service) prune(ctx context.Context) error {
+// prune removes the backups of this server that the settings do not keep, but never the one just made. It touches only files with names
+// that the server gives. Those that seem to be from the future neither count nor are removed: the clock was once ahead.
+func (s *Service) prune(ctx context.Context, made string) error {
 	ctx, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
-	prefix, err := s.prefix(ctx)
+	series, err := s.series()
+	if err != nil {
+		return err
+	}
+	prefix, err := s.prefix(ctx, series)
 	if err != nil {
 		return err
 	}
@@ -27,35 +32,38 @@ func (s *Service) prune(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("reading the folder for backups: %w", err)
 	}
-	names, made := map[time.Time]string{}, []time.Time(nil)
+	names, moments, now := map[time.Time]string{}, []time.Time(nil), s.Clock()
 	for _, e := range entries {
 		rest, isOurs := strings.CutPrefix(e.Name(), prefix)
 		text, isBackup := strings.CutSuffix(rest, fileSuffix)
 		at, err := time.Parse(fileTime, text)
-		if !isOurs || !isBackup || err != nil || !e.Type().IsRegular() {
+		if !isOurs || !isBackup || err != nil || at.After(now) || !e.Type().IsRegular() {
 			continue
 		}
-		names[at], made = e.Name(), append(made, at)
+		names[at], moments = e.Name(), append(moments, at)
 	}
 	var errs []error
-	for _, at := range domain.ExpiredBackups(made, s.Config.Backup.KeepDaily, s.Config.Backup.KeepWeekly) {
-		errs = append(errs, os.Remove(filepath.Join(s.Config.Backup.Folder, names[at])))
+	for _, at := range domain.ExpiredBackups(moments, s.Config.Backup.KeepDaily, s.Config.Backup.KeepWeekly) {
+		if file := filepath.Join(s.Config.Backup.Folder, names[at]); file != made {
+			errs = append(errs, os.Remove(file))
+		}
 	}
 	return errors.Join(errs...)
 }
 
-// leftAfter is how old what a killed backup left must be to be removed: another process may be writing one.
+// leftAfter is how old what a killed backup left must be to be removed, unless it is this server's: another process may be writing one.
 const leftAfter = 24 * time.Hour
 
-// sweep removes what backups left that were killed: copies of databases, and files that are not whole.
-func (s *Service) sweep() {
-	for _, pattern := range []string{filepath.Join(s.Config.Data, Folder, ".work-*"), filepath.Join(s.Config.Backup.Folder, partPrefix+"*")} {
+// sweep removes what backups left that were killed: copies of databases, and files that are not whole. This server must not be writing one.
+func (s *Service) sweep(series string) {
+	for _, pattern := range []string{filepath.Join(s.Config.Data, Folder, workPrefix+"*"), filepath.Join(s.Config.Backup.Folder, partPrefix+"*")} {
 		found, err := filepath.Glob(pattern)
 		if err != nil {
 			continue // the folder's name is a pattern itself; nothing is lost but room
 		}
 		for _, path := range found {
-			if info, err := os.Lstat(path); err == nil && time.Since(info.ModTime()) > leftAfter {
+			own := strings.HasPrefix(filepath.Base(path), workPrefix+series+"-") || strings.HasPrefix(filepath.Base(path), partPrefix+series+"-")
+			if info, err := os.Lstat(path); err == nil && (own || time.Since(info.ModTime()) > leftAfter) {
 				if err := os.RemoveAll(path); err != nil {
 					s.Log.Warn("removing what a backup left", "err", err)
 				}

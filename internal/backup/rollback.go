@@ -106,7 +106,7 @@ func RemoveRollback(data string) error { return os.Remove(filepath.Join(data, Ro
 
 // putBack replaces the database by that of a backup, which it verifies first, and tells where the replaced one is.
 func putBack(ctx context.Context, o RollbackOptions, file string) (kept string, err error) {
-	report, err := inspect(ctx, file, o.Keys)
+	report, err := inspect(ctx, file, o.Keys, filepath.Join(o.Data, Folder))
 	if err != nil {
 		return "", err
 	}
@@ -122,7 +122,7 @@ func putBack(ctx context.Context, o RollbackOptions, file string) (kept string, 
 		})
 		return "the schema " + pgdump.ReplacedSchema + " of the database", full(err)
 	}
-	work, err := workDir(o.Data)
+	work, err := workDir(o.Data, "")
 	if err != nil {
 		return "", err
 	}

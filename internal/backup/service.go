@@ -78,7 +78,7 @@ func (s *Service) Start(_ context.Context, actor domain.Actor) error {
 
 // Run makes the backups that are due and asked for until ctx ends.
 func (s *Service) Run(ctx context.Context) {
-	s.sweep()
+	s.interrupted(ctx)
 	tick := time.NewTicker(lookEvery)
 	defer tick.Stop()
 	for {
@@ -97,7 +97,7 @@ func (s *Service) Run(ctx context.Context) {
 	}
 }
 
-// due reports whether a scheduled backup is to be made now: none has succeeded since its time, and none has just failed.
+// due reports whether a scheduled backup is to be made now: no file was made since its time, and no try has just failed.
 func (s *Service) due(ctx context.Context) (bool, error) {
 	if s.Config.Backup.Daily == "" {
 		return false, nil
@@ -113,8 +113,8 @@ func (s *Service) due(ctx context.Context) (bool, error) {
 	}
 	for _, b := range newest {
 		switch {
-		case b.Kind == domain.BackupByCommand:
-		case b.Error == "" && !b.StartedAt.Before(due), b.Error != "" && now.Sub(b.EndedAt) < retryAfter:
+		case b.Kind == domain.BackupByCommand, b.StartedAt.After(now), b.EndedAt.After(now): // the clock was once ahead
+		case b.File != "" && !b.StartedAt.Before(due), b.Error != "" && now.Sub(b.EndedAt) < retryAfter:
 			return false, nil
 		}
 	}
@@ -128,23 +128,26 @@ func (s *Service) make(ctx context.Context, actor domain.Actor, kind domain.Back
 	limited, cancel := context.WithTimeout(ctx, backupLimit)
 	defer cancel()
 	b := domain.Backup{Kind: kind, StartedAt: s.Clock().UTC(), Clear: s.Config.Backup.Clear}
+	ended := s.begun(kind)
 	err := s.write(limited, &b)
 	if ctx.Err() != nil {
+		ended()
 		return // the server stops; the next one makes it
 	}
 	b.EndedAt = s.Clock().UTC()
 	if err != nil {
-		b.File, b.Error = "", words(err)
-		s.Log.Error("the backup failed", "err", err)
+		b.Error = words(err)
+		s.Log.Error("the backup failed", "err", err, "file", b.File)
 	}
 	if err := Note(ctx, s.DB, actor, &b); err != nil {
 		s.Log.Error("recording the backup", "err", err)
 	}
-	if b.Error != "" {
-		return
+	ended()
+	if b.Verified == domain.BackupUnchecked {
+		return // older ones may be better
 	}
 	s.Log.Info("backed up", "file", b.File, "bytes", b.Size, "verified", string(b.Verified))
-	if err := s.prune(ctx); err != nil {
+	if err := s.prune(ctx, b.File); err != nil {
 		s.Log.Error("removing old backups", "err", err)
 	}
 }
@@ -163,6 +166,8 @@ func words(err error) string {
 	return domain.Cut(err.Error(), 500)
 }
 
+// write writes a file and checks it. After an error, b.File is the file that is there all the same: it was not verified, or a person
+// should see what was found in it.
 func (s *Service) write(ctx context.Context, b *domain.Backup) error {
 	protect, err := Configured(s.Config.Backup)
 	if err != nil {
@@ -171,43 +176,65 @@ func (s *Service) write(ctx context.Context, b *domain.Backup) error {
 	if err := os.MkdirAll(s.Config.Backup.Folder, 0o700); err != nil {
 		return domain.Errorf(domain.Unavailable, "The folder for backups %s cannot be made.", s.Config.Backup.Folder).Because(err)
 	}
-	prefix, err := s.prefix(ctx)
+	series, err := s.series()
 	if err != nil {
 		return err
 	}
-	b.File = filepath.Join(s.Config.Backup.Folder, prefix+b.StartedAt.Format(fileTime)+fileSuffix)
-	res, err := Create(ctx, Options{Config: s.Config, File: b.File, Protect: protect, Artifacts: true, Logs: true, Server: s.Server,
-		Clock: s.Clock})
+	prefix, err := s.prefix(ctx, series)
 	if err != nil {
 		return err
 	}
-	b.Size, b.SHA256 = res.Size, res.SHA256
-	if b.Verified, err = check(ctx, res, protect); err != nil {
-		return errors.Join(err, os.Remove(b.File))
+	s.sweep(series)
+	file := filepath.Join(s.Config.Backup.Folder, prefix+b.StartedAt.Format(fileTime)+fileSuffix)
+	res, err := Create(ctx, Options{Config: s.Config, File: file, Protect: protect, Artifacts: true, Logs: true, Server: s.Server,
+		Clock: s.Clock, series: series + "-"})
+	if err != nil {
+		return err
 	}
-	return nil
+	b.File, b.Size, b.SHA256 = file, res.Size, res.SHA256
+	b.Verified, err = s.check(ctx, res, protect, series)
+	if isDamage(err) || errors.Is(ctx.Err(), context.Canceled) {
+		b.File, b.Size, b.SHA256 = "", 0, ""
+		return errors.Join(err, os.Remove(file))
+	}
+	if err != nil && b.Verified == domain.BackupUnchecked {
+		return domain.Errorf(domain.Unavailable, "The backup was made, but could not be verified: %s", words(err)).
+			Fix("Check the file with blossomtune backup verify.").Because(err)
+	}
+	return err
 }
 
-// check reads a new backup again. Where it can be opened, its content is verified. For a recipient the server has no key: then it compares
-// the bytes with those that were written.
-func check(ctx context.Context, res Result, p Protection) (domain.BackupCheck, error) {
+// check reads a new backup again. Where it can be opened, its content is verified; that the audit in it is not whole is an error then,
+// although the content is as it was written. For a recipient the server has no key: then it compares the bytes with those that were written.
+func (s *Service) check(ctx context.Context, res Result, p Protection, series string) (domain.BackupCheck, error) {
 	if len(p.Recipients) > 0 {
 		sum, err := fileSum(ctx, res.File)
-		if err == nil && sum != res.SHA256 {
-			err = damaged("on its way to the disk", nil)
+		if err != nil {
+			return domain.BackupUnchecked, err
 		}
-		return domain.BackupBytesChecked, err
+		if sum != res.SHA256 {
+			return domain.BackupUnchecked, damaged("on its way to the disk", nil)
+		}
+		return domain.BackupBytesChecked, nil
 	}
-	_, err := Verify(ctx, res.File, Keys{Passphrase: func() (string, error) { return p.Passphrase, nil }})
-	return domain.BackupContentChecked, err
+	work, err := workDir(s.Config.Data, series+"-")
+	if err != nil {
+		return domain.BackupUnchecked, err
+	}
+	defer os.RemoveAll(work)
+	r, err := inspect(ctx, res.File, Keys{Passphrase: func() (string, error) { return p.Passphrase, nil }}, work)
+	if err != nil {
+		return domain.BackupUnchecked, full(err)
+	}
+	return domain.BackupContentChecked, r.judge()
 }
 
-// prefix begins the names of this instance's backups: several servers may share a folder.
-func (s *Service) prefix(ctx context.Context) (prefix string, err error) {
+// prefix begins the names of this server's backups: several servers, and copies of this one, may share a folder.
+func (s *Service) prefix(ctx context.Context, series string) (prefix string, err error) {
 	var instance string
 	err = s.DB.View(ctx, func(tx *store.Tx) (err error) { instance, err = tx.Setting(ctx, "instance"); return err })
 	if len(instance) > 8 {
 		instance = instance[:8]
 	}
-	return fmt.Sprintf("%s%s-", filePrefix, instance), err
+	return fmt.Sprintf("%s%s-%s-", filePrefix, instance, series), err
 }

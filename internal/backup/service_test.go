@@ -60,7 +60,7 @@ func TestDailyBackupsAreMadeVerifiedAndRemoved(t *testing.T) {
 		if err := os.WriteFile(other, nil, 0o600); err != nil {
 			t.Fatal(err)
 		}
-		if err := s.prune(t.Context()); err != nil {
+		if err := s.prune(t.Context(), ""); err != nil {
 			t.Fatal(err)
 		}
 		entries, err := os.ReadDir(s.Config.Backup.Folder)

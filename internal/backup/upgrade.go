@@ -115,7 +115,7 @@ func BeforeUpgrade(ctx context.Context, c config.Config, server string, now stor
 	}
 	_, err = Create(ctx, Options{Config: c, File: filepath.Join(dir, u.File), Protect: protect, NoEngines: true, Server: server, Clock: clock})
 	if err == nil && len(protect.Recipients) == 0 { // the server has no key of a recipient
-		_, err = inspect(ctx, filepath.Join(dir, u.File), Keys{Passphrase: func() (string, error) { return protect.Passphrase, nil }})
+		_, err = inspect(ctx, filepath.Join(dir, u.File), Keys{Passphrase: func() (string, error) { return protect.Passphrase, nil }}, dir)
 	}
 	if err != nil {
 		return u, errors.Join(err, ignoreMissing(os.Remove(filepath.Join(dir, u.File))))

@@ -22,7 +22,7 @@ type Report struct {
 // Verify reads a whole backup, checks the hash of every entry, and checks that its database opens and that its audit's chain is whole. The
 // database is unpacked into a temporary directory for that. Damage is a [domain.Invalid] error that names the place.
 func Verify(ctx context.Context, path string, k Keys) (Report, error) {
-	r, err := inspect(ctx, path, k)
+	r, err := inspect(ctx, path, k, "")
 	if err == nil {
 		err = r.judge()
 	}
@@ -39,11 +39,15 @@ func (r Report) judge() error {
 }
 
 // inspect is [Verify] without a judgement on the audit: what is wrong with it was wrong in the database as well, and must not stand in the
-// way of an upgrade.
-func inspect(ctx context.Context, path string, k Keys) (Report, error) {
-	dir, err := os.MkdirTemp("", "blossomtune-verify-")
+// way of a backup or an upgrade. The database is unpacked into a directory that is removed again, in work; "": where temporary files are.
+func inspect(ctx context.Context, path string, k Keys, work string) (Report, error) {
+	name := "blossomtune-verify-"
+	if work != "" {
+		name = workPrefix + "verify-"
+	}
+	dir, err := os.MkdirTemp(work, name)
 	if err != nil {
-		return Report{}, fmt.Errorf("making a temporary directory: %w", err)
+		return Report{}, full(fmt.Errorf("making a temporary directory: %w", err))
 	}
 	defer os.RemoveAll(dir)
 	c := &checker{ctx: ctx, copied: filepath.Join(dir, "server.db")}

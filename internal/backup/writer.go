@@ -2,6 +2,7 @@ package backup
 
 import (
 	"archive/tar"
+	"context"
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
@@ -32,6 +33,7 @@ const partPrefix = ".blossomtune-backup-"
 
 // writer writes an archive. Its file has another name until it is whole.
 type writer struct {
+	ctx     context.Context // when it ends, no more is added
 	file    *os.File
 	final   string
 	whole   hash.Hash      // of the file
@@ -43,7 +45,7 @@ type writer struct {
 	entries []Entry
 }
 
-func newWriter(path string, p Protection) (*writer, error) {
+func newWriter(ctx context.Context, path string, p Protection, series string) (*writer, error) {
 	to, err := p.recipients()
 	if err != nil {
 		return nil, err
@@ -51,12 +53,12 @@ func newWriter(path string, p Protection) (*writer, error) {
 	if _, err := os.Lstat(path); err == nil {
 		return nil, domain.Errorf(domain.Conflict, "The file %s exists.", path).Fix("Choose another name; a backup never replaces a file.")
 	}
-	f, err := os.CreateTemp(filepath.Dir(path), partPrefix) // with mode 0600
+	f, err := os.CreateTemp(filepath.Dir(path), partPrefix+series) // with mode 0600
 	if err != nil {
 		return nil, domain.Errorf(domain.Invalid, "The backup cannot be written to %s.", filepath.Dir(path)).
 			Fix("Check that the directory exists and that this user can write to it.").Because(err)
 	}
-	w := &writer{file: f, final: path, sum: sha256.New(), whole: sha256.New()}
+	w := &writer{ctx: ctx, file: f, final: path, sum: sha256.New(), whole: sha256.New()}
 	plain := io.MultiWriter(f, w.whole)
 	if len(to) > 0 {
 		if w.crypt, err = age.Encrypt(plain, to...); err != nil {
@@ -85,11 +87,11 @@ func (w *writer) add(name string, size int64, mode fs.FileMode, at time.Time, r 
 	}
 	sum := sha256.New()
 	both := io.MultiWriter(w.tar, sum)
-	n, err := io.Copy(both, io.LimitReader(r, size))
+	n, err := io.Copy(both, io.LimitReader(&stoppable{w.ctx, r}, size))
 	e := Entry{Name: name, Size: size}
 	if err == nil && n < size {
 		e.Changed = true
-		_, err = io.CopyN(both, zeros{}, size-n)
+		_, err = io.CopyN(both, &stoppable{w.ctx, zeros{}}, size-n)
 	}
 	if err == nil {
 		err = w.tar.Flush()

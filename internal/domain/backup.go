@@ -11,12 +11,12 @@ type Backup struct {
 	ID                 int64
 	Kind               BackupKind
 	StartedAt, EndedAt time.Time
-	File               string // "" where none was written
+	File               string // "" where there is none
 	Size               int64  // bytes
 	SHA256             string // of the file
 	Clear              bool   // it is not encrypted
 	Verified           BackupCheck
-	Error              string // why there is no backup; "" where there is
+	Error              string // why there is none, or what is wrong with the file; "" where all is well
 }
 
 // BackupKind says who asked for a backup.
@@ -59,17 +59,25 @@ func (s BackupState) Problem(now time.Time) (cause, remedy string) {
 	if s.Daily == "" {
 		return "", ""
 	}
-	own := slices.IndexFunc(s.Newest, func(b Backup) bool { return b.Kind != BackupByCommand })
-	if own >= 0 && s.Newest[own].Error != "" && s.Newest[own].EndedAt.After(s.LastGood.EndedAt) {
-		return "The newest backup failed: " + s.Newest[own].Error, "Remove the cause, then back up now."
+	known := slices.DeleteFunc(slices.Clone(s.Newest), func(b Backup) bool { return b.EndedAt.After(now) }) // the clock was once ahead
+	good := s.LastGood
+	if good.EndedAt.After(now) {
+		good = Backup{}
+		if i := slices.IndexFunc(known, func(b Backup) bool { return b.Error == "" }); i >= 0 {
+			good = known[i]
+		}
 	}
-	switch late := now.Sub(s.LastGood.EndedAt); {
-	case s.LastGood.EndedAt.IsZero() && now.Sub(s.Since) < backupGrace:
+	own := slices.IndexFunc(known, func(b Backup) bool { return b.Kind != BackupByCommand })
+	if own >= 0 && known[own].Error != "" && known[own].EndedAt.After(good.EndedAt) {
+		return "The newest backup failed: " + known[own].Error, "Remove the cause, then back up now."
+	}
+	switch late := now.Sub(good.EndedAt); {
+	case good.EndedAt.IsZero() && now.Sub(s.Since) < backupGrace:
 		return "", ""
-	case s.LastGood.EndedAt.IsZero():
+	case good.EndedAt.IsZero():
 		return "No backup has succeeded yet.", "Check the server's log, then back up now."
 	case late > 24*time.Hour+backupGrace:
-		return fmt.Sprintf("The last backup that succeeded is from %s.", s.LastGood.EndedAt.Format("2 January 2006, 15:04 UTC")),
+		return fmt.Sprintf("The last backup that succeeded is from %s.", good.EndedAt.Format("2 January 2006, 15:04 UTC")),
 			"Check that the server runs at the time of backups, then back up now."
 	}
 	return "", ""

@@ -33,6 +33,7 @@ func TestOverdueAndFailedBackupsAreReported(t *testing.T) {
 	good := Backup{Kind: BackupScheduled, EndedAt: now.Add(-9 * time.Hour)}
 	old := Backup{Kind: BackupScheduled, EndedAt: now.Add(-28 * time.Hour)}
 	failed := Backup{Kind: BackupScheduled, EndedAt: now.Add(-time.Hour), Error: "The disk is full."}
+	ahead := func(b Backup) Backup { b.EndedAt = b.EndedAt.AddDate(1, 0, 0); return b }
 	for _, c := range []struct {
 		name  string
 		state BackupState
@@ -43,6 +44,9 @@ func TestOverdueAndFailedBackupsAreReported(t *testing.T) {
 		{"late", BackupState{Daily: "03:00", Newest: []Backup{old}, LastGood: old}, "1 March 2026, 08:00"},
 		{"failed", BackupState{Daily: "03:00", Newest: []Backup{failed, good}, LastGood: good}, "The disk is full."},
 		{"mended", BackupState{Daily: "03:00", Newest: []Backup{good, failed}, LastGood: good}, ""},
+		{"failed while the clock was ahead", BackupState{Daily: "03:00", Newest: []Backup{ahead(failed), good}, LastGood: good}, ""},
+		{"good while the clock was ahead", BackupState{Daily: "03:00", Newest: []Backup{ahead(good), old}, LastGood: ahead(good)}, "1 March 2026, 08:00"},
+		{"failed since the clock was ahead", BackupState{Daily: "03:00", Newest: []Backup{ahead(good), failed}, LastGood: ahead(good)}, "The disk is full."},
 		{"never", BackupState{Daily: "03:00", Since: now.Add(-24 * time.Hour)}, "No backup has succeeded yet"},
 		{"just started", BackupState{Daily: "03:00", Since: now.Add(-time.Hour)}, ""},
 	} {

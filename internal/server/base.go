@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"blossomtune/internal/appuser"
+	"blossomtune/internal/backup"
 	"blossomtune/internal/datadir"
 	"blossomtune/internal/domain"
 	"blossomtune/internal/events"
@@ -57,6 +58,9 @@ func newBase(ctx context.Context, o Options, c *cleanups) (b base, err error) {
 		signal: nodes.NewSignal(), noise: &portmux.Noise{Log: o.Log}, python: newPython(o),
 		programs: program.New(program.Options{Dir: conf.Downloads, Version: o.Version, Log: o.Log})}
 	b.users = &appuser.Users{Range: conf.UIDs, Data: conf.Data, Python: b.python.Made, Log: o.Log}
+	if err := backup.CheckSettings(conf.Backup); err != nil {
+		return b, err
+	}
 	if err := os.MkdirAll(conf.Data, 0o700); err != nil {
 		return b, domain.Errorf(domain.Invalid, "The data directory %s cannot be made.",
 			conf.Data).Fix("Name another one with --data.").Because(err)

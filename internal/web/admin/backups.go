@@ -24,7 +24,10 @@ func (s *Pages) StartBackup(w http.ResponseWriter, r *http.Request, v *visit.Vis
 }
 
 func backupTone(b domain.Backup) ui.Tone {
-	if b.Error != "" {
+	switch {
+	case b.Error != "" && b.File != "":
+		return ui.Tone{Class: "is-bad", Icon: "cross", Word: "needs attention"}
+	case b.Error != "":
 		return ui.Tone{Class: "is-bad", Icon: "cross", Word: "failed"}
 	}
 	return ui.Tone{Class: "is-ok", Icon: "tick", Word: "complete"}
@@ -42,7 +45,7 @@ func backupKindWords(k domain.BackupKind) string {
 
 func backupCheckWords(b domain.Backup) string {
 	switch {
-	case b.Error != "":
+	case b.File == "":
 		return "–"
 	case b.Verified == domain.BackupContentChecked:
 		return "content"
