@@ -70,28 +70,6 @@ func Create(ctx context.Context, o Options) (res Result, err error) {
 	return Result{File: o.File, Size: size, SHA256: hex.EncodeToString(w.whole.Sum(nil)), Manifest: m.manifest}, err
 }
 
-// workPrefix begins the names of directories for copies of databases.
-const workPrefix = ".work-"
-
-// workDir makes a directory for copies of databases, beside them: a copy is as secret as they are.
-func workDir(data, series string) (string, error) {
-	base := filepath.Join(data, Folder)
-	if _, err := os.Stat(data); err != nil {
-		return "", domain.Errorf(domain.NotFound, "The data directory %s cannot be read.",
-			data).Fix("Set --data to the server's directory.").Because(err)
-	}
-	err := os.MkdirAll(base, 0o700)
-	var dir string
-	if err == nil {
-		dir, err = os.MkdirTemp(base, workPrefix+series)
-	}
-	if err != nil {
-		return "", domain.Errorf(domain.Invalid, "The directory %s cannot be written.",
-			base).Fix("Run this as the user of the server.").Because(err)
-	}
-	return dir, nil
-}
-
 // maker makes one backup.
 type maker struct {
 	o        Options

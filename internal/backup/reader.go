@@ -65,26 +65,6 @@ func read(ctx context.Context, path string, k Keys, v visitor) (Manifest, error)
 	return m, err
 }
 
-// damaged is the error about a backup that is not as it was written.
-func damaged(where string, cause error) error {
-	return damage{domain.Errorf(domain.Invalid, "The backup is damaged %s.",
-		where).Fix("Use another backup or another copy of this one.").Because(cause)}
-}
-
-// damage marks an error about the bytes of a backup, so that it is told from one of reading or of unpacking them.
-type damage struct{ known *domain.Error }
-
-func (d damage) Error() string { return d.known.Error() }
-
-func (d damage) Unwrap() error { return d.known }
-
-// isDamage reports whether the bytes of a backup are other ones than those that were written; false where they could not be read.
-func isDamage(err error) bool {
-	var d damage
-	var unread *fs.PathError
-	return errors.As(err, &d) && !errors.As(err, &unread)
-}
-
 // decrypted returns the plain text of a backup.
 func decrypted(in *bufio.Reader, k Keys) (io.Reader, error) {
 	head, err := in.Peek(maxAgeStart)

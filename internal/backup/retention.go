@@ -54,15 +54,16 @@ func (s *Service) prune(ctx context.Context, made string) error {
 // leftAfter is how old what a killed backup left must be to be removed, unless it is this server's: another process may be writing one.
 const leftAfter = 24 * time.Hour
 
-// sweep removes what backups left that were killed: copies of databases, and files that are not whole. This server must not be writing one.
+// sweep removes what backups left that were killed: copies of databases, and files that are not whole. This server must not be writing
+// one.
 func (s *Service) sweep(series string) {
-	for _, pattern := range []string{filepath.Join(s.Config.Data, Folder, workPrefix+"*"), filepath.Join(s.Config.Backup.Folder, partPrefix+"*")} {
-		found, err := filepath.Glob(pattern)
+	for _, start := range []string{filepath.Join(s.Config.Data, Folder, workPrefix), filepath.Join(s.Config.Backup.Folder, partPrefix)} {
+		found, err := filepath.Glob(start + "*")
 		if err != nil {
 			continue // the folder's name is a pattern itself; nothing is lost but room
 		}
 		for _, path := range found {
-			own := strings.HasPrefix(filepath.Base(path), workPrefix+series+"-") || strings.HasPrefix(filepath.Base(path), partPrefix+series+"-")
+			own := strings.HasPrefix(path, start+series+"-")
 			if info, err := os.Lstat(path); err == nil && (own || time.Since(info.ModTime()) > leftAfter) {
 				if err := os.RemoveAll(path); err != nil {
 					s.Log.Warn("removing what a backup left", "err", err)

@@ -205,7 +205,8 @@ func (s *Service) write(ctx context.Context, b *domain.Backup) error {
 }
 
 // check reads a new backup again. Where it can be opened, its content is verified; that the audit in it is not whole is an error then,
-// although the content is as it was written. For a recipient the server has no key: then it compares the bytes with those that were written.
+// although the content is as it was written. For a recipient the server has no key: then it compares the bytes with those that were
+// written.
 func (s *Service) check(ctx context.Context, res Result, p Protection, series string) (domain.BackupCheck, error) {
 	if len(p.Recipients) > 0 {
 		sum, err := fileSum(ctx, res.File)

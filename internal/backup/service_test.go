@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -148,4 +149,51 @@ func TestAnAdminAsksForABackup(t *testing.T) {
 	}
 	cancel()
 	<-done
+}
+
+// The clock was wrong for a while: the backups of that time hide nothing, and push nothing out.
+func TestAClockThatWasAheadStopsNoBackups(t *testing.T) {
+	p := newPlace(t, "")
+	s, now := scheduled(t, p)
+	right := *now
+	var ahead []string
+	for day := range 3 {
+		*now = right.AddDate(1, 0, day)
+		ahead = append(ahead, tick(t, s).LastGood.File)
+	}
+	*now = right
+	for range 3 {
+		if state := tick(t, s); len(state.Newest) == 3 {
+			t.Fatal("no backup is made until the clock has caught up")
+		}
+		var b domain.Backup
+		err := p.db.View(t.Context(), func(tx *store.Tx) error {
+			found, err := tx.Backups(t.Context(), 100)
+			i := slices.IndexFunc(found, func(b domain.Backup) bool { return b.StartedAt.Equal(*now) })
+			if i >= 0 {
+				b = found[i]
+			}
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := os.Stat(b.File); err != nil {
+			t.Errorf("the backup just made: %v", err)
+		}
+		*now = now.Add(24 * time.Hour)
+	}
+	for _, file := range ahead[1:] {
+		if _, err := os.Stat(file); err != nil {
+			t.Error(err)
+		}
+	}
+	before := ahead[len(ahead)-1]
+	*now = right.AddDate(1, 0, 5) // where they count, the one just made is kept all the same
+	if err := s.prune(t.Context(), before); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(before); err != nil {
+		t.Error(err)
+	}
 }

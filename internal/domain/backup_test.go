@@ -45,8 +45,8 @@ func TestOverdueAndFailedBackupsAreReported(t *testing.T) {
 		{"failed", BackupState{Daily: "03:00", Newest: []Backup{failed, good}, LastGood: good}, "The disk is full."},
 		{"mended", BackupState{Daily: "03:00", Newest: []Backup{good, failed}, LastGood: good}, ""},
 		{"failed while the clock was ahead", BackupState{Daily: "03:00", Newest: []Backup{ahead(failed), good}, LastGood: good}, ""},
-		{"good while the clock was ahead", BackupState{Daily: "03:00", Newest: []Backup{ahead(good), old}, LastGood: ahead(good)}, "1 March 2026, 08:00"},
-		{"failed since the clock was ahead", BackupState{Daily: "03:00", Newest: []Backup{ahead(good), failed}, LastGood: ahead(good)}, "The disk is full."},
+		{"late since the clock was ahead", BackupState{Daily: "03:00", Newest: []Backup{ahead(good), old}, LastGood: ahead(good)}, "1 March 2026"},
+		{"failed since", BackupState{Daily: "03:00", Newest: []Backup{ahead(good), failed}, LastGood: ahead(good)}, "The disk is full."},
 		{"never", BackupState{Daily: "03:00", Since: now.Add(-24 * time.Hour)}, "No backup has succeeded yet"},
 		{"just started", BackupState{Daily: "03:00", Since: now.Add(-time.Hour)}, ""},
 	} {
