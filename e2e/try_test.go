@@ -3,6 +3,7 @@ package e2e
 import (
 	"bytes"
 	"errors"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -18,6 +19,7 @@ import (
 type trial struct {
 	demo
 	tmp string
+	out io.Closer
 }
 
 // startTrial tries an app; its federation is below a folder of the test's own.
@@ -37,6 +39,7 @@ func startTrial(t *testing.T, app []string, args ...string) *trial {
 	if err := tr.cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
+	tr.out = out
 	go tr.read(out)
 	return tr
 }
@@ -90,11 +93,15 @@ func TestATriedAppThatFailsIsExplained(t *testing.T) {
 // Ctrl-C ends all of it, and so does a terminal that is closed.
 func TestATrialEndsWithItsTerminal(t *testing.T) {
 	t.Parallel()
-	for _, sig := range []syscall.Signal{syscall.SIGINT, syscall.SIGHUP, syscall.SIGPIPE} {
-		t.Run(sig.String(), func(t *testing.T) {
+	for how, end := range map[string]func(tr *trial) error{
+		"Ctrl-C":          func(tr *trial) error { return tr.cmd.Process.Signal(syscall.SIGINT) },
+		"closed terminal": func(tr *trial) error { return tr.cmd.Process.Signal(syscall.SIGHUP) },
+		"closed pipe":     func(tr *trial) error { return tr.out.Close() },
+	} {
+		t.Run(how, func(t *testing.T) {
 			tr := startTrial(t, []string{"apps", "quickstart_digits"})
 			tr.until("online")
-			if err := tr.cmd.Process.Signal(sig); err != nil {
+			if err := end(tr); err != nil {
 				t.Fatal(err)
 			}
 			tr.exits(130)

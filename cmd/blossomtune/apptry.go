@@ -5,6 +5,7 @@ package main
 import (
 	"context"
 	"errors"
+	"io"
 	"os"
 	"os/signal"
 	"path/filepath"
@@ -40,6 +41,9 @@ func (c *appTryCmd) Run(ctx context.Context, t *terminal) (err error) {
 	// A closed terminal or pipe would end this process alone and leave the keeper, which is made to outlive its server.
 	ctx, stop := signal.NotifyContext(ctx, endings()...)
 	defer stop()
+	heard := make(chan os.Signal, 1) // that nobody reads: a cut connection raises SIGPIPE too, so only failed output ends a trial
+	signal.Notify(heard, syscall.SIGPIPE)
+	defer signal.Stop(heard)
 	app, _, err := appFile(c.Source)
 	if err != nil {
 		return err
@@ -58,17 +62,32 @@ func (c *appTryCmd) Run(ctx context.Context, t *terminal) (err error) {
 		return err
 	}
 	f, isFile := t.Out.(*os.File)
-	o := demo.Options{Data: dir, Out: t.Out, Terminal: isFile && isatty.IsTerminal(f.Fd()), Self: self, Version: versionOf()}
+	o := demo.Options{Data: dir, Out: &output{t.Out, stop}, Terminal: isFile && isatty.IsTerminal(f.Fd()), Self: self, Version: versionOf()}
 	return demo.Try(ctx, demo.TryOptions{Options: o, App: app, Python: c.Python, PythonDir: python, Sites: c.Participants, Rounds: c.Rounds,
 		Config: c.Config, Install: c.Deps == "allow", Folders: c.Data, Uncontained: c.Contain == "off"})
 }
 
-// endings are the signals that end a trial, besides those of every command. A process under nohup does not heed the end of its terminal.
+// output ends a trial whose output nobody takes any more.
+type output struct {
+	io.Writer
+	end context.CancelFunc
+}
+
+// Write implements io.Writer.
+func (o *output) Write(text []byte) (int, error) {
+	n, err := o.Writer.Write(text)
+	if err != nil {
+		o.end()
+	}
+	return n, err
+}
+
+// endings are the signals that end a trial. A process under nohup does not heed the end of its terminal.
 func endings() []os.Signal {
 	if signal.Ignored(syscall.SIGHUP) {
-		return []os.Signal{syscall.SIGPIPE}
+		return []os.Signal{os.Interrupt}
 	}
-	return []os.Signal{syscall.SIGHUP, syscall.SIGPIPE}
+	return []os.Signal{os.Interrupt, syscall.SIGHUP}
 }
 
 // triedIn returns the error of a trial that ended with err: quiet where everything was said. It removes the folder with done, unless
@@ -89,7 +108,7 @@ func triedIn(ctx context.Context, dir string, err error, done func() error) erro
 	switch {
 	case errors.Is(err, demo.ErrFailed):
 		return withExit{quiet, exitRun}
-	case ctx.Err() != nil:
+	case err != nil && ctx.Err() != nil:
 		return withExit{quiet, exitInterrupted}
 	case trouble == nil:
 		return err
