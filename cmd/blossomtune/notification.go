@@ -13,7 +13,7 @@ import (
 type notificationCmd struct {
 	List  notificationListCmd  `cmd:"" op:"get-notifications" help:"List how you are notified by mail."`
 	Set   notificationSetCmd   `cmd:"" op:"choose-notifications" help:"Choose how you are notified by mail."`
-	Rules notificationRulesCmd `cmd:"" op:"get-notification-rules,set-notification-rules" help:"Show after how long the managers of a federation are notified of what lasts; with flags, change it."`
+	Rules notificationRulesCmd `cmd:"" op:"get-notification-rules,set-notification-rules" help:"Show the delays before managers are notified, for example of an offline SuperNode. Flags change them."`
 }
 
 func listNotifications(w io.Writer, all []client.Notifications) {

@@ -16,8 +16,8 @@ func (a *api) notifications() {
 	add(a, op("choose-notifications", http.MethodPatch, "/me/notifications", "Choose how to be notified by mail", signedIn),
 		a.chooseNotifications)
 	const rules = "/federations/{federation}/notification-rules"
-	add(a, op("get-notification-rules", http.MethodGet, rules, "After how long managers are notified of what lasts", signedIn), a.getRules)
-	add(a, op("set-notification-rules", http.MethodPatch, rules, "Change after how long managers are notified", signedIn), a.setRules)
+	add(a, op("get-notification-rules", http.MethodGet, rules, "The delays before managers are notified", signedIn), a.getRules)
+	add(a, op("set-notification-rules", http.MethodPatch, rules, "Change the delays before managers are notified", signedIn), a.setRules)
 }
 
 func (a *api) getNotifications(ctx context.Context, _ *none) (*body[[]client.Notifications], error) {

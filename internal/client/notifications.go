@@ -67,7 +67,7 @@ type Delivery struct {
 	SentAt    *time.Time `json:"sent_at,omitempty"`
 }
 
-// NotificationRules say after how long managers are notified of what lasts in a federation; 0 is never.
+// NotificationRules are the delays before managers are notified of a condition in a federation; 0 is never.
 type NotificationRules struct {
 	Offline     int  `json:"offline_minutes" doc:"SuperNodes that are offline"`
 	Unconnected int  `json:"unconnected_hours" doc:"People who were approved and have never connected"`

@@ -2,7 +2,7 @@ package domain
 
 import "time"
 
-// NoticeRules say after how long managers are notified of what lasts in a federation. 0 is never.
+// NoticeRules are the delays before managers are notified of a condition in a federation; 0 is never.
 type NoticeRules struct {
 	Offline     time.Duration // SuperNodes that are offline
 	Unconnected time.Duration // people who were approved and have never connected

@@ -199,13 +199,13 @@ func (s *Service) one(ctx context.Context, tx Tx, kind domain.NoticeKind, subjec
 	return nil
 }
 
-// Rules returns after how long a federation's managers are notified of what lasts.
+// Rules returns the delays before a federation's managers are notified.
 func (s *Service) Rules(ctx context.Context, fedID int64) (r domain.NoticeRules, err error) {
 	err = s.Store.View(ctx, func(tx Tx) (err error) { r, err = tx.NoticeRules(ctx, fedID); return err })
 	return r, err
 }
 
-// SetRules changes after how long a federation's managers are notified of what lasts. What change leaves alone stays.
+// SetRules changes the delays before a federation's managers are notified. What change leaves alone stays.
 func (s *Service) SetRules(ctx context.Context, actor domain.Actor, fedID int64,
 	change func(*domain.NoticeRules)) (r domain.NoticeRules, err error) {
 	err = s.Store.InTx(ctx, func(tx Tx) error {

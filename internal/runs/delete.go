@@ -84,7 +84,7 @@ func (s *Service) Deleted(ctx context.Context, fedID int64) ([]domain.Run, error
 // was removed, is a [domain.NotFound]; then none is restored.
 func (s *Service) Restore(ctx context.Context, actor domain.Actor, fedID int64, names []string) (out []domain.Run, err error) {
 	if len(names) == 0 || len(names) > domain.MaxRunsDeleted {
-		return nil, domain.Errorf(domain.Invalid, "Name 1 to %d runs.", domain.MaxRunsDeleted).At("runs")
+		return nil, domain.Errorf(domain.Invalid, "Choose 1 to %d runs to restore.", domain.MaxRunsDeleted).At("runs")
 	}
 	err = s.Store.InTx(ctx, func(tx Tx) error {
 		out = nil

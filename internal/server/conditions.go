@@ -9,7 +9,7 @@ import (
 	"blossomtune/internal/sysinfo"
 )
 
-// watchConditions notifies of what lasts for too long.
+// watchConditions notifies of conditions that last for too long.
 func (s *Server) watchConditions(ctx context.Context) {
 	s.Notify.Watch(ctx, notify.Machine{Started: s.o.Clock(), SuperLink: s.Manager.Status, Certificate: s.certificateEnd,
 		Disk: func() (free, total int64) { return sysinfo.Disk(s.o.Config.Data) }})

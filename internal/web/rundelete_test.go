@@ -65,6 +65,10 @@ func TestADeletedRunIsHiddenThenRestoredThenRemoved(t *testing.T) {
 		if list := s.Get("manager", "/f/fed/deleted-runs").Body; !strings.Contains(list, "gone-1") {
 			t.Error("it is not among the deleted ones")
 		}
+		if a := s.Post("manager", "/f/fed/restore-runs"); a.Status != http.StatusUnprocessableEntity ||
+			!strings.Contains(a.Body, "Choose 1 to 500 runs to restore.") {
+			t.Errorf("nothing is restored: %d %s", a.Status, a.Body)
+		}
 		if a := s.Post("manager", "/f/fed/restore-runs?run=gone-1"); a.Status != http.StatusSeeOther {
 			t.Errorf("%d %s", a.Status, a.Body)
 		}
@@ -187,7 +191,7 @@ func (s *site) removed(run domain.Run, dir string) {
 	}); err != nil {
 		t.Fatal(err)
 	}
-	if a := s.Post("manager", "/f/fed/restore-runs", "run", run.Name); a.Status != http.StatusSeeOther ||
+	if a := s.Post("manager", "/f/fed/restore-runs", "run", run.Name); a.Status != http.StatusNotFound ||
 		strings.Contains(s.Get("manager", "/f/fed/runs").Body, run.Name) {
 		t.Errorf("it is restored: %d %s", a.Status, a.Body)
 	}

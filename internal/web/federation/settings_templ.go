@@ -56,7 +56,7 @@ func settingsPage(sv settingsView) templ.Component {
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 2, "\">Webhooks</a> tell other programs what happens in this federation; on the same page, set after how long managers are notified of what lasts. Choose what is mailed to you in <a href=\"/me/account/notifications\">your notifications</a>.</p>")
+		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 2, "\">Webhooks</a> tell other programs what happens in this federation; the same page sets the delays before managers are notified. Choose what is mailed to you in <a href=\"/me/account/notifications\">your notifications</a>.</p>")
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}

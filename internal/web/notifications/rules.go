@@ -38,7 +38,7 @@ func (f rulesForm) read() (r domain.NoticeRules, err error) {
 	return r, errs.OrNil()
 }
 
-// SetRules changes after how long the managers of a federation are notified of what lasts.
+// SetRules changes the delays before the managers of a federation are notified.
 func (s *Pages) SetRules(w http.ResponseWriter, r *http.Request, v *visit.Visit) error {
 	if err := visit.ParseForm(r); err != nil {
 		return err

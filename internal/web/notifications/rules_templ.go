@@ -10,7 +10,7 @@ import templruntime "github.com/a-h/templ/runtime"
 
 import "blossomtune/internal/web/ui"
 
-// rulesPanel is where managers set after how long they are notified of what lasts.
+// rulesPanel is where managers set the delays before they are notified.
 func rulesPanel(hv webhooksView) templ.Component {
 	return templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
 		templ_7745c5c3_W, ctx := templ_7745c5c3_Input.Writer, templ_7745c5c3_Input.Context

@@ -96,12 +96,7 @@ func (s *Pages) Delete(w http.ResponseWriter, r *http.Request, v *visit.Visit) e
 		}
 		all, err = s.Runs.Delete(r.Context(), v.Actor(), d)
 	}
-	switch domain.CodeOf(err) {
-	case "":
-	case domain.Invalid, domain.Conflict:
-		p := visit.Problems(err)[0]
-		return s.Done(w, r, back, p.Message+" "+p.Remedy)
-	default:
+	if err != nil {
 		return err
 	}
 	words := deletionWords(all) + " deleted."
@@ -132,11 +127,7 @@ func (s *Pages) Restore(w http.ResponseWriter, r *http.Request, v *visit.Visit) 
 		return err
 	}
 	all, err := s.Runs.Restore(r.Context(), v.Actor(), v.Fed.ID, r.Form["run"])
-	switch domain.CodeOf(err) {
-	case "":
-	case domain.Invalid, domain.NotFound:
-		return s.Done(w, r, "/f/"+v.Fed.Slug+"/deleted-runs", visit.Problems(err)[0].Message)
-	default:
+	if err != nil {
 		return err
 	}
 	if len(all) == 1 {
